@@ -1,0 +1,1 @@
+//! Parses and validates OTLP JSON traces at memory speed.
