@@ -1,1 +1,39 @@
 //! Parses and validates OTLP JSON traces at memory speed.
+//!
+//! [`decode`] turns the bytes of an OTLP/JSON trace request into a [`SpanBatch`]: flat tables that borrow from the input.
+//! Strings are handles into the text itself, escapes are undone only when they are read, and a decoder that is warm
+//! allocates nothing.
+//!
+//! ```
+//! let body = br#"{"resourceSpans":[{"scopeSpans":[{"spans":[{
+//!     "traceId":"0af7651916cd43dd8448eb211c80319c","spanId":"b7ad6b7169203331","name":"chat",
+//!     "startTimeUnixNano":"1700000000000000000","endTimeUnixNano":"1700000001500000000",
+//!     "attributes":[{"key":"gen_ai.usage.output_tokens","value":{"intValue":"58"}}]}]}]}]}"#;
+//! let batch = spanwise::decode(&body[..])?;
+//! for span in batch.spans() {
+//!     let tokens = span.attributes().get("gen_ai.usage.output_tokens").and_then(|value| value.as_int());
+//!     assert_eq!((span.duration_nanos(), tokens), (1_500_000_000, Some(58)));
+//! }
+//! # Ok::<(), spanwise::DecodeError>(())
+//! ```
+//!
+//! What is wrong with a payload is told by [`Diagnostic`]s, which name a code, a path and an offset, and never a value. In
+//! lenient [`Mode`], the default, everything that a known exporter sends is read and each liberty taken is a warning; in
+//! strict mode a span with a fault is rejected, and it alone.
+
+#![forbid(unsafe_code)]
+
+mod batch;
+mod decode;
+mod diagnostic;
+mod json;
+mod schema;
+
+pub use batch::{
+    ArrayRef, AttributeRef, AttributeRow, AttributeSource, AttributesRef, ByteRange, DocumentRow,
+    EntityRefRef, EntityRefRow, EventRef, EventRow, EventSource, Id, KeyId, LinkRef, LinkRow, LinkSource,
+    RawValue, ResourceRef, ResourceRow, ResourceSource, Rows, ScopeRef, ScopeRow, ScopeSource, Sources,
+    SpanBatch, SpanKind, SpanRef, SpanRow, SpanSource, StatusCode, StatusRef, Text, TextKind, ValueRef,
+};
+pub use decode::{DecodeOptions, Decoder, Framing, Limits, Mode, decode};
+pub use diagnostic::{Code, DecodeError, Diagnostic, Diagnostics, Layer, Severity};

@@ -1,0 +1,346 @@
+//! [`SpanBatch`]: the hub that decode fills and that every later pass reads.
+//!
+//! Flat tables of small rows. A list in a row is a range of another table; a text is a handle into the input or into the
+//! batch's arena. Nothing points by address, so a batch has no lifetime, is `Send`, and can be reused: [`SpanBatch::clear`]
+//! keeps every capacity, and decoding into a warm batch allocates nothing.
+//!
+//! Users read through the views ([`SpanRef`] and its kin); passes that turn tables into tables read the rows.
+
+mod equality;
+mod keys;
+mod rows;
+mod sources;
+mod text;
+mod views;
+
+use std::borrow::Cow;
+
+use bytes::Bytes;
+
+pub(crate) use keys::Keys;
+pub use rows::{
+    AttributeRow, ByteRange, DocumentRow, EntityRefRow, EventRow, Id, KeyId, LinkRow, RawValue, ResourceRow,
+    Rows, ScopeRow, SpanRow,
+};
+pub use sources::{
+    AttributeSource, EventSource, LinkSource, ResourceSource, ScopeSource, Sources, SpanSource,
+};
+pub use text::{Text, TextKind};
+pub use views::{
+    ArrayRef, AttributeRef, AttributesRef, EntityRefRef, EventRef, LinkRef, ResourceRef, ScopeRef, SpanKind,
+    SpanRef, StatusCode, StatusRef, ValueRef,
+};
+
+use crate::diagnostic::{DiagnosticLog, Diagnostics, Origin};
+
+/// The decoded spans of one contiguous input: one request, or a block of many documents.
+///
+/// ```
+/// let payload = br#"{"resourceSpans":[{"scopeSpans":[{"spans":[{
+///     "traceId":"0af7651916cd43dd8448eb211c80319c","spanId":"b7ad6b7169203331","name":"chat",
+///     "attributes":[{"key":"gen_ai.request.model","value":{"stringValue":"heron-2"}}]}]}]}]}"#;
+/// let batch = spanwise::decode(&payload[..]).unwrap();
+/// let span = batch.spans().find(|span| span.name() == "chat").unwrap();
+/// assert_eq!(span.trace_id(), "0af7651916cd43dd8448eb211c80319c");
+/// let model = span.attributes().get("gen_ai.request.model").unwrap();
+/// assert_eq!(model.as_str().as_deref(), Some("heron-2"));
+/// ```
+#[derive(Debug, Clone, Default)]
+pub struct SpanBatch {
+    pub(crate) input: Bytes,
+    pub(crate) made: Vec<u8>,
+    pub(crate) documents: Vec<DocumentRow>,
+    pub(crate) resources: Vec<ResourceRow>,
+    pub(crate) entity_refs: Vec<EntityRefRow>,
+    pub(crate) strings: Vec<Text>,
+    pub(crate) scopes: Vec<ScopeRow>,
+    pub(crate) spans: Vec<SpanRow>,
+    pub(crate) events: Vec<EventRow>,
+    pub(crate) links: Vec<LinkRow>,
+    pub(crate) attributes: Vec<AttributeRow>,
+    pub(crate) values: Vec<AttributeRow>,
+    pub(crate) keys: Keys,
+    pub(crate) sources: Sources,
+    pub(crate) residue: Vec<ByteRange>,
+    pub(crate) log: DiagnosticLog,
+    pub(crate) origin: Origin,
+    pub(crate) rejected_spans: u64,
+    pub(crate) bad_documents: u64,
+    pub(crate) other_signals: u64,
+}
+
+/// The lengths of all tables at one moment, to go back to.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Mark {
+    pub(crate) made: usize,
+    pub(crate) resources: usize,
+    pub(crate) entity_refs: usize,
+    pub(crate) strings: usize,
+    pub(crate) scopes: usize,
+    pub(crate) spans: usize,
+    pub(crate) events: usize,
+    pub(crate) links: usize,
+    pub(crate) attributes: usize,
+    pub(crate) values: usize,
+    pub(crate) keys: usize,
+    pub(crate) rejected_spans: u64,
+}
+
+impl SpanBatch {
+    /// An empty batch. Allocates nothing.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Forgets all rows and the input, and keeps the capacity of every table.
+    pub fn clear(&mut self) {
+        self.input = Bytes::new();
+        self.made.clear();
+        self.documents.clear();
+        self.resources.clear();
+        self.entity_refs.clear();
+        self.strings.clear();
+        self.scopes.clear();
+        self.spans.clear();
+        self.events.clear();
+        self.links.clear();
+        self.attributes.clear();
+        self.values.clear();
+        self.keys.clear();
+        self.residue.clear();
+        self.log.clear();
+        self.clear_sources(0, 0, 0, 0, 0, 0, 0);
+        self.origin = Origin::default();
+        self.rejected_spans = 0;
+        self.bad_documents = 0;
+        self.other_signals = 0;
+    }
+
+    #[allow(clippy::too_many_arguments, reason = "one length per table, used here alone")]
+    fn clear_sources(
+        &mut self,
+        resources: usize,
+        scopes: usize,
+        spans: usize,
+        events: usize,
+        links: usize,
+        attributes: usize,
+        values: usize,
+    ) {
+        self.sources.resources.truncate(resources);
+        self.sources.scopes.truncate(scopes);
+        self.sources.spans.truncate(spans);
+        self.sources.events.truncate(events);
+        self.sources.links.truncate(links);
+        self.sources.attributes.truncate(attributes);
+        self.sources.values.truncate(values);
+    }
+
+    pub(crate) fn mark(&self) -> Mark {
+        Mark {
+            made: self.made.len(),
+            resources: self.resources.len(),
+            entity_refs: self.entity_refs.len(),
+            strings: self.strings.len(),
+            scopes: self.scopes.len(),
+            spans: self.spans.len(),
+            events: self.events.len(),
+            links: self.links.len(),
+            attributes: self.attributes.len(),
+            values: self.values.len(),
+            keys: self.keys.len(),
+            rejected_spans: self.rejected_spans,
+        }
+    }
+
+    /// Forgets every row that was added since `mark`. Rejected spans stay counted.
+    pub(crate) fn rewind(&mut self, mark: &Mark) {
+        self.made.truncate(mark.made);
+        self.resources.truncate(mark.resources);
+        self.entity_refs.truncate(mark.entity_refs);
+        self.strings.truncate(mark.strings);
+        self.scopes.truncate(mark.scopes);
+        self.spans.truncate(mark.spans);
+        self.events.truncate(mark.events);
+        self.links.truncate(mark.links);
+        self.attributes.truncate(mark.attributes);
+        self.values.truncate(mark.values);
+        self.keys.truncate(mark.keys);
+        self.clear_sources(
+            mark.resources,
+            mark.scopes,
+            mark.spans,
+            mark.events,
+            mark.links,
+            mark.attributes,
+            mark.values,
+        );
+    }
+
+    /// Number of spans.
+    pub fn len(&self) -> usize {
+        self.spans.len()
+    }
+
+    /// Whether there is no span.
+    pub fn is_empty(&self) -> bool {
+        self.spans.is_empty()
+    }
+
+    /// The span at `index`, in document order.
+    pub fn span(&self, index: usize) -> Option<SpanRef<'_>> {
+        self.spans.get(index).map(|row| SpanRef::new(self, row))
+    }
+
+    /// All spans, in document order.
+    pub fn spans(&self) -> impl ExactSizeIterator<Item = SpanRef<'_>> + Clone {
+        self.spans.iter().map(|row| SpanRef::new(self, row))
+    }
+
+    /// All resources, those without spans included.
+    pub fn resources(&self) -> impl ExactSizeIterator<Item = ResourceRef<'_>> + Clone {
+        self.resources.iter().map(|row| ResourceRef::new(self, row))
+    }
+
+    /// The findings, each made when the iterator comes to it.
+    pub fn diagnostics(&self) -> Diagnostics<'_> {
+        self.log.read(&self.input, self.origin)
+    }
+
+    /// Findings beyond the bound [`crate::Limits::diagnostics`]: counted and not kept.
+    pub fn dropped_diagnostics(&self) -> u64 {
+        self.log.dropped()
+    }
+
+    /// Number of errors among all findings, those not kept included.
+    pub fn error_count(&self) -> u64 {
+        self.log.errors
+    }
+
+    /// Number of warnings among all findings, those not kept included.
+    pub fn warning_count(&self) -> u64 {
+        self.log.warnings
+    }
+
+    /// Spans that strict mode rejected (OTLP's `rejectedSpans`).
+    pub fn rejected_spans(&self) -> u64 {
+        self.rejected_spans
+    }
+
+    /// Documents that were rejected whole, and lines that are no document.
+    pub fn bad_documents(&self) -> u64 {
+        self.bad_documents
+    }
+
+    /// Documents of metrics, logs or profiles.
+    pub fn other_signals(&self) -> u64 {
+        self.other_signals
+    }
+
+    /// The documents that were read.
+    pub fn documents(&self) -> &[DocumentRow] {
+        &self.documents
+    }
+
+    /// The bytes that the batch was decoded from. Plain and escaped texts are ranges of it.
+    pub fn input(&self) -> &Bytes {
+        &self.input
+    }
+
+    /// The arena: texts and bytes that decode had to build.
+    pub fn arena(&self) -> &[u8] {
+        &self.made
+    }
+
+    /// Reads a text of this batch. Borrowed unless it holds escapes.
+    ///
+    /// ```
+    /// # let batch = spanwise::decode(&br#"{"resourceSpans":[{"scopeSpans":[{"spans":[{"name":"a\nb"}]}]}]}"#[..]).unwrap();
+    /// let name = batch.span_rows()[0].name;
+    /// assert_eq!(batch.text(name), "a\nb");
+    /// ```
+    pub fn text(&self, text: Text) -> Cow<'_, str> {
+        text.resolve(&self.input, &self.made)
+    }
+
+    /// The bytes of a text as they are stored: with its escapes, if it is of kind [`TextKind::Escaped`].
+    pub fn stored_bytes(&self, text: Text) -> &[u8] {
+        text.raw(&self.input, &self.made)
+    }
+
+    /// The distinct attribute keys, by id.
+    pub fn keys(&self) -> impl ExactSizeIterator<Item = Cow<'_, str>> {
+        self.keys.texts().map(|text| self.text(text))
+    }
+
+    /// The text of the key `id`; empty if it is of another batch.
+    pub fn key(&self, id: KeyId) -> Cow<'_, str> {
+        self.text(self.key_text(id))
+    }
+
+    /// The handle of the key `id`.
+    pub fn key_text(&self, id: KeyId) -> Text {
+        self.keys.text(id.index())
+    }
+
+    /// The id of the key that reads `name`, if any attribute list has it.
+    pub fn key_id(&self, name: &str) -> Option<KeyId> {
+        self.keys.find(name.as_bytes(), |text| text.raw(&self.input, &self.made)).map(KeyId)
+    }
+
+    /// The table of resources.
+    pub fn resource_rows(&self) -> &[ResourceRow] {
+        &self.resources
+    }
+
+    /// The table of entity references.
+    pub fn entity_ref_rows(&self) -> &[EntityRefRow] {
+        &self.entity_refs
+    }
+
+    /// The table of strings in lists of strings.
+    pub fn string_rows(&self) -> &[Text] {
+        &self.strings
+    }
+
+    /// The table of scopes.
+    pub fn scope_rows(&self) -> &[ScopeRow] {
+        &self.scopes
+    }
+
+    /// The table of spans.
+    pub fn span_rows(&self) -> &[SpanRow] {
+        &self.spans
+    }
+
+    /// The table of events.
+    pub fn event_rows(&self) -> &[EventRow] {
+        &self.events
+    }
+
+    /// The table of links.
+    pub fn link_rows(&self) -> &[LinkRow] {
+        &self.links
+    }
+
+    /// The table of attributes of resources, scopes, spans, events and links.
+    pub fn attribute_rows(&self) -> &[AttributeRow] {
+        &self.attributes
+    }
+
+    /// The table of children of arrays and kvlists.
+    pub fn value_rows(&self) -> &[AttributeRow] {
+        &self.values
+    }
+
+    /// Where the rows stand in the input. Empty unless decode was told to record it.
+    pub fn sources(&self) -> &Sources {
+        &self.sources
+    }
+
+    /// Ranges of the input that no row represents: unknown members, superseded duplicates, rejected spans, other signals.
+    /// Empty unless decode was told to record them.
+    pub fn residue(&self) -> &[ByteRange] {
+        &self.residue
+    }
+}

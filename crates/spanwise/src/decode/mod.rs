@@ -1,0 +1,104 @@
+//! Bytes to [`SpanBatch`]: one pass, directed by the schema, over borrowed input.
+//!
+//! One file per message. A reader function is called at the first byte of its value and leaves the cursor after the
+//! last. Nothing here knows what comes after a batch. This is the general path: the definition of what is right.
+
+mod any_value;
+mod attributes;
+pub(crate) mod base64;
+mod block;
+mod bytes_value;
+mod id;
+mod options;
+mod plain_value;
+mod reader;
+mod request;
+mod resource_spans;
+mod scalar;
+mod scope_spans;
+mod span;
+
+use bytes::Bytes;
+
+pub use options::{DecodeOptions, Framing, Limits, Mode};
+
+use crate::batch::{SpanBatch, Text};
+use crate::diagnostic::{Code, DecodeError, Lines, Origin};
+use reader::{Reader, Scratch};
+
+/// Decodes one request's payload with the default options (lenient).
+///
+/// Copies a slice that is not `'static`; to hand over bytes without copying, pass a `Vec<u8>` or [`Bytes`]. A receiver
+/// keeps a [`Decoder`] and a [`SpanBatch`] instead, and allocates nothing once they are warm.
+pub fn decode(payload: impl Into<Bytes>) -> Result<SpanBatch, DecodeError> {
+    let mut batch = SpanBatch::new();
+    Decoder::new(DecodeOptions::default()).decode(payload, &mut batch)?;
+    Ok(batch)
+}
+
+/// Decodes payloads, with buffers that it reuses.
+///
+/// ```
+/// use spanwise::{DecodeOptions, Decoder, Mode, SpanBatch};
+/// let mut decoder = Decoder::new(DecodeOptions::default().with_mode(Mode::Strict));
+/// let mut batch = SpanBatch::new();
+/// for body in [&br#"{"resourceSpans":[]}"#[..], br#"{}"#] {
+///     decoder.decode(body, &mut batch)?;
+///     assert!(batch.is_empty());
+/// }
+/// # Ok::<(), spanwise::DecodeError>(())
+/// ```
+#[derive(Debug, Default)]
+pub struct Decoder {
+    options: DecodeOptions,
+    scratch: Scratch,
+}
+
+impl Decoder {
+    /// A decoder with these options. Allocates nothing.
+    pub fn new(options: DecodeOptions) -> Self {
+        Self { options, scratch: Scratch::default() }
+    }
+
+    /// The options.
+    pub fn options(&self) -> DecodeOptions {
+        self.options
+    }
+
+    /// Decodes the payload of one request into `batch`, which is cleared first.
+    ///
+    /// Lenient mode also takes an empty payload, an array of requests, and several documents in a row.
+    ///
+    /// # Errors
+    /// The payload is not JSON, not UTF-8 (strict), or beyond a bound; then `batch` is empty. Faults of single spans are
+    /// no errors: they are in [`SpanBatch::rejected_spans`] and [`SpanBatch::diagnostics`].
+    pub fn decode(&mut self, payload: impl Into<Bytes>, batch: &mut SpanBatch) -> Result<(), DecodeError> {
+        let input = payload.into();
+        batch.clear();
+        batch.log.bound = self.options.limits.diagnostics;
+        batch.log.show_keys = self.options.report_keys;
+        if input.len() > self.options.limits.document_bytes.min(Text::MAX) {
+            return Err(self.rejection(Code::DocumentSize, 0, &[]));
+        }
+        let mut reader = Reader::new(&input, batch, &mut self.scratch, self.options);
+        let result = reader.payload();
+        reader.finish();
+        match result {
+            Ok(()) => {
+                batch.input = input;
+                Ok(())
+            }
+            Err(fatal) => {
+                batch.clear();
+                Err(self.rejection(fatal.code, fatal.offset, &input))
+            }
+        }
+    }
+
+    /// The error for a document that is rejected at `offset`, on the path that is open there.
+    fn rejection(&self, code: Code, offset: usize, input: &[u8]) -> DecodeError {
+        let path: &[_] = if input.is_empty() { &[] } else { &self.scratch.path };
+        let mut lines = Lines::new(input, Origin::default());
+        DecodeError::new(lines.rejection(code, path, offset, self.options.report_keys))
+    }
+}

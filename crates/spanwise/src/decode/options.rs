@@ -1,0 +1,108 @@
+//! What a decoder may take, and how much of it.
+
+/// How far from the specification's letter a payload may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Mode {
+    /// The letter of OTLP/JSON, ProtoJSON and RFC 8259. A span with a fault is rejected alone.
+    Strict,
+    /// Takes what known exporters send and loses no data. Every liberty taken is a warning.
+    #[default]
+    Lenient,
+}
+
+/// How documents lie in an input of many.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Framing {
+    /// Lines if the first line that is not blank holds a whole JSON value and more follows; documents otherwise.
+    #[default]
+    Auto,
+    /// Every line is a document of its own. After a bad line, reading goes on at the next.
+    Lines,
+    /// Documents one after the other, of any layout. After a bad one, reading goes on at the next `{` in column 0.
+    Documents,
+}
+
+/// Bounds. Going beyond one rejects the document, each with a code of its own.
+///
+/// ```
+/// use spanwise::{Code, DecodeOptions, Decoder, Limits, SpanBatch};
+/// let limits = Limits { spans: 1, ..Limits::default() };
+/// let mut decoder = Decoder::new(DecodeOptions::default().with_limits(limits));
+/// let payload = br#"{"resourceSpans":[{"scopeSpans":[{"spans":[{},{}]}]}]}"#;
+/// let error = decoder.decode(&payload[..], &mut SpanBatch::new()).unwrap_err();
+/// assert_eq!(error.diagnostic().code, Code::SpansPerDocument);
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Bytes of a document ([`document-size`](crate::Code::DocumentSize)). At most 2 GiB − 1, which is the default.
+    pub document_bytes: usize,
+    /// Open arrays and objects ([`nesting-depth`](crate::Code::NestingDepth)). Default 512; values above 1,024 mean
+    /// 1,024, so that no setting can exhaust the stack. An attribute of 64 nested lists takes 202.
+    pub depth: usize,
+    /// Spans of a document ([`spans-per-document`](crate::Code::SpansPerDocument)). Default 4,194,304.
+    pub spans: usize,
+    /// Attributes, array elements, events and links of one span, scope or resource together
+    /// ([`attributes-per-span`](crate::Code::AttributesPerSpan)). Default 1,048,576.
+    pub attributes: usize,
+    /// Bytes of a string as written ([`string-length`](crate::Code::StringLength)). Default 256 MiB.
+    pub string_bytes: usize,
+    /// Diagnostics kept of one decode; more are counted and not kept. Default 1,000.
+    pub diagnostics: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            document_bytes: crate::Text::MAX,
+            depth: 512,
+            spans: 1 << 22,
+            attributes: 1 << 20,
+            string_bytes: 256 << 20,
+            diagnostics: 1000,
+        }
+    }
+}
+
+/// How to decode.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct DecodeOptions {
+    /// Strict or lenient.
+    pub mode: Mode,
+    /// Bounds.
+    pub limits: Limits,
+    /// Record where rows stand in the input ([`crate::SpanBatch::sources`], [`crate::SpanBatch::residue`]). Redaction and
+    /// splicing need it; nothing else does.
+    pub record_sources: bool,
+    /// Let rendered diagnostics show attribute keys. Values stay masked.
+    pub report_keys: bool,
+}
+
+impl DecodeOptions {
+    /// The same in `mode`.
+    #[must_use]
+    pub const fn with_mode(mut self, mode: Mode) -> Self {
+        self.mode = mode;
+        self
+    }
+
+    /// The same within `limits`.
+    #[must_use]
+    pub const fn with_limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// The same with sources recorded, or not.
+    #[must_use]
+    pub const fn with_record_sources(mut self, record: bool) -> Self {
+        self.record_sources = record;
+        self
+    }
+
+    /// The same with attribute keys shown in rendered diagnostics, or not.
+    #[must_use]
+    pub const fn with_report_keys(mut self, report: bool) -> Self {
+        self.report_keys = report;
+        self
+    }
+}

@@ -1,0 +1,514 @@
+//! The state of one decode, and what every message reader uses: members, lists, findings.
+//!
+//! The path is kept as a stack of steps while messages are open. An error leaves it as it stood, so that a rejected
+//! document's path is that of the byte at fault.
+
+use super::options::{DecodeOptions, Mode};
+use crate::batch::{AttributeRow, AttributeSource, ByteRange, SpanBatch, Text};
+use crate::diagnostic::{Code, Effect, Severity, Step};
+use crate::json::{Anomaly, AnomalyKind, Cursor, JsonError, JsonErrorKind, RawString, Scalar, escape};
+use crate::schema::{Field, Message, Resemblance};
+
+/// What rejects a document.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Fatal {
+    pub(super) code: Code,
+    pub(super) offset: usize,
+}
+
+impl From<JsonError> for Fatal {
+    fn from(error: JsonError) -> Self {
+        let code = match error.kind {
+            JsonErrorKind::UnexpectedEnd => Code::UnexpectedEnd,
+            JsonErrorKind::UnexpectedByte => Code::UnexpectedByte,
+            JsonErrorKind::InvalidLiteral => Code::InvalidLiteral,
+            JsonErrorKind::InvalidNumber => Code::InvalidNumber,
+            JsonErrorKind::InvalidEscape => Code::InvalidEscape,
+            JsonErrorKind::RawControlCharacter => Code::RawControlCharacter,
+            JsonErrorKind::LoneSurrogate => Code::LoneSurrogate,
+            JsonErrorKind::InvalidUtf8 => Code::InvalidUtf8,
+            JsonErrorKind::NonFiniteToken => Code::NonFiniteToken,
+            JsonErrorKind::TooDeep => Code::NestingDepth,
+            JsonErrorKind::StringTooLong => Code::StringLength,
+        };
+        Self { code, offset: error.offset }
+    }
+}
+
+/// A member of an object that is still open, for finding the bytes of a superseded duplicate.
+#[derive(Debug, Clone, Copy)]
+struct OpenMember {
+    field: Field,
+    bytes: ByteRange,
+}
+
+/// Buffers that outlive one decode, so that a warm decoder allocates nothing.
+#[derive(Debug, Default)]
+pub(super) struct Scratch {
+    pub(super) path: Vec<Step>,
+    pub(super) anomalies: Vec<Anomaly>,
+    /// Children of the arrays and kvlists that are being read.
+    pub(super) stack: Vec<AttributeRow>,
+    /// Their sources, when recorded.
+    pub(super) stack_sources: Vec<AttributeSource>,
+    /// Stamps of keys that an inner list took from an outer one.
+    pub(super) stamps: Vec<(u32, u32)>,
+    open_members: Vec<OpenMember>,
+    /// A name or number with its escapes undone.
+    pub(super) unescaped: Vec<u8>,
+    follow: Follow,
+}
+
+/// Which field followed which the last time, per message: a guess that is checked by comparing bytes.
+#[derive(Debug)]
+struct Follow([[Field; 65]; Message::COUNT]);
+
+impl Default for Follow {
+    fn default() -> Self {
+        Self([[Field::ResourceSpans; 65]; Message::COUNT])
+    }
+}
+
+/// The members of one object as they are read.
+pub(super) struct Members {
+    message: Message,
+    seen: u64,
+    first: bool,
+    /// A member was met that is a known one by another name.
+    pub(super) resembled: bool,
+    /// Index into the follow table: the last field, or 64 before the first.
+    last: u8,
+    base: usize,
+}
+
+/// See the module's head.
+pub(super) struct Reader<'r> {
+    pub(super) cursor: Cursor<'r>,
+    pub(super) batch: &'r mut SpanBatch,
+    pub(super) scratch: &'r mut Scratch,
+    pub(super) options: DecodeOptions,
+    pub(super) strict: bool,
+    /// Whether sources and residue are recorded.
+    pub(super) record: bool,
+    /// Faults in what is being read: a span, or a scope or resource without its spans.
+    pub(super) faults: u32,
+    /// Attributes, elements, events and links of the owner that is being read.
+    pub(super) items: usize,
+    /// Index of the first span of the document.
+    pub(super) first_span: usize,
+}
+
+impl<'r> Reader<'r> {
+    pub(super) fn new(
+        text: &'r [u8],
+        batch: &'r mut SpanBatch,
+        scratch: &'r mut Scratch,
+        options: DecodeOptions,
+    ) -> Self {
+        scratch.path.clear();
+        scratch.stack.clear();
+        scratch.stack_sources.clear();
+        scratch.stamps.clear();
+        scratch.open_members.clear();
+        let mut anomalies = std::mem::take(&mut scratch.anomalies);
+        anomalies.clear();
+        let strict = options.mode == Mode::Strict;
+        let cursor = Cursor {
+            text,
+            at: 0,
+            depth: 0,
+            max_depth: options.limits.depth.min(Cursor::DEEPEST),
+            max_string: options.limits.string_bytes,
+            tolerant: !strict,
+            anomalies,
+        };
+        let record = options.record_sources;
+        Self { cursor, batch, scratch, options, strict, record, faults: 0, items: 0, first_span: 0 }
+    }
+
+    /// Gives the cursor's buffer back for the next decode.
+    pub(super) fn finish(self) {
+        self.scratch.anomalies = self.cursor.anomalies;
+    }
+
+    // ---- findings
+
+    /// Notes a finding at the current path, with `tail` appended to it.
+    #[cold]
+    pub(super) fn report(&mut self, code: Code, offset: usize, tail: &[Field]) -> Result<(), Fatal> {
+        self.report_as(code.effect(self.strict), code, offset, tail)
+    }
+
+    pub(super) fn report_as(
+        &mut self,
+        effect: Effect,
+        code: Code,
+        offset: usize,
+        tail: &[Field],
+    ) -> Result<(), Fatal> {
+        let severity = match effect {
+            Effect::Reject => {
+                self.scratch.path.extend(tail.iter().map(|field| Step::Field(*field)));
+                return Err(Fatal { code, offset });
+            }
+            Effect::Fault => {
+                self.faults += u32::from(self.strict);
+                if self.strict { Severity::Error } else { Severity::Warning }
+            }
+            Effect::Warn => Severity::Warning,
+        };
+        self.batch.log.push(severity, code, offset, &self.scratch.path, tail);
+        Ok(())
+    }
+
+    #[cold]
+    fn report_anomalies(&mut self) -> Result<(), Fatal> {
+        let anomalies = std::mem::take(&mut self.cursor.anomalies);
+        for anomaly in &anomalies {
+            let code = match anomaly.kind {
+                AnomalyKind::RawControlCharacter => Code::RawControlCharacter,
+                AnomalyKind::LoneSurrogate => Code::LoneSurrogate,
+                AnomalyKind::InvalidUtf8 => Code::InvalidUtf8,
+                AnomalyKind::NonFiniteToken => Code::NonFiniteToken,
+            };
+            self.report(code, anomaly.offset, &[])?;
+        }
+        self.cursor.anomalies = anomalies;
+        self.cursor.anomalies.clear();
+        Ok(())
+    }
+
+    #[inline]
+    fn drain_anomalies(&mut self) -> Result<(), Fatal> {
+        if self.cursor.anomalies.is_empty() { Ok(()) } else { self.report_anomalies() }
+    }
+
+    /// Counts one more attribute, element, event or link of the owner that is being read.
+    #[inline]
+    pub(super) fn count_item(&mut self) -> Result<(), Fatal> {
+        self.items += 1;
+        if self.items > self.options.limits.attributes {
+            return Err(Fatal { code: Code::AttributesPerSpan, offset: self.cursor.at });
+        }
+        Ok(())
+    }
+
+    /// Remembers that no row represents the bytes from `start` to where the cursor stands.
+    #[inline]
+    pub(super) fn leave_out(&mut self, start: usize) {
+        if self.record {
+            self.batch.residue.push(ByteRange::new(start, self.cursor.at));
+        }
+    }
+
+    // ---- tokens
+
+    #[inline]
+    pub(super) fn peek(&self) -> Option<u8> {
+        self.cursor.peek()
+    }
+
+    #[inline]
+    pub(super) fn string(&mut self) -> Result<RawString, Fatal> {
+        let raw = self.cursor.string()?;
+        self.drain_anomalies()?;
+        Ok(raw)
+    }
+
+    #[inline]
+    pub(super) fn scalar(&mut self) -> Result<Scalar, Fatal> {
+        let scalar = self.cursor.scalar()?;
+        self.drain_anomalies()?;
+        Ok(scalar)
+    }
+
+    /// Reads past the value that stands here.
+    pub(super) fn skip(&mut self) -> Result<(), Fatal> {
+        self.cursor.skip()?;
+        self.drain_anomalies()
+    }
+
+    /// Reads past the value that stands here and leaves it to the residue.
+    pub(super) fn skip_to_residue(&mut self) -> Result<(), Fatal> {
+        let start = self.cursor.at;
+        self.skip()?;
+        self.leave_out(start);
+        Ok(())
+    }
+
+    /// Consumes `null` if it stands here.
+    #[inline]
+    pub(super) fn null(&mut self) -> Result<bool, Fatal> {
+        Ok(self.cursor.null()?)
+    }
+
+    // ---- texts
+
+    /// The handle of a string's text.
+    #[inline]
+    pub(super) fn text(&mut self, raw: RawString) -> Result<Text, Fatal> {
+        if raw.broken {
+            return self.make(raw.start, |bytes, out| escape::unescape_into(bytes, out), raw.start, raw.end);
+        }
+        Ok(Text::input(raw.start, raw.end, raw.escaped))
+    }
+
+    /// The JSON text of the value that stands in `start..end`, as a text.
+    pub(super) fn json_text(&mut self, start: usize, end: usize) -> Result<Text, Fatal> {
+        if simdutf8::basic::from_utf8(self.cursor.slice(start, end)).is_ok() {
+            return Ok(Text::input(start, end, false));
+        }
+        self.make(start, escape::push_lossy, start, end)
+    }
+
+    /// Builds a text in the arena from the input's `start..end`.
+    fn make(
+        &mut self,
+        offset: usize,
+        build: impl FnOnce(&[u8], &mut Vec<u8>),
+        start: usize,
+        end: usize,
+    ) -> Result<Text, Fatal> {
+        let from = self.batch.made.len();
+        build(self.cursor.slice(start, end), &mut self.batch.made);
+        self.made_since(from, offset)
+    }
+
+    /// The handle of what was appended to the arena since `from`.
+    pub(super) fn made_since(&mut self, from: usize, offset: usize) -> Result<Text, Fatal> {
+        Text::new(crate::batch::TextKind::Made, from, self.batch.made.len())
+            .ok_or(Fatal { code: Code::ArenaSize, offset })
+    }
+
+    /// Calls `read` with the content of a string, its escapes undone.
+    #[inline]
+    pub(super) fn with_content<T>(&mut self, raw: RawString, read: impl FnOnce(&[u8]) -> T) -> T {
+        if raw.escaped || raw.broken {
+            self.scratch.unescaped.clear();
+            escape::unescape_into(self.cursor.slice(raw.start, raw.end), &mut self.scratch.unescaped);
+            return read(&self.scratch.unescaped);
+        }
+        read(self.cursor.slice(raw.start, raw.end))
+    }
+
+    /// The range of what was read since `start`, or an empty one where sources are not recorded.
+    #[inline]
+    pub(super) fn source(&self, start: usize) -> ByteRange {
+        if self.record { ByteRange::new(start, self.cursor.at) } else { ByteRange::default() }
+    }
+
+    // ---- objects
+
+    /// Opens the object that stands here.
+    #[inline]
+    pub(super) fn open(&mut self, message: Message) -> Result<Members, Fatal> {
+        self.cursor.open()?;
+        let base = self.scratch.open_members.len();
+        Ok(Members { message, seen: 0, first: true, resembled: false, last: 64, base })
+    }
+
+    /// Reads the next member's name and colon; the cursor then stands at its value. `None` at the object's end, which is
+    /// consumed. Members that the schema does not know are reported and skipped on the way.
+    #[inline]
+    pub(super) fn next_member(&mut self, members: &mut Members) -> Result<Option<Field>, Fatal> {
+        loop {
+            if self.record && !members.first {
+                self.close_member(members);
+            }
+            if !self.cursor.next_item(members.first, b'}')? {
+                self.scratch.open_members.truncate(members.base);
+                return Ok(None);
+            }
+            members.first = false;
+            let start = self.cursor.at;
+            let guess = &mut self.scratch.follow.0[members.message as usize][members.last as usize];
+            let quoted = guess.quoted().as_bytes();
+            let known = if self.cursor.text.get(start..).is_some_and(|rest| rest.starts_with(quoted)) {
+                let field = *guess;
+                self.cursor.at += quoted.len();
+                Some(field)
+            } else {
+                let raw = self.string()?;
+                let message = members.message;
+                let field = self.with_content(raw, |name| message.field(name));
+                if let Some(field) = field {
+                    self.scratch.follow.0[message as usize][members.last as usize] = field;
+                    Some(field)
+                } else {
+                    self.unknown_member(members, start, raw)?
+                }
+            };
+            self.cursor.colon()?;
+            let Some(field) = known else {
+                self.skip()?;
+                self.leave_out(start);
+                continue;
+            };
+            if members.seen & field.bit() != 0 {
+                self.duplicate_member(members, field, start)?;
+            }
+            members.seen |= field.bit();
+            members.last = field as u8;
+            if self.record {
+                self.scratch.open_members.push(OpenMember { field, bytes: ByteRange::new(start, start) });
+            }
+            return Ok(Some(field));
+        }
+    }
+
+    fn close_member(&mut self, members: &Members) {
+        let end = ByteRange::new(self.cursor.at, self.cursor.at).end;
+        if let Some(open) = self.scratch.open_members.get_mut(members.base..).and_then(|open| open.last_mut())
+            && open.bytes.is_empty()
+        {
+            open.bytes.end = end;
+        }
+    }
+
+    /// A name that the schema does not have in this message. Returns the field that lenient mode takes it for.
+    #[cold]
+    fn unknown_member(
+        &mut self,
+        members: &mut Members,
+        start: usize,
+        raw: RawString,
+    ) -> Result<Option<Field>, Fatal> {
+        let message = members.message;
+        let resembles = self.with_content(raw, |name| message.resembles(name));
+        members.resembled |= resembles.is_some();
+        let (code, field) = match resembles {
+            None => (Code::UnknownMember, None),
+            Some(Resemblance::SnakeCase(field)) => (Code::SnakeCaseKey, Some(field)),
+            Some(Resemblance::Former(field)) => (
+                match field {
+                    Field::Batches => Code::TempoBatches,
+                    Field::ResourceLogs | Field::ResourceMetrics | Field::ResourceProfiles => {
+                        Code::OtherSignal
+                    }
+                    Field::InstrumentationLibrarySpans | Field::InstrumentationLibrary => Code::DeprecatedKey,
+                    _ => Code::BareResourceSpans,
+                },
+                Some(field),
+            ),
+        };
+        self.report(code, start, &[])?;
+        // Other signals are told apart in both modes: a document that holds nothing else is counted.
+        Ok(field.filter(|_| !self.strict || code == Code::OtherSignal))
+    }
+
+    #[cold]
+    fn duplicate_member(&mut self, members: &Members, field: Field, start: usize) -> Result<(), Fatal> {
+        self.report(Code::DuplicateKey, start, &[field])?;
+        // The members of an AnyValue are one of a kind: which of them counts is decided there.
+        if members.message != Message::AnyValue {
+            self.supersede(members, field);
+        }
+        Ok(())
+    }
+
+    /// Leaves the earlier coming of `field` to the residue.
+    pub(super) fn supersede(&mut self, members: &Members, field: Field) {
+        let open = self.scratch.open_members.get_mut(members.base..).unwrap_or_default();
+        let current = open.last().map_or(0, |member| member.bytes.start);
+        for member in open.iter_mut().filter(|member| member.field == field && !member.bytes.is_empty()) {
+            if member.bytes.start != current || members.message != Message::AnyValue {
+                self.batch.residue.push(std::mem::take(&mut member.bytes));
+            }
+        }
+    }
+
+    /// Reads a message field with `read`, or nothing at `null`. Anything but an object is a finding and is skipped.
+    #[inline]
+    pub(super) fn message(
+        &mut self,
+        field: Field,
+        read: impl FnOnce(&mut Self) -> Result<(), Fatal>,
+    ) -> Result<(), Fatal> {
+        if self.peek() == Some(b'{') {
+            self.scratch.path.push(Step::Field(field));
+            read(self)?;
+            self.scratch.path.pop();
+            return Ok(());
+        }
+        if self.null()? {
+            return Ok(());
+        }
+        self.mismatch(&[field])
+    }
+
+    /// Reports that the value here has the wrong type, and skips it.
+    #[cold]
+    pub(super) fn mismatch(&mut self, tail: &[Field]) -> Result<(), Fatal> {
+        let start = self.cursor.at;
+        self.skip_to_residue()?;
+        self.report(Code::TypeMismatch, start, tail)
+    }
+
+    // ---- lists
+
+    /// Reads the elements of the array that stands here; `read` is called at each element's first byte.
+    #[inline]
+    pub(super) fn elements(
+        &mut self,
+        mut read: impl FnMut(&mut Self, u32) -> Result<(), Fatal>,
+    ) -> Result<(), Fatal> {
+        self.cursor.open()?;
+        self.scratch.path.push(Step::Index(0));
+        let mut index = 0;
+        while self.cursor.next_item(index == 0, b']')? {
+            if let Some(step) = self.scratch.path.last_mut() {
+                *step = Step::Index(index);
+            }
+            read(self, index)?;
+            index = index.saturating_add(1);
+        }
+        self.scratch.path.pop();
+        Ok(())
+    }
+
+    /// Reads a repeated message field; `read` is called at each element's `{`.
+    #[inline]
+    pub(super) fn messages(
+        &mut self,
+        field: Field,
+        mut read: impl FnMut(&mut Self) -> Result<(), Fatal>,
+    ) -> Result<(), Fatal> {
+        if self.peek() != Some(b'[') {
+            return if self.null()? { Ok(()) } else { self.mismatch(&[field]) };
+        }
+        self.scratch.path.push(Step::Field(field));
+        self.elements(|reader, _| match reader.peek() {
+            Some(b'{') => read(reader),
+            _ => reader.no_message(field),
+        })?;
+        self.scratch.path.pop();
+        Ok(())
+    }
+
+    /// An element of a list of messages that is no object. Where it stands for a span, or for a scope or resource with
+    /// spans of its own, it is at fault alone: what holds the list is not.
+    #[cold]
+    fn no_message(&mut self, field: Field) -> Result<(), Fatal> {
+        let start = self.cursor.at;
+        let faults = self.faults;
+        if self.null()? {
+            self.report(Code::NullElement, start, &[])?;
+        } else {
+            self.mismatch(&[])?;
+        }
+        match field {
+            Field::Spans => {
+                self.batch.rejected_spans += u64::from(self.faults - faults);
+                self.faults = faults;
+            }
+            Field::ResourceSpans
+            | Field::Batches
+            | Field::ScopeSpans
+            | Field::InstrumentationLibrarySpans => {
+                self.faults = faults;
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+}

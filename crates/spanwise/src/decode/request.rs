@@ -1,0 +1,148 @@
+//! The request, and what stands round it: byte order mark, wrappers, further documents.
+
+use super::reader::{Fatal, Reader};
+use super::resource_spans::ResourceSpans;
+use crate::batch::{ByteRange, DocumentRow, Rows};
+use crate::diagnostic::Code;
+use crate::schema::{Field, Message};
+
+const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
+
+/// What a top-level object held.
+#[derive(Default)]
+struct Found {
+    traces: bool,
+    other_signal: bool,
+    /// The resource that bare members of `ResourceSpans` belong to.
+    bare: Option<ResourceSpans>,
+}
+
+impl Reader<'_> {
+    /// Skips a byte order mark at the cursor, if the mode takes one.
+    pub(super) fn byte_order_mark(&mut self) -> Result<(), Fatal> {
+        if self.cursor.text.get(self.cursor.at..).is_some_and(|rest| rest.starts_with(BYTE_ORDER_MARK)) {
+            self.report(Code::ByteOrderMark, self.cursor.at, &[])?;
+            self.cursor.at += BYTE_ORDER_MARK.len();
+        }
+        Ok(())
+    }
+
+    /// Reads one document; the cursor is left after it. After an error, the caller rewinds the tables.
+    pub(super) fn document(&mut self) -> Result<(), Fatal> {
+        let mark = self.batch.mark();
+        self.first_span = mark.spans;
+        self.faults = 0;
+        self.scratch.path.clear();
+        self.cursor.depth = 0;
+        self.cursor.white();
+        let start = self.cursor.at;
+        let mut found = Found::default();
+        self.top_level(&mut found)?;
+        if self.cursor.at - start > self.options.limits.document_bytes {
+            return Err(Fatal { code: Code::DocumentSize, offset: start });
+        }
+        let other_signal = found.other_signal && !found.traces;
+        self.batch.other_signals += u64::from(other_signal);
+        self.batch.documents.push(DocumentRow {
+            bytes: ByteRange::new(start, self.cursor.at),
+            resources: Rows::since(mark.resources, &self.batch.resources),
+            spans: Rows::since(mark.spans, &self.batch.spans),
+            rejected_spans: u32::try_from(self.batch.rejected_spans - mark.rejected_spans)
+                .unwrap_or(u32::MAX),
+            other_signal,
+        });
+        Ok(())
+    }
+
+    fn top_level(&mut self, found: &mut Found) -> Result<(), Fatal> {
+        match self.peek() {
+            Some(b'{') => self.request(found),
+            Some(b'[') => self.top_level_array(found),
+            _ => {
+                let start = self.cursor.at;
+                self.skip()?;
+                Err(Fatal { code: Code::TopLevelType, offset: start })
+            }
+        }
+    }
+
+    fn top_level_array(&mut self, found: &mut Found) -> Result<(), Fatal> {
+        let start = self.cursor.at;
+        if self.strict {
+            // The verdict on the JSON comes first.
+            self.skip()?;
+            return self.report(Code::TopLevelArray, start, &[]);
+        }
+        self.report(Code::TopLevelArray, start, &[])?;
+        self.elements(|reader, _| match reader.peek() {
+            Some(b'{') => reader.request(found),
+            Some(b'n') => {
+                let start = reader.cursor.at;
+                reader.null()?;
+                reader.report(Code::NullElement, start, &[])
+            }
+            _ => reader.mismatch(&[]),
+        })
+    }
+
+    /// Reads an `ExportTraceServiceRequest` (the same as `TracesData`).
+    fn request(&mut self, found: &mut Found) -> Result<(), Fatal> {
+        let start = self.cursor.at;
+        let residue_before = self.batch.residue.len();
+        let mut members = self.open(Message::Request)?;
+        let mut lists = [None; 2];
+        let mut known = false;
+        found.bare = None;
+        while let Some(field) = self.next_member(&mut members)? {
+            known = true;
+            match field {
+                Field::ResourceSpans | Field::Batches => {
+                    found.traces = true;
+                    let slot = &mut lists[usize::from(field == Field::Batches)];
+                    self.replace_list(slot, true);
+                    self.messages(field, Self::resource_spans)?;
+                }
+                Field::ResourceLogs | Field::ResourceMetrics | Field::ResourceProfiles => {
+                    found.other_signal = true;
+                    self.skip_to_residue()?;
+                }
+                _ => {
+                    found.traces = true;
+                    let mut bare = match found.bare.take() {
+                        Some(bare) => bare,
+                        None => self.begin_resource_spans(start),
+                    };
+                    self.resource_spans_member(&mut bare, field)?;
+                    found.bare = Some(bare);
+                }
+            }
+        }
+        if let Some(bare) = found.bare.take() {
+            self.finish_resource_spans(&bare, start, residue_before);
+        }
+        let empty = self.cursor.slice(start + 1, self.cursor.at - 1).iter().all(u8::is_ascii_whitespace);
+        // A member that resembles a known one was reported as such; "nothing known" would hide the cause.
+        if !known && !empty && !members.resembled {
+            self.report(Code::NoKnownField, start, &[])?;
+        }
+        Ok(())
+    }
+
+    /// Reads the payload of one request: one document, or in lenient mode several, or none.
+    pub(super) fn payload(&mut self) -> Result<(), Fatal> {
+        self.byte_order_mark()?;
+        if self.cursor.white().is_none() {
+            return self.report(Code::EmptyInput, self.cursor.at, &[]);
+        }
+        loop {
+            self.document()?;
+            match self.cursor.white() {
+                None => return Ok(()),
+                Some(b'{' | b'[') if !self.strict => {
+                    self.report(Code::ConcatenatedDocuments, self.cursor.at, &[])?;
+                }
+                Some(_) => return Err(Fatal { code: Code::TrailingBytes, offset: self.cursor.at }),
+            }
+        }
+    }
+}

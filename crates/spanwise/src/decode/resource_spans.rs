@@ -1,0 +1,211 @@
+//! `ResourceSpans`, `Resource` and `EntityRef`.
+//!
+//! Members come in any order, so the resource's row is there before its first span and is filled in whenever `resource`
+//! comes. A second coming of a list truncates the tables to where the first began.
+
+use super::reader::{Fatal, Reader};
+use crate::batch::{EntityRefRow, Mark, ResourceRow, ResourceSource, Rows, Text};
+use crate::diagnostic::Code;
+use crate::json::Scalar;
+use crate::schema::{Field, Message};
+
+/// Where a list of spans, scopes or resources began.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct ListMark {
+    resources: usize,
+    scopes: usize,
+    spans: usize,
+    rejected_spans: u64,
+}
+
+/// A `ResourceSpans` that is being read.
+pub(super) struct ResourceSpans {
+    resource: usize,
+    mark: Mark,
+    outer_faults: u32,
+    scope_lists: [Option<ListMark>; 2],
+}
+
+impl Reader<'_> {
+    /// Begins a list of spans, scopes or (`resources`) resources: forgets an earlier coming of the same list, and
+    /// remembers where this one begins.
+    pub(super) fn replace_list(&mut self, slot: &mut Option<ListMark>, resources: bool) {
+        if let Some(mark) = slot {
+            if resources {
+                self.batch.resources.truncate(mark.resources);
+                self.batch.sources.resources.truncate(mark.resources);
+            }
+            self.batch.scopes.truncate(mark.scopes);
+            self.batch.sources.scopes.truncate(mark.scopes);
+            self.batch.spans.truncate(mark.spans);
+            self.batch.sources.spans.truncate(mark.spans);
+            self.batch.rejected_spans = mark.rejected_spans;
+            return;
+        }
+        *slot = Some(ListMark {
+            resources: self.batch.resources.len(),
+            scopes: self.batch.scopes.len(),
+            spans: self.batch.spans.len(),
+            rejected_spans: self.batch.rejected_spans,
+        });
+    }
+
+    /// Reads the `ResourceSpans` that stands here.
+    pub(super) fn resource_spans(&mut self) -> Result<(), Fatal> {
+        let start = self.cursor.at;
+        let residue = self.batch.residue.len();
+        let mut state = self.begin_resource_spans(start);
+        let mut members = self.open(Message::ResourceSpans)?;
+        while let Some(field) = self.next_member(&mut members)? {
+            self.resource_spans_member(&mut state, field)?;
+        }
+        self.finish_resource_spans(&state, start, residue);
+        Ok(())
+    }
+
+    pub(super) fn begin_resource_spans(&mut self, start: usize) -> ResourceSpans {
+        let mark = self.batch.mark();
+        self.batch.resources.push(ResourceRow::default());
+        if self.record {
+            self.batch
+                .sources
+                .resources
+                .push(ResourceSource { element: self.source(start), ..Default::default() });
+        }
+        let outer_faults = std::mem::take(&mut self.faults);
+        ResourceSpans { resource: mark.resources, mark, outer_faults, scope_lists: [None; 2] }
+    }
+
+    pub(super) fn resource_spans_member(
+        &mut self,
+        state: &mut ResourceSpans,
+        field: Field,
+    ) -> Result<(), Fatal> {
+        match field {
+            Field::Resource => {
+                let schema_url =
+                    self.batch.resources.get(state.resource).map_or(Text::EMPTY, |row| row.schema_url);
+                let mut row = ResourceRow { schema_url, ..ResourceRow::default() };
+                self.message(field, |reader| reader.resource(&mut row, state.resource))?;
+                if let Some(slot) = self.batch.resources.get_mut(state.resource) {
+                    *slot = row;
+                }
+            }
+            Field::ScopeSpans | Field::InstrumentationLibrarySpans => {
+                let slot = &mut state.scope_lists[usize::from(field == Field::InstrumentationLibrarySpans)];
+                self.replace_list(slot, false);
+                let resource = u32::try_from(state.resource).unwrap_or(u32::MAX);
+                self.messages(field, |reader| reader.scope_spans(resource))?;
+            }
+            Field::SchemaUrl => {
+                let start = self.cursor.at;
+                let schema_url = self.string_field(field)?;
+                if let Some(row) = self.batch.resources.get_mut(state.resource) {
+                    row.schema_url = schema_url;
+                }
+                let range = self.source(start);
+                if let Some(source) = self.batch.sources.resources.get_mut(state.resource) {
+                    source.schema_url = range;
+                }
+            }
+            _ => self.skip_to_residue()?,
+        }
+        Ok(())
+    }
+
+    /// Strict: a fault of the resource rejects the spans under it.
+    pub(super) fn finish_resource_spans(&mut self, state: &ResourceSpans, start: usize, residue: usize) {
+        if self.faults > 0 {
+            self.reject_since(&state.mark, start, residue);
+        } else {
+            let range = self.source(start);
+            if let Some(source) = self.batch.sources.resources.get_mut(state.resource) {
+                source.element = range;
+            }
+        }
+        self.faults = state.outer_faults;
+    }
+
+    /// Rejects the spans that were read since `mark`, and leaves the bytes since `start` to the residue.
+    pub(super) fn reject_since(&mut self, mark: &Mark, start: usize, residue: usize) {
+        let spans = self.batch.spans.len() - mark.spans;
+        self.batch.rewind(mark);
+        self.batch.rejected_spans += spans as u64;
+        self.batch.residue.truncate(residue);
+        self.leave_out(start);
+    }
+
+    fn resource(&mut self, row: &mut ResourceRow, index: usize) -> Result<(), Fatal> {
+        self.items = 0;
+        let mut members = self.open(Message::Resource)?;
+        while let Some(field) = self.next_member(&mut members)? {
+            match field {
+                Field::Attributes => row.attributes = self.attributes(field)?,
+                Field::DroppedAttributesCount => row.dropped_attributes_count = self.uint32(field)?,
+                Field::EntityRefs => {
+                    let start = self.cursor.at;
+                    let first = self.batch.entity_refs.len();
+                    self.messages(field, Self::entity_ref)?;
+                    row.entity_refs = Rows::since(first, &self.batch.entity_refs);
+                    let range = self.source(start);
+                    if let Some(source) = self.batch.sources.resources.get_mut(index) {
+                        source.entity_refs = range;
+                    }
+                }
+                _ => self.skip_to_residue()?,
+            }
+        }
+        Ok(())
+    }
+
+    fn entity_ref(&mut self) -> Result<(), Fatal> {
+        self.count_item()?;
+        let start = self.cursor.at;
+        let mut row = EntityRefRow::default();
+        let mut members = self.open(Message::EntityRef)?;
+        while let Some(field) = self.next_member(&mut members)? {
+            match field {
+                Field::SchemaUrl => row.schema_url = self.string_field(field)?,
+                Field::Type => row.kind = self.string_field(field)?,
+                Field::IdKeys => row.id_keys = self.string_list(field)?,
+                Field::DescriptionKeys => row.description_keys = self.string_list(field)?,
+                _ => self.skip_to_residue()?,
+            }
+        }
+        if row.kind.is_empty() {
+            self.report(Code::EntityRefType, start, &[])?;
+        }
+        self.batch.entity_refs.push(row);
+        Ok(())
+    }
+
+    /// Reads a repeated string field.
+    fn string_list(&mut self, field: Field) -> Result<Rows, Fatal> {
+        let first = self.batch.strings.len();
+        if self.peek() != Some(b'[') {
+            if !self.null()? {
+                self.mismatch(&[field])?;
+            }
+            return Ok(Rows::default());
+        }
+        self.scratch.path.push(crate::diagnostic::Step::Field(field));
+        self.elements(|reader, _| {
+            reader.count_item()?;
+            let start = reader.cursor.at;
+            match reader.scalar()? {
+                Scalar::String(raw) => {
+                    let text = reader.text(raw)?;
+                    reader.batch.strings.push(text);
+                    Ok(())
+                }
+                Scalar::Null => reader.report(Code::NullElement, start, &[]),
+                _ => {
+                    reader.cursor.at = start;
+                    reader.mismatch(&[])
+                }
+            }
+        })?;
+        self.scratch.path.pop();
+        Ok(Rows::since(first, &self.batch.strings))
+    }
+}

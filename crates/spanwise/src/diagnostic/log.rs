@@ -1,0 +1,211 @@
+//! Findings as decode notes them, and the reading of them.
+
+use super::excerpt::Excerpt;
+use super::{Code, Diagnostic, Layer, Severity};
+use crate::schema::Field;
+
+/// Where the first byte of a batch's input stands in its file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Origin {
+    pub(crate) offset: u64,
+    pub(crate) line: u64,
+}
+
+impl Default for Origin {
+    fn default() -> Self {
+        Self { offset: 0, line: 1 }
+    }
+}
+
+/// One step of a path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Step {
+    Field(Field),
+    Index(u32),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Row {
+    code: Code,
+    severity: Severity,
+    offset: u32,
+    steps: u32,
+    steps_len: u32,
+}
+
+/// The findings of one decode, in the order in which they were made.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct DiagnosticLog {
+    rows: Vec<Row>,
+    steps: Vec<Step>,
+    /// How many are kept; the rest are counted.
+    pub(crate) bound: usize,
+    pub(crate) show_keys: bool,
+    pub(crate) errors: u64,
+    pub(crate) warnings: u64,
+}
+
+impl DiagnosticLog {
+    pub(crate) fn clear(&mut self) {
+        self.rows.clear();
+        self.steps.clear();
+        self.errors = 0;
+        self.warnings = 0;
+    }
+
+    pub(crate) fn push(
+        &mut self,
+        severity: Severity,
+        code: Code,
+        offset: usize,
+        path: &[Step],
+        tail: &[Field],
+    ) {
+        match severity {
+            Severity::Error => self.errors += 1,
+            Severity::Warning => self.warnings += 1,
+            Severity::Info => {}
+        }
+        if self.rows.len() >= self.bound {
+            return;
+        }
+        let index = |value: usize| u32::try_from(value).unwrap_or(u32::MAX);
+        let steps = index(self.steps.len());
+        self.steps.extend_from_slice(path);
+        self.steps.extend(tail.iter().map(|field| Step::Field(*field)));
+        let steps_len = index(path.len() + tail.len());
+        self.rows.push(Row { code, severity, offset: index(offset), steps, steps_len });
+    }
+
+    /// Findings that were counted and not kept.
+    pub(crate) fn dropped(&self) -> u64 {
+        (self.errors + self.warnings).saturating_sub(self.rows.len() as u64)
+    }
+
+    pub(crate) fn read<'a>(&'a self, input: &'a [u8], origin: Origin) -> Diagnostics<'a> {
+        Diagnostics { log: self, lines: Lines::new(input, origin), next: 0 }
+    }
+
+    /// The path of a row in words.
+    fn path(&self, row: &Row) -> String {
+        let start = row.steps as usize;
+        path_text(self.steps.get(start..start + row.steps_len as usize).unwrap_or_default())
+    }
+}
+
+fn path_text(steps: &[Step]) -> String {
+    use std::fmt::Write as _;
+    let mut text = String::new();
+    for step in steps {
+        match step {
+            Step::Field(field) => {
+                if !text.is_empty() {
+                    text.push('.');
+                }
+                text.push_str(field.name());
+            }
+            Step::Index(index) => {
+                let _ = write!(text, "[{index}]");
+            }
+        }
+    }
+    text
+}
+
+/// The findings of a batch, each made when the iterator comes to it. Reading all costs one pass over the input.
+#[derive(Debug, Clone)]
+pub struct Diagnostics<'a> {
+    log: &'a DiagnosticLog,
+    lines: Lines<'a>,
+    next: usize,
+}
+
+impl Iterator for Diagnostics<'_> {
+    type Item = Diagnostic;
+
+    fn next(&mut self) -> Option<Diagnostic> {
+        let row = self.log.rows.get(self.next)?;
+        self.next += 1;
+        let path = self.log.path(row);
+        Some(self.lines.diagnostic(row.severity, row.code, path, row.offset as usize, self.log.show_keys))
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        let left = self.log.rows.len() - self.next;
+        (left, Some(left))
+    }
+}
+
+impl ExactSizeIterator for Diagnostics<'_> {}
+
+/// Counts lines as it moves from offset to offset, in either direction, looking only at the bytes between.
+#[derive(Debug, Clone)]
+pub(crate) struct Lines<'a> {
+    input: &'a [u8],
+    origin: Origin,
+    at: usize,
+    line: u64,
+    line_start: usize,
+}
+
+impl<'a> Lines<'a> {
+    pub(crate) fn new(input: &'a [u8], origin: Origin) -> Self {
+        Self { input, origin, at: 0, line: origin.line, line_start: 0 }
+    }
+
+    /// Moves to `offset` and returns its line and column, both from 1.
+    fn position(&mut self, offset: usize) -> (u64, u64) {
+        let (low, high) = (self.at.min(offset), self.at.max(offset));
+        let between = self.input.get(low..high).unwrap_or_default();
+        let newlines = memchr::memchr_iter(b'\n', between).count() as u64;
+        if offset >= self.at {
+            self.line += newlines;
+            if let Some(last) = memchr::memrchr(b'\n', between) {
+                self.line_start = low + last + 1;
+            }
+        } else {
+            self.line -= newlines;
+            if offset < self.line_start {
+                let before = self.input.get(..offset).unwrap_or_default();
+                self.line_start = memchr::memrchr(b'\n', before).map_or(0, |at| at + 1);
+            }
+        }
+        self.at = offset;
+        (self.line, (offset - self.line_start) as u64 + 1)
+    }
+
+    pub(crate) fn diagnostic(
+        &mut self,
+        severity: Severity,
+        code: Code,
+        path: String,
+        offset: usize,
+        show_keys: bool,
+    ) -> Diagnostic {
+        let offset = offset.min(self.input.len());
+        let (line, column) = self.position(offset);
+        // Findings about the text of a string stand at a byte between its quotes, all others outside.
+        let inside =
+            code.layer() == Layer::Text || matches!(code, Code::InvalidEscape | Code::RawControlCharacter);
+        Diagnostic {
+            severity,
+            code,
+            path,
+            offset: self.origin.offset + offset as u64,
+            line,
+            column,
+            excerpt: Excerpt::new(self.input, offset, inside, show_keys),
+        }
+    }
+
+    /// The same from the steps of a path, for a document that is being rejected.
+    pub(crate) fn rejection(
+        &mut self,
+        code: Code,
+        steps: &[Step],
+        offset: usize,
+        show_keys: bool,
+    ) -> Diagnostic {
+        self.diagnostic(Severity::Error, code, path_text(steps), offset, show_keys)
+    }
+}

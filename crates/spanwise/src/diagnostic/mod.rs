@@ -1,0 +1,95 @@
+//! What decode found wrong, and where.
+//!
+//! While decoding, a finding is a code, an offset and a few path steps in reused buffers: nothing is formatted and
+//! nothing is allocated. [`Diagnostic`]s are made from those when somebody reads them.
+//!
+//! No diagnostic holds a value or an attribute key of the user's: paths consist of schema names and indices, messages are
+//! fixed sentences, and the excerpt shows the JSON with the content of everything but schema names masked.
+
+mod code;
+mod excerpt;
+mod log;
+
+pub use code::{Code, Layer, Severity};
+pub use log::Diagnostics;
+
+pub(crate) use code::Effect;
+pub(crate) use log::{DiagnosticLog, Lines, Origin, Step};
+
+/// One finding, with its place in words.
+///
+/// Its [`Display`](std::fmt::Display) form is the rendered one: severity, code and message, the place, and at most 80
+/// bytes round it with a caret, all strings but schema names masked.
+///
+/// ```
+/// let batch = spanwise::decode(&br#"{"resourceSpans":[{"scopeSpans":[{"spans":[{"traceId":"0af7651916cd43dd8448eb211c80319c",
+/// "spanId":"b7ad6b7169203331","name":"chat","kind":"SPAN_KIND_CLIENT"}]}]}]}"#[..]).unwrap();
+/// let diagnostic = batch.diagnostics().next().unwrap();
+/// assert_eq!(diagnostic.code, spanwise::Code::EnumName);
+/// assert_eq!(diagnostic.path, "resourceSpans[0].scopeSpans[0].spans[0].kind");
+/// assert_eq!((diagnostic.line, diagnostic.column), (2, 48));
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Diagnostic {
+    /// How serious it is.
+    pub severity: Severity,
+    /// What kind of finding it is.
+    pub code: Code,
+    /// Schema names and indices from the document's root; empty for the document itself.
+    pub path: String,
+    /// Byte offset in the input, from 0.
+    pub offset: u64,
+    /// Line in the input, from 1.
+    pub line: u64,
+    /// Column in bytes, from 1.
+    pub column: u64,
+    excerpt: excerpt::Excerpt,
+}
+
+impl Diagnostic {
+    /// The meaning of the code, in a sentence.
+    pub const fn message(&self) -> &'static str {
+        self.code.message()
+    }
+}
+
+impl std::fmt::Display for Diagnostic {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        writeln!(f, "{}[{}]: {}", self.severity, self.code, self.code.message())?;
+        write!(f, "  at ")?;
+        if !self.path.is_empty() {
+            write!(f, "{}, ", self.path)?;
+        }
+        write!(f, "line {}, column {} (offset {})", self.line, self.column, self.offset)?;
+        self.excerpt.render(f)
+    }
+}
+
+/// A rejected document: broken JSON, broken UTF-8 (strict), or a bound exceeded. An HTTP receiver answers 400.
+///
+/// ```
+/// let error = spanwise::decode(&br#"{"resourceSpans":["#[..]).unwrap_err();
+/// assert_eq!(error.diagnostic().code, spanwise::Code::UnexpectedEnd);
+/// assert_eq!(error.diagnostic().offset, 18);
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DecodeError(Box<Diagnostic>);
+
+impl DecodeError {
+    pub(crate) fn new(diagnostic: Diagnostic) -> Self {
+        Self(Box::new(diagnostic))
+    }
+
+    /// What and where.
+    pub fn diagnostic(&self) -> &Diagnostic {
+        &self.0
+    }
+}
+
+impl std::fmt::Display for DecodeError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl std::error::Error for DecodeError {}

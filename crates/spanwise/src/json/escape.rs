@@ -1,0 +1,176 @@
+//! JSON string escapes (RFC 8259 section 7): checking them in place and undoing them.
+
+/// What stands at a backslash.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Escape {
+    /// A legal escape of this many bytes.
+    Legal(usize),
+    /// `\uD800` to `\uDFFF` without its other half: six bytes that stand for no character.
+    LoneSurrogate,
+    /// No escape of JSON.
+    Illegal,
+    /// The text ends inside the escape.
+    Cut,
+}
+
+/// Reads the four hex digits at `at`.
+fn unit(text: &[u8], at: usize) -> Option<u32> {
+    let digits = text.get(at..at.checked_add(4)?)?;
+    let mut value = 0;
+    for &digit in digits {
+        value = value << 4 | u32::from(hex_value(digit)?);
+    }
+    Some(value)
+}
+
+/// The value of one hex digit of either case.
+pub(crate) const fn hex_value(digit: u8) -> Option<u8> {
+    match digit {
+        b'0'..=b'9' => Some(digit - b'0'),
+        b'a'..=b'f' => Some(digit - b'a' + 10),
+        b'A'..=b'F' => Some(digit - b'A' + 10),
+        _ => None,
+    }
+}
+
+/// Checks the escape whose backslash stands at `at`.
+pub(crate) fn check(text: &[u8], at: usize) -> Escape {
+    match text.get(at + 1) {
+        None => Escape::Cut,
+        Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => Escape::Legal(2),
+        Some(b'u') => match unit(text, at + 2) {
+            Some(0xD800..=0xDBFF) => match (text.get(at + 6), text.get(at + 7), unit(text, at + 8)) {
+                (Some(b'\\'), Some(b'u'), Some(0xDC00..=0xDFFF)) => Escape::Legal(12),
+                _ => Escape::LoneSurrogate,
+            },
+            Some(0xDC00..=0xDFFF) => Escape::LoneSurrogate,
+            Some(_) => Escape::Legal(6),
+            None if text.len() < at + 6 => Escape::Cut,
+            None => Escape::Illegal,
+        },
+        Some(_) => Escape::Illegal,
+    }
+}
+
+/// Appends the text that `raw` (the bytes between the quotes) stands for.
+///
+/// Lone surrogates become U+FFFD, as does every maximal invalid UTF-8 sequence, so that what is appended is UTF-8
+/// whatever `raw` holds. An escape that JSON does not know is kept as it is written.
+pub(crate) fn unescape_into(raw: &[u8], out: &mut Vec<u8>) {
+    let mut from = 0;
+    while let Some(found) = memchr::memchr(b'\\', raw.get(from..).unwrap_or_default()) {
+        let at = from + found;
+        push_lossy(raw.get(from..at).unwrap_or_default(), out);
+        from = at + unescape_one(raw, at, out);
+    }
+    push_lossy(raw.get(from..).unwrap_or_default(), out);
+}
+
+/// Appends what the escape at `at` stands for and returns its length in bytes, at least one.
+fn unescape_one(raw: &[u8], at: usize, out: &mut Vec<u8>) -> usize {
+    let length = match check(raw, at) {
+        Escape::Legal(length) => length,
+        Escape::LoneSurrogate => {
+            push_char(char::REPLACEMENT_CHARACTER, out);
+            return 6;
+        }
+        Escape::Illegal | Escape::Cut => {
+            out.push(b'\\');
+            return 1;
+        }
+    };
+    match raw.get(at + 1) {
+        Some(b'b') => out.push(0x08),
+        Some(b'f') => out.push(0x0c),
+        Some(b'n') => out.push(b'\n'),
+        Some(b'r') => out.push(b'\r'),
+        Some(b't') => out.push(b'\t'),
+        Some(b'u') => {
+            let first = unit(raw, at + 2).unwrap_or_default();
+            let code = match length {
+                12 => {
+                    let second = unit(raw, at + 8).unwrap_or_default();
+                    0x1_0000 + ((first & 0x3FF) << 10) + (second & 0x3FF)
+                }
+                _ => first,
+            };
+            push_char(char::from_u32(code).unwrap_or(char::REPLACEMENT_CHARACTER), out);
+        }
+        Some(&byte) => out.push(byte),
+        None => {}
+    }
+    length
+}
+
+fn push_char(character: char, out: &mut Vec<u8>) {
+    out.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
+}
+
+/// Appends `bytes`, with U+FFFD for every maximal part that is not UTF-8.
+pub(crate) fn push_lossy(bytes: &[u8], out: &mut Vec<u8>) {
+    if simdutf8::basic::from_utf8(bytes).is_ok() {
+        out.extend_from_slice(bytes);
+        return;
+    }
+    for chunk in bytes.utf8_chunks() {
+        out.extend_from_slice(chunk.valid().as_bytes());
+        if !chunk.invalid().is_empty() {
+            push_char(char::REPLACEMENT_CHARACTER, out);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn unescaped(raw: &str) -> String {
+        let mut out = Vec::new();
+        unescape_into(raw.as_bytes(), &mut out);
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn escapes_stand_for_their_characters() {
+        for (raw, text) in [
+            (r"", ""),
+            (r"plain", "plain"),
+            (r#"\"\\\/\b\f\n\r\t"#, "\"\\/\u{8}\u{c}\n\r\t"),
+            (r"\u0041\u00e9\u20AC\u0000", "Aé€\0"),
+            (r"\ud83d\ude00!", "😀!"),
+            (r"\ud83d", "\u{fffd}"),
+            (r"\ude00x", "\u{fffd}x"),
+            (r"\ud83d\u0041", "\u{fffd}A"),
+            (r"\ud83d\ud83d\ude00", "\u{fffd}😀"),
+            ("é\\n€", "é\n€"),
+        ] {
+            assert_eq!(unescaped(raw), text, "{raw}");
+        }
+    }
+
+    #[test]
+    fn checks_tell_legal_lone_illegal_and_cut_apart() {
+        for (text, expected) in [
+            (r"\n", Escape::Legal(2)),
+            (r"\u00e9", Escape::Legal(6)),
+            (r"\ud83d\ude00", Escape::Legal(12)),
+            (r"\ud83d", Escape::LoneSurrogate),
+            (r"\ud83d\n1234", Escape::LoneSurrogate),
+            (r"\ud83d\ud83d", Escape::LoneSurrogate),
+            (r"\udc00\ud800", Escape::LoneSurrogate),
+            (r"\x41", Escape::Illegal),
+            (r"\u12G4", Escape::Illegal),
+            (r"\u12", Escape::Cut),
+            (r"\", Escape::Cut),
+        ] {
+            assert_eq!(check(text.as_bytes(), 0), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn invalid_utf8_becomes_replacement_characters() {
+        let mut out = Vec::new();
+        unescape_into(b"caf\xc3\\n\xff\xe2\x82", &mut out);
+        assert_eq!(String::from_utf8(out).unwrap(), "caf\u{fffd}\n\u{fffd}\u{fffd}");
+    }
+}

@@ -1,0 +1,185 @@
+//! Numbers, read from their digits: integers exactly, never by way of a double.
+//!
+//! The forms are those of ProtoJSON: an integer may be written with an exponent or a zero fraction (`1e3`, `5.0`).
+
+/// Why a text is not the integer that was asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum IntegerFault {
+    /// Not a number at all.
+    Format,
+    /// A number with a fraction other than zero.
+    Fraction,
+    /// Beyond what any integer field can hold.
+    Range,
+}
+
+/// The parts of a decimal number.
+struct Decimal<'a> {
+    negative: bool,
+    whole: &'a [u8],
+    fraction: &'a [u8],
+    exponent: i64,
+}
+
+/// Length of the run of decimal digits at the start of `text`.
+fn digit_run(text: &[u8]) -> usize {
+    text.iter().position(|byte| !byte.is_ascii_digit()).unwrap_or(text.len())
+}
+
+/// Splits a number in JSON's grammar, with a leading `+` and leading zeros allowed (quoted numbers have them).
+fn split(text: &[u8]) -> Option<Decimal<'_>> {
+    let (negative, text) = match text {
+        [b'-', rest @ ..] => (true, rest),
+        [b'+', rest @ ..] => (false, rest),
+        _ => (false, text),
+    };
+    let (whole, mut rest) = text.split_at(digit_run(text));
+    if whole.is_empty() {
+        return None;
+    }
+    let mut fraction: &[u8] = &[];
+    if let [b'.', after @ ..] = rest {
+        (fraction, rest) = after.split_at(digit_run(after));
+        if fraction.is_empty() {
+            return None;
+        }
+    }
+    let mut exponent = 0;
+    if let [b'e' | b'E', after @ ..] = rest {
+        let (sign, digits) = match after {
+            [b'-', digits @ ..] => (-1, digits),
+            [b'+', digits @ ..] => (1, digits),
+            digits => (1, digits),
+        };
+        if digits.is_empty() || digit_run(digits) != digits.len() {
+            return None;
+        }
+        // Saturated: beyond this, only zero is still an integer in range.
+        exponent = digits.iter().fold(0i64, |value, digit| {
+            value.saturating_mul(10).saturating_add(i64::from(digit - b'0')).min(1 << 40)
+        }) * sign;
+        rest = &[];
+    }
+    rest.is_empty().then_some(Decimal { negative, whole, fraction, exponent })
+}
+
+/// Whether a quoted text is a decimal number.
+pub(crate) fn is_decimal(text: &[u8]) -> bool {
+    split(text).is_some()
+}
+
+/// Reads an integer of any form that ProtoJSON allows, exactly.
+///
+/// The value lies within ±(2^64 − 1) or is a [`IntegerFault::Range`]; the caller narrows it to its field.
+pub(crate) fn integer(text: &[u8]) -> Result<i128, IntegerFault> {
+    if (1..=18).contains(&text.len()) && digit_run(text) == text.len() {
+        let value = text.iter().fold(0u64, |value, digit| value * 10 + u64::from(digit - b'0'));
+        return Ok(i128::from(value));
+    }
+    let number = split(text).ok_or(IntegerFault::Format)?;
+    let mut digits = number.whole.iter().chain(number.fraction);
+    let leading_zeros = digits.by_ref().take_while(|digit| **digit == b'0').count();
+    let count = number.whole.len() + number.fraction.len();
+    if leading_zeros == count {
+        return Ok(0);
+    }
+    // How many of the digits, or of the zeros that the exponent appends, stand before the decimal point.
+    let point = i64::try_from(number.whole.len()).unwrap_or(i64::MAX).saturating_add(number.exponent);
+    let significant = point.saturating_sub(i64::try_from(leading_zeros).unwrap_or(i64::MAX));
+    if significant <= 0 {
+        return Err(IntegerFault::Fraction);
+    }
+    if significant > 20 {
+        return Err(IntegerFault::Range);
+    }
+    let point = usize::try_from(point).unwrap_or(usize::MAX);
+    let digit =
+        |index: usize| number.whole.iter().chain(number.fraction).nth(index).map_or(0, |digit| digit - b'0');
+    let mut value = 0u128;
+    for index in leading_zeros..point {
+        value = value * 10 + u128::from(digit(index));
+    }
+    if number.whole.iter().chain(number.fraction).skip(point).any(|digit| *digit != b'0') {
+        return Err(IntegerFault::Fraction);
+    }
+    let value = i128::try_from(value).unwrap_or(i128::MAX);
+    if value > i128::from(u64::MAX) {
+        return Err(IntegerFault::Range);
+    }
+    Ok(if number.negative { -value } else { value })
+}
+
+/// Reads a decimal number as a double; `None` where it is none. Over-range literals give an infinity.
+pub(crate) fn double(text: &[u8]) -> Option<f64> {
+    split(text)?;
+    std::str::from_utf8(text).ok()?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn integers_are_read_exactly_in_every_form() {
+        for (text, value) in [
+            ("0", 0),
+            ("-0", 0),
+            ("42", 42),
+            ("+42", 42),
+            ("007", 7),
+            ("1e3", 1000),
+            ("1E+3", 1000),
+            ("5.0", 5),
+            ("1.50e1", 15),
+            ("1200e-2", 12),
+            ("0e99999999999999999999", 0),
+            ("0.000", 0),
+            ("9007199254740993", 9_007_199_254_740_993),
+            ("-9223372036854775808", i128::from(i64::MIN)),
+            ("18446744073709551615", i128::from(u64::MAX)),
+            ("1844674407370955161.5e1", i128::from(u64::MAX)),
+            ("1.7e18", 1_700_000_000_000_000_000),
+            ("00000000000000000000000000000000000001", 1),
+        ] {
+            assert_eq!(integer(text.as_bytes()), Ok(value), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_integer_says_why() {
+        use IntegerFault::{Format, Fraction, Range};
+        for (text, fault) in [
+            ("", Format),
+            ("-", Format),
+            ("1.", Format),
+            (".5", Format),
+            ("1e", Format),
+            ("1e+", Format),
+            (" 1", Format),
+            ("1 ", Format),
+            ("0x10", Format),
+            ("NaN", Format),
+            ("5.5", Fraction),
+            ("1e-1", Fraction),
+            ("0.1", Fraction),
+            ("1700000000250000000.5", Fraction),
+            ("1e-99999999999999999999", Fraction),
+            ("18446744073709551616", Range),
+            ("1e20", Range),
+            ("1e99999999999999999999", Range),
+            ("99999999999999999999999999", Range),
+        ] {
+            assert_eq!(integer(text.as_bytes()), Err(fault), "{text}");
+        }
+    }
+
+    #[test]
+    fn doubles_follow_the_standard_library() {
+        assert_eq!(double(b"0.1"), Some(0.1));
+        assert_eq!(double(b"-1e-7"), Some(-1e-7));
+        assert_eq!(double(b"1e400"), Some(f64::INFINITY));
+        assert_eq!(double(b"inf"), None);
+        assert_eq!(double(b"nan"), None);
+        assert_eq!(double(b"1_0"), None);
+    }
+}

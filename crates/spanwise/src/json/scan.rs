@@ -1,0 +1,82 @@
+//! Finds the byte that ends a run of plain string text.
+//!
+//! Eight bytes at a time in an ordinary register (SWAR), in safe code. A faster kernel must give the same two answers:
+//! where the run ends and whether it held a byte above `0x7f`.
+
+const ONES: u64 = 0x0101_0101_0101_0101;
+const HIGH: u64 = 0x8080_8080_8080_8080;
+
+/// Lanes of `word` that are zero, as their high bit. Lanes above the lowest hit may be wrong.
+const fn zero_lanes(word: u64) -> u64 {
+    word.wrapping_sub(ONES) & !word & HIGH
+}
+
+/// Index of the first `"`, `\` or control character at or after `from`, or the length of `text`.
+///
+/// `high` gets bits set when a byte above `0x7f` was passed over.
+pub(crate) fn string_run(text: &[u8], from: usize, high: &mut u64) -> usize {
+    let mut at = from;
+    let rest = text.get(from..).unwrap_or_default();
+    let (words, _) = rest.as_chunks::<8>();
+    for word in words {
+        let word = u64::from_le_bytes(*word);
+        let quote = zero_lanes(word ^ (ONES * b'"' as u64));
+        let backslash = zero_lanes(word ^ (ONES * b'\\' as u64));
+        let control = word.wrapping_sub(ONES * 0x20) & !word & HIGH;
+        let hit = quote | backslash | control;
+        if hit != 0 {
+            let lane = hit.trailing_zeros() / 8;
+            *high |= word & HIGH & !(u64::MAX << (lane * 8));
+            return at + lane as usize;
+        }
+        *high |= word & HIGH;
+        at += 8;
+    }
+    while let Some(&byte) = text.get(at) {
+        if byte == b'"' || byte == b'\\' || byte < 0x20 {
+            return at;
+        }
+        *high |= u64::from(byte) & 0x80;
+        at += 1;
+    }
+    at
+}
+
+#[cfg(test)]
+mod tests {
+    use super::string_run;
+
+    fn naive(text: &[u8], from: usize) -> (usize, bool) {
+        let mut at = from;
+        let mut high = false;
+        while at < text.len() && text[at] != b'"' && text[at] != b'\\' && text[at] >= 0x20 {
+            high |= text[at] >= 0x80;
+            at += 1;
+        }
+        (at, high)
+    }
+
+    #[test]
+    fn every_byte_at_every_lane_matches_the_naive_scan() {
+        for length in 0..20 {
+            for position in 0..length {
+                for byte in 0..=255u8 {
+                    for fill in [b'a', 0x20, 0x7f, 0x80, 0xff, b'!', b'#', b'[', b']'] {
+                        let mut text = vec![fill; length];
+                        text[position] = byte;
+                        let mut high = 0;
+                        let end = string_run(&text, 0, &mut high);
+                        assert_eq!((end, high != 0), naive(&text, 0), "{text:?}");
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_start_beyond_the_text_is_its_own_end() {
+        let mut high = 0;
+        assert_eq!(string_run(b"ab", 2, &mut high), 2);
+        assert_eq!(string_run(b"ab", 9, &mut high), 9);
+    }
+}

@@ -1,0 +1,272 @@
+//! The names of OTLP's trace messages, as JSON spells them (opentelemetry-proto, `trace.proto`, `common.proto`,
+//! `resource.proto`, `trace_service.proto`).
+
+macro_rules! fields {
+    ($($variant:ident $name:literal,)*) => {
+        /// A member name that the schema knows, in whichever message it stands.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        #[repr(u8)]
+        pub(crate) enum Field { $($variant,)* }
+
+        impl Field {
+            pub(crate) const ALL: &[Self] = &[$(Self::$variant,)*];
+
+            /// The name with its quotes, as it stands in JSON.
+            pub(crate) const fn quoted(self) -> &'static str {
+                match self { $(Self::$variant => concat!("\"", $name, "\""),)* }
+            }
+
+            /// The name.
+            pub(crate) const fn name(self) -> &'static str {
+                match self { $(Self::$variant => $name,)* }
+            }
+        }
+    };
+}
+
+fields! {
+    ResourceSpans "resourceSpans",
+    Batches "batches",
+    ResourceLogs "resourceLogs",
+    ResourceMetrics "resourceMetrics",
+    ResourceProfiles "resourceProfiles",
+    Resource "resource",
+    ScopeSpans "scopeSpans",
+    InstrumentationLibrarySpans "instrumentationLibrarySpans",
+    SchemaUrl "schemaUrl",
+    Scope "scope",
+    InstrumentationLibrary "instrumentationLibrary",
+    Spans "spans",
+    TraceId "traceId",
+    SpanId "spanId",
+    ParentSpanId "parentSpanId",
+    TraceState "traceState",
+    Flags "flags",
+    Name "name",
+    Kind "kind",
+    StartTimeUnixNano "startTimeUnixNano",
+    EndTimeUnixNano "endTimeUnixNano",
+    Attributes "attributes",
+    Events "events",
+    Links "links",
+    DroppedAttributesCount "droppedAttributesCount",
+    DroppedEventsCount "droppedEventsCount",
+    DroppedLinksCount "droppedLinksCount",
+    Status "status",
+    TimeUnixNano "timeUnixNano",
+    Message "message",
+    Code "code",
+    EntityRefs "entityRefs",
+    Type "type",
+    IdKeys "idKeys",
+    DescriptionKeys "descriptionKeys",
+    Version "version",
+    Key "key",
+    Value "value",
+    KeyStrindex "keyStrindex",
+    StringValue "stringValue",
+    BoolValue "boolValue",
+    IntValue "intValue",
+    DoubleValue "doubleValue",
+    ArrayValue "arrayValue",
+    KvlistValue "kvlistValue",
+    BytesValue "bytesValue",
+    StringValueStrindex "stringValueStrindex",
+    Values "values",
+}
+
+const _: () = assert!(Field::ALL.len() <= 64, "a seen-mask is 64 bits wide");
+
+impl Field {
+    /// This field's bit in a seen-mask.
+    #[inline]
+    pub(crate) const fn bit(self) -> u64 {
+        1 << self as u8
+    }
+
+    /// Whether `name`, in its own or in snake-case spelling, is a word of the schema.
+    pub(crate) fn is_schema_word(name: &[u8]) -> bool {
+        let mut buffer = [0; CAMEL_CAPACITY];
+        let camel = camel_case(name, &mut buffer).unwrap_or(name);
+        Self::ALL.iter().any(|field| field.name().as_bytes() == camel)
+    }
+}
+
+/// A message of the schema.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum Message {
+    Request,
+    ResourceSpans,
+    Resource,
+    EntityRef,
+    ScopeSpans,
+    Scope,
+    Span,
+    Event,
+    Link,
+    Status,
+    KeyValue,
+    AnyValue,
+    /// `ArrayValue` and `KeyValueList`: both have `values` alone.
+    List,
+}
+
+impl Message {
+    pub(crate) const COUNT: usize = Self::List as usize + 1;
+
+    /// The message's fields, in the order in which proto numbers them. Names of the same length are told apart by
+    /// comparing; there are at most three.
+    const fn fields(self) -> &'static [Field] {
+        use Field::*;
+        match self {
+            Self::Request => &[ResourceSpans],
+            Self::ResourceSpans => &[Resource, ScopeSpans, SchemaUrl],
+            Self::Resource => &[Attributes, DroppedAttributesCount, EntityRefs],
+            Self::EntityRef => &[SchemaUrl, Type, IdKeys, DescriptionKeys],
+            Self::ScopeSpans => &[Scope, Spans, SchemaUrl],
+            Self::Scope => &[Name, Version, Attributes, DroppedAttributesCount],
+            Self::Span => &[
+                TraceId,
+                SpanId,
+                TraceState,
+                ParentSpanId,
+                Flags,
+                Name,
+                Kind,
+                StartTimeUnixNano,
+                EndTimeUnixNano,
+                Attributes,
+                DroppedAttributesCount,
+                Events,
+                DroppedEventsCount,
+                Links,
+                DroppedLinksCount,
+                Status,
+            ],
+            Self::Event => &[TimeUnixNano, Name, Attributes, DroppedAttributesCount],
+            Self::Link => &[TraceId, SpanId, TraceState, Attributes, DroppedAttributesCount, Flags],
+            Self::Status => &[Message, Code],
+            Self::KeyValue => &[Key, Value, KeyStrindex],
+            Self::AnyValue => &[
+                StringValue,
+                BoolValue,
+                IntValue,
+                DoubleValue,
+                ArrayValue,
+                KvlistValue,
+                BytesValue,
+                StringValueStrindex,
+            ],
+            Self::List => &[Values],
+        }
+    }
+
+    /// Names that are no fields of the message today, but under which its content is met.
+    const fn former_fields(self) -> &'static [Field] {
+        use Field::*;
+        match self {
+            Self::Request => &[
+                Batches,
+                ResourceLogs,
+                ResourceMetrics,
+                ResourceProfiles,
+                Resource,
+                ScopeSpans,
+                InstrumentationLibrarySpans,
+                SchemaUrl,
+            ],
+            Self::ResourceSpans => &[InstrumentationLibrarySpans],
+            Self::ScopeSpans => &[InstrumentationLibrary],
+            _ => &[],
+        }
+    }
+
+    /// The field that `name` spells exactly (RFC 8259 section 8.3: compared after escapes are undone, case-sensitive).
+    pub(crate) fn field(self, name: &[u8]) -> Option<Field> {
+        self.fields().iter().copied().find(|field| field.name().as_bytes() == name)
+    }
+
+    /// What an unknown `name` most likely means.
+    pub(crate) fn resembles(self, name: &[u8]) -> Option<Resemblance> {
+        let mut buffer = [0; CAMEL_CAPACITY];
+        let camel = camel_case(name, &mut buffer);
+        let former =
+            |name: &[u8]| self.former_fields().iter().copied().find(|field| field.name().as_bytes() == name);
+        if let Some(field) = camel.and_then(|camel| self.field(camel)) {
+            return Some(Resemblance::SnakeCase(field));
+        }
+        former(camel.unwrap_or(name)).map(Resemblance::Former)
+    }
+}
+
+/// See [`Message::resembles`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Resemblance {
+    /// The proto name of a field, which OTLP/JSON does not allow as a key.
+    SnakeCase(Field),
+    /// One of [`Message::former_fields`], in either spelling.
+    Former(Field),
+}
+
+/// No field's name is longer.
+const CAMEL_CAPACITY: usize = 32;
+
+/// `name` in lowerCamelCase; `None` where it holds no underscore or is longer than any field.
+fn camel_case<'b>(name: &[u8], buffer: &'b mut [u8; CAMEL_CAPACITY]) -> Option<&'b [u8]> {
+    if !name.contains(&b'_') {
+        return None;
+    }
+    let mut length = 0;
+    let mut upper = false;
+    for &byte in name {
+        if byte == b'_' {
+            upper = true;
+            continue;
+        }
+        *buffer.get_mut(length)? = if upper { byte.to_ascii_uppercase() } else { byte };
+        length += 1;
+        upper = false;
+    }
+    buffer.get(..length)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_found_in_their_own_message_alone() {
+        assert_eq!(Message::Span.field(b"traceId"), Some(Field::TraceId));
+        assert_eq!(Message::Span.field(b"TraceId"), None);
+        assert_eq!(Message::Status.field(b"traceId"), None);
+        for field in Field::ALL {
+            assert!(field.name().len() <= CAMEL_CAPACITY);
+            assert_eq!(field.quoted().trim_matches('"'), field.name());
+        }
+    }
+
+    #[test]
+    fn other_spellings_are_told_from_unknown_names() {
+        use Resemblance::{Former, SnakeCase};
+        for (message, name, expected) in [
+            (Message::Span, "trace_id", Some(SnakeCase(Field::TraceId))),
+            (Message::Span, "start_time_unix_nano", Some(SnakeCase(Field::StartTimeUnixNano))),
+            (Message::Request, "resource_spans", Some(SnakeCase(Field::ResourceSpans))),
+            (Message::Request, "batches", Some(Former(Field::Batches))),
+            (Message::Request, "resource_logs", Some(Former(Field::ResourceLogs))),
+            (Message::Request, "scopeSpans", Some(Former(Field::ScopeSpans))),
+            (
+                Message::ResourceSpans,
+                "instrumentation_library_spans",
+                Some(Former(Field::InstrumentationLibrarySpans)),
+            ),
+            (Message::ScopeSpans, "instrumentationLibrary", Some(Former(Field::InstrumentationLibrary))),
+            (Message::Span, "TraceId", None),
+            (Message::Span, "future_field_with_a_name_longer_than_any_known", None),
+        ] {
+            assert_eq!(message.resembles(name.as_bytes()), expected, "{name}");
+        }
+        assert!(Field::is_schema_word(b"trace_id") && !Field::is_schema_word(b"http.method"));
+    }
+}
