@@ -26,6 +26,7 @@
 mod batch;
 mod decode;
 mod diagnostic;
+mod encode;
 mod json;
 mod schema;
 
@@ -37,3 +38,4 @@ pub use batch::{
 };
 pub use decode::{DecodeOptions, Decoder, Framing, Limits, Mode, decode};
 pub use diagnostic::{Code, DecodeError, Diagnostic, Diagnostics, Layer, Severity};
+pub use encode::{encode, encode_into};

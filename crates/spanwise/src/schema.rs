@@ -117,6 +117,7 @@ impl Message {
 
     /// The message's fields, in the order in which proto numbers them. Names of the same length are told apart by
     /// comparing; there are at most three.
+    #[allow(clippy::enum_glob_use, reason = "the table is read more easily without a prefix on every word")]
     const fn fields(self) -> &'static [Field] {
         use Field::*;
         match self {
@@ -163,6 +164,7 @@ impl Message {
     }
 
     /// Names that are no fields of the message today, but under which its content is met.
+    #[allow(clippy::enum_glob_use, reason = "as above")]
     const fn former_fields(self) -> &'static [Field] {
         use Field::*;
         match self {

@@ -3,6 +3,8 @@
 //! A case is judged as its file is meant to be read: `.json` as one request, `.ndjson` as lines. Expectations that are
 //! waived stand in `WAIVED` with the reason; they are counted and printed.
 
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test")]
+
 mod support;
 
 use std::path::{Path, PathBuf};

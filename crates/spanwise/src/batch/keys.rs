@@ -112,7 +112,7 @@ mod tests {
         let arena = b"alphabetagamma";
         let bytes_of = |text: Text| text.raw(b"", arena);
         let mut keys = Keys::default();
-        let mut add = |keys: &mut Keys, start: usize, end: usize| {
+        let add = |keys: &mut Keys, start: usize, end: usize| {
             keys.intern(&arena[start..end], bytes_of, || Text::new(TextKind::Made, start, end)).unwrap()
         };
         assert_eq!(add(&mut keys, 0, 5), 0);

@@ -151,8 +151,8 @@ impl AttributeRow {
     /// The value.
     #[inline]
     pub fn value(self) -> RawValue {
-        let rows =
-            Rows { start: (self.payload & u64::from(u32::MAX)) as u32, len: (self.payload >> 32) as u32 };
+        #[allow(clippy::cast_possible_truncation, reason = "the low half, then the high half")]
+        let rows = Rows { start: self.payload as u32, len: (self.payload >> 32) as u32 };
         match self.tag {
             ValueTag::Empty => RawValue::Empty,
             ValueTag::String => RawValue::String(Text::from_bits(self.payload)),

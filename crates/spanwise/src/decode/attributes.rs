@@ -55,11 +55,13 @@ impl Reader<'_> {
             Some(b'{') => {
                 self.report(Code::AttributesAsMap, start, &[field])?;
                 self.scratch.path.push(Step::Field(field));
+                self.cursor.depth += 1;
                 self.plain_members(|reader, key, row_start, key_source| {
                     let (row, source) = reader.plain_key_value(list, into, key, row_start, key_source)?;
                     reader.put(row, source, into);
                     Ok(())
                 })?;
+                self.cursor.depth -= 1;
                 self.scratch.path.pop();
             }
             _ if self.null()? => {}
@@ -120,18 +122,15 @@ impl Reader<'_> {
                 _ => self.skip_to_residue()?,
             }
         }
-        let key = match key {
-            Some(key) => {
-                self.check_duplicate(key, list, into, key_start)?;
-                key
-            }
-            None => {
-                // common.proto: a string index in a trace is not fatal; treat it as absent.
-                let effect =
-                    if string_index { Effect::Warn } else { Code::AttributeKeyEmpty.effect(self.strict) };
-                self.report_as(effect, Code::AttributeKeyEmpty, key_start, &[Field::Key])?;
-                self.intern_empty(start)?
-            }
+        let key = if let Some(key) = key {
+            self.check_duplicate(key, list, into, key_start)?;
+            key
+        } else {
+            // common.proto: a string index in a trace is not fatal; treat it as absent.
+            let effect =
+                if string_index { Effect::Warn } else { Code::AttributeKeyEmpty.effect(self.strict) };
+            self.report_as(effect, Code::AttributeKeyEmpty, key_start, &[Field::Key])?;
+            self.intern_empty(start)?
         };
         source.element = self.source(start);
         Ok((AttributeRow::new(key, value), source))

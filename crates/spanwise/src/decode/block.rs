@@ -71,10 +71,9 @@ impl Reader<'_> {
             return;
         }
         match framing {
-            Framing::Lines => self.lines(start),
+            Framing::Auto if !self.is_lines(start) => self.documents(start),
+            Framing::Auto | Framing::Lines => self.lines(start),
             Framing::Documents => self.documents(start),
-            Framing::Auto if self.is_lines(start) => self.lines(start),
-            Framing::Auto => self.documents(start),
         }
     }
 

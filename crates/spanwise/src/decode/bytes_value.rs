@@ -25,11 +25,9 @@ impl Reader<'_> {
                     return Ok(RawValue::Bytes(self.made_since(from, start)?));
                 }
             }
-            Scalar::Container => {
-                if self.byte_sequence()? {
-                    self.report(Code::ByteArray, start, &[Field::BytesValue])?;
-                    return Ok(RawValue::Bytes(self.made_since(from, start)?));
-                }
+            Scalar::Container if self.byte_sequence()? => {
+                self.report(Code::ByteArray, start, &[Field::BytesValue])?;
+                return Ok(RawValue::Bytes(self.made_since(from, start)?));
             }
             _ => {}
         }

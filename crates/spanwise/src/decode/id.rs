@@ -29,12 +29,12 @@ fn hex<const N: usize>(digits: &[u8]) -> Option<([u8; N], bool)> {
 /// One rung of the ladder: the id, and the name of the liberty.
 fn other_form<const N: usize>(content: &[u8]) -> Option<([u8; N], Code)> {
     if N == 16 && content.len() == 36 {
-        let dashes = [8, 13, 18, 23];
+        const DASHES: [usize; 4] = [8, 13, 18, 23];
         let digits =
-            content.iter().enumerate().filter(|(index, _)| !dashes.contains(index)).map(|(_, digit)| *digit);
+            content.iter().enumerate().filter(|(index, _)| !DASHES.contains(index)).map(|(_, digit)| *digit);
         let mut plain = [0; 32];
         plain.iter_mut().zip(digits).for_each(|(slot, digit)| *slot = digit);
-        let dashed = dashes.iter().all(|index| content.get(*index) == Some(&b'-'));
+        let dashed = DASHES.iter().all(|index| content.get(*index) == Some(&b'-'));
         return dashed.then(|| hex(&plain)).flatten().map(|(bytes, _)| (bytes, Code::IdUuid));
     }
     if N == 16 && content.len() == 16 {

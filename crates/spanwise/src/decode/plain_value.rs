@@ -6,6 +6,11 @@ use crate::diagnostic::{Code, Step};
 use crate::json::{RawString, Scalar, number};
 use crate::schema::Message;
 
+/// Levels of nesting that an array, and an object, take when they are written as an `AnyValue`. Counting plain ones so
+/// keeps what was decoded within the bound when it is written canonically.
+const ARRAY_LEVELS: usize = 3;
+const KVLIST_LEVELS: usize = 4;
+
 impl Reader<'_> {
     /// Reads a value that is no `AnyValue`, with the finding.
     #[cold]
@@ -56,6 +61,7 @@ impl Reader<'_> {
             }
             Scalar::Container if self.peek() == Some(b'[') => {
                 let base = self.scratch.stack.len();
+                self.cursor.depth += ARRAY_LEVELS - 1;
                 self.elements(|reader, _| {
                     reader.count_item()?;
                     let start = reader.cursor.at;
@@ -66,9 +72,15 @@ impl Reader<'_> {
                     reader.push_child(AttributeRow::new(AttributeRow::NO_KEY, value), source);
                     Ok(())
                 })?;
+                self.cursor.depth -= ARRAY_LEVELS - 1;
                 Ok(RawValue::Array(self.take_children(base)))
             }
-            Scalar::Container => Ok(RawValue::KvList(self.plain_kvlist()?)),
+            Scalar::Container => {
+                self.cursor.depth += KVLIST_LEVELS - 1;
+                let children = self.plain_kvlist()?;
+                self.cursor.depth -= KVLIST_LEVELS - 1;
+                Ok(RawValue::KvList(children))
+            }
         }
     }
 

@@ -248,7 +248,7 @@ impl<'r> Reader<'r> {
     #[inline]
     pub(super) fn text(&mut self, raw: RawString) -> Result<Text, Fatal> {
         if raw.broken {
-            return self.make(raw.start, |bytes, out| escape::unescape_into(bytes, out), raw.start, raw.end);
+            return self.make(raw.start, escape::unescape_into, raw.start, raw.end);
         }
         Ok(Text::input(raw.start, raw.end, raw.escaped))
     }

@@ -108,9 +108,12 @@ impl Reader<'_> {
                 }
                 _ => {
                     found.traces = true;
-                    let mut bare = match found.bare.take() {
-                        Some(bare) => bare,
-                        None => self.begin_resource_spans(start),
+                    let mut bare = if let Some(bare) = found.bare.take() {
+                        bare
+                    } else {
+                        // As deep as it would be within a request.
+                        self.cursor.depth += 2;
+                        self.begin_resource_spans(start)
                     };
                     self.resource_spans_member(&mut bare, field)?;
                     found.bare = Some(bare);
@@ -118,6 +121,7 @@ impl Reader<'_> {
             }
         }
         if let Some(bare) = found.bare.take() {
+            self.cursor.depth = self.cursor.depth.saturating_sub(2);
             self.finish_resource_spans(&bare, start, residue_before);
         }
         let empty = self.cursor.slice(start + 1, self.cursor.at - 1).iter().all(u8::is_ascii_whitespace);

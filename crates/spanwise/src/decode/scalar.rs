@@ -116,10 +116,10 @@ impl Reader<'_> {
     pub(super) fn enumeration(&mut self, field: Field) -> Result<i32, Fatal> {
         let start = self.cursor.at;
         let scalar = self.scalar()?;
-        if let Scalar::Number(raw) = scalar {
-            if let Ok(Ok(value)) = self.cursor.integer_of(raw.start, raw.end).map(i32::try_from) {
-                return Ok(value);
-            }
+        if let Scalar::Number(raw) = scalar
+            && let Ok(Ok(value)) = self.cursor.integer_of(raw.start, raw.end).map(i32::try_from)
+        {
+            return Ok(value);
         }
         self.other_enumeration(scalar, start, field)
     }
@@ -141,14 +141,13 @@ impl Reader<'_> {
             }
             _ => (None, Code::EnumValue),
         };
-        match value {
-            Some(_) => self.report(code, start, &[field])?,
-            None => {
-                self.leave_out(start);
-                self.report(Code::EnumValue, start, &[field])?;
-            }
-        }
-        Ok(value.unwrap_or_default())
+        let Some(value) = value else {
+            self.leave_out(start);
+            self.report(Code::EnumValue, start, &[field])?;
+            return Ok(0);
+        };
+        self.report(code, start, &[field])?;
+        Ok(value)
     }
 }
 

@@ -1,7 +1,7 @@
 //! `ScopeSpans` and `InstrumentationScope`.
 
 use super::reader::{Fatal, Reader};
-use crate::batch::{ScopeRow, ScopeSource, Text};
+use crate::batch::{ByteRange, ScopeRow, ScopeSource, Text};
 use crate::schema::{Field, Message};
 
 impl Reader<'_> {
@@ -72,8 +72,7 @@ impl Reader<'_> {
 
     fn scope(&mut self, row: &mut ScopeRow, index: usize) -> Result<(), Fatal> {
         self.items = 0;
-        let mut name = Default::default();
-        let mut version = Default::default();
+        let (mut name, mut version) = (ByteRange::default(), ByteRange::default());
         let mut members = self.open(Message::Scope)?;
         while let Some(field) = self.next_member(&mut members)? {
             let start = self.cursor.at;

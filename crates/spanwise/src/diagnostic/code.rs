@@ -75,6 +75,7 @@ macro_rules! codes {
         /// A stable name for one kind of finding. `docs/diagnostics.md` lists them with examples.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
         #[non_exhaustive]
+        #[allow(clippy::doc_markdown, reason = "the sentences are shown to people as well")]
         pub enum Code {
             $(#[doc = $message] $variant,)*
         }

@@ -27,7 +27,7 @@ pub(crate) use log::{DiagnosticLog, Lines, Origin, Step};
 /// let diagnostic = batch.diagnostics().next().unwrap();
 /// assert_eq!(diagnostic.code, spanwise::Code::EnumName);
 /// assert_eq!(diagnostic.path, "resourceSpans[0].scopeSpans[0].spans[0].kind");
-/// assert_eq!((diagnostic.line, diagnostic.column), (2, 48));
+/// assert_eq!((diagnostic.line, diagnostic.column), (2, 50));
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Diagnostic {

@@ -48,8 +48,7 @@ fn split(text: &[u8]) -> Option<Decimal<'_>> {
     if let [b'e' | b'E', after @ ..] = rest {
         let (sign, digits) = match after {
             [b'-', digits @ ..] => (-1, digits),
-            [b'+', digits @ ..] => (1, digits),
-            digits => (1, digits),
+            [b'+', digits @ ..] | digits => (1, digits),
         };
         if digits.is_empty() || digit_run(digits) != digits.len() {
             return None;

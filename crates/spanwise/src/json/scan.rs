@@ -4,6 +4,8 @@
 //! where the run ends and whether it held a byte above `0x7f`.
 
 const ONES: u64 = 0x0101_0101_0101_0101;
+const QUOTES: u64 = ONES * 0x22;
+const BACKSLASHES: u64 = ONES * 0x5c;
 const HIGH: u64 = 0x8080_8080_8080_8080;
 
 /// Lanes of `word` that are zero, as their high bit. Lanes above the lowest hit may be wrong.
@@ -20,8 +22,8 @@ pub(crate) fn string_run(text: &[u8], from: usize, high: &mut u64) -> usize {
     let (words, _) = rest.as_chunks::<8>();
     for word in words {
         let word = u64::from_le_bytes(*word);
-        let quote = zero_lanes(word ^ (ONES * b'"' as u64));
-        let backslash = zero_lanes(word ^ (ONES * b'\\' as u64));
+        let quote = zero_lanes(word ^ QUOTES);
+        let backslash = zero_lanes(word ^ BACKSLASHES);
         let control = word.wrapping_sub(ONES * 0x20) & !word & HIGH;
         let hit = quote | backslash | control;
         if hit != 0 {

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 use spanwise::{AttributesRef, SpanBatch, SpanRef, ValueRef};
 
 /// Both are equal, or a failure that says what differs.
+#[allow(clippy::needless_pass_by_value, reason = "reads better where it is called")]
 pub(crate) fn same<T: PartialEq + std::fmt::Debug>(what: &str, expected: T, found: T) -> Result<(), String> {
     if expected == found { Ok(()) } else { Err(format!("{what}: expected {expected:?}, found {found:?}")) }
 }
@@ -33,13 +34,17 @@ pub(crate) fn matches(found: &ValueRef<'_>, expected: &Value) -> bool {
                 return found.as_int() == Some(text.parse().unwrap());
             }
             if let Some(text) = expected.get("$double").and_then(Value::as_str) {
-                return found
-                    .as_double()
-                    .is_some_and(|value| value == double(text) || value.is_nan() && text == "NaN");
+                return found.as_double().is_some_and(|value| {
+                    value.total_cmp(&double(text)).is_eq() || value.is_nan() && text == "NaN"
+                });
             }
             if let Some(text) = expected.get("$bytes").and_then(Value::as_str) {
                 let hex: String = match found {
-                    ValueRef::Bytes(bytes) => bytes.iter().map(|byte| format!("{byte:02x}")).collect(),
+                    ValueRef::Bytes(bytes) => bytes
+                        .iter()
+                        .flat_map(|byte| [byte >> 4, byte & 15])
+                        .map(|digit| char::from_digit(digit.into(), 16).unwrap())
+                        .collect(),
                     _ => return false,
                 };
                 return hex == text;
@@ -85,8 +90,8 @@ fn attribute(list: AttributesRef<'_>, name: &str, expected: &Value) -> Result<()
         return if matches(&value, expected) { Ok(()) } else { Err(format!("{name}: found {value:?}")) };
     }
     if let Some(value) = name.strip_suffix(".len").and_then(|name| list.get(name)) {
-        let length = value.as_str().map(|text| text.len());
-        return same("length", expected.as_u64().map(|it| it as usize), length);
+        let length = value.as_str().map(|text| text.len() as u64);
+        return same("length", expected.as_u64(), length);
     }
     if let Some(value) = name.strip_suffix(".depth").and_then(|name| list.get(name)) {
         return same("depth", expected.as_u64(), Some(depth(&value) as u64));
