@@ -186,8 +186,8 @@ pub fn in_order(mut spans: Vec<Span>) -> Vec<Span> {
 ///
 /// At the first difference, naming the reader whose result is `found`.
 #[track_caller]
-pub fn assert_same(reader: &str, found: Vec<Span>, expected: Vec<Span>) {
-    let (found, expected) = (in_order(found), in_order(expected));
+pub fn assert_same(reader: &str, found: Vec<Span>, expected: &[Span]) {
+    let (found, expected) = (in_order(found), in_order(expected.to_vec()));
     for (found, expected) in found.iter().zip(&expected) {
         assert!(found == expected, "{reader}: span `{}`\n{}", expected.name, difference(found, expected));
     }

@@ -1,9 +1,10 @@
 //! What the OpenTelemetry Rust SDK sends is read as what it was given.
 
 use opentelemetry_otlp::Compression;
+use spanwise::Mode;
 use spanwise_client_tests::listener::{Listener, Request};
 use spanwise_client_tests::model::{Span, assert_same};
-use spanwise_client_tests::{Error, reference, rust};
+use spanwise_client_tests::{Error, decoded, reference, rust};
 
 fn export(compression: Option<Compression>) -> Result<(Request, Vec<Span>), Error> {
     let listener = Listener::start()?;
@@ -14,18 +15,27 @@ fn export(compression: Option<Compression>) -> Result<(Request, Vec<Span>), Erro
     Ok((request, expected))
 }
 
+fn assert_read_as(body: &[u8], expected: &[Span]) -> Result<(), Error> {
+    assert_eq!(expected.len(), 5);
+    assert_same("serde_json", reference::read(body)?, expected);
+    for mode in [Mode::Strict, Mode::Lenient] {
+        let decoded = decoded::read(body, mode)?;
+        assert_eq!(decoded.rejected_spans, 0, "{mode:?}");
+        assert_eq!(decoded.findings, [], "{mode:?}");
+        assert_same(&format!("spanwise, {mode:?}"), decoded.spans, expected);
+    }
+    Ok(())
+}
+
 #[test]
 fn plain() -> Result<(), Error> {
     let (request, expected) = export(None)?;
-    assert_eq!(expected.len(), 5);
-    assert_same("reference", reference::read(&request.content()?)?, expected);
-    Ok(())
+    assert_read_as(&request.content()?, &expected)
 }
 
 #[test]
 fn gzip() -> Result<(), Error> {
     let (request, expected) = export(Some(Compression::Gzip))?;
     assert_eq!(request.header("content-encoding"), Some("gzip"));
-    assert_same("reference", reference::read(&request.content()?)?, expected);
-    Ok(())
+    assert_read_as(&request.content()?, &expected)
 }
