@@ -1,0 +1,19 @@
+//! Real OpenTelemetry SDKs export known spans to a loopback listener, and what arrives is compared with what was set.
+//!
+//! - [`model`]: a span as plain data, in which expectations are written and to which readers reduce a body.
+//! - [`listener`]: an HTTP/1.1 server that keeps each request as it came.
+//! - [`javascript`], [`rust`]: the two clients. Each exports and says what must have arrived.
+//! - [`reference`](mod@reference): a reader built on `serde_json`. It is the proof that capture and expectation are right, whatever the decoder does.
+//! - [`decoded`]: the same over [`spanwise`], which is what is tested.
+//!
+//! It is a package of its own so that no other crate's tests build the SDKs. Nothing here is published.
+
+pub mod decoded;
+pub mod javascript;
+pub mod listener;
+pub mod model;
+pub mod reference;
+pub mod rust;
+
+/// Whatever goes wrong in a client, a listener or a reader: it fails the test with its text.
+pub type Error = Box<dyn std::error::Error + Send + Sync>;
