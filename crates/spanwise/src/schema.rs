@@ -11,11 +11,6 @@ macro_rules! fields {
         impl Field {
             pub(crate) const ALL: &[Self] = &[$(Self::$variant,)*];
 
-            /// The name with its quotes, as it stands in JSON.
-            pub(crate) const fn quoted(self) -> &'static str {
-                match self { $(Self::$variant => concat!("\"", $name, "\""),)* }
-            }
-
             /// The name.
             pub(crate) const fn name(self) -> &'static str {
                 match self { $(Self::$variant => $name,)* }
@@ -244,7 +239,6 @@ mod tests {
         assert_eq!(Message::Status.field(b"traceId"), None);
         for field in Field::ALL {
             assert!(field.name().len() <= CAMEL_CAPACITY);
-            assert_eq!(field.quoted().trim_matches('"'), field.name());
         }
     }
 

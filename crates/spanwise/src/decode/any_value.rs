@@ -29,11 +29,11 @@ impl Reader<'_> {
             if self.null()? {
                 continue;
             }
-            if let Some(earlier) = set {
-                if earlier != field {
-                    self.report(Code::OneofDuplicate, start, &[field])?;
-                }
-                self.supersede(&members, earlier);
+            if let Some(earlier) = set
+                && earlier != field
+            {
+                members.duplicates = true;
+                self.report(Code::OneofDuplicate, start, &[field])?;
             }
             set = Some(field);
             value = self.any_value_member(field)?;

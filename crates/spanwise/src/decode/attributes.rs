@@ -1,6 +1,7 @@
 //! Lists of `KeyValue`: attributes, and the children of a kvlist.
 
 use super::reader::{Fatal, Reader};
+use super::templates::Run;
 use crate::batch::{AttributeRow, AttributeSource, ByteRange, RawValue, Rows, SpanBatch, Text, TextKind};
 use crate::diagnostic::{Code, Effect, Step};
 use crate::json::{RawString, Scalar, escape};
@@ -17,10 +18,47 @@ enum Into {
 
 impl Reader<'_> {
     /// Reads the attributes of a resource, scope, span, event or link.
-    pub(super) fn attributes(&mut self, field: Field) -> Result<Rows, Fatal> {
+    pub(super) fn attributes(&mut self, field: Field, owner: Message) -> Result<Rows, Fatal> {
         let first = self.batch.attributes.len();
-        self.key_values(field, Into::Attributes)?;
+        if self.peek() == Some(b'[') {
+            self.attribute_list(field, owner)?;
+        } else {
+            self.key_values(field, Into::Attributes)?;
+        }
         Ok(Rows::since(first, &self.batch.attributes))
+    }
+
+    /// The array of attributes that stands here, by templates where they match.
+    fn attribute_list(&mut self, field: Field, owner: Message) -> Result<(), Fatal> {
+        let mut run = Run::new(owner, self.batch.keys.next_list());
+        self.cursor.open()?;
+        self.scratch.path.push(Step::Field(field));
+        self.scratch.path.push(Step::Index(0));
+        let mut index = 0u32;
+        loop {
+            index = index.saturating_add(self.templated_attributes(&mut run, index > 0));
+            let gap = self.cursor.at;
+            if !self.cursor.next_item(index == 0, b']')? {
+                break;
+            }
+            if let Some(step) = self.scratch.path.last_mut() {
+                *step = Step::Index(index);
+            }
+            let start = self.cursor.at;
+            if self.peek() == Some(b'{') {
+                let findings = self.batch.log.count();
+                let (row, source) = self.key_value(run.list, Into::Attributes)?;
+                self.put(row, source, Into::Attributes);
+                if self.batch.log.count() == findings {
+                    self.learn_attribute(&mut run, gap, start);
+                }
+            } else {
+                self.no_message(field)?;
+            }
+            index = index.saturating_add(1);
+        }
+        self.scratch.path.truncate(self.scratch.path.len() - 2);
+        Ok(())
     }
 
     /// Reads the `values` of a kvlist.

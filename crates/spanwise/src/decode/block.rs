@@ -169,7 +169,7 @@ impl Reader<'_> {
         let residue = self.batch.residue.len();
         let other_signals = self.batch.other_signals;
         let Err(fatal) = read(self) else { return true };
-        self.batch.rewind(&mark);
+        self.rewind(&mark);
         self.batch.rejected_spans = mark.rejected_spans;
         self.batch.documents.truncate(documents);
         self.batch.residue.truncate(residue);

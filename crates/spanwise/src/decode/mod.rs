@@ -8,6 +8,8 @@ mod attributes;
 pub(crate) mod base64;
 mod block;
 mod bytes_value;
+mod duplicates;
+mod gaps;
 mod id;
 mod options;
 mod plain_value;
@@ -17,6 +19,7 @@ mod resource_spans;
 mod scalar;
 mod scope_spans;
 mod span;
+mod templates;
 
 use bytes::Bytes;
 

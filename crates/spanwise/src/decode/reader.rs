@@ -3,8 +3,10 @@
 //! The path is kept as a stack of steps while messages are open. An error leaves it as it stood, so that a rejected
 //! document's path is that of the byte at fault.
 
+use super::gaps::{Gaps, Members};
 use super::options::{DecodeOptions, Mode};
-use crate::batch::{AttributeRow, AttributeSource, ByteRange, SpanBatch, Text};
+use super::templates::Templates;
+use crate::batch::{AttributeRow, AttributeSource, ByteRange, Mark, SpanBatch, Text};
 use crate::diagnostic::{Code, Effect, Severity, Step};
 use crate::json::{Anomaly, AnomalyKind, Cursor, JsonError, JsonErrorKind, RawString, Scalar, escape};
 use crate::schema::{Field, Message, Resemblance};
@@ -35,13 +37,6 @@ impl From<JsonError> for Fatal {
     }
 }
 
-/// A member of an object that is still open, for finding the bytes of a superseded duplicate.
-#[derive(Debug, Clone, Copy)]
-struct OpenMember {
-    field: Field,
-    bytes: ByteRange,
-}
-
 /// Buffers that outlive one decode, so that a warm decoder allocates nothing.
 #[derive(Debug, Default)]
 pub(super) struct Scratch {
@@ -53,32 +48,10 @@ pub(super) struct Scratch {
     pub(super) stack_sources: Vec<AttributeSource>,
     /// Stamps of keys that an inner list took from an outer one.
     pub(super) stamps: Vec<(u32, u32)>,
-    open_members: Vec<OpenMember>,
     /// A name or number with its escapes undone.
     pub(super) unescaped: Vec<u8>,
-    follow: Follow,
-}
-
-/// Which field followed which the last time, per message: a guess that is checked by comparing bytes.
-#[derive(Debug)]
-struct Follow([[Field; 65]; Message::COUNT]);
-
-impl Default for Follow {
-    fn default() -> Self {
-        Self([[Field::ResourceSpans; 65]; Message::COUNT])
-    }
-}
-
-/// The members of one object as they are read.
-pub(super) struct Members {
-    message: Message,
-    seen: u64,
-    first: bool,
-    /// A member was met that is a known one by another name.
-    pub(super) resembled: bool,
-    /// Index into the follow table: the last field, or 64 before the first.
-    last: u8,
-    base: usize,
+    pub(super) gaps: Gaps,
+    pub(super) templates: Templates,
 }
 
 /// See the module's head.
@@ -109,9 +82,9 @@ impl<'r> Reader<'r> {
         scratch.stack.clear();
         scratch.stack_sources.clear();
         scratch.stamps.clear();
-        scratch.open_members.clear();
         let mut anomalies = std::mem::take(&mut scratch.anomalies);
         anomalies.clear();
+        scratch.templates.forget_key_ids();
         let strict = options.mode == Mode::Strict;
         let cursor = Cursor {
             text,
@@ -129,6 +102,12 @@ impl<'r> Reader<'r> {
     /// Gives the cursor's buffer back for the next decode.
     pub(super) fn finish(self) {
         self.scratch.anomalies = self.cursor.anomalies;
+    }
+
+    /// Forgets every row that was added since `mark`, and what was learned about keys that are no more.
+    pub(super) fn rewind(&mut self, mark: &Mark) {
+        self.batch.rewind(mark);
+        self.scratch.templates.forget_key_ids();
     }
 
     // ---- findings
@@ -302,66 +281,83 @@ impl<'r> Reader<'r> {
     /// Opens the object that stands here.
     #[inline]
     pub(super) fn open(&mut self, message: Message) -> Result<Members, Fatal> {
+        let start = self.cursor.at;
         self.cursor.open()?;
-        let base = self.scratch.open_members.len();
-        Ok(Members { message, seen: 0, first: true, resembled: false, last: 64, base })
+        Ok(Members::new(message, start))
     }
 
     /// Reads the next member's name and colon; the cursor then stands at its value. `None` at the object's end, which is
     /// consumed. Members that the schema does not know are reported and skipped on the way.
     #[inline]
     pub(super) fn next_member(&mut self, members: &mut Members) -> Result<Option<Field>, Fatal> {
-        loop {
-            if self.record && !members.first {
-                self.close_member(members);
+        let rest = self.cursor.text.get(self.cursor.at..).unwrap_or_default();
+        if let Some(gap) = self.scratch.gaps.guess(members)
+            && gap.literal.begins(rest)
+        {
+            match gap.field {
+                Some(field) if members.seen & field.bit() == 0 => {
+                    self.cursor.at += gap.literal.len();
+                    members.seen |= field.bit();
+                    members.last = field as u8;
+                    return Ok(Some(field));
+                }
+                None if !members.duplicates => {
+                    self.cursor.at += gap.literal.len() - 1;
+                    self.cursor.close();
+                    return Ok(None);
+                }
+                _ => {}
             }
-            if !self.cursor.next_item(members.first, b'}')? {
-                self.scratch.open_members.truncate(members.base);
+        }
+        self.parse_member(members)
+    }
+
+    /// [`Self::next_member`] where nothing was learned or the guess was wrong.
+    #[inline(never)]
+    fn parse_member(&mut self, members: &mut Members) -> Result<Option<Field>, Fatal> {
+        // Where the gap to the next member begins; none after a member that was skipped, whose value lies within.
+        let mut gap = Some(self.cursor.at);
+        loop {
+            let first = members.is_first(self.cursor.at);
+            if !self.cursor.next_item(first, b'}')? {
+                if let Some(gap) = gap {
+                    self.scratch.gaps.learn(members, self.cursor.slice(gap, self.cursor.at), None);
+                }
+                if members.duplicates && self.record {
+                    self.leave_out_duplicates(members)?;
+                }
                 return Ok(None);
             }
-            members.first = false;
             let start = self.cursor.at;
-            let guess = &mut self.scratch.follow.0[members.message as usize][members.last as usize];
-            let quoted = guess.quoted().as_bytes();
-            let known = if self.cursor.text.get(start..).is_some_and(|rest| rest.starts_with(quoted)) {
-                let field = *guess;
-                self.cursor.at += quoted.len();
-                Some(field)
-            } else {
-                let raw = self.string()?;
-                let message = members.message;
-                let field = self.with_content(raw, |name| message.field(name));
-                if let Some(field) = field {
-                    self.scratch.follow.0[message as usize][members.last as usize] = field;
-                    Some(field)
-                } else {
-                    self.unknown_member(members, start, raw)?
-                }
+            let raw = self.string()?;
+            let message = members.message;
+            let own = self.with_content(raw, |name| message.field(name));
+            let known = match own {
+                Some(field) => Some(field),
+                None => self.unknown_member(members, start, raw)?,
             };
             self.cursor.colon()?;
             let Some(field) = known else {
                 self.skip()?;
                 self.leave_out(start);
+                members.skipped();
+                gap = None;
                 continue;
             };
+            // A field under another name is a finding each time, so only its own is learned.
+            if let Some(gap) = gap
+                && own.is_some()
+                && !raw.escaped
+            {
+                self.scratch.gaps.learn(members, self.cursor.slice(gap, self.cursor.at), Some(field));
+            }
             if members.seen & field.bit() != 0 {
-                self.duplicate_member(members, field, start)?;
+                members.duplicates = true;
+                self.report(Code::DuplicateKey, start, &[field])?;
             }
             members.seen |= field.bit();
             members.last = field as u8;
-            if self.record {
-                self.scratch.open_members.push(OpenMember { field, bytes: ByteRange::new(start, start) });
-            }
             return Ok(Some(field));
-        }
-    }
-
-    fn close_member(&mut self, members: &Members) {
-        let end = ByteRange::new(self.cursor.at, self.cursor.at).end;
-        if let Some(open) = self.scratch.open_members.get_mut(members.base..).and_then(|open| open.last_mut())
-            && open.bytes.is_empty()
-        {
-            open.bytes.end = end;
         }
     }
 
@@ -394,27 +390,6 @@ impl<'r> Reader<'r> {
         self.report(code, start, &[])?;
         // Other signals are told apart in both modes: a document that holds nothing else is counted.
         Ok(field.filter(|_| !self.strict || code == Code::OtherSignal))
-    }
-
-    #[cold]
-    fn duplicate_member(&mut self, members: &Members, field: Field, start: usize) -> Result<(), Fatal> {
-        self.report(Code::DuplicateKey, start, &[field])?;
-        // The members of an AnyValue are one of a kind: which of them counts is decided there.
-        if members.message != Message::AnyValue {
-            self.supersede(members, field);
-        }
-        Ok(())
-    }
-
-    /// Leaves the earlier coming of `field` to the residue.
-    pub(super) fn supersede(&mut self, members: &Members, field: Field) {
-        let open = self.scratch.open_members.get_mut(members.base..).unwrap_or_default();
-        let current = open.last().map_or(0, |member| member.bytes.start);
-        for member in open.iter_mut().filter(|member| member.field == field && !member.bytes.is_empty()) {
-            if member.bytes.start != current || members.message != Message::AnyValue {
-                self.batch.residue.push(std::mem::take(&mut member.bytes));
-            }
-        }
     }
 
     /// Reads a message field with `read`, or nothing at `null`. Anything but an object is a finding and is skipped.
@@ -488,7 +463,7 @@ impl<'r> Reader<'r> {
     /// An element of a list of messages that is no object. Where it stands for a span, or for a scope or resource with
     /// spans of its own, it is at fault alone: what holds the list is not.
     #[cold]
-    fn no_message(&mut self, field: Field) -> Result<(), Fatal> {
+    pub(super) fn no_message(&mut self, field: Field) -> Result<(), Fatal> {
         let start = self.cursor.at;
         let faults = self.faults;
         if self.null()? {

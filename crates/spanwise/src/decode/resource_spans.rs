@@ -129,7 +129,7 @@ impl Reader<'_> {
     /// Rejects the spans that were read since `mark`, and leaves the bytes since `start` to the residue.
     pub(super) fn reject_since(&mut self, mark: &Mark, start: usize, residue: usize) {
         let spans = self.batch.spans.len() - mark.spans;
-        self.batch.rewind(mark);
+        self.rewind(mark);
         self.batch.rejected_spans += spans as u64;
         self.batch.residue.truncate(residue);
         self.leave_out(start);
@@ -140,7 +140,7 @@ impl Reader<'_> {
         let mut members = self.open(Message::Resource)?;
         while let Some(field) = self.next_member(&mut members)? {
             match field {
-                Field::Attributes => row.attributes = self.attributes(field)?,
+                Field::Attributes => row.attributes = self.attributes(field, Message::Resource)?,
                 Field::DroppedAttributesCount => row.dropped_attributes_count = self.uint32(field)?,
                 Field::EntityRefs => {
                     let start = self.cursor.at;

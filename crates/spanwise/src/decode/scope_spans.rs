@@ -85,7 +85,7 @@ impl Reader<'_> {
                     row.version = self.string_field(field)?;
                     version = self.source(start);
                 }
-                Field::Attributes => row.attributes = self.attributes(field)?,
+                Field::Attributes => row.attributes = self.attributes(field, Message::Scope)?,
                 Field::DroppedAttributesCount => row.dropped_attributes_count = self.uint32(field)?,
                 _ => self.skip_to_residue()?,
             }

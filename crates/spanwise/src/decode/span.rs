@@ -58,7 +58,7 @@ impl Reader<'_> {
             Field::Kind => row.kind = self.enumeration(field)?,
             Field::StartTimeUnixNano => row.start_time_unix_nano = self.fixed64(field)?,
             Field::EndTimeUnixNano => row.end_time_unix_nano = self.fixed64(field)?,
-            Field::Attributes => row.attributes = self.attributes(field)?,
+            Field::Attributes => row.attributes = self.attributes(field, Message::Span)?,
             Field::DroppedAttributesCount => row.dropped_attributes_count = self.uint32(field)?,
             Field::Events => {
                 let first = self.batch.events.len();
@@ -133,7 +133,7 @@ impl Reader<'_> {
                     row.name = self.string_field(field)?;
                     source.name = self.source(start);
                 }
-                Field::Attributes => row.attributes = self.attributes(field)?,
+                Field::Attributes => row.attributes = self.attributes(field, Message::Event)?,
                 Field::DroppedAttributesCount => row.dropped_attributes_count = self.uint32(field)?,
                 _ => self.skip_to_residue()?,
             }
@@ -161,7 +161,7 @@ impl Reader<'_> {
                     row.trace_state = self.string_field(field)?;
                     source.trace_state = self.source(start);
                 }
-                Field::Attributes => row.attributes = self.attributes(field)?,
+                Field::Attributes => row.attributes = self.attributes(field, Message::Link)?,
                 Field::DroppedAttributesCount => row.dropped_attributes_count = self.uint32(field)?,
                 Field::Flags => row.flags = self.uint32(field)?,
                 _ => self.skip_to_residue()?,

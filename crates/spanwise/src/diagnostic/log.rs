@@ -77,6 +77,12 @@ impl DiagnosticLog {
         self.rows.push(Row { code, severity, offset: index(offset), steps, steps_len });
     }
 
+    /// Findings so far, those not kept included.
+    #[inline]
+    pub(crate) fn count(&self) -> u64 {
+        self.errors + self.warnings
+    }
+
     /// Findings that were counted and not kept.
     pub(crate) fn dropped(&self) -> u64 {
         (self.errors + self.warnings).saturating_sub(self.rows.len() as u64)

@@ -90,6 +90,39 @@ pub(crate) struct Cursor<'t> {
 }
 
 impl<'t> Cursor<'t> {
+    /// A cursor without bounds of its own, for text that was read once already.
+    pub(crate) fn over(text: &'t [u8], at: usize, tolerant: bool) -> Self {
+        let max_depth = Self::DEEPEST;
+        Self { text, at, depth: 0, max_depth, max_string: usize::MAX, tolerant, anomalies: Vec::new() }
+    }
+
+    /// Reads the string whose first byte after the quote stands at `start`: its end, and whether it holds escapes. `None`
+    /// where it is anything but well-formed or is beyond the bound; nothing is noted and nothing moves.
+    #[inline]
+    pub(crate) fn clean_string(&self, start: usize) -> Option<(usize, bool)> {
+        let mut high = 0;
+        let mut escaped = false;
+        let mut at = scan::string_run(self.text, start, &mut high);
+        loop {
+            match self.text.get(at)? {
+                b'"' => break,
+                b'\\' => {
+                    let Escape::Legal(length) = escape::check(self.text, at) else { return None };
+                    escaped = true;
+                    at += length;
+                }
+                _ => return None,
+            }
+            at = scan::string_run(self.text, at, &mut high);
+        }
+        if at - start > self.max_string
+            || high != 0 && simdutf8::basic::from_utf8(self.slice(start, at)).is_err()
+        {
+            return None;
+        }
+        Some((at, escaped))
+    }
+
     pub(crate) fn peek(&self) -> Option<u8> {
         self.text.get(self.at).copied()
     }

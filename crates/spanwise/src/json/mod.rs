@@ -6,8 +6,10 @@
 
 mod cursor;
 pub(crate) mod escape;
+mod literal;
 pub(crate) mod number;
 pub(crate) mod scan;
 mod skip;
 
 pub(crate) use cursor::{Anomaly, AnomalyKind, Cursor, JsonError, JsonErrorKind, RawString, Scalar};
+pub(crate) use literal::Literal;

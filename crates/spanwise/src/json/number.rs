@@ -67,6 +67,27 @@ pub(crate) fn is_decimal(text: &[u8]) -> bool {
     split(text).is_some()
 }
 
+/// Reads the integer of at most 18 digits at the start of `text`, and its length. `None` where more digits follow, or a zero
+/// leads: rare forms, which the general reading takes.
+#[inline]
+pub(crate) fn short_integer(text: &[u8]) -> Option<(i64, usize)> {
+    let negative = text.first() == Some(&b'-');
+    let sign = usize::from(negative);
+    let mut value = 0i64;
+    let mut length = sign;
+    while let Some(digit) = text.get(length).map(|byte| byte.wrapping_sub(b'0')).filter(|digit| *digit < 10) {
+        if length - sign == 18 {
+            return None;
+        }
+        value = value * 10 + i64::from(digit);
+        length += 1;
+    }
+    if length == sign || text.get(sign) == Some(&b'0') && length > sign + 1 {
+        return None;
+    }
+    Some((if negative { -value } else { value }, length))
+}
+
 /// Reads an integer of any form that ProtoJSON allows, exactly.
 ///
 /// The value lies within ±(2^64 − 1) or is a [`IntegerFault::Range`]; the caller narrows it to its field.

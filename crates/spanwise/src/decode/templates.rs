@@ -1,0 +1,368 @@
+//! Attributes as a writer lays them out: learned from the general path, compared as blocks.
+//!
+//! All bytes of a simple attribute but its value are constant: `,{"key":"http.method","value":{"stringValue":"` before and
+//! `"}}` after. A [`Template`] holds the two, with the white space that the writer puts in. Where the bytes are equal, the
+//! general path would read the same tokens, so nothing is left to do but to read the value. The templates that followed a
+//! template the last two times are tried first; then the one of the key that stands there; then the general path reads the
+//! attribute, and what it read is learned.
+//!
+//! A template says nothing about what may vary with the list: bounds and duplicate keys are checked for each attribute.
+
+use hashbrown::HashTable;
+
+use crate::batch::{AttributeRow, AttributeSource, ByteRange, RawValue, SpanBatch, Text};
+use crate::json::{Cursor, Literal, Scalar, number, scan};
+use crate::schema::{Field, Message};
+
+use super::reader::Reader;
+
+/// How a value is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Shape {
+    /// `stringValue`.
+    String,
+    /// `intValue` in quotes.
+    QuotedInt,
+    /// `intValue` without.
+    Int,
+    /// `doubleValue` without quotes.
+    Double,
+    /// `boolValue`.
+    Bool,
+}
+
+/// See the module's head.
+#[derive(Debug)]
+struct Template {
+    /// From the end of the attribute before to the first byte of the value's content.
+    head: Literal<5>,
+    /// From the end of the content to the end of the attribute.
+    tail: Literal<3>,
+    shape: Shape,
+    /// Whether the head begins with the comma after another attribute.
+    separated: bool,
+    /// Where the attribute's `{`, the key's quote, the key's end, and the value's `{` stand in `head`.
+    element: u8,
+    key: u8,
+    key_end: u8,
+    value: u8,
+    /// Where in `tail` the value's `}` ends.
+    value_end: u8,
+    /// The key's id, if `generation` is that of the batch.
+    key_id: u32,
+    generation: u32,
+    key_hash: u64,
+    /// What followed the last two times.
+    next: [u16; 2],
+}
+
+/// All templates of a decoder.
+#[derive(Debug, Default)]
+pub(super) struct Templates {
+    templates: Vec<Template>,
+    by_key: HashTable<u16>,
+    /// What began a list the last two times, per kind of owner.
+    first: [[u16; 2]; Message::COUNT],
+    /// From the end of an attribute to the first byte of the next one's key.
+    opening: Option<Literal<2>>,
+    /// Key ids are known for one batch, until rows of it are taken back.
+    generation: u32,
+    hasher: foldhash::fast::FixedState,
+}
+
+/// Templates are numbered from one; zero is none.
+const NONE: u16 = 0;
+/// More than any service's vocabulary; when there are more, learning begins anew.
+const MOST: usize = 1024;
+
+impl Template {
+    /// Whether the attribute at `rest` is written so. `follows`: it is not the first of its list.
+    #[inline(always)]
+    fn matches(&self, rest: &[u8], follows: bool) -> bool {
+        self.separated == follows && self.head.begins(rest)
+    }
+}
+
+impl Templates {
+    /// Key ids that were learned mean nothing any more.
+    pub(super) fn forget_key_ids(&mut self) {
+        self.generation = self.generation.wrapping_add(1);
+        if self.generation == 0 {
+            // After 2^32 batches a stale id could look fresh.
+            self.templates.iter_mut().for_each(|template| template.generation = u32::MAX);
+        }
+    }
+
+    fn get(&self, number: u16) -> Option<&Template> {
+        self.templates.get(usize::from(number).wrapping_sub(1))
+    }
+
+    fn successors(&mut self, owner: Message, previous: u16) -> &mut [u16; 2] {
+        let Self { templates, first, .. } = self;
+        match templates.get_mut(usize::from(previous).wrapping_sub(1)) {
+            Some(template) => &mut template.next,
+            None => &mut first[owner as usize],
+        }
+    }
+
+    /// Remembers that `number` followed.
+    #[cold]
+    fn follow(&mut self, owner: Message, previous: u16, number: u16) {
+        let next = self.successors(owner, previous);
+        if next[0] != number {
+            *next = [number, next[0]];
+        }
+    }
+
+    fn hash(&self, key: &[u8]) -> u64 {
+        use std::hash::BuildHasher as _;
+        self.hasher.hash_one(key)
+    }
+
+    /// The template whose head stands at `rest`, by its key.
+    #[inline(never)]
+    fn find(&self, rest: &[u8], follows: bool) -> u16 {
+        let Some(opening) = self.opening.as_ref().filter(|opening| opening.begins(rest)) else { return NONE };
+        let start = opening.len();
+        let end = scan::string_run(rest, start, &mut 0);
+        let Some(key) = rest.get(start..end) else { return NONE };
+        let found = self
+            .by_key
+            .find(self.hash(key), |number| self.get(*number).is_some_and(|it| it.matches(rest, follows)));
+        found.copied().unwrap_or(NONE)
+    }
+
+    /// Learns the attribute `start..end`, with what stands between it and the one before from `gap`. Returns its number.
+    fn learn(&mut self, text: &[u8], gap: usize, start: usize, end: usize) -> u16 {
+        let Some(mut template) = parse(text, gap, start, end) else { return NONE };
+        let head = template.head.text();
+        let key =
+            head.get(usize::from(template.key) + 1..usize::from(template.key_end) - 1).unwrap_or_default();
+        template.key_hash = self.hash(key);
+        let hash = template.key_hash;
+        self.opening = Literal::new(head.get(..=usize::from(template.key)).unwrap_or_default());
+        let same = |it: &Template| {
+            it.head.text() == template.head.text()
+                && it.tail.text() == template.tail.text()
+                && it.shape == template.shape
+        };
+        if let Some(known) = self.by_key.find(hash, |number| self.get(*number).is_some_and(same)) {
+            return *known;
+        }
+        if self.templates.len() >= MOST {
+            self.templates.clear();
+            self.by_key.clear();
+            self.first = Default::default();
+        }
+        self.templates.push(template);
+        let number = u16::try_from(self.templates.len()).unwrap_or(NONE);
+        let templates = &self.templates;
+        self.by_key.insert_unique(hash, number, |number| {
+            templates.get(usize::from(*number).wrapping_sub(1)).map_or(0, |template| template.key_hash)
+        });
+        number
+    }
+}
+
+/// Reads a member's name and colon.
+fn name<'t>(cursor: &mut Cursor<'t>) -> Option<&'t [u8]> {
+    cursor.white();
+    let raw = cursor.string().ok()?;
+    cursor.colon().ok()?;
+    Some(cursor.slice(raw.start, raw.end))
+}
+
+/// Takes an attribute apart that the general path has read. `None` where it is not simple: other members, other order,
+/// an escaped key, a value that is no scalar.
+#[cold]
+fn parse(text: &[u8], gap: usize, start: usize, end: usize) -> Option<Template> {
+    let mut cursor = Cursor::over(text.get(..end)?, start, false);
+    let offset = |at: usize| u8::try_from(at - gap).ok();
+    let element = offset(cursor.at)?;
+    cursor.open().ok()?;
+    (name(&mut cursor)? == Field::Key.name().as_bytes()).then_some(())?;
+    let key = offset(cursor.at)?;
+    let raw = cursor.string().ok()?;
+    (!raw.escaped && raw.start < raw.end).then_some(())?;
+    let key_end = offset(cursor.at)?;
+    cursor.next_item(false, b'}').ok()?.then_some(())?;
+    (name(&mut cursor)? == Field::Value.name().as_bytes()).then_some(())?;
+    let value = offset(cursor.at)?;
+    (cursor.peek()? == b'{').then_some(())?;
+    cursor.open().ok()?;
+    let variant = name(&mut cursor)?;
+    let mut content = cursor.at;
+    let scalar = cursor.scalar().ok()?;
+    let mut content_end = cursor.at;
+    let shape = match (Message::AnyValue.field(variant)?, scalar) {
+        (Field::StringValue, Scalar::String(_)) => Shape::String,
+        (Field::IntValue, Scalar::String(_)) => Shape::QuotedInt,
+        (Field::IntValue, Scalar::Number(_)) => Shape::Int,
+        (Field::DoubleValue, Scalar::Number(_)) => Shape::Double,
+        (Field::BoolValue, Scalar::Bool(_)) => Shape::Bool,
+        _ => return None,
+    };
+    if let Scalar::String(raw) = scalar {
+        (content, content_end) = (raw.start, raw.end);
+    }
+    (!cursor.next_item(false, b'}').ok()?).then_some(())?;
+    let value_end = u8::try_from(cursor.at - content_end).ok()?;
+    (!cursor.next_item(false, b'}').ok()?).then_some(())?;
+    (cursor.at == end).then_some(())?;
+    Some(Template {
+        head: Literal::new(text.get(gap..content)?)?,
+        tail: Literal::new(text.get(content_end..end)?)?,
+        shape,
+        separated: text.get(gap..start)?.contains(&b','),
+        element,
+        key,
+        key_end,
+        value,
+        value_end,
+        key_id: 0,
+        generation: u32::MAX,
+        key_hash: 0,
+        next: [NONE; 2],
+    })
+}
+
+/// A list of attributes that is being read by templates.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Run {
+    owner: Message,
+    previous: u16,
+    pub(super) list: u32,
+}
+
+impl Run {
+    pub(super) fn new(owner: Message, list: u32) -> Self {
+        Self { owner, previous: NONE, list }
+    }
+}
+
+impl Reader<'_> {
+    /// Reads attributes as long as templates match, from the list's bracket or (`follows`) the end of an attribute on.
+    /// Returns how many were read; the cursor is left after the last.
+    #[inline]
+    pub(super) fn templated_attributes(&mut self, run: &mut Run, mut follows: bool) -> u32 {
+        // Two levels are opened and closed within.
+        if self.cursor.depth + 2 > self.cursor.max_depth {
+            return 0;
+        }
+        let mut count = 0;
+        while self.items < self.options.limits.attributes {
+            let rest = self.cursor.text.get(self.cursor.at..).unwrap_or_default();
+            let templates = &self.scratch.templates;
+            let guesses = match templates.get(run.previous) {
+                Some(template) => template.next,
+                None => templates.first[run.owner as usize],
+            };
+            let mut number = guesses[0];
+            if !templates.get(number).is_some_and(|template| template.matches(rest, follows)) {
+                number = guesses[1];
+                if !templates.get(number).is_some_and(|template| template.matches(rest, follows)) {
+                    number = templates.find(rest, follows);
+                }
+                if number == NONE {
+                    break;
+                }
+                self.scratch.templates.follow(run.owner, run.previous, number);
+            }
+            if !self.templated(number, run.list) {
+                break;
+            }
+            self.items += 1;
+            count += 1;
+            follows = true;
+            run.previous = number;
+        }
+        count
+    }
+
+    /// Reads an attribute whose head is known to stand here. `false`, with nothing changed, where the general path must.
+    #[inline]
+    fn templated(&mut self, number: u16, list: u32) -> bool {
+        let Some(template) = self.scratch.templates.templates.get_mut(usize::from(number).wrapping_sub(1))
+        else {
+            return false;
+        };
+        let begin = self.cursor.at;
+        let content = begin + template.head.len();
+        let Some((value, content_end)) = read_content(&self.cursor, template.shape, content) else {
+            return false;
+        };
+        let rest = self.cursor.text.get(content_end..).unwrap_or_default();
+        if !template.tail.begins(rest) {
+            return false;
+        }
+        let end = content_end + template.tail.len();
+        let generation = self.scratch.templates.generation;
+        let key_token = (begin + usize::from(template.key), begin + usize::from(template.key_end));
+        if template.generation != generation {
+            let (start, end) = (key_token.0 + 1, key_token.1 - 1);
+            let input = self.cursor.text;
+            let SpanBatch { keys, made, .. } = &mut *self.batch;
+            let name = input.get(start..end).unwrap_or_default();
+            let text = || Some(Text::input(start, end, false));
+            let Some(id) = keys.intern(name, |text| text.raw(input, made), text) else { return false };
+            template.key_id = id;
+            template.generation = generation;
+        }
+        let key = template.key_id;
+        if self.batch.keys.stamp(key, list) == list {
+            return false;
+        }
+        self.batch.attributes.push(AttributeRow::new(key, value));
+        if self.record {
+            self.batch.sources.attributes.push(AttributeSource {
+                element: ByteRange::new(begin + usize::from(template.element), end),
+                key: ByteRange::new(key_token.0, key_token.1),
+                value: ByteRange::new(
+                    begin + usize::from(template.value),
+                    content_end + usize::from(template.value_end),
+                ),
+            });
+        }
+        self.cursor.at = end;
+        true
+    }
+
+    /// Learns the attribute that the general path has just read from `start`, after the one that ended at `gap`.
+    #[cold]
+    pub(super) fn learn_attribute(&mut self, run: &mut Run, gap: usize, start: usize) {
+        let number = self.scratch.templates.learn(self.cursor.text, gap, start, self.cursor.at);
+        if number != NONE {
+            self.scratch.templates.follow(run.owner, run.previous, number);
+        }
+        run.previous = number;
+    }
+}
+
+/// Reads a value's content. `None` where anything is out of the ordinary.
+#[inline]
+fn read_content(cursor: &Cursor<'_>, shape: Shape, start: usize) -> Option<(RawValue, usize)> {
+    match shape {
+        Shape::String => {
+            let (end, escaped) = cursor.clean_string(start)?;
+            Some((RawValue::String(Text::input(start, end, escaped)), end))
+        }
+        Shape::QuotedInt | Shape::Int => {
+            let rest = cursor.text.get(start..)?;
+            let (value, length) = number::short_integer(rest)?;
+            Some((RawValue::Int(value), start + length))
+        }
+        Shape::Double => {
+            let mut number = Cursor::over(cursor.text, start, false);
+            let raw = number.number().ok()?;
+            let value = number::double(cursor.slice(raw.start, raw.end)).filter(|value| value.is_finite())?;
+            Some((RawValue::Double(value), raw.end))
+        }
+        Shape::Bool => {
+            let rest = cursor.text.get(start..)?;
+            if rest.starts_with(b"true") {
+                return Some((RawValue::Bool(true), start + 4));
+            }
+            rest.starts_with(b"false").then_some((RawValue::Bool(false), start + 5))
+        }
+    }
+}
