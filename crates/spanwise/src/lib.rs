@@ -21,7 +21,7 @@
 //! lenient [`Mode`], the default, everything that a known exporter sends is read and each liberty taken is a warning; in
 //! strict mode a span with a fault is rejected, and it alone.
 
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 
 mod batch;
 mod decode;
@@ -38,4 +38,5 @@ pub use batch::{
 };
 pub use decode::{DecodeOptions, Decoder, Framing, Limits, Mode, decode};
 pub use diagnostic::{Code, DecodeError, Diagnostic, Diagnostics, Layer, Severity};
+pub use json::Simd;
 pub use encode::{encode, encode_into};

@@ -15,15 +15,9 @@ impl Reader<'_> {
     #[cold]
     pub(super) fn leave_out_duplicates(&mut self, members: &Members) -> Result<(), Fatal> {
         let mut last: [ByteRange; 64] = [ByteRange::default(); 64];
-        let mut cursor = Cursor {
-            text: self.cursor.slice(0, self.cursor.at),
-            at: members.start,
-            depth: 0,
-            max_depth: Cursor::DEEPEST,
-            max_string: usize::MAX,
-            tolerant: true,
-            anomalies: std::mem::take(&mut self.cursor.anomalies),
-        };
+        let mut cursor = Cursor::over(self.cursor.slice(0, self.cursor.at), members.start, true);
+        cursor.simd = self.cursor.simd;
+        cursor.anomalies = std::mem::take(&mut self.cursor.anomalies);
         cursor.open()?;
         let mut first = true;
         while cursor.next_item(first, b'}')? {

@@ -1,5 +1,7 @@
 //! What a decoder may take, and how much of it.
 
+use crate::json::Simd;
+
 /// How far from the specification's letter a payload may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Mode {
@@ -73,6 +75,8 @@ pub struct DecodeOptions {
     /// Record where rows stand in the input ([`crate::SpanBatch::sources`], [`crate::SpanBatch::residue`]). Redaction and
     /// splicing need it; nothing else does.
     pub record_sources: bool,
+    /// The instruction set that strings are scanned with. Default: the fastest that the processor has.
+    pub simd: Simd,
     /// Let rendered diagnostics show attribute keys. Values stay masked.
     pub report_keys: bool,
 }
@@ -96,6 +100,13 @@ impl DecodeOptions {
     #[must_use]
     pub const fn with_record_sources(mut self, record: bool) -> Self {
         self.record_sources = record;
+        self
+    }
+
+    /// The same with strings scanned by `simd`.
+    #[must_use]
+    pub const fn with_simd(mut self, simd: Simd) -> Self {
+        self.simd = simd;
         self
     }
 

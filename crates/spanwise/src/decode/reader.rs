@@ -94,6 +94,7 @@ impl<'r> Reader<'r> {
             max_string: options.limits.string_bytes,
             tolerant: !strict,
             anomalies,
+            simd: options.simd,
         };
         let record = options.record_sources;
         Self { cursor, batch, scratch, options, strict, record, faults: 0, items: 0, first_span: 0 }

@@ -3,7 +3,7 @@
 //! INVARIANT: `at <= text.len()`, and every token that was returned ended at or before `at`.
 
 use super::escape::{self, Escape};
-use super::{number, scan};
+use super::{Simd, number, scan};
 
 /// Why the text is not JSON, or not within the bounds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -87,40 +87,30 @@ pub(crate) struct Cursor<'t> {
     /// Take the departures that [`AnomalyKind`] names instead of failing.
     pub(crate) tolerant: bool,
     pub(crate) anomalies: Vec<Anomaly>,
+    pub(crate) simd: Simd,
 }
 
 impl<'t> Cursor<'t> {
     /// A cursor without bounds of its own, for text that was read once already.
     pub(crate) fn over(text: &'t [u8], at: usize, tolerant: bool) -> Self {
         let max_depth = Self::DEEPEST;
-        Self { text, at, depth: 0, max_depth, max_string: usize::MAX, tolerant, anomalies: Vec::new() }
+        Self { text, at, depth: 0, max_depth, max_string: usize::MAX, tolerant, anomalies: Vec::new(), simd: Simd::portable() }
     }
 
     /// Reads the string whose first byte after the quote stands at `start`: its end, and whether it holds escapes. `None`
     /// where it is anything but well-formed or is beyond the bound; nothing is noted and nothing moves.
     #[inline]
     pub(crate) fn clean_string(&self, start: usize) -> Option<(usize, bool)> {
-        let mut high = 0;
-        let mut escaped = false;
-        let mut at = scan::string_run(self.text, start, &mut high);
-        loop {
-            match self.text.get(at)? {
-                b'"' => break,
-                b'\\' => {
-                    let Escape::Legal(length) = escape::check(self.text, at) else { return None };
-                    escaped = true;
-                    at += length;
-                }
-                _ => return None,
-            }
-            at = scan::string_run(self.text, at, &mut high);
-        }
-        if at - start > self.max_string
-            || high != 0 && simdutf8::basic::from_utf8(self.slice(start, at)).is_err()
-        {
+        let found = scan::clean(self.simd, self.text, start)?;
+        if found.end - start > self.max_string || found.high && !self.is_utf8(start, found.end) {
             return None;
         }
-        Some((at, escaped))
+        Some((found.end, found.escaped))
+    }
+
+    #[inline(never)]
+    fn is_utf8(&self, start: usize, end: usize) -> bool {
+        simdutf8::basic::from_utf8(self.slice(start, end)).is_ok()
     }
 
     pub(crate) fn peek(&self) -> Option<u8> {
@@ -238,19 +228,19 @@ impl<'t> Cursor<'t> {
             return self.unexpected();
         }
         let start = self.at + 1;
-        let mut high = 0;
-        let end = scan::string_run(self.text, start, &mut high);
-        if self.text.get(end) == Some(&b'"') && high == 0 && end - start <= self.max_string {
+        if let Some((end, escaped)) = self.clean_string(start) {
             self.at = end + 1;
-            return Ok(RawString { start, end, escaped: false, broken: false });
+            return Ok(RawString { start, end, escaped, broken: false });
         }
-        self.string_from(start, end, high)
+        self.unclean_string(start)
     }
 
-    /// The rest of [`Self::string`], for strings that hold more than plain ASCII.
-    fn string_from(&mut self, start: usize, run_end: usize, mut high: u64) -> Result<RawString, JsonError> {
+    /// The rest of [`Self::string`]: finds what is wrong, or takes it.
+    #[cold]
+    fn unclean_string(&mut self, start: usize) -> Result<RawString, JsonError> {
+        let mut high = 0;
         let mut escaped = false;
-        let mut at = run_end;
+        let mut at = scan::string_run(self.text, start, &mut high);
         loop {
             match self.text.get(at) {
                 Some(b'"') => break,
@@ -414,7 +404,7 @@ mod tests {
     use super::*;
 
     pub(crate) fn cursor(text: &[u8], tolerant: bool) -> Cursor<'_> {
-        Cursor { text, at: 0, depth: 0, max_depth: 16, max_string: 64, tolerant, anomalies: Vec::new() }
+        Cursor { max_depth: 16, max_string: 64, ..Cursor::over(text, 0, tolerant) }
     }
 
     #[test]

@@ -11,5 +11,7 @@ pub(crate) mod number;
 pub(crate) mod scan;
 mod skip;
 
+pub use scan::Simd;
+
 pub(crate) use cursor::{Anomaly, AnomalyKind, Cursor, JsonError, JsonErrorKind, RawString, Scalar};
 pub(crate) use literal::Literal;

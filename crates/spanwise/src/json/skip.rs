@@ -68,15 +68,7 @@ mod tests {
 
     fn skip(text: &str, tolerant: bool) -> Result<usize, JsonError> {
         let text = text.as_bytes();
-        let mut cursor = Cursor {
-            text,
-            at: 0,
-            depth: 0,
-            max_depth: Cursor::DEEPEST,
-            max_string: 1 << 20,
-            tolerant,
-            anomalies: Vec::new(),
-        };
+        let mut cursor = Cursor::over(text, 0, tolerant);
         cursor.skip()?;
         assert_eq!(cursor.depth, 0);
         Ok(cursor.at)

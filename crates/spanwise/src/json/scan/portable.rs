@@ -1,7 +1,6 @@
-//! Finds the byte that ends a run of plain string text.
-//!
-//! Eight bytes at a time in an ordinary register (SWAR), in safe code. A faster kernel must give the same two answers:
-//! where the run ends and whether it held a byte above `0x7f`.
+//! Eight bytes at a time in an ordinary register (SWAR), in safe code.
+
+use super::{BLOCK, Clean, Masks, clean_with};
 
 const ONES: u64 = 0x0101_0101_0101_0101;
 const QUOTES: u64 = ONES * 0x22;
@@ -42,6 +41,43 @@ pub(crate) fn string_run(text: &[u8], from: usize, high: &mut u64) -> usize {
         at += 1;
     }
     at
+}
+
+/// Lanes of `word` that are zero, as their high bit; exact in every lane.
+const fn exact_zero_lanes(word: u64) -> u64 {
+    !((word & !HIGH).wrapping_add(!HIGH) | word | !HIGH)
+}
+
+/// The high bits of the lanes, as eight bits.
+const fn gather(lanes: u64) -> u64 {
+    (lanes >> 7).wrapping_mul(0x0102_0408_1020_4080) >> 56
+}
+
+fn masks(block: &[u8; BLOCK]) -> Masks {
+    let mut masks = Masks::default();
+    let (words, _) = block.as_chunks::<8>();
+    for (index, word) in words.iter().enumerate() {
+        let word = u64::from_le_bytes(*word);
+        let shift = 8 * index;
+        masks.quote |= gather(exact_zero_lanes(word ^ QUOTES)) << shift;
+        masks.backslash |= gather(exact_zero_lanes(word ^ BACKSLASHES)) << shift;
+        // Below 0x20: no bit of 0xe0 is set.
+        masks.control |= gather(exact_zero_lanes(word & (ONES * 0xe0))) << shift;
+        masks.high |= gather(word & HIGH) << shift;
+    }
+    masks
+}
+
+pub(super) fn clean(text: &[u8], start: usize) -> Option<Clean> {
+    clean_with(text, start, masks)
+}
+
+/// [`super::x86::short_plain`] in ordinary registers.
+#[cfg(not(target_arch = "x86_64"))]
+pub(super) fn short_plain(text: &[u8], start: usize) -> Option<usize> {
+    let mut high = 0;
+    let end = string_run(text.get(..text.len().min(start.checked_add(16)?))?, start, &mut high);
+    (high == 0 && text.get(end) == Some(&b'"')).then_some(end)
 }
 
 #[cfg(test)]

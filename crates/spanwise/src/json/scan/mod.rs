@@ -1,0 +1,218 @@
+//! The scan of string text: where a string ends, and whether it is well-formed.
+//!
+//! One algorithm, [`clean_with`], over 64-byte blocks and a small set of masks per block; one thin instance per instruction
+//! set, chosen at run time. The portable one is safe code and the oracle: all must give the same answers. No padding is
+//! asked of the caller: the last block of a text is copied.
+
+mod portable;
+mod simd;
+#[cfg(target_arch = "x86_64")]
+mod x86;
+
+pub(crate) use portable::string_run;
+pub use simd::Simd;
+
+use super::escape::{self, Escape};
+
+/// One bit a byte of a block, the lowest for the first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+struct Masks {
+    quote: u64,
+    backslash: u64,
+    /// Below 0x20.
+    control: u64,
+    /// Above 0x7f.
+    high: u64,
+}
+
+const BLOCK: usize = 64;
+
+/// A well-formed string, but for its UTF-8.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Clean {
+    /// Where the closing quote stands.
+    pub(crate) end: usize,
+    /// It holds a backslash.
+    pub(crate) escaped: bool,
+    /// It holds a byte above 0x7f.
+    pub(crate) high: bool,
+}
+
+/// Scans the string whose first byte after the quote stands at `start`. `None` where it does not end, holds a control
+/// character, an escape that JSON does not know, or half a surrogate pair.
+#[inline]
+pub(crate) fn clean(simd: Simd, text: &[u8], start: usize) -> Option<Clean> {
+    #[cfg(target_arch = "x86_64")]
+    use x86::short_plain;
+    #[cfg(not(target_arch = "x86_64"))]
+    use portable::short_plain;
+    match short_plain(text, start) {
+        Some(end) => Some(Clean { end, escaped: false, high: false }),
+        None => simd.clean(text, start),
+    }
+}
+
+/// What an escaped byte may be.
+const SIMPLE: u8 = 1;
+const UNICODE: u8 = 2;
+static ESCAPED: [u8; 256] = {
+    let mut table = [0; 256];
+    let simple = b"\"\\/bfnrt";
+    let mut index = 0;
+    while index < simple.len() {
+        table[simple[index] as usize] = SIMPLE;
+        index += 1;
+    }
+    table[b'u' as usize] = UNICODE;
+    table
+};
+
+#[allow(clippy::inline_always, reason = "must be compiled with the instruction set of its caller")]
+#[inline(always)]
+fn clean_with(text: &[u8], start: usize, masks: impl Fn(&[u8; BLOCK]) -> Masks) -> Option<Clean> {
+    let mut at = start;
+    let mut found = Clean { end: 0, escaped: false, high: false };
+    let mut first_is_escaped = 0;
+    // The end of a surrogate pair, whose second half is no escape of its own.
+    let mut pair_end = 0;
+    loop {
+        let rest = text.get(at..)?;
+        let mut last = [b' '; BLOCK];
+        let block = match rest.first_chunk::<BLOCK>() {
+            Some(block) => block,
+            None if rest.is_empty() => return None,
+            None => {
+                last.get_mut(..rest.len())?.copy_from_slice(rest);
+                &last
+            }
+        };
+        let masks = masks(block);
+        let escaped = if masks.backslash | first_is_escaped == 0 {
+            0
+        } else {
+            escaped_bytes(masks.backslash, &mut first_is_escaped)
+        };
+        let quote = masks.quote & !escaped;
+        // All bits below the closing quote, or all bits.
+        let inside = (quote & quote.wrapping_neg()).wrapping_sub(1);
+        if masks.control & inside != 0 {
+            return None;
+        }
+        found.escaped |= masks.backslash & inside != 0;
+        found.high |= masks.high & inside != 0;
+        let mut bits = escaped & inside;
+        while bits != 0 {
+            let byte_at = at + bits.trailing_zeros() as usize;
+            bits &= bits - 1;
+            match ESCAPED[usize::from(*text.get(byte_at)?)] {
+                SIMPLE => {}
+                UNICODE if byte_at < pair_end => {}
+                UNICODE => match escape::check(text, byte_at - 1) {
+                    Escape::Legal(length) => pair_end = byte_at - 1 + length,
+                    _ => return None,
+                },
+                _ => return None,
+            }
+        }
+        if quote != 0 {
+            found.end = at + quote.trailing_zeros() as usize;
+            return Some(found);
+        }
+        if rest.len() <= BLOCK {
+            return None;
+        }
+        at += BLOCK;
+    }
+}
+
+/// The bytes that a backslash escapes: those after an odd number of backslashes. Carries over to the next block.
+#[allow(clippy::inline_always, reason = "as its caller")]
+#[inline(always)]
+fn escaped_bytes(backslash: u64, first_is_escaped: &mut u64) -> u64 {
+    const EVEN: u64 = 0x5555_5555_5555_5555;
+    let backslash = backslash & !*first_is_escaped;
+    let after = backslash << 1 | *first_is_escaped;
+    // Runs that begin on an odd bit, plus all backslashes: the carry runs to the end of each such run.
+    let (sum, carry) = (backslash & !EVEN & !after).overflowing_add(backslash);
+    *first_is_escaped = u64::from(carry);
+    (EVEN ^ sum << 1) & after
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// One byte after the other: the definition.
+    fn naive(text: &[u8], start: usize) -> Option<Clean> {
+        let mut found = Clean { end: start, escaped: false, high: false };
+        loop {
+            match *text.get(found.end)? {
+                b'"' => return Some(found),
+                b'\\' => {
+                    let Escape::Legal(length) = escape::check(text, found.end) else { return None };
+                    found.escaped = true;
+                    found.end += length;
+                }
+                byte if byte < 0x20 => return None,
+                byte => {
+                    found.high |= byte >= 0x80;
+                    found.end += 1;
+                }
+            }
+        }
+    }
+
+    fn check(text: &[u8]) {
+        for start in 0..text.len().min(3) {
+            let expected = naive(text, start);
+            for simd in Simd::available() {
+                assert_eq!(clean(simd, text, start), expected, "{simd} {start} {}", text.escape_ascii());
+            }
+        }
+    }
+
+    #[test]
+    fn every_instruction_set_agrees_on_every_byte_at_every_place() {
+        for length in [1, 15, 16, 17, 31, 33, 63, 64, 65, 127, 130] {
+            for place in 0..length {
+                for byte in [0, 0x1f, 0x20, b'!', b'"', b'#', b'[', b'\\', b']', 0x7f, 0x80, 0xff] {
+                    let mut text = vec![b'a'; length];
+                    text[place] = byte;
+                    check(&text);
+                    text.push(b'"');
+                    check(&text);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn every_instruction_set_agrees_on_escapes_across_blocks() {
+        let pieces = [
+            r"\n", r"\\", r#"\""#, r"\u00e9", r"\ud83d\ude00", r"\ud83d", r"\ude00", r"\x", r"\u12g4", "\\", "\\\\\\", "é", "\u{1}",
+        ];
+        for before in 40..72 {
+            for piece in pieces {
+                for again in pieces {
+                    let text = format!("{}{piece}{again}{}\"", "a".repeat(before), "b".repeat(before % 5));
+                    check(text.as_bytes());
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn random_text_of_few_letters_is_read_alike() {
+        let letters = *b"\\\\\\\"nu0dD8ae \xc3\xa9/";
+        let mut state = 7u64;
+        for _ in 0..4000 {
+            let mut text = Vec::new();
+            for _ in 0..(state % 200) {
+                state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                text.push(letters[(state >> 33) as usize % letters.len()]);
+            }
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            check(&text);
+        }
+    }
+}

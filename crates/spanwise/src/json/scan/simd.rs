@@ -1,0 +1,97 @@
+//! The instruction sets, and the choice among them.
+
+use std::fmt;
+
+use super::{Clean, portable};
+
+/// An instruction set that the scan of strings can use. Only sets that this processor has can be had.
+///
+/// ```
+/// use spanwise::Simd;
+/// assert!(Simd::available().contains(&Simd::portable()));
+/// assert_eq!(Some(&Simd::detect()), Simd::available().last());
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Simd(Set);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Set {
+    Portable,
+    #[cfg(target_arch = "x86_64")]
+    Sse2,
+    #[cfg(target_arch = "x86_64")]
+    Avx2,
+}
+
+impl Simd {
+    /// Ordinary registers, eight bytes at a time. Safe code, and what all others are tested against.
+    pub const fn portable() -> Self {
+        Self(Set::Portable)
+    }
+
+    /// The fastest set of this processor.
+    pub fn detect() -> Self {
+        #[cfg(target_arch = "x86_64")]
+        {
+            if std::arch::is_x86_feature_detected!("avx2") { Self(Set::Avx2) } else { Self(Set::Sse2) }
+        }
+        #[cfg(not(target_arch = "x86_64"))]
+        {
+            Self::portable()
+        }
+    }
+
+    /// All sets of this processor, the fastest last.
+    pub fn available() -> Vec<Self> {
+        #[cfg(target_arch = "x86_64")]
+        {
+            let mut sets = vec![Self::portable(), Self(Set::Sse2)];
+            if Self::detect() == Self(Set::Avx2) {
+                sets.push(Self(Set::Avx2));
+            }
+            sets
+        }
+        #[cfg(not(target_arch = "x86_64"))]
+        {
+            vec![Self::portable()]
+        }
+    }
+
+    /// The name that reports use: `none`, `sse2`, `avx2`.
+    pub const fn name(self) -> &'static str {
+        match self.0 {
+            Set::Portable => "none",
+            #[cfg(target_arch = "x86_64")]
+            Set::Sse2 => "sse2",
+            #[cfg(target_arch = "x86_64")]
+            Set::Avx2 => "avx2",
+        }
+    }
+
+    #[inline]
+    pub(super) fn clean(self, text: &[u8], start: usize) -> Option<Clean> {
+        match self.0 {
+            Set::Portable => portable::clean(text, start),
+            #[cfg(target_arch = "x86_64")]
+            #[allow(unsafe_code, reason = "as below")]
+            // SAFETY: every x86-64 processor has SSE2.
+            Set::Sse2 => unsafe { super::x86::clean_sse2(text, start) },
+            #[cfg(target_arch = "x86_64")]
+            #[allow(unsafe_code, reason = "the scan is where it was measured to pay")]
+            // SAFETY: `Set::Avx2` is made in `detect` and `available` alone, after AVX2 was detected.
+            Set::Avx2 => unsafe { super::x86::clean_avx2(text, start) },
+        }
+    }
+}
+
+impl Default for Simd {
+    fn default() -> Self {
+        Self::detect()
+    }
+}
+
+impl fmt::Display for Simd {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
