@@ -37,6 +37,14 @@ impl Reader<'_> {
     /// Reads a fixed64 field.
     #[inline]
     pub(super) fn fixed64(&mut self, field: Field) -> Result<u64, Fatal> {
+        // What nearly every time looks like: 19 digits in quotes.
+        let rest = self.cursor.text.get(self.cursor.at..).unwrap_or_default();
+        if let Some([b'"', written @ .., b'"']) = rest.first_chunk::<21>()
+            && let Some(value) = number::digits(written)
+        {
+            self.cursor.at += 21;
+            return Ok(value);
+        }
         self.integer_field(field)
     }
 
@@ -115,6 +123,11 @@ impl Reader<'_> {
     #[inline]
     pub(super) fn enumeration(&mut self, field: Field) -> Result<i32, Fatal> {
         let start = self.cursor.at;
+        let rest = self.cursor.text.get(start..).unwrap_or_default();
+        if let [digit @ b'0'..=b'9', b',' | b'}', ..] = rest {
+            self.cursor.at += 1;
+            return Ok(i32::from(digit - b'0'));
+        }
         let scalar = self.scalar()?;
         if let Scalar::Number(raw) = scalar
             && let Ok(Ok(value)) = self.cursor.integer_of(raw.start, raw.end).map(i32::try_from)

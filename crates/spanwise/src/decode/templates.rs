@@ -63,8 +63,8 @@ pub(super) struct Templates {
     by_key: HashTable<u16>,
     /// What began a list the last two times, per kind of owner.
     first: [[u16; 2]; Message::COUNT],
-    /// From the end of an attribute to the first byte of the next one's key.
-    opening: Option<Literal<2>>,
+    /// From the list's bracket, or from the end of an attribute, to the first byte of the next one's key.
+    openings: [Option<Literal<2>>; 2],
     /// Key ids are known for one batch, until rows of it are taken back.
     generation: u32,
     hasher: foldhash::fast::FixedState,
@@ -122,7 +122,8 @@ impl Templates {
     /// The template whose head stands at `rest`, by its key.
     #[inline(never)]
     fn find(&self, rest: &[u8], follows: bool) -> u16 {
-        let Some(opening) = self.opening.as_ref().filter(|opening| opening.begins(rest)) else { return NONE };
+        let opening = self.openings[usize::from(follows)].as_ref();
+        let Some(opening) = opening.filter(|opening| opening.begins(rest)) else { return NONE };
         let start = opening.len();
         let end = scan::string_run(rest, start, &mut 0);
         let Some(key) = rest.get(start..end) else { return NONE };
@@ -140,7 +141,7 @@ impl Templates {
             head.get(usize::from(template.key) + 1..usize::from(template.key_end) - 1).unwrap_or_default();
         template.key_hash = self.hash(key);
         let hash = template.key_hash;
-        self.opening = Literal::new(head.get(..=usize::from(template.key)).unwrap_or_default());
+        self.openings[usize::from(template.separated)] = Literal::new(head.get(..=usize::from(template.key)).unwrap_or_default());
         let same = |it: &Template| {
             it.head.text() == template.head.text()
                 && it.tail.text() == template.tail.text()

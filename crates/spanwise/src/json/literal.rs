@@ -1,21 +1,19 @@
-//! Comparing a short learned text with the input, as blocks.
+//! Comparing a short learned text with the input.
 
-const BLOCK: usize = 32;
-
-/// A text of at most `32 * BLOCKS` bytes, laid out for comparing in whole blocks.
+/// A text of at most `32 * BLOCKS` bytes, kept where it is compared from.
 ///
-/// Comparing reads full blocks of the input where there are enough bytes left, and single bytes at its end; the answer is
-/// that of `starts_with`.
+/// Comparing takes a few loads of a size known at compile time, which overlap where the length is between two sizes. The
+/// answer is that of `starts_with`.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Literal<const BLOCKS: usize> {
-    blocks: [[u8; BLOCK]; BLOCKS],
+    blocks: [[u8; 32]; BLOCKS],
     len: u32,
 }
 
 impl<const BLOCKS: usize> Literal<BLOCKS> {
     /// `None` where `text` is too long.
     pub(crate) fn new(text: &[u8]) -> Option<Self> {
-        let mut literal = Self { blocks: [[0; BLOCK]; BLOCKS], len: u32::try_from(text.len()).ok()? };
+        let mut literal = Self { blocks: [[0; 32]; BLOCKS], len: u32::try_from(text.len()).ok()? };
         literal.blocks.as_flattened_mut().get_mut(..text.len())?.copy_from_slice(text);
         Some(literal)
     }
@@ -26,58 +24,35 @@ impl<const BLOCKS: usize> Literal<BLOCKS> {
     }
 
     /// The text.
+    #[inline]
     pub(crate) fn text(&self) -> &[u8] {
         self.blocks.as_flattened().get(..self.len()).unwrap_or_default()
     }
 
     /// Whether `rest` starts with the text.
-    #[inline(always)]
+    #[inline]
     pub(crate) fn begins(&self, rest: &[u8]) -> bool {
-        let (blocks, _) = rest.as_chunks::<BLOCK>();
-        let mut left = self.len();
-        for (index, own) in self.blocks.iter().enumerate() {
-            let Some(block) = blocks.get(index) else { return self.begins_short(rest) };
-            if left <= BLOCK {
-                return equal_start(block, own, left);
+        let text = self.text();
+        let Some(rest) = rest.get(..text.len()) else { return false };
+        match text.len() {
+            0..4 => rest == text,
+            4..8 => ends_equal::<4>(rest, text),
+            8..16 => ends_equal::<8>(rest, text),
+            16..32 => ends_equal::<16>(rest, text),
+            _ => {
+                let (blocks, _) = text.as_chunks::<32>();
+                let (others, _) = rest.as_chunks::<32>();
+                // Block by block: comparing the slices would be a call.
+                blocks.iter().zip(others).all(|(a, b)| a == b) && text.last_chunk::<32>() == rest.last_chunk::<32>()
             }
-            if !equal_start(block, own, BLOCK) {
-                return false;
-            }
-            left -= BLOCK;
         }
-        true
-    }
-
-    #[cold]
-    fn begins_short(&self, rest: &[u8]) -> bool {
-        rest.starts_with(self.text())
     }
 }
 
-/// Masks for the first 0 to 32 bytes of a block.
-static MASKS: [u8; 2 * BLOCK] = {
-    let mut masks = [0; 2 * BLOCK];
-    let mut index = 0;
-    while index < BLOCK {
-        masks[index] = 0xff;
-        index += 1;
-    }
-    masks
-};
-
-/// Whether the first `len` bytes of two blocks are equal.
-#[inline(always)]
-fn equal_start(a: &[u8; BLOCK], b: &[u8; BLOCK], len: usize) -> bool {
-    let Some(mask) = MASKS.get(BLOCK.wrapping_sub(len)..).and_then(|masks| masks.first_chunk::<BLOCK>())
-    else {
-        return false;
-    };
-    let word = |block: &[u8; BLOCK], index: usize| {
-        let (words, _) = block.as_chunks::<8>();
-        u64::from_ne_bytes(words[index])
-    };
-    let difference = |index| (word(a, index) ^ word(b, index)) & word(mask, index);
-    (difference(0) | difference(1)) | (difference(2) | difference(3)) == 0
+/// Whether the first `N` and the last `N` bytes of two texts of the same length, from `N` to `2 * N`, are equal.
+#[inline]
+fn ends_equal<const N: usize>(a: &[u8], b: &[u8]) -> bool {
+    a.first_chunk::<N>() == b.first_chunk::<N>() && a.last_chunk::<N>() == b.last_chunk::<N>()
 }
 
 #[cfg(test)]

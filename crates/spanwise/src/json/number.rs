@@ -67,6 +67,44 @@ pub(crate) fn is_decimal(text: &[u8]) -> bool {
     split(text).is_some()
 }
 
+/// The number that eight decimal digits spell.
+#[inline]
+fn eight_digits(text: [u8; 8]) -> Option<u64> {
+    const ZEROS: u64 = 0x3030_3030_3030_3030;
+    let word = u64::from_le_bytes(text);
+    // In every byte the high half is 3, and stays so when 6 is added to the low half.
+    let digits = (word & 0xf0f0_f0f0_f0f0_f0f0) == ZEROS
+        && (word.wrapping_add(0x0606_0606_0606_0606) & 0xf0f0_f0f0_f0f0_f0f0) == ZEROS;
+    if !digits {
+        return None;
+    }
+    let word = word - ZEROS;
+    let pairs = (word & 0x000f_000f_000f_000f) * 10 + (word >> 8 & 0x000f_000f_000f_000f);
+    let fours = (pairs & 0x0000_00ff_0000_00ff) * 100 + (pairs >> 16 & 0x0000_00ff_0000_00ff);
+    Some((fours & 0xffff) * 10_000 + (fours >> 32))
+}
+
+/// The number that a text of 1 to 19 decimal digits and nothing else spells. (19 digits always fit.)
+#[inline]
+pub(crate) fn digits(text: &[u8]) -> Option<u64> {
+    if text.is_empty() || text.len() > 19 {
+        return None;
+    }
+    let (eights, rest) = text.as_chunks::<8>();
+    let mut value = 0;
+    for eight in eights {
+        value = value * 100_000_000 + eight_digits(*eight)?;
+    }
+    for byte in rest {
+        let digit = byte.wrapping_sub(b'0');
+        if digit > 9 {
+            return None;
+        }
+        value = value * 10 + u64::from(digit);
+    }
+    Some(value)
+}
+
 /// Reads the integer of at most 18 digits at the start of `text`, and its length. `None` where more digits follow, or a zero
 /// leads: rare forms, which the general reading takes.
 #[inline]
@@ -92,8 +130,7 @@ pub(crate) fn short_integer(text: &[u8]) -> Option<(i64, usize)> {
 ///
 /// The value lies within ±(2^64 − 1) or is a [`IntegerFault::Range`]; the caller narrows it to its field.
 pub(crate) fn integer(text: &[u8]) -> Result<i128, IntegerFault> {
-    if (1..=18).contains(&text.len()) && digit_run(text) == text.len() {
-        let value = text.iter().fold(0u64, |value, digit| value * 10 + u64::from(digit - b'0'));
+    if let Some(value) = digits(text) {
         return Ok(i128::from(value));
     }
     let number = split(text).ok_or(IntegerFault::Format)?;
@@ -191,6 +228,21 @@ mod tests {
         ] {
             assert_eq!(integer(text.as_bytes()), Err(fault), "{text}");
         }
+    }
+
+    #[test]
+    fn runs_of_digits_are_read_in_eights() {
+        for text in ["0", "7", "12345678", "123456789", "9999999999999999", "1700000000250000003", "9999999999999999999"] {
+            assert_eq!(digits(text.as_bytes()), text.parse().ok(), "{text}");
+        }
+        for place in 0..19 {
+            for byte in [b'/', b':', b' ', b'a', b'0' | 0x80, 0x3a, 0x2f, 0xff] {
+                let mut text = *b"1234567890123456789";
+                text[place] = byte;
+                assert_eq!(digits(&text), None, "{}", text.escape_ascii());
+            }
+        }
+        assert_eq!((digits(b""), digits(b"12345678901234567890")), (None, None));
     }
 
     #[test]
