@@ -38,5 +38,5 @@ pub use batch::{
 };
 pub use decode::{DecodeOptions, Decoder, Framing, Limits, Mode, decode};
 pub use diagnostic::{Code, DecodeError, Diagnostic, Diagnostics, Layer, Severity};
-pub use json::Simd;
 pub use encode::{encode, encode_into};
+pub use json::Simd;

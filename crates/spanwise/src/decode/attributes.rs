@@ -38,12 +38,12 @@ impl Reader<'_> {
         loop {
             index = index.saturating_add(self.templated_attributes(&mut run, index > 0));
             let gap = self.cursor.at;
+            // What is wrong after an element is told of that element.
+            self.set_index(index.saturating_sub(1));
             if !self.cursor.next_item(index == 0, b']')? {
                 break;
             }
-            if let Some(step) = self.scratch.path.last_mut() {
-                *step = Step::Index(index);
-            }
+            self.set_index(index);
             let start = self.cursor.at;
             if self.peek() == Some(b'{') {
                 let findings = self.batch.log.count();

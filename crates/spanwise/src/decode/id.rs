@@ -35,7 +35,9 @@ fn lower_hex_word(word: u64) -> Option<u32> {
 #[inline]
 fn lower_hex<const N: usize>(digits: &[u8]) -> Option<[u8; N]> {
     let mut bytes = [0; N];
-    let ((words, []), (slots, [])) = (digits.as_chunks::<8>(), bytes.as_chunks_mut::<4>()) else { return None };
+    let ((words, []), (slots, [])) = (digits.as_chunks::<8>(), bytes.as_chunks_mut::<4>()) else {
+        return None;
+    };
     if words.len() != slots.len() {
         return None;
     }

@@ -77,6 +77,9 @@ pub struct DecodeOptions {
     pub record_sources: bool,
     /// The instruction set that strings are scanned with. Default: the fastest that the processor has.
     pub simd: Simd,
+    /// Parse every byte, and use nothing that was learned of the writer's layout. Slower, and the definition of what is
+    /// right: the answers are the same.
+    pub general_path: bool,
     /// Let rendered diagnostics show attribute keys. Values stay masked.
     pub report_keys: bool,
 }
@@ -107,6 +110,13 @@ impl DecodeOptions {
     #[must_use]
     pub const fn with_simd(mut self, simd: Simd) -> Self {
         self.simd = simd;
+        self
+    }
+
+    /// The same by the general path alone, or not.
+    #[must_use]
+    pub const fn with_general_path(mut self, general: bool) -> Self {
+        self.general_path = general;
         self
     }
 

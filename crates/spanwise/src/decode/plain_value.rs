@@ -94,9 +94,7 @@ impl Reader<'_> {
         self.scratch.path.push(Step::Index(0));
         let mut index = 0;
         while self.cursor.next_item(index == 0, b'}')? {
-            if let Some(step) = self.scratch.path.last_mut() {
-                *step = Step::Index(index);
-            }
+            self.set_index(index);
             let start = self.cursor.at;
             let name = self.string()?;
             let source = self.source(start);

@@ -292,11 +292,16 @@ impl<'r> Reader<'r> {
     #[inline]
     pub(super) fn next_member(&mut self, members: &mut Members) -> Result<Option<Field>, Fatal> {
         let rest = self.cursor.text.get(self.cursor.at..).unwrap_or_default();
-        if let Some(gap) = self.scratch.gaps.guess(members)
+        if !self.options.general_path
+            && let Some(gap) = self.scratch.gaps.guess(members)
             && gap.literal.begins(rest)
         {
             match gap.field {
-                Some(field) if members.seen & field.bit() == 0 => {
+                // The same gap may be followed by white space, which is not part of it.
+                Some(field)
+                    if members.seen & field.bit() == 0
+                        && rest.get(gap.literal.len()).is_some_and(|byte| *byte > b' ') =>
+                {
                     self.cursor.at += gap.literal.len();
                     members.seen |= field.bit();
                     members.last = field as u8;
@@ -422,6 +427,14 @@ impl<'r> Reader<'r> {
 
     // ---- lists
 
+    /// Says which element of the innermost list is being read.
+    #[inline]
+    pub(super) fn set_index(&mut self, index: u32) {
+        if let Some(step) = self.scratch.path.last_mut() {
+            *step = Step::Index(index);
+        }
+    }
+
     /// Reads the elements of the array that stands here; `read` is called at each element's first byte.
     #[inline]
     pub(super) fn elements(
@@ -432,9 +445,7 @@ impl<'r> Reader<'r> {
         self.scratch.path.push(Step::Index(0));
         let mut index = 0;
         while self.cursor.next_item(index == 0, b']')? {
-            if let Some(step) = self.scratch.path.last_mut() {
-                *step = Step::Index(index);
-            }
+            self.set_index(index);
             read(self, index)?;
             index = index.saturating_add(1);
         }

@@ -141,7 +141,8 @@ impl Templates {
             head.get(usize::from(template.key) + 1..usize::from(template.key_end) - 1).unwrap_or_default();
         template.key_hash = self.hash(key);
         let hash = template.key_hash;
-        self.openings[usize::from(template.separated)] = Literal::new(head.get(..=usize::from(template.key)).unwrap_or_default());
+        self.openings[usize::from(template.separated)] =
+            Literal::new(head.get(..=usize::from(template.key)).unwrap_or_default());
         let same = |it: &Template| {
             it.head.text() == template.head.text()
                 && it.tail.text() == template.tail.text()
@@ -247,7 +248,7 @@ impl Reader<'_> {
     #[inline]
     pub(super) fn templated_attributes(&mut self, run: &mut Run, mut follows: bool) -> u32 {
         // Two levels are opened and closed within.
-        if self.cursor.depth + 2 > self.cursor.max_depth {
+        if self.options.general_path || self.cursor.depth + 2 > self.cursor.max_depth {
             return 0;
         }
         let mut count = 0;
@@ -331,6 +332,9 @@ impl Reader<'_> {
     /// Learns the attribute that the general path has just read from `start`, after the one that ended at `gap`.
     #[cold]
     pub(super) fn learn_attribute(&mut self, run: &mut Run, gap: usize, start: usize) {
+        if self.options.general_path {
+            return;
+        }
         let number = self.scratch.templates.learn(self.cursor.text, gap, start, self.cursor.at);
         if number != NONE {
             self.scratch.templates.follow(run.owner, run.previous, number);

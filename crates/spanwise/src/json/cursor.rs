@@ -94,7 +94,16 @@ impl<'t> Cursor<'t> {
     /// A cursor without bounds of its own, for text that was read once already.
     pub(crate) fn over(text: &'t [u8], at: usize, tolerant: bool) -> Self {
         let max_depth = Self::DEEPEST;
-        Self { text, at, depth: 0, max_depth, max_string: usize::MAX, tolerant, anomalies: Vec::new(), simd: Simd::portable() }
+        Self {
+            text,
+            at,
+            depth: 0,
+            max_depth,
+            max_string: usize::MAX,
+            tolerant,
+            anomalies: Vec::new(),
+            simd: Simd::portable(),
+        }
     }
 
     /// Reads the string whose first byte after the quote stands at `start`: its end, and whether it holds escapes. `None`

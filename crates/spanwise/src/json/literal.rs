@@ -43,7 +43,8 @@ impl<const BLOCKS: usize> Literal<BLOCKS> {
                 let (blocks, _) = text.as_chunks::<32>();
                 let (others, _) = rest.as_chunks::<32>();
                 // Block by block: comparing the slices would be a call.
-                blocks.iter().zip(others).all(|(a, b)| a == b) && text.last_chunk::<32>() == rest.last_chunk::<32>()
+                blocks.iter().zip(others).all(|(a, b)| a == b)
+                    && text.last_chunk::<32>() == rest.last_chunk::<32>()
             }
         }
     }

@@ -42,10 +42,10 @@ pub(crate) struct Clean {
 /// character, an escape that JSON does not know, or half a surrogate pair.
 #[inline]
 pub(crate) fn clean(simd: Simd, text: &[u8], start: usize) -> Option<Clean> {
-    #[cfg(target_arch = "x86_64")]
-    use x86::short_plain;
     #[cfg(not(target_arch = "x86_64"))]
     use portable::short_plain;
+    #[cfg(target_arch = "x86_64")]
+    use x86::short_plain;
     match short_plain(text, start) {
         Some(end) => Some(Clean { end, escaped: false, high: false }),
         None => simd.clean(text, start),
@@ -189,7 +189,19 @@ mod tests {
     #[test]
     fn every_instruction_set_agrees_on_escapes_across_blocks() {
         let pieces = [
-            r"\n", r"\\", r#"\""#, r"\u00e9", r"\ud83d\ude00", r"\ud83d", r"\ude00", r"\x", r"\u12g4", "\\", "\\\\\\", "é", "\u{1}",
+            r"\n",
+            r"\\",
+            r#"\""#,
+            r"\u00e9",
+            r"\ud83d\ude00",
+            r"\ud83d",
+            r"\ude00",
+            r"\x",
+            r"\u12g4",
+            "\\",
+            "\\\\\\",
+            "é",
+            "\u{1}",
         ];
         for before in 40..72 {
             for piece in pieces {

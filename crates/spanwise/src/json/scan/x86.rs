@@ -1,10 +1,13 @@
 //! SSE2, which every x86-64 processor has, and AVX2.
 
-#![allow(unsafe_code, reason = "vector loads; measured: the escaped text of LLM traces is read twice as fast")]
+#![allow(
+    unsafe_code,
+    reason = "vector loads; measured: the escaped text of LLM traces is read twice as fast"
+)]
 
 use std::arch::x86_64::{
-    __m128i, __m256i, _mm_cmpeq_epi8, _mm_loadu_si128, _mm_min_epu8, _mm_movemask_epi8, _mm_set1_epi8, _mm256_cmpeq_epi8,
-    _mm256_loadu_si256, _mm256_min_epu8, _mm256_movemask_epi8, _mm256_set1_epi8,
+    __m128i, __m256i, _mm_cmpeq_epi8, _mm_loadu_si128, _mm_min_epu8, _mm_movemask_epi8, _mm_set1_epi8,
+    _mm256_cmpeq_epi8, _mm256_loadu_si256, _mm256_min_epu8, _mm256_movemask_epi8, _mm256_set1_epi8,
 };
 
 use super::{BLOCK, Clean, Masks, clean_with};
