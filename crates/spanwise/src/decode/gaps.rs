@@ -32,7 +32,7 @@ impl Default for Gaps {
 
 impl Gaps {
     /// What most likely follows.
-    #[inline(always)]
+    #[inline]
     pub(super) fn guess(&self, members: &Members) -> Option<&Gap> {
         let row = self.index.get(members.message as usize)?;
         self.gaps.get(usize::from(*row.get(usize::from(members.last))?).wrapping_sub(1))

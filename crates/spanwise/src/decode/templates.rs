@@ -59,7 +59,7 @@ struct Template {
 /// All templates of a decoder.
 #[derive(Debug, Default)]
 pub(super) struct Templates {
-    templates: Vec<Template>,
+    known: Vec<Template>,
     by_key: HashTable<u16>,
     /// What began a list the last two times, per kind of owner.
     first: [[u16; 2]; Message::COUNT],
@@ -77,7 +77,7 @@ const MOST: usize = 1024;
 
 impl Template {
     /// Whether the attribute at `rest` is written so. `follows`: it is not the first of its list.
-    #[inline(always)]
+    #[inline]
     fn matches(&self, rest: &[u8], follows: bool) -> bool {
         self.separated == follows && self.head.begins(rest)
     }
@@ -89,17 +89,17 @@ impl Templates {
         self.generation = self.generation.wrapping_add(1);
         if self.generation == 0 {
             // After 2^32 batches a stale id could look fresh.
-            self.templates.iter_mut().for_each(|template| template.generation = u32::MAX);
+            self.known.iter_mut().for_each(|template| template.generation = u32::MAX);
         }
     }
 
     fn get(&self, number: u16) -> Option<&Template> {
-        self.templates.get(usize::from(number).wrapping_sub(1))
+        self.known.get(usize::from(number).wrapping_sub(1))
     }
 
     fn successors(&mut self, owner: Message, previous: u16) -> &mut [u16; 2] {
-        let Self { templates, first, .. } = self;
-        match templates.get_mut(usize::from(previous).wrapping_sub(1)) {
+        let Self { known, first, .. } = self;
+        match known.get_mut(usize::from(previous).wrapping_sub(1)) {
             Some(template) => &mut template.next,
             None => &mut first[owner as usize],
         }
@@ -151,16 +151,16 @@ impl Templates {
         if let Some(known) = self.by_key.find(hash, |number| self.get(*number).is_some_and(same)) {
             return *known;
         }
-        if self.templates.len() >= MOST {
-            self.templates.clear();
+        if self.known.len() >= MOST {
+            self.known.clear();
             self.by_key.clear();
             self.first = Default::default();
         }
-        self.templates.push(template);
-        let number = u16::try_from(self.templates.len()).unwrap_or(NONE);
-        let templates = &self.templates;
+        self.known.push(template);
+        let number = u16::try_from(self.known.len()).unwrap_or(NONE);
+        let known = &self.known;
         self.by_key.insert_unique(hash, number, |number| {
-            templates.get(usize::from(*number).wrapping_sub(1)).map_or(0, |template| template.key_hash)
+            known.get(usize::from(*number).wrapping_sub(1)).map_or(0, |template| template.key_hash)
         });
         number
     }
@@ -284,8 +284,7 @@ impl Reader<'_> {
     /// Reads an attribute whose head is known to stand here. `false`, with nothing changed, where the general path must.
     #[inline]
     fn templated(&mut self, number: u16, list: u32) -> bool {
-        let Some(template) = self.scratch.templates.templates.get_mut(usize::from(number).wrapping_sub(1))
-        else {
+        let Some(template) = self.scratch.templates.known.get_mut(usize::from(number).wrapping_sub(1)) else {
             return false;
         };
         let begin = self.cursor.at;
