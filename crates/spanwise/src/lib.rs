@@ -40,3 +40,8 @@ pub use decode::{DecodeOptions, Decoder, Framing, Limits, Mode, decode};
 pub use diagnostic::{Code, DecodeError, Diagnostic, Diagnostics, Layer, Severity};
 pub use encode::{encode, encode_into};
 pub use json::Simd;
+
+/// The README's example is a test.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;

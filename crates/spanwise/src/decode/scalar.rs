@@ -31,6 +31,14 @@ impl Reader<'_> {
     /// Reads a uint32 or fixed32 field.
     #[inline]
     pub(super) fn uint32(&mut self, field: Field) -> Result<u32, Fatal> {
+        let rest = self.cursor.text.get(self.cursor.at..).unwrap_or_default();
+        if let Some((value, length)) = number::short_integer(rest)
+            && let Ok(value) = u32::try_from(value)
+            && matches!(rest.get(length), Some(b',' | b'}'))
+        {
+            self.cursor.at += length;
+            return Ok(value);
+        }
         self.integer_field(field)
     }
 

@@ -245,16 +245,21 @@ impl Run {
 impl Reader<'_> {
     /// Reads attributes as long as templates match, from the list's bracket or (`follows`) the end of an attribute on.
     /// Returns how many were read; the cursor is left after the last.
-    #[inline]
     pub(super) fn templated_attributes(&mut self, run: &mut Run, mut follows: bool) -> u32 {
         // Two levels are opened and closed within.
         if self.options.general_path || self.cursor.depth + 2 > self.cursor.max_depth {
             return 0;
         }
+        let room = self.options.limits.attributes.saturating_sub(self.items);
+        let Self { cursor, batch, scratch, .. } = self;
+        let templates = &mut scratch.templates;
+        let SpanBatch { attributes, keys, made, sources, .. } = &mut **batch;
+        let generation = templates.generation;
+        let text = cursor.text;
+        let mut at = cursor.at;
         let mut count = 0;
-        while self.items < self.options.limits.attributes {
-            let rest = self.cursor.text.get(self.cursor.at..).unwrap_or_default();
-            let templates = &self.scratch.templates;
+        while count < room {
+            let rest = text.get(at..).unwrap_or_default();
             let guesses = match templates.get(run.previous) {
                 Some(template) => template.next,
                 None => templates.first[run.owner as usize],
@@ -268,64 +273,49 @@ impl Reader<'_> {
                 if number == NONE {
                     break;
                 }
-                self.scratch.templates.follow(run.owner, run.previous, number);
+                templates.follow(run.owner, run.previous, number);
             }
-            if !self.templated(number, run.list) {
+            let Some(template) = templates.known.get_mut(usize::from(number).wrapping_sub(1)) else { break };
+            let Some((value, content_end)) = read_content(cursor, template.shape, at + template.head.len())
+            else {
+                break;
+            };
+            if !template.tail.begins(text.get(content_end..).unwrap_or_default()) {
                 break;
             }
-            self.items += 1;
+            let key_token = (at + usize::from(template.key), at + usize::from(template.key_end));
+            if template.generation != generation {
+                let (start, end) = (key_token.0 + 1, key_token.1 - 1);
+                let name = text.get(start..end).unwrap_or_default();
+                let handle = || Some(Text::input(start, end, false));
+                let Some(id) = keys.intern(name, |key| key.raw(text, made), handle) else { break };
+                template.key_id = id;
+                template.generation = generation;
+            }
+            // A duplicate is the general path's business; it finds this same stamp.
+            if keys.stamp(template.key_id, run.list) == run.list {
+                break;
+            }
+            attributes.push(AttributeRow::new(template.key_id, value));
+            let end = content_end + template.tail.len();
+            if self.record {
+                sources.attributes.push(AttributeSource {
+                    element: ByteRange::new(at + usize::from(template.element), end),
+                    key: ByteRange::new(key_token.0, key_token.1),
+                    value: ByteRange::new(
+                        at + usize::from(template.value),
+                        content_end + usize::from(template.value_end),
+                    ),
+                });
+            }
+            at = end;
             count += 1;
             follows = true;
             run.previous = number;
         }
-        count
-    }
-
-    /// Reads an attribute whose head is known to stand here. `false`, with nothing changed, where the general path must.
-    #[inline]
-    fn templated(&mut self, number: u16, list: u32) -> bool {
-        let Some(template) = self.scratch.templates.known.get_mut(usize::from(number).wrapping_sub(1)) else {
-            return false;
-        };
-        let begin = self.cursor.at;
-        let content = begin + template.head.len();
-        let Some((value, content_end)) = read_content(&self.cursor, template.shape, content) else {
-            return false;
-        };
-        let rest = self.cursor.text.get(content_end..).unwrap_or_default();
-        if !template.tail.begins(rest) {
-            return false;
-        }
-        let end = content_end + template.tail.len();
-        let generation = self.scratch.templates.generation;
-        let key_token = (begin + usize::from(template.key), begin + usize::from(template.key_end));
-        if template.generation != generation {
-            let (start, end) = (key_token.0 + 1, key_token.1 - 1);
-            let input = self.cursor.text;
-            let SpanBatch { keys, made, .. } = &mut *self.batch;
-            let name = input.get(start..end).unwrap_or_default();
-            let text = || Some(Text::input(start, end, false));
-            let Some(id) = keys.intern(name, |text| text.raw(input, made), text) else { return false };
-            template.key_id = id;
-            template.generation = generation;
-        }
-        let key = template.key_id;
-        if self.batch.keys.stamp(key, list) == list {
-            return false;
-        }
-        self.batch.attributes.push(AttributeRow::new(key, value));
-        if self.record {
-            self.batch.sources.attributes.push(AttributeSource {
-                element: ByteRange::new(begin + usize::from(template.element), end),
-                key: ByteRange::new(key_token.0, key_token.1),
-                value: ByteRange::new(
-                    begin + usize::from(template.value),
-                    content_end + usize::from(template.value_end),
-                ),
-            });
-        }
-        self.cursor.at = end;
-        true
+        cursor.at = at;
+        self.items += count;
+        u32::try_from(count).unwrap_or(u32::MAX)
     }
 
     /// Learns the attribute that the general path has just read from `start`, after the one that ended at `gap`.

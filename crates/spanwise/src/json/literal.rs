@@ -35,7 +35,9 @@ impl<const BLOCKS: usize> Literal<BLOCKS> {
         let text = self.text();
         let Some(rest) = rest.get(..text.len()) else { return false };
         match text.len() {
-            0..4 => rest == text,
+            0 => true,
+            1 => rest.first() == text.first(),
+            2..4 => ends_equal::<2>(rest, text),
             4..8 => ends_equal::<4>(rest, text),
             8..16 => ends_equal::<8>(rest, text),
             16..32 => ends_equal::<16>(rest, text),

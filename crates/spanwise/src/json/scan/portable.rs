@@ -76,7 +76,7 @@ pub(super) fn clean(text: &[u8], start: usize) -> Option<Clean> {
 #[cfg(not(target_arch = "x86_64"))]
 pub(super) fn short_plain(text: &[u8], start: usize) -> Option<usize> {
     let mut high = 0;
-    let end = string_run(text.get(..text.len().min(start.checked_add(16)?))?, start, &mut high);
+    let end = string_run(text.get(..text.len().min(start.checked_add(32)?))?, start, &mut high);
     (high == 0 && text.get(end) == Some(&b'"')).then_some(end)
 }
 

@@ -7,8 +7,9 @@
 #![allow(clippy::cast_ptr_alignment, reason = "the loads ask for no alignment")]
 
 use std::arch::x86_64::{
-    __m128i, __m256i, _mm_cmpeq_epi8, _mm_loadu_si128, _mm_min_epu8, _mm_movemask_epi8, _mm_set1_epi8,
-    _mm256_cmpeq_epi8, _mm256_loadu_si256, _mm256_min_epu8, _mm256_movemask_epi8, _mm256_set1_epi8,
+    __m128i, __m256i, _mm_cmpeq_epi8, _mm_loadu_si128, _mm_min_epu8, _mm_movemask_epi8, _mm_or_si128,
+    _mm_set1_epi8, _mm256_cmpeq_epi8, _mm256_loadu_si256, _mm256_min_epu8, _mm256_movemask_epi8,
+    _mm256_set1_epi8,
 };
 
 use super::{BLOCK, Clean, Masks, clean_with};
@@ -62,7 +63,7 @@ pub(super) fn clean_avx2(text: &[u8], start: usize) -> Option<Clean> {
     clean_with(text, start, |block| masks_avx2(block))
 }
 
-/// Looks at sixteen bytes from `start`: where a closing quote stands among them with nothing but plain ASCII before it.
+/// Looks at 32 bytes from `start`: where a closing quote stands among them with nothing but plain ASCII before it.
 #[inline]
 pub(super) fn short_plain(text: &[u8], start: usize) -> Option<usize> {
     // SAFETY: every x86-64 processor has SSE2.
@@ -72,14 +73,18 @@ pub(super) fn short_plain(text: &[u8], start: usize) -> Option<usize> {
 #[target_feature(enable = "sse2")]
 #[inline]
 fn short_plain_sse2(text: &[u8], start: usize) -> Option<usize> {
-    let vector = text.get(start..)?.first_chunk::<16>()?;
-    // SAFETY: `vector` is 16 bytes long; the load asks for no alignment.
-    let vector = unsafe { _mm_loadu_si128(vector.as_ptr().cast::<__m128i>()) };
-    let bits = |lanes: __m128i| _mm_movemask_epi8(lanes).cast_unsigned();
-    let quote = bits(_mm_cmpeq_epi8(vector, _mm_set1_epi8(QUOTE)));
-    let other = bits(_mm_cmpeq_epi8(vector, _mm_set1_epi8(BACKSLASH)))
-        | bits(_mm_cmpeq_epi8(_mm_min_epu8(vector, _mm_set1_epi8(CONTROL)), vector))
-        | bits(vector);
+    let block = text.get(start..)?.first_chunk::<32>()?;
+    let (vectors, _) = block.as_chunks::<16>();
+    let (mut quote, mut other) = (0, 0);
+    for (index, vector) in vectors.iter().enumerate() {
+        // SAFETY: `vector` is 16 bytes long; the load asks for no alignment.
+        let vector = unsafe { _mm_loadu_si128(vector.as_ptr().cast::<__m128i>()) };
+        let bits = |lanes: __m128i| _mm_movemask_epi8(lanes).cast_unsigned() << (16 * index);
+        quote |= bits(_mm_cmpeq_epi8(vector, _mm_set1_epi8(QUOTE)));
+        let backslash = _mm_cmpeq_epi8(vector, _mm_set1_epi8(BACKSLASH));
+        let control = _mm_cmpeq_epi8(_mm_min_epu8(vector, _mm_set1_epi8(CONTROL)), vector);
+        other |= bits(_mm_or_si128(_mm_or_si128(backslash, control), vector));
+    }
     let inside = (quote & quote.wrapping_neg()).wrapping_sub(1);
     (quote != 0 && other & inside == 0).then(|| start + quote.trailing_zeros() as usize)
 }
