@@ -2,9 +2,9 @@
 //!
 //! All bytes of a simple attribute but its value are constant: `,{"key":"http.method","value":{"stringValue":"` before and
 //! `"}}` after. A [`Template`] holds the two, with the white space that the writer puts in. Where the bytes are equal, the
-//! general path would read the same tokens, so nothing is left to do but to read the value. The templates that followed a
-//! template the last two times are tried first; then the one of the key that stands there; then the general path reads the
-//! attribute, and what it read is learned.
+//! general path would read the same tokens, so nothing is left to do but to read the value. The template that followed the
+//! last time is tried first: in a list that began alike, then in any; then the one of the key that stands there; then the
+//! general path reads the attribute, and what it read is learned.
 //!
 //! A template says nothing about what may vary with the list: bounds and duplicate keys are checked for each attribute.
 
@@ -52,8 +52,8 @@ struct Template {
     key_id: u32,
     generation: u32,
     key_hash: u64,
-    /// What followed the last two times.
-    next: [u16; 2],
+    /// What followed the last time, in any list.
+    next: u16,
 }
 
 /// All templates of a decoder.
@@ -61,8 +61,10 @@ struct Template {
 pub(super) struct Templates {
     known: Vec<Template>,
     by_key: HashTable<u16>,
-    /// What began a list the last two times, per kind of owner.
-    first: [[u16; 2]; Message::COUNT],
+    /// What began a list the last time, per kind of owner.
+    first: [u16; Message::COUNT],
+    /// What followed the last time in a list that began alike: a guess, by a hash of the first template and the last.
+    follows: Vec<u16>,
     /// From the list's bracket, or from the end of an attribute, to the first byte of the next one's key.
     openings: [Option<Literal<2>>; 2],
     /// Key ids are known for one batch, until rows of it are taken back.
@@ -74,6 +76,8 @@ pub(super) struct Templates {
 const NONE: u16 = 0;
 /// More than any service's vocabulary; when there are more, learning begins anew.
 const MOST: usize = 1024;
+/// Guesses kept; a power of two.
+const SLOTS: usize = 2048;
 
 impl Template {
     /// Whether the attribute at `rest` is written so. `follows`: it is not the first of its list.
@@ -97,20 +101,26 @@ impl Templates {
         self.known.get(usize::from(number).wrapping_sub(1))
     }
 
-    fn successors(&mut self, owner: Message, previous: u16) -> &mut [u16; 2] {
-        let Self { known, first, .. } = self;
-        match known.get_mut(usize::from(previous).wrapping_sub(1)) {
-            Some(template) => &mut template.next,
-            None => &mut first[owner as usize],
+    /// What most likely follows, then what else may.
+    #[inline]
+    fn guesses(&self, run: &Run) -> [u16; 2] {
+        match self.get(run.previous) {
+            Some(template) => [self.follows.get(run.slot()).copied().unwrap_or(NONE), template.next],
+            None => [self.first[run.owner as usize], NONE],
         }
     }
 
     /// Remembers that `number` followed.
-    #[cold]
-    fn follow(&mut self, owner: Message, previous: u16, number: u16) {
-        let next = self.successors(owner, previous);
-        if next[0] != number {
-            *next = [number, next[0]];
+    fn follow(&mut self, run: &Run, number: u16) {
+        match self.known.get_mut(usize::from(run.previous).wrapping_sub(1)) {
+            Some(template) => {
+                template.next = number;
+                self.follows.resize(SLOTS, NONE);
+                if let Some(slot) = self.follows.get_mut(run.slot()) {
+                    *slot = number;
+                }
+            }
+            None => self.first[run.owner as usize] = number,
         }
     }
 
@@ -119,8 +129,18 @@ impl Templates {
         self.hasher.hash_one(key)
     }
 
-    /// The template whose head stands at `rest`, by its key.
+    /// The template that stands at `rest` where the best guess did not; remembers it.
     #[inline(never)]
+    fn miss(&mut self, run: &Run, other: u16, rest: &[u8], follows: bool) -> u16 {
+        let other_matches = self.get(other).is_some_and(|template| template.matches(rest, follows));
+        let number = if other_matches { other } else { self.find(rest, follows) };
+        if number != NONE {
+            self.follow(run, number);
+        }
+        number
+    }
+
+    /// The template whose head stands at `rest`, by its key.
     fn find(&self, rest: &[u8], follows: bool) -> u16 {
         let opening = self.openings[usize::from(follows)].as_ref();
         let Some(opening) = opening.filter(|opening| opening.begins(rest)) else { return NONE };
@@ -155,6 +175,7 @@ impl Templates {
             self.known.clear();
             self.by_key.clear();
             self.first = Default::default();
+            self.follows.fill(NONE);
         }
         self.known.push(template);
         let number = u16::try_from(self.known.len()).unwrap_or(NONE);
@@ -224,7 +245,7 @@ fn parse(text: &[u8], gap: usize, start: usize, end: usize) -> Option<Template> 
         key_id: 0,
         generation: u32::MAX,
         key_hash: 0,
-        next: [NONE; 2],
+        next: NONE,
     })
 }
 
@@ -232,13 +253,28 @@ fn parse(text: &[u8], gap: usize, start: usize, end: usize) -> Option<Template> 
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Run {
     owner: Message,
+    first: u16,
     previous: u16,
     pub(super) list: u32,
 }
 
 impl Run {
     pub(super) fn new(owner: Message, list: u32) -> Self {
-        Self { owner, previous: NONE, list }
+        Self { owner, first: NONE, previous: NONE, list }
+    }
+
+    /// Where the guess for what follows is kept.
+    #[inline]
+    fn slot(&self) -> usize {
+        (usize::from(self.first) * 37 + usize::from(self.previous)) % SLOTS
+    }
+
+    #[inline]
+    fn advance(&mut self, number: u16) {
+        if self.first == NONE {
+            self.first = number;
+        }
+        self.previous = number;
     }
 }
 
@@ -260,20 +296,12 @@ impl Reader<'_> {
         let mut count = 0;
         while count < room {
             let rest = text.get(at..).unwrap_or_default();
-            let guesses = match templates.get(run.previous) {
-                Some(template) => template.next,
-                None => templates.first[run.owner as usize],
-            };
-            let mut number = guesses[0];
+            if rest.first() == Some(&b']') {
+                break;
+            }
+            let [mut number, other] = templates.guesses(run);
             if !templates.get(number).is_some_and(|template| template.matches(rest, follows)) {
-                number = guesses[1];
-                if !templates.get(number).is_some_and(|template| template.matches(rest, follows)) {
-                    number = templates.find(rest, follows);
-                }
-                if number == NONE {
-                    break;
-                }
-                templates.follow(run.owner, run.previous, number);
+                number = templates.miss(run, other, rest, follows);
             }
             let Some(template) = templates.known.get_mut(usize::from(number).wrapping_sub(1)) else { break };
             let Some((value, content_end)) = read_content(cursor, template.shape, at + template.head.len())
@@ -311,7 +339,7 @@ impl Reader<'_> {
             at = end;
             count += 1;
             follows = true;
-            run.previous = number;
+            run.advance(number);
         }
         cursor.at = at;
         self.items += count;
@@ -326,9 +354,9 @@ impl Reader<'_> {
         }
         let number = self.scratch.templates.learn(self.cursor.text, gap, start, self.cursor.at);
         if number != NONE {
-            self.scratch.templates.follow(run.owner, run.previous, number);
+            self.scratch.templates.follow(run, number);
         }
-        run.previous = number;
+        run.advance(number);
     }
 }
 

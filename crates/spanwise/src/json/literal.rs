@@ -24,13 +24,15 @@ impl<const BLOCKS: usize> Literal<BLOCKS> {
     }
 
     /// The text.
-    #[inline]
+    #[allow(clippy::inline_always, reason = "as below")]
+    #[inline(always)]
     pub(crate) fn text(&self) -> &[u8] {
         self.blocks.as_flattened().get(..self.len()).unwrap_or_default()
     }
 
     /// Whether `rest` starts with the text.
-    #[inline]
+    #[allow(clippy::inline_always, reason = "measured: the call costs as much as the comparison")]
+    #[inline(always)]
     pub(crate) fn begins(&self, rest: &[u8]) -> bool {
         let text = self.text();
         let Some(rest) = rest.get(..text.len()) else { return false };
@@ -53,7 +55,8 @@ impl<const BLOCKS: usize> Literal<BLOCKS> {
 }
 
 /// Whether the first `N` and the last `N` bytes of two texts of the same length, from `N` to `2 * N`, are equal.
-#[inline]
+#[allow(clippy::inline_always, reason = "as above")]
+#[inline(always)]
 fn ends_equal<const N: usize>(a: &[u8], b: &[u8]) -> bool {
     a.first_chunk::<N>() == b.first_chunk::<N>() && a.last_chunk::<N>() == b.last_chunk::<N>()
 }
