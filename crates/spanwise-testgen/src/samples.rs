@@ -1,4 +1,4 @@
-//! The files of `tests/cases` and `tests/payloads`.
+//! The files of `tests/cases`, `tests/payloads` and `tests/regressions`.
 
 use std::path::{Path, PathBuf};
 
@@ -37,6 +37,14 @@ pub fn cases() -> std::io::Result<Vec<Sample>> {
 /// The folder or a file in it cannot be read.
 pub fn payloads() -> std::io::Result<Vec<Sample>> {
     files("payloads")
+}
+
+/// What once broke a law or a fuzz target, sorted by name.
+///
+/// # Errors
+/// The folder or a file in it cannot be read.
+pub fn regressions() -> std::io::Result<Vec<Sample>> {
+    files("regressions")
 }
 
 /// Cases and payloads.

@@ -90,16 +90,18 @@ impl Writer {
     /// A string that is a word of the schema's, or is read as something else than text.
     pub(crate) fn word(&mut self, text: &str) {
         self.made.text.push(b'"');
+        let escapes = self.entropy.chance(self.dialect.escapes);
         for character in text.chars() {
-            self.character(character);
+            self.character(character, escapes);
         }
         self.made.text.push(b'"');
     }
 
-    /// A character as itself or as an escape.
-    fn character(&mut self, character: char) {
+    /// A character as itself, or if it must or by chance (`escapes`) as an escape.
+    fn character(&mut self, character: char, escapes: bool) {
         let must = matches!(character, '"' | '\\') || character < ' ';
-        if !must && !self.entropy.chance(self.dialect.escapes) {
+        let as_escape = must || escapes && self.entropy.chance(80);
+        if !as_escape {
             self.made.text.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
             return;
         }
@@ -127,28 +129,33 @@ impl Writer {
     pub(crate) fn text(&mut self) {
         let start = self.made.text.len();
         self.made.text.push(b'"');
+        let escapes = self.entropy.chance(self.dialect.escapes);
         if self.dialect.canaries {
             self.raw("QZX");
         } else if self.entropy.chance(16) {
             let word =
                 self.entropy.pick(&["traceId", "key", "true", "{\"name\":\"x\"}", "resourceSpans", "1e5"]);
-            word.chars().for_each(|character| self.character(character));
+            word.chars().for_each(|character| self.character(character, escapes));
         }
+        let plain = if self.dialect.canaries { ['Q', 'Z', 'X'] } else { ['a', 'm', '0'] };
         let length = match self.entropy.below(8) {
-            0..=5 => self.entropy.below(12),
-            6 => self.entropy.below(60),
-            _ => self.entropy.below(200),
+            0..=4 => self.entropy.below(4),
+            5 | 6 => self.entropy.below(12),
+            _ => {
+                let (letter, length) = (self.entropy.pick(&plain), self.entropy.below(200));
+                self.made.text.extend(std::iter::repeat_n(letter as u8, length));
+                2
+            }
         };
         for _ in 0..length {
-            let plain = if self.dialect.canaries { ['Q', 'Z', 'X'] } else { ['a', 'm', '0'] };
             let character = match self.entropy.below(16) {
-                0..=11 => self.entropy.pick(&plain),
-                12 => self.entropy.pick(&[' ', '/', '.', '\u{7f}', ':', ',']),
-                13 => self.entropy.pick(&['"', '\\', '{', '}', '[', ']']),
-                14 => self.entropy.pick(&['\n', '\t', '\r', '\u{0}', '\u{8}', '\u{c}', '\u{1f}']),
+                0..=9 => self.entropy.pick(&plain),
+                10 | 11 => self.entropy.pick(&[' ', '/', '.', '\u{7f}', ':', ',']),
+                12 => self.entropy.pick(&['"', '\\', '{', '}', '[', ']']),
+                13 => self.entropy.pick(&['\n', '\t', '\r', '\u{0}', '\u{8}', '\u{c}', '\u{1f}']),
                 _ => self.entropy.pick(&['é', '€', '😀', '\u{ffff}', '\u{10ffff}', '\u{2028}']),
             };
-            self.character(character);
+            self.character(character, escapes);
         }
         if self.liberty() {
             let broken: &[u8] = self.entropy.pick(&[
@@ -252,7 +259,8 @@ impl Writer {
 
     /// Between brackets, up to `most` elements that `write` writes.
     pub(crate) fn list(&mut self, most: usize, mut write: impl FnMut(&mut Self)) {
-        let length = self.entropy.below(most + 1);
+        let empty = self.entropy.is_spent() || self.entropy.chance(20);
+        let length = if empty { 0 } else { 1 + self.entropy.below(most) };
         self.made.text.push(b'[');
         self.white();
         for index in 0..length {
@@ -334,7 +342,7 @@ mod tests {
 
     #[test]
     fn a_texts_token_is_remembered() {
-        let mut writer = Writer::new(&[0, 3, 0, 0, 0, 14, 0, 0, 13, 0], Dialect::STRICT_CANARIES);
+        let mut writer = Writer::new(&[0, 0, 3, 0, 0, 15, 0, 13, 0], Dialect::STRICT_CANARIES);
         writer.raw("[");
         writer.text();
         let range = writer.made.strings[0].clone();
