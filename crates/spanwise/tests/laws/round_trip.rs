@@ -14,7 +14,7 @@ fn deepest() -> Limits {
 
 /// Whether all keys of the list, and of lists within it, are unlike each other and not empty.
 fn keys_are_valid(list: AttributesRef<'_>) -> bool {
-    let mut keys: Vec<_> = list.iter().map(|attribute| attribute.key()).collect();
+    let mut keys: Vec<_> = list.iter().map(spanwise::AttributeRef::key).collect();
     keys.sort();
     keys.windows(2).all(|pair| pair[0] != pair[1])
         && keys.first().is_none_or(|key| !key.is_empty())
