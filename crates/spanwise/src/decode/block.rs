@@ -52,20 +52,24 @@ fn line_end(text: &[u8], from: usize) -> usize {
     memchr::memchr(b'\n', text.get(from..).unwrap_or_default()).map_or(text.len(), |at| from + at + 1)
 }
 
+/// Whether nothing but JSON's white space stands there.
 fn is_blank(line: &[u8]) -> bool {
-    line.iter().all(u8::is_ascii_whitespace)
+    line.iter().all(|byte| matches!(byte, b' ' | b'\n' | b'\r' | b'\t'))
 }
 
 impl Reader<'_> {
     fn block(&mut self, framing: Framing) {
-        if let Err(fatal) = self.byte_order_mark() {
+        let marked = self.byte_order_mark();
+        if let Err(fatal) = marked {
             // Strict: the mark belongs to the first document, which is bad with it.
             self.bad_document(fatal);
             self.cursor.at = line_end(self.cursor.text, 0);
         }
         let start = self.cursor.at;
-        if is_blank(self.cursor.text) {
-            if let Err(fatal) = self.report(Code::EmptyInput, 0, &[]) {
+        if self.cursor.white().is_none() {
+            if marked.is_ok()
+                && let Err(fatal) = self.report(Code::EmptyInput, self.cursor.at, &[])
+            {
                 self.bad_document(fatal);
             }
             return;
@@ -86,7 +90,7 @@ impl Reader<'_> {
             from = end;
             end = line_end(text, from);
         }
-        if is_blank(self.cursor.slice(end, text.len())) && from == start {
+        if is_blank(self.cursor.slice(end, text.len())) {
             return false;
         }
         // A document that is laid out over several lines fails at the end of the first, without a second look at the rest.

@@ -173,23 +173,28 @@ impl Reader<'_> {
         let start = self.cursor.at;
         if self.peek() == Some(b'[') {
             let from = self.batch.made.len();
-            if self.byte_sequence()? {
-                let bytes = self.batch.made.get(from..).and_then(|made| <[u8; N]>::try_from(made).ok());
-                self.batch.made.truncate(from);
-                if let Some(bytes) = bytes {
-                    self.report(Code::IdByteArray, start, &[field])?;
-                    return self.made_id(bytes, start);
-                }
-                self.cursor.at = start;
+            let of_bytes = self.byte_sequence()?;
+            let bytes = self.batch.made.get(from..).and_then(|made| <[u8; N]>::try_from(made).ok());
+            self.batch.made.truncate(from);
+            if let Some(bytes) = bytes.filter(|_| of_bytes) {
+                self.report(Code::IdByteArray, start, &[field])?;
+                return self.made_id(bytes, start);
+            }
+        } else {
+            match self.scalar()? {
+                Scalar::Null => return Ok(Id::NONE),
+                Scalar::Container => self.skip()?,
+                _ => {}
             }
         }
-        match self.scalar()? {
-            Scalar::Null => return Ok(Id::NONE),
-            Scalar::Container => self.skip()?,
-            _ => {}
-        }
         self.report(Code::IdType, start, &[field])?;
-        Ok(Id { text: self.json_text(start, self.cursor.at)?, ..Id::NONE })
+        // The text may happen to be an id: read as what it would be in quotes, as it will be when it is written.
+        let text = self.json_text(start, self.cursor.at)?;
+        let written = self.cursor.slice(start, self.cursor.at);
+        match hex(written).map(|(bytes, _)| bytes).or_else(|| other_form(written).map(|(bytes, _)| bytes)) {
+            Some(bytes) => self.made_id(bytes, start),
+            None => Ok(Id { text, ..Id::NONE }),
+        }
     }
 }
 

@@ -132,6 +132,16 @@ impl Reader<'_> {
         Ok(())
     }
 
+    /// Strict: before a document of the wrong type is refused as such, what follows it must not make it no JSON at all.
+    fn verdict_first(&mut self, fatal: Fatal) -> Fatal {
+        let of_type = matches!(fatal.code, Code::TopLevelType | Code::TopLevelArray);
+        if self.strict && of_type && self.cursor.white().is_some() {
+            self.scratch.path.clear();
+            return Fatal { code: Code::TrailingBytes, offset: self.cursor.at };
+        }
+        fatal
+    }
+
     /// Reads the payload of one request: one document, or in lenient mode several, or none.
     pub(super) fn payload(&mut self) -> Result<(), Fatal> {
         self.byte_order_mark()?;
@@ -139,7 +149,7 @@ impl Reader<'_> {
             return self.report(Code::EmptyInput, self.cursor.at, &[]);
         }
         loop {
-            self.document()?;
+            self.document().map_err(|fatal| self.verdict_first(fatal))?;
             match self.cursor.white() {
                 None => return Ok(()),
                 Some(b'{' | b'[') if !self.strict => {

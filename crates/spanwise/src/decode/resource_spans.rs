@@ -4,7 +4,7 @@
 //! comes. A second coming of a list truncates the tables to where the first began.
 
 use super::reader::{Fatal, Reader};
-use crate::batch::{EntityRefRow, Mark, ResourceRow, ResourceSource, Rows, Text};
+use crate::batch::{ByteRange, EntityRefRow, Mark, ResourceRow, ResourceSource, Rows, Text};
 use crate::diagnostic::Code;
 use crate::json::Scalar;
 use crate::schema::{Field, Message};
@@ -86,6 +86,9 @@ impl Reader<'_> {
                 let schema_url =
                     self.batch.resources.get(state.resource).map_or(Text::EMPTY, |row| row.schema_url);
                 let mut row = ResourceRow { schema_url, ..ResourceRow::default() };
+                if let Some(source) = self.batch.sources.resources.get_mut(state.resource) {
+                    source.entity_refs = ByteRange::default();
+                }
                 self.message(field, |reader| reader.resource(&mut row, state.resource))?;
                 if let Some(slot) = self.batch.resources.get_mut(state.resource) {
                     *slot = row;

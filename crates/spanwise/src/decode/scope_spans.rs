@@ -23,6 +23,9 @@ impl Reader<'_> {
                 Field::Scope | Field::InstrumentationLibrary => {
                     let schema_url = self.batch.scopes.get(index).map_or(Text::EMPTY, |row| row.schema_url);
                     let mut row = ScopeRow { resource, schema_url, ..ScopeRow::default() };
+                    if let Some(source) = self.batch.sources.scopes.get_mut(index) {
+                        *source = ScopeSource { schema_url: source.schema_url, ..ScopeSource::default() };
+                    }
                     self.message(field, |reader| reader.scope(&mut row, index))?;
                     if let Some(slot) = self.batch.scopes.get_mut(index) {
                         *slot = row;

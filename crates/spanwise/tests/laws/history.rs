@@ -1,0 +1,57 @@
+//! Decoding an input gives the same whatever the decoder and the batch have seen before.
+
+use proptest::collection::vec;
+use proptest::prelude::*;
+use spanwise::{DecodeError, Decoder, Diagnostic, Mode, SpanBatch};
+
+use super::{any_input, options, runs};
+
+/// Everything that can be observed of a decode.
+fn observed(batch: &SpanBatch) -> impl PartialEq + std::fmt::Debug {
+    (
+        batch.diagnostics().collect::<Vec<Diagnostic>>(),
+        (batch.rejected_spans(), batch.bad_documents(), batch.other_signals(), batch.dropped_diagnostics()),
+        (batch.error_count(), batch.warning_count()),
+        batch.documents().to_vec(),
+        batch.sources().clone(),
+        batch.residue().to_vec(),
+        batch.keys().map(std::borrow::Cow::into_owned).collect::<Vec<_>>(),
+        (batch.len(), batch.attribute_rows().len(), batch.value_rows().len(), batch.arena().to_vec()),
+    )
+}
+
+/// The law for one input after a history of others.
+pub(crate) fn check(history: &[&[u8]], text: &[u8], mode: Mode) -> Result<(), TestCaseError> {
+    let mut decoder = Decoder::new(options(mode));
+    let mut batch = SpanBatch::new();
+    for earlier in history {
+        // Whether it was accepted does not matter.
+        let _: Result<(), DecodeError> = decoder.decode(earlier.to_vec(), &mut batch);
+    }
+    let warm = decoder.decode(text.to_vec(), &mut batch);
+    let mut unused = SpanBatch::new();
+    let fresh = Decoder::new(options(mode)).decode(text.to_vec(), &mut unused);
+    prop_assert_eq!(&warm, &fresh);
+    prop_assert_eq!(observed(&batch), observed(&unused));
+    prop_assert!(batch == unused, "{:?} and {:?}", spanwise::encode(&batch), spanwise::encode(&unused));
+    Ok(())
+}
+
+proptest! {
+    #![proptest_config(runs(250))]
+
+    #[test]
+    fn an_input_is_read_the_same_after_any_history(
+        history in vec(any_input(), 1..5),
+        text in any_input(),
+        strict in any::<bool>(),
+    ) {
+        let history: Vec<&[u8]> = history.iter().map(|earlier| &**earlier).collect();
+        check(&history, &text, if strict { Mode::Strict } else { Mode::Lenient })?;
+    }
+
+    #[test]
+    fn an_input_is_read_the_same_again(text in any_input(), strict in any::<bool>()) {
+        check(&[&text], &text, if strict { Mode::Strict } else { Mode::Lenient })?;
+    }
+}
