@@ -73,6 +73,9 @@ fields! {
 const _: () = assert!(Field::ALL.len() <= 64, "a seen-mask is 64 bits wide");
 
 impl Field {
+    /// Length of the longest name.
+    pub(crate) const LONGEST: usize = CAMEL_CAPACITY - 1;
+
     /// This field's bit in a seen-mask.
     #[inline]
     pub(crate) const fn bit(self) -> u64 {
@@ -110,8 +113,23 @@ pub(crate) enum Message {
 impl Message {
     pub(crate) const COUNT: usize = Self::List as usize + 1;
 
-    /// The message's fields, in the order in which proto numbers them. Names of the same length are told apart by
-    /// comparing; there are at most three.
+    const ALL: [Self; Self::COUNT] = [
+        Self::Request,
+        Self::ResourceSpans,
+        Self::Resource,
+        Self::EntityRef,
+        Self::ScopeSpans,
+        Self::Scope,
+        Self::Span,
+        Self::Event,
+        Self::Link,
+        Self::Status,
+        Self::KeyValue,
+        Self::AnyValue,
+        Self::List,
+    ];
+
+    /// The message's fields, in the order in which proto numbers them.
     #[allow(clippy::enum_glob_use, reason = "the table is read more easily without a prefix on every word")]
     const fn fields(self) -> &'static [Field] {
         use Field::*;
@@ -180,8 +198,10 @@ impl Message {
     }
 
     /// The field that `name` spells exactly (RFC 8259 section 8.3: compared after escapes are undone, case-sensitive).
+    #[inline]
     pub(crate) fn field(self, name: &[u8]) -> Option<Field> {
-        self.fields().iter().copied().find(|field| field.name().as_bytes() == name)
+        let candidates = BY_LENGTH.get(self as usize)?.get(name.len())?;
+        candidates.iter().flatten().copied().find(|field| field.name().as_bytes() == name)
     }
 
     /// What an unknown `name` most likely means.
@@ -196,6 +216,27 @@ impl Message {
         former(camel.unwrap_or(name)).map(Resemblance::Former)
     }
 }
+
+/// The fields of each message by the length of their names, of which no more than three are equal.
+static BY_LENGTH: [[[Option<Field>; 3]; CAMEL_CAPACITY]; Message::COUNT] = {
+    let mut table = [[[None; 3]; CAMEL_CAPACITY]; Message::COUNT];
+    let mut message = 0;
+    while message < Message::COUNT {
+        let fields = Message::ALL[message].fields();
+        let mut index = 0;
+        while index < fields.len() {
+            let slots = &mut table[message][fields[index].name().len()];
+            let mut slot = 0;
+            while slots[slot].is_some() {
+                slot += 1;
+            }
+            slots[slot] = Some(fields[index]);
+            index += 1;
+        }
+        message += 1;
+    }
+    table
+};
 
 /// See [`Message::resembles`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -237,8 +278,14 @@ mod tests {
         assert_eq!(Message::Span.field(b"traceId"), Some(Field::TraceId));
         assert_eq!(Message::Span.field(b"TraceId"), None);
         assert_eq!(Message::Status.field(b"traceId"), None);
+        for (index, message) in Message::ALL.into_iter().enumerate() {
+            assert_eq!(message as usize, index);
+            for field in message.fields() {
+                assert_eq!(message.field(field.name().as_bytes()), Some(*field));
+            }
+        }
         for field in Field::ALL {
-            assert!(field.name().len() <= CAMEL_CAPACITY);
+            assert!(field.name().len() < CAMEL_CAPACITY);
         }
     }
 

@@ -4,6 +4,7 @@
 //! list that used it last. A key whose stamp is the list being read is a duplicate: found without searching.
 
 use std::hash::BuildHasher;
+use std::sync::LazyLock;
 
 use foldhash::fast::RandomState;
 use hashbrown::HashTable;
@@ -17,12 +18,13 @@ struct KeyRow {
     stamp: u32,
 }
 
+static SEED: LazyLock<RandomState> = LazyLock::new(RandomState::default);
+
 /// See the module's head.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Keys {
     rows: Vec<KeyRow>,
     table: HashTable<u32>,
-    hasher: RandomState,
     lists: u32,
 }
 
@@ -61,7 +63,7 @@ impl Keys {
 
     /// The id of the key that reads `name`, if the batch has it. `bytes_of` gives the bytes of a stored key.
     pub(crate) fn find<'a>(&self, name: &[u8], bytes_of: impl Fn(Text) -> &'a [u8]) -> Option<u32> {
-        let hash = self.hasher.hash_one(name);
+        let hash = Self::hash(name);
         self.table.find(hash, |id| bytes_of(self.text(*id as usize)) == name).copied()
     }
 
@@ -73,7 +75,24 @@ impl Keys {
         bytes_of: impl Fn(Text) -> &'a [u8],
         text: impl FnOnce() -> Option<Text>,
     ) -> Option<u32> {
-        let hash = self.hasher.hash_one(name);
+        self.intern_hashed(Self::hash(name), name, bytes_of, text)
+    }
+
+    /// The hash of a key: seeded, the same for all batches of the process.
+    #[inline]
+    pub(crate) fn hash(name: &[u8]) -> u64 {
+        SEED.hash_one(name)
+    }
+
+    /// [`Self::intern`] for a name whose hash is known.
+    #[inline]
+    pub(crate) fn intern_hashed<'a>(
+        &mut self,
+        hash: u64,
+        name: &[u8],
+        bytes_of: impl Fn(Text) -> &'a [u8],
+        text: impl FnOnce() -> Option<Text>,
+    ) -> Option<u32> {
         let rows = &self.rows;
         let found = self.table.find(hash, |id| {
             rows.get(*id as usize).is_some_and(|row| row.hash == hash && bytes_of(row.text) == name)

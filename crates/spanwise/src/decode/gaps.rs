@@ -16,17 +16,22 @@ pub(super) struct Gap {
     pub(super) field: Option<Field>,
 }
 
-/// The gap that was met last, per message and previous member.
+/// Of how many misses one is learned, where something was learned before.
+const RELEARN: u32 = 8;
+
+/// A gap that was met lately, per message and previous member.
 #[derive(Debug)]
 pub(super) struct Gaps {
     gaps: Vec<Gap>,
+    /// Misses since the table was made. Where members come in no order, learning each would cost more than it saves.
+    misses: u32,
     /// Index into `gaps`, plus one; zero where nothing was learned.
     index: [[u8; Members::STATES]; Message::COUNT],
 }
 
 impl Default for Gaps {
     fn default() -> Self {
-        Self { gaps: Vec::new(), index: [[0; Members::STATES]; Message::COUNT] }
+        Self { gaps: Vec::new(), misses: 0, index: [[0; Members::STATES]; Message::COUNT] }
     }
 }
 
@@ -38,11 +43,14 @@ impl Gaps {
         self.gaps.get(usize::from(*row.get(usize::from(members.last))?).wrapping_sub(1))
     }
 
+    /// Counts a wrong guess. Whether what stands there instead is worth learning.
+    pub(super) fn missed(&mut self) -> bool {
+        self.misses = self.misses.wrapping_add(1);
+        self.misses.is_multiple_of(RELEARN)
+    }
+
     /// Remembers that `text` led from `members`' last member to `field`.
-    #[cold]
     pub(super) fn learn(&mut self, members: &Members, text: &[u8], field: Option<Field>) {
-        let Some(literal) = Literal::new(text) else { return };
-        let gap = Gap { literal, field };
         let Some(slot) = self
             .index
             .get_mut(members.message as usize)
@@ -50,6 +58,8 @@ impl Gaps {
         else {
             return;
         };
+        let Some(literal) = Literal::new(text) else { return };
+        let gap = Gap { literal, field };
         if let Some(known) = self.gaps.get_mut(usize::from(*slot).wrapping_sub(1)) {
             *known = gap;
         } else if let Ok(number) = u8::try_from(self.gaps.len() + 1) {

@@ -315,7 +315,41 @@ impl<'r> Reader<'r> {
                 _ => {}
             }
         }
+        self.unguessed_member(members)
+    }
+
+    /// [`Self::next_member`] where the guess was wrong.
+    #[inline(never)]
+    fn unguessed_member(&mut self, members: &mut Members) -> Result<Option<Field>, Fatal> {
+        if !self.options.general_path
+            && self.scratch.gaps.guess(members).is_some()
+            && !self.scratch.gaps.missed()
+            && let Some(field) = self.compact_member(members)
+        {
+            return Ok(Some(field));
+        }
         self.parse_member(members)
+    }
+
+    /// Reads a known member's name where no white space stands round it and no escape in it; nothing moves otherwise.
+    fn compact_member(&mut self, members: &mut Members) -> Option<Field> {
+        let rest = self.cursor.text.get(self.cursor.at..)?;
+        let name = match rest {
+            [b',', b'"', name @ ..] if !members.is_first(self.cursor.at) => name,
+            [b'"', name @ ..] if members.is_first(self.cursor.at) => name,
+            _ => return None,
+        };
+        let length = name.iter().take(Field::LONGEST + 1).position(|byte| *byte == b'"')?;
+        let (name, after) = name.split_at_checked(length)?;
+        let field = members.message.field(name)?;
+        let [b'"', b':', value, ..] = after else { return None };
+        if *value <= b' ' || members.seen & field.bit() != 0 {
+            return None;
+        }
+        self.cursor.at += rest.len() - after.len() + 2;
+        members.seen |= field.bit();
+        members.last = field as u8;
+        Some(field)
     }
 
     /// [`Self::next_member`] where nothing was learned or the guess was wrong.

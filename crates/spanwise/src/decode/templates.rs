@@ -10,7 +10,7 @@
 
 use hashbrown::HashTable;
 
-use crate::batch::{AttributeRow, AttributeSource, ByteRange, RawValue, SpanBatch, Text};
+use crate::batch::{AttributeRow, AttributeSource, ByteRange, Keys, RawValue, SpanBatch, Text};
 use crate::json::{Cursor, Literal, Scalar, number, scan};
 use crate::schema::{Field, Message};
 
@@ -69,13 +69,16 @@ pub(super) struct Templates {
     openings: [Option<Literal<2>>; 2],
     /// Key ids are known for one batch, until rows of it are taken back.
     generation: u32,
-    hasher: foldhash::fast::FixedState,
+    /// Attributes in a row that were not simple enough to be learned.
+    barren: u32,
 }
 
 /// Templates are numbered from one; zero is none.
 const NONE: u16 = 0;
 /// More than any service's vocabulary; when there are more, learning begins anew.
 const MOST: usize = 1024;
+/// Failures to learn in a row after which one in so many attributes is looked at.
+const PATIENCE: u32 = 8;
 /// Guesses kept; a power of two.
 const SLOTS: usize = 2048;
 
@@ -124,11 +127,6 @@ impl Templates {
         }
     }
 
-    fn hash(&self, key: &[u8]) -> u64 {
-        use std::hash::BuildHasher as _;
-        self.hasher.hash_one(key)
-    }
-
     /// The template that stands at `rest` where the best guess did not; remembers it.
     #[inline(never)]
     fn miss(&mut self, run: &Run, other: u16, rest: &[u8], follows: bool) -> u16 {
@@ -149,7 +147,7 @@ impl Templates {
         let Some(key) = rest.get(start..end) else { return NONE };
         let found = self
             .by_key
-            .find(self.hash(key), |number| self.get(*number).is_some_and(|it| it.matches(rest, follows)));
+            .find(Keys::hash(key), |number| self.get(*number).is_some_and(|it| it.matches(rest, follows)));
         found.copied().unwrap_or(NONE)
     }
 
@@ -159,7 +157,7 @@ impl Templates {
         let head = template.head.text();
         let key =
             head.get(usize::from(template.key) + 1..usize::from(template.key_end) - 1).unwrap_or_default();
-        template.key_hash = self.hash(key);
+        template.key_hash = Keys::hash(key);
         let hash = template.key_hash;
         self.openings[usize::from(template.separated)] =
             Literal::new(head.get(..=usize::from(template.key)).unwrap_or_default());
@@ -316,7 +314,10 @@ impl Reader<'_> {
                 let (start, end) = (key_token.0 + 1, key_token.1 - 1);
                 let name = text.get(start..end).unwrap_or_default();
                 let handle = || Some(Text::input(start, end, false));
-                let Some(id) = keys.intern(name, |key| key.raw(text, made), handle) else { break };
+                let Some(id) = keys.intern_hashed(template.key_hash, name, |key| key.raw(text, made), handle)
+                else {
+                    break;
+                };
                 template.key_id = id;
                 template.generation = generation;
             }
@@ -352,7 +353,15 @@ impl Reader<'_> {
         if self.options.general_path {
             return;
         }
-        let number = self.scratch.templates.learn(self.cursor.text, gap, start, self.cursor.at);
+        let templates = &mut self.scratch.templates;
+        // Where nothing can be learned, looking is given up, but for a look now and then.
+        if templates.barren >= PATIENCE && templates.barren % PATIENCE != 0 {
+            templates.barren += 1;
+            run.advance(NONE);
+            return;
+        }
+        let number = templates.learn(self.cursor.text, gap, start, self.cursor.at);
+        templates.barren = if number == NONE { templates.barren.wrapping_add(1) } else { 0 };
         if number != NONE {
             self.scratch.templates.follow(run, number);
         }
