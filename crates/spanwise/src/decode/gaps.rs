@@ -22,16 +22,16 @@ const RELEARN: u32 = 8;
 /// A gap that was met lately, per message and previous member.
 #[derive(Debug)]
 pub(super) struct Gaps {
-    gaps: Vec<Gap>,
+    met: Vec<Gap>,
     /// Misses since the table was made. Where members come in no order, learning each would cost more than it saves.
     misses: u32,
-    /// Index into `gaps`, plus one; zero where nothing was learned.
+    /// Index into `met`, plus one; zero where nothing was learned.
     index: [[u8; Members::STATES]; Message::COUNT],
 }
 
 impl Default for Gaps {
     fn default() -> Self {
-        Self { gaps: Vec::new(), misses: 0, index: [[0; Members::STATES]; Message::COUNT] }
+        Self { met: Vec::new(), misses: 0, index: [[0; Members::STATES]; Message::COUNT] }
     }
 }
 
@@ -40,7 +40,7 @@ impl Gaps {
     #[inline]
     pub(super) fn guess(&self, members: &Members) -> Option<&Gap> {
         let row = self.index.get(members.message as usize)?;
-        self.gaps.get(usize::from(*row.get(usize::from(members.last))?).wrapping_sub(1))
+        self.met.get(usize::from(*row.get(usize::from(members.last))?).wrapping_sub(1))
     }
 
     /// Counts a wrong guess. Whether what stands there instead is worth learning.
@@ -60,10 +60,10 @@ impl Gaps {
         };
         let Some(literal) = Literal::new(text) else { return };
         let gap = Gap { literal, field };
-        if let Some(known) = self.gaps.get_mut(usize::from(*slot).wrapping_sub(1)) {
+        if let Some(known) = self.met.get_mut(usize::from(*slot).wrapping_sub(1)) {
             *known = gap;
-        } else if let Ok(number) = u8::try_from(self.gaps.len() + 1) {
-            self.gaps.push(gap);
+        } else if let Ok(number) = u8::try_from(self.met.len() + 1) {
+            self.met.push(gap);
             *slot = number;
         }
     }

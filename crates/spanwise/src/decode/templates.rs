@@ -355,7 +355,7 @@ impl Reader<'_> {
         }
         let templates = &mut self.scratch.templates;
         // Where nothing can be learned, looking is given up, but for a look now and then.
-        if templates.barren >= PATIENCE && templates.barren % PATIENCE != 0 {
+        if templates.barren >= PATIENCE && !templates.barren.is_multiple_of(PATIENCE) {
             templates.barren += 1;
             run.advance(NONE);
             return;
