@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 
 use spanwise::{
-    AttributesRef, DecodeOptions, Decoder, Diagnostic, Framing, Layer, Limits, Mode, SpanBatch, ValueRef, encode,
+    AttributesRef, DecodeOptions, Decoder, Diagnostic, Framing, Layer, Limits, Mode, Simd, SpanBatch, ValueRef, encode,
 };
 
 /// A decoder and batch for each set of options, kept from input to input: a decode must not depend on the ones before.
@@ -38,6 +38,10 @@ fn check_with(warm: &mut Warm, data: &[u8]) {
     let fresh = Decoder::new(warm.options).decode(data.to_vec(), &mut batch);
     let again = warm.decoder.decode(data.to_vec(), &mut warm.batch);
     assert_eq!(fresh, again, "the error depends on history");
+    same(&batch, &warm.batch);
+    let general = warm.options.with_general_path(true).with_simd(Simd::portable());
+    let by_general = Decoder::new(general).decode(data.to_vec(), &mut warm.batch);
+    assert_eq!(fresh, by_general, "the error depends on the path");
     same(&batch, &warm.batch);
     match &fresh {
         Ok(()) => read(&batch),

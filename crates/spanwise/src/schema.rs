@@ -247,6 +247,19 @@ pub(crate) enum Resemblance {
     Former(Field),
 }
 
+impl Resemblance {
+    /// The field that holds today what the name holds. One field under two names is a duplicate, and the last one counts.
+    pub(crate) const fn field(self) -> Field {
+        match self {
+            Self::SnakeCase(field) => field,
+            Self::Former(Field::Batches) => Field::ResourceSpans,
+            Self::Former(Field::InstrumentationLibrarySpans) => Field::ScopeSpans,
+            Self::Former(Field::InstrumentationLibrary) => Field::Scope,
+            Self::Former(field) => field,
+        }
+    }
+}
+
 /// No field's name is longer.
 const CAMEL_CAPACITY: usize = 32;
 

@@ -60,7 +60,5 @@ fn field_of(message: Message, name: &[u8], strict: bool) -> Option<Field> {
     if let Some(field) = message.field(name) {
         return Some(field);
     }
-    match message.resembles(name).filter(|_| !strict)? {
-        Resemblance::SnakeCase(field) | Resemblance::Former(field) => Some(field),
-    }
+    message.resembles(name).filter(|_| !strict).map(Resemblance::field)
 }

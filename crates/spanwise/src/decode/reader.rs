@@ -412,24 +412,19 @@ impl<'r> Reader<'r> {
         let message = members.message;
         let resembles = self.with_content(raw, |name| message.resembles(name));
         members.resembled |= resembles.is_some();
-        let (code, field) = match resembles {
-            None => (Code::UnknownMember, None),
-            Some(Resemblance::SnakeCase(field)) => (Code::SnakeCaseKey, Some(field)),
-            Some(Resemblance::Former(field)) => (
-                match field {
-                    Field::Batches => Code::TempoBatches,
-                    Field::ResourceLogs | Field::ResourceMetrics | Field::ResourceProfiles => {
-                        Code::OtherSignal
-                    }
-                    Field::InstrumentationLibrarySpans | Field::InstrumentationLibrary => Code::DeprecatedKey,
-                    _ => Code::BareResourceSpans,
-                },
-                Some(field),
-            ),
+        let code = match resembles {
+            None => Code::UnknownMember,
+            Some(Resemblance::SnakeCase(_)) => Code::SnakeCaseKey,
+            Some(Resemblance::Former(field)) => match field {
+                Field::Batches => Code::TempoBatches,
+                Field::ResourceLogs | Field::ResourceMetrics | Field::ResourceProfiles => Code::OtherSignal,
+                Field::InstrumentationLibrarySpans | Field::InstrumentationLibrary => Code::DeprecatedKey,
+                _ => Code::BareResourceSpans,
+            },
         };
         self.report(code, start, &[])?;
         // Other signals are told apart in both modes: a document that holds nothing else is counted.
-        Ok(field.filter(|_| !self.strict || code == Code::OtherSignal))
+        Ok(resembles.filter(|_| !self.strict || code == Code::OtherSignal).map(Resemblance::field))
     }
 
     /// Reads a message field with `read`, or nothing at `null`. Anything but an object is a finding and is skipped.
@@ -522,10 +517,7 @@ impl<'r> Reader<'r> {
                 self.batch.rejected_spans += u64::from(self.faults - faults);
                 self.faults = faults;
             }
-            Field::ResourceSpans
-            | Field::Batches
-            | Field::ScopeSpans
-            | Field::InstrumentationLibrarySpans => {
+            Field::ResourceSpans | Field::ScopeSpans => {
                 self.faults = faults;
             }
             _ => {}

@@ -90,22 +90,25 @@ impl Reader<'_> {
         let start = self.cursor.at;
         let residue_before = self.batch.residue.len();
         let mut members = self.open(Message::Request)?;
-        let mut lists = [None; 2];
+        let mut list = None;
         let mut known = false;
         found.bare = None;
         while let Some(field) = self.next_member(&mut members)? {
             known = true;
             match field {
-                Field::ResourceSpans | Field::Batches => {
+                Field::ResourceSpans => {
                     found.traces = true;
-                    let slot = &mut lists[usize::from(field == Field::Batches)];
-                    self.replace_list(slot, true);
+                    self.finish_bare(found, start, residue_before);
+                    self.replace_list(&mut list, true);
                     self.messages(field, Self::resource_spans)?;
                 }
                 Field::ResourceLogs | Field::ResourceMetrics | Field::ResourceProfiles => {
                     found.other_signal = true;
                     self.skip_to_residue()?;
                 }
+                // Beside a list, bare members are what strict mode takes them for. Those that came before it are kept as a
+                // resource of their own: the rows of a resource lie together.
+                _ if list.is_some() => self.skip_to_residue()?,
                 _ => {
                     found.traces = true;
                     let mut bare = if let Some(bare) = found.bare.take() {
@@ -120,16 +123,20 @@ impl Reader<'_> {
                 }
             }
         }
-        if let Some(bare) = found.bare.take() {
-            self.cursor.depth = self.cursor.depth.saturating_sub(2);
-            self.finish_resource_spans(&bare, start, residue_before);
-        }
+        self.finish_bare(found, start, residue_before);
         let empty = self.cursor.slice(start + 1, self.cursor.at - 1).iter().all(u8::is_ascii_whitespace);
         // A member that resembles a known one was reported as such; "nothing known" would hide the cause.
         if !known && !empty && !members.resembled {
             self.report(Code::NoKnownField, start, &[])?;
         }
         Ok(())
+    }
+
+    fn finish_bare(&mut self, found: &mut Found, start: usize, residue: usize) {
+        if let Some(bare) = found.bare.take() {
+            self.cursor.depth = self.cursor.depth.saturating_sub(2);
+            self.finish_resource_spans(&bare, start, residue);
+        }
     }
 
     /// Strict: before a document of the wrong type is refused as such, what follows it must not make it no JSON at all.

@@ -23,7 +23,7 @@ pub(super) struct ResourceSpans {
     resource: usize,
     mark: Mark,
     outer_faults: u32,
-    scope_lists: [Option<ListMark>; 2],
+    scope_list: Option<ListMark>,
 }
 
 impl Reader<'_> {
@@ -73,7 +73,7 @@ impl Reader<'_> {
                 .push(ResourceSource { element: self.source(start), ..Default::default() });
         }
         let outer_faults = std::mem::take(&mut self.faults);
-        ResourceSpans { resource: mark.resources, mark, outer_faults, scope_lists: [None; 2] }
+        ResourceSpans { resource: mark.resources, mark, outer_faults, scope_list: None }
     }
 
     pub(super) fn resource_spans_member(
@@ -94,9 +94,8 @@ impl Reader<'_> {
                     *slot = row;
                 }
             }
-            Field::ScopeSpans | Field::InstrumentationLibrarySpans => {
-                let slot = &mut state.scope_lists[usize::from(field == Field::InstrumentationLibrarySpans)];
-                self.replace_list(slot, false);
+            Field::ScopeSpans => {
+                self.replace_list(&mut state.scope_list, false);
                 let resource = u32::try_from(state.resource).unwrap_or(u32::MAX);
                 self.messages(field, |reader| reader.scope_spans(resource))?;
             }

@@ -20,7 +20,7 @@ impl Reader<'_> {
         let mut members = self.open(Message::ScopeSpans)?;
         while let Some(field) = self.next_member(&mut members)? {
             match field {
-                Field::Scope | Field::InstrumentationLibrary => {
+                Field::Scope => {
                     let schema_url = self.batch.scopes.get(index).map_or(Text::EMPTY, |row| row.schema_url);
                     let mut row = ScopeRow { resource, schema_url, ..ScopeRow::default() };
                     if let Some(source) = self.batch.sources.scopes.get_mut(index) {

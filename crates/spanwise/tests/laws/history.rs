@@ -1,10 +1,11 @@
-//! Decoding an input gives the same whatever the decoder and the batch have seen before.
+//! Decoding an input gives the same whatever the decoder and the batch have seen before, and whether by what was learned
+//! of the writer's layout or by the general path.
 
 use proptest::collection::vec;
 use proptest::prelude::*;
-use spanwise::{DecodeError, Decoder, Diagnostic, Mode, SpanBatch};
+use spanwise::{DecodeError, Decoder, Diagnostic, Mode, Simd, SpanBatch, encode};
 
-use super::{any_input, options, runs};
+use super::{any_input, damaged, damages, options, runs};
 
 /// Everything that can be observed of a decode.
 fn observed(batch: &SpanBatch) -> impl PartialEq + std::fmt::Debug {
@@ -29,11 +30,14 @@ pub(crate) fn check(history: &[&[u8]], text: &[u8], mode: Mode) -> Result<(), Te
         let _: Result<(), DecodeError> = decoder.decode(earlier.to_vec(), &mut batch);
     }
     let warm = decoder.decode(text.to_vec(), &mut batch);
-    let mut unused = SpanBatch::new();
-    let fresh = Decoder::new(options(mode)).decode(text.to_vec(), &mut unused);
-    prop_assert_eq!(&warm, &fresh);
-    prop_assert_eq!(observed(&batch), observed(&unused));
-    prop_assert!(batch == unused, "{:?} and {:?}", spanwise::encode(&batch), spanwise::encode(&unused));
+    let general = options(mode).with_general_path(true).with_simd(Simd::portable());
+    for options in [options(mode), general] {
+        let mut unused = SpanBatch::new();
+        let fresh = Decoder::new(options).decode(text.to_vec(), &mut unused);
+        prop_assert_eq!(&warm, &fresh, "{:?}", options);
+        prop_assert_eq!(observed(&batch), observed(&unused), "{:?}", options);
+        prop_assert!(batch == unused, "{:?} and {:?}", encode(&batch), encode(&unused));
+    }
     Ok(())
 }
 
@@ -48,6 +52,19 @@ proptest! {
     ) {
         let history: Vec<&[u8]> = history.iter().map(|earlier| &**earlier).collect();
         check(&history, &text, if strict { Mode::Strict } else { Mode::Lenient })?;
+    }
+
+    /// What was learned of a document's layout meets nearly that layout.
+    #[test]
+    fn a_damaged_input_is_read_the_same_after_the_whole_one(
+        text in any_input(),
+        damages in damages(),
+        strict in any::<bool>(),
+    ) {
+        let mode = if strict { Mode::Strict } else { Mode::Lenient };
+        let other = damaged(text.0.clone(), &damages);
+        check(&[&text], &other, mode)?;
+        check(&[&text, &other, &text], &other, mode)?;
     }
 
     #[test]
