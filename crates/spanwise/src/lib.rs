@@ -28,6 +28,7 @@ mod decode;
 mod diagnostic;
 mod encode;
 mod json;
+pub mod llm;
 mod schema;
 
 pub use batch::{

@@ -31,7 +31,7 @@ pub use views::{
     SpanRef, StatusCode, StatusRef, ValueRef,
 };
 
-use crate::diagnostic::{DiagnosticLog, Diagnostics, Origin};
+use crate::diagnostic::{Code, DiagnosticLog, Diagnostics, Origin};
 
 /// The decoded spans of one contiguous input: one request, or a block of many documents.
 ///
@@ -210,6 +210,19 @@ impl SpanBatch {
     /// Findings beyond the bound [`crate::Limits::diagnostics`]: counted and not kept.
     pub fn dropped_diagnostics(&self) -> u64 {
         self.log.dropped()
+    }
+
+    /// The codes among all findings, those not kept included, each with how often it was found.
+    ///
+    /// ```
+    /// # use spanwise::Code;
+    /// let payload = br#"{"resourceSpans":[{"scopeSpans":[{"spans":[{"kind":"SERVER"},{"kind":"CLIENT"}]}]}]}"#;
+    /// let batch = spanwise::decode(&payload[..])?;
+    /// assert!(batch.diagnostic_counts().any(|found| found == (Code::EnumName, 2)));
+    /// # Ok::<(), spanwise::DecodeError>(())
+    /// ```
+    pub fn diagnostic_counts(&self) -> impl Iterator<Item = (Code, u64)> + '_ {
+        self.log.counts()
     }
 
     /// Number of errors among all findings, those not kept included.

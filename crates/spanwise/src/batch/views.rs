@@ -463,6 +463,11 @@ impl<'a> AttributesRef<'a> {
         self.rows.iter().rev().find(|row| row.key() == Some(key)).map(|row| ValueRef::new(self.batch, row))
     }
 
+    /// The value of the entry at `index`.
+    pub(crate) fn value_at(self, index: usize) -> Option<ValueRef<'a>> {
+        self.rows.get(index).map(|row| ValueRef::new(self.batch, row))
+    }
+
     /// The rows behind the view.
     pub fn rows(self) -> &'a [AttributeRow] {
         self.rows

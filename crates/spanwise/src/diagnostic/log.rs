@@ -43,6 +43,8 @@ pub(crate) struct DiagnosticLog {
     pub(crate) show_keys: bool,
     pub(crate) errors: u64,
     pub(crate) warnings: u64,
+    /// How many of each code, by the code's place in [`Code::ALL`]; as long as the last code that was found.
+    counts: Vec<u64>,
 }
 
 impl DiagnosticLog {
@@ -51,6 +53,7 @@ impl DiagnosticLog {
         self.steps.clear();
         self.errors = 0;
         self.warnings = 0;
+        self.counts.clear();
     }
 
     pub(crate) fn push(
@@ -65,6 +68,13 @@ impl DiagnosticLog {
             Severity::Error => self.errors += 1,
             Severity::Warning => self.warnings += 1,
             Severity::Info => {}
+        }
+        let place = code as usize;
+        if self.counts.len() <= place {
+            self.counts.resize(place + 1, 0);
+        }
+        if let Some(count) = self.counts.get_mut(place) {
+            *count += 1;
         }
         if self.rows.len() >= self.bound {
             return;
@@ -81,6 +91,11 @@ impl DiagnosticLog {
     #[inline]
     pub(crate) fn count(&self) -> u64 {
         self.errors + self.warnings
+    }
+
+    /// The codes that were found, each with how often.
+    pub(crate) fn counts(&self) -> impl Iterator<Item = (Code, u64)> + '_ {
+        Code::ALL.iter().copied().zip(self.counts.iter().copied()).filter(|(_, count)| *count > 0)
     }
 
     /// Findings that were counted and not kept.

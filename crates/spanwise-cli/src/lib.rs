@@ -1,0 +1,84 @@
+//! The `spanwise` command: [`main`] with its arguments, used by the binary and by the Python package's entry point.
+//!
+//! ```text
+//! spanwise validate SOURCE... [--mode strict|lenient] [--format human|json]
+//! spanwise summary  SOURCE... [--format human|json]
+//! ```
+//!
+//! A source is a file, a glob, a directory (searched for `.json`, `.jsonl` and `.ndjson`), or `-` for standard input,
+//! which is also what is read where no source is given. Exit codes: 0 fine, 1 findings, 2 wrong use or unreadable input.
+//!
+//! Findings show where a fault is and never what stands there: no value and no attribute key of a trace is printed by
+//! `validate`. `summary` prints the names of services and models, since that is what it is for.
+
+#![forbid(unsafe_code)]
+
+mod arguments;
+mod input;
+mod source;
+mod summary;
+mod table;
+mod timestamp;
+mod validate;
+
+use std::ffi::OsString;
+use std::io::{self, BufWriter, Write};
+
+use clap::Parser as _;
+
+use arguments::{Arguments, Command};
+
+/// What a run comes to, from the best to the worst.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Outcome {
+    /// All was read and nothing is wrong.
+    Fine,
+    /// All was read and something is wrong.
+    Findings,
+    /// Something could not be read.
+    Unreadable,
+}
+
+impl Outcome {
+    const fn code(self) -> i32 {
+        match self {
+            Self::Fine => 0,
+            Self::Findings => 1,
+            Self::Unreadable => 2,
+        }
+    }
+}
+
+/// Runs the command with the process's own streams and returns its exit code.
+///
+/// The first argument is the program's name, as in [`std::env::args_os`]. Standard output is flushed before it returns; a
+/// reader that closed it early ends the run without an error.
+///
+/// ```
+/// assert_eq!(spanwise_cli::main(["spanwise".into(), "--version".into()]), 0);
+/// assert_eq!(spanwise_cli::main(["spanwise".into(), "validate".into(), "no-such-file.json".into()]), 2);
+/// ```
+pub fn main(args: impl IntoIterator<Item = OsString>) -> i32 {
+    let arguments = match Arguments::try_parse_from(args) {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            // Help and version are such errors too. Where even this cannot be printed, the code still tells.
+            let _ = error.print();
+            return error.exit_code();
+        }
+    };
+    let mut output = BufWriter::new(io::stdout().lock());
+    let mut errors = io::stderr().lock();
+    let result = match &arguments.command {
+        Command::Validate(arguments) => validate::run(arguments, &mut output, &mut errors),
+        Command::Summary(arguments) => summary::run(arguments, &mut output, &mut errors),
+    };
+    match result.and_then(|outcome| output.flush().map(|()| outcome)) {
+        Ok(outcome) => outcome.code(),
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => 0,
+        Err(error) => {
+            let _ = writeln!(errors, "spanwise: cannot write: {error}");
+            Outcome::Unreadable.code()
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! `spanwise summary`: what the traces hold, and what the calls of models in them took and cost.
+
+mod human;
+mod json;
+mod models;
+
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+
+use spanwise::llm::{LlmKeys, Requests};
+use spanwise::{DecodeOptions, SpanBatch, SpanRef, StatusCode};
+
+use crate::Outcome;
+use crate::arguments::{Format, Summary};
+use crate::input::Reading;
+use crate::source::{Unreadable, expand};
+use models::{Calls, Model};
+
+/// What all inputs hold.
+#[derive(Debug, Default)]
+struct Totals {
+    files: u64,
+    documents: u64,
+    bad_documents: u64,
+    other_signals: u64,
+    spans: u64,
+    error_spans: u64,
+    test_spans: u64,
+    events: u64,
+    links: u64,
+    /// Spans of each service that is named.
+    services: BTreeMap<String, u64>,
+    /// The first start and the last end, where known.
+    start: Option<u64>,
+    end: Option<u64>,
+    requests: Requests,
+    calls: Calls,
+    unreadable: Vec<Unreadable>,
+}
+
+impl Totals {
+    fn add(&mut self, batch: &SpanBatch) {
+        self.documents += batch.documents().len() as u64;
+        self.bad_documents += batch.bad_documents();
+        self.other_signals += batch.other_signals();
+        self.spans += batch.len() as u64;
+        let keys = LlmKeys::resolve(batch);
+        let service = batch.key_id("service.name");
+        for span in batch.spans() {
+            self.add_span(span);
+            let name = service.and_then(|key| span.resource().attributes().get_by_id(key));
+            if let Some(name) = name.and_then(|name| name.as_str()) {
+                match self.services.get_mut(&*name) {
+                    Some(spans) => *spans += 1,
+                    None => drop(self.services.insert(name.into_owned(), 1)),
+                }
+            }
+            let llm = keys.read(span);
+            self.test_spans += u64::from(llm.is_test);
+            let number = self.requests.spans();
+            if self.requests.add(span, &llm) && !llm.is_test && llm.is_request() {
+                self.calls.note(number, span, &llm);
+            }
+        }
+    }
+
+    fn add_span(&mut self, span: SpanRef<'_>) {
+        self.error_spans += u64::from(span.status().code == StatusCode::ERROR);
+        self.events += span.events().len() as u64;
+        self.links += span.links().len() as u64;
+        let known = |time: u64| (time > 0).then_some(time);
+        let (start, end) = (known(span.start_time_unix_nano()), known(span.end_time_unix_nano()));
+        self.start = self.start.into_iter().chain(start).min();
+        self.end = self.end.max(end);
+    }
+
+    /// The models by name, each with the sums of its requests.
+    fn models(&self) -> Vec<Model> {
+        self.calls.models(self.requests.counted())
+    }
+}
+
+/// Runs the command.
+pub(crate) fn run(
+    arguments: &Summary,
+    output: &mut dyn Write,
+    errors: &mut dyn Write,
+) -> io::Result<Outcome> {
+    let mut reading = Reading::new(DecodeOptions::default(), arguments.inputs.framing.into());
+    let mut totals = Totals::default();
+    for source in expand(&arguments.inputs.sources) {
+        let result = source.and_then(|source| {
+            reading
+                .read(&source, |batch, _| totals.add(batch))
+                .map_err(|message| Unreadable { name: source.name(), message })
+        });
+        match result {
+            Ok(()) => totals.files += 1,
+            Err(unreadable) => {
+                writeln!(errors, "spanwise: {}: {}", unreadable.name, unreadable.message)?;
+                totals.unreadable.push(unreadable);
+            }
+        }
+    }
+    match arguments.format {
+        Format::Human => human::write(&totals, output)?,
+        Format::Json => json::write(&totals, output)?,
+    }
+    Ok(match () {
+        () if !totals.unreadable.is_empty() => Outcome::Unreadable,
+        () if totals.bad_documents > 0 => Outcome::Findings,
+        () => Outcome::Fine,
+    })
+}

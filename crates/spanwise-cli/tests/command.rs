@@ -1,0 +1,241 @@
+//! The command as people and programs call it: sources, exit codes, and what is printed where.
+
+#![allow(clippy::unwrap_used, reason = "a test")]
+
+mod support;
+
+use std::path::Path;
+
+use support::{folder, run, run_with};
+
+const SPAN: &str = r#"{"resourceSpans":[{"scopeSpans":[{"spans":[{"traceId":"0af7651916cd43dd8448eb211c80319c","spanId":"b7ad6b7169203331","name":"chat"}]}]}]}"#;
+
+/// A folder with two trace files, one in a folder of its own, and something else.
+fn traces() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir(folder.path().join("deeper")).unwrap();
+    std::fs::write(folder.path().join("b.json"), SPAN).unwrap();
+    std::fs::write(folder.path().join("deeper/a.jsonl"), format!("{SPAN}\n{SPAN}\n")).unwrap();
+    std::fs::write(folder.path().join("notes.txt"), "no trace").unwrap();
+    folder
+}
+
+/// The files that a run of `validate` in `folder` read, and its exit code.
+fn files(arguments: &[&str], folder: &Path) -> (Vec<String>, i32) {
+    let words = ["validate", "--format=json"].iter().chain(arguments);
+    let run = run_with(words, b"", folder);
+    let report = run.json();
+    let files =
+        report["files"].as_array().unwrap().iter().map(|file| file["file"].as_str().unwrap().to_owned());
+    (files.collect(), run.code)
+}
+
+#[test]
+fn a_directory_is_searched_in_a_stable_order() {
+    let folder = traces();
+    let expected = ["b.json".to_owned(), "deeper/a.jsonl".to_owned()];
+    assert_eq!(files(&["."], folder.path()), (expected.to_vec(), 0));
+    let path = folder.path().to_str().unwrap();
+    let expected = expected.map(|name| format!("{path}/{name}"));
+    assert_eq!(files(&[path], Path::new("/")), (expected.to_vec(), 0));
+}
+
+#[test]
+fn globs_are_expanded_where_the_shell_did_not() {
+    let folder = traces();
+    for (pattern, expected) in [
+        ("*.json", &["b.json"][..]),
+        ("./*.json", &["b.json"]),
+        ("**/*.json*", &["b.json", "deeper/a.jsonl"]),
+        ("deeper/?.{json,jsonl}", &["deeper/a.jsonl"]),
+        ("*", &["b.json", "notes.txt"]),
+    ] {
+        let (found, _) = files(&[pattern], folder.path());
+        assert_eq!(found, expected, "{pattern}");
+    }
+    let absolute = format!("{}/dee*/*", folder.path().display());
+    assert_eq!(
+        files(&[&absolute], Path::new("/")).0,
+        [format!("{}/deeper/a.jsonl", folder.path().display())]
+    );
+}
+
+#[test]
+fn a_file_may_have_the_name_of_a_pattern() {
+    let folder = traces();
+    std::fs::write(folder.path().join("[b].json"), SPAN).unwrap();
+    assert_eq!(files(&["[b].json"], folder.path()), (vec!["[b].json".to_owned()], 0));
+}
+
+#[test]
+fn standard_input_is_read_by_name_and_by_default() {
+    let here = Path::new(".");
+    for arguments in [&["validate", "--format=json"][..], &["validate", "--format=json", "-"]] {
+        let report = run_with(arguments, SPAN.as_bytes(), here).json();
+        assert_eq!((&report["spans"], &report["files"][0]["file"]), (&1.into(), &"-".into()));
+    }
+    let summary = run_with(["summary"], format!("{SPAN}\n{SPAN}\n").as_bytes(), here);
+    assert_eq!(summary.code, 0);
+    assert!(summary.stdout.contains("spans      2\n"), "{summary:?}");
+    assert!(summary.stdout.contains("repeated   1 span delivered before"), "{summary:?}");
+}
+
+#[test]
+fn what_cannot_be_read_is_named_and_the_rest_is_read() {
+    let folder = traces();
+    std::fs::write(folder.path().join("c.json"), b"\x1f\x8b\x08\x00").unwrap();
+    std::fs::create_dir(folder.path().join("empty")).unwrap();
+    for (source, message) in [
+        ("missing.json", "missing.json: cannot read"),
+        ("c.json", "c.json: compressed with gzip"),
+        ("*.yaml", "*.yaml: no file matches"),
+        ("empty", "empty: no .json"),
+        ("x[", "x[: not a glob pattern"),
+    ] {
+        for command in ["validate", "summary"] {
+            let run = run_with([command, "--format=json", source, "b.json"], b"", folder.path());
+            assert_eq!(run.code, 2, "{run:?}");
+            assert!(run.stderr.contains(message), "{run:?}");
+            assert_eq!(run.json()["spans"], 1);
+            let alone = run_with([command, source], b"", folder.path());
+            assert_eq!((alone.code, &*alone.stdout), (2, ""));
+        }
+    }
+    let report = run_with(["validate", "--format=json", "missing.json"], b"", folder.path()).json();
+    assert_eq!(report["ok"], false);
+    assert!(report["files"][0]["unreadable"].is_string());
+}
+
+#[test]
+fn wrong_use_is_told_apart_from_findings() {
+    for arguments in [
+        &[][..],
+        &["bogus"],
+        &["validate", "--mode=lax"],
+        &["validate", "--max-diagnostics=-1"],
+        &["summary", "--format=xml"],
+        &["summary", "--framing"],
+    ] {
+        let run = run(arguments);
+        assert_eq!(run.code, 2, "{arguments:?}");
+        assert_eq!(run.stdout, "");
+        assert!(run.stderr.contains("--help"), "{run:?}");
+    }
+    for arguments in [&["--help"][..], &["--version"], &["validate", "--help"]] {
+        let run = run(arguments);
+        assert_eq!((run.code, &*run.stderr), (0, ""));
+    }
+}
+
+#[test]
+fn findings_exit_with_one() {
+    let strict = folder("cases").join("011-id-too-long-one-bad-span.json");
+    let strict = strict.to_str().unwrap();
+    assert_eq!(run(["validate", "--mode=strict", strict]).code, 1);
+    assert_eq!(run(["validate", strict]).code, 0);
+    let broken = folder("cases").join("122-lines-one-bad-line.ndjson");
+    let broken = broken.to_str().unwrap();
+    assert_eq!(run(["validate", broken]).code, 1);
+    let summary = run(["summary", broken]);
+    assert_eq!(summary.code, 1);
+    assert!(summary.stdout.contains("1 could not be read"), "{summary:?}");
+}
+
+#[test]
+fn findings_are_shown_up_to_the_bound_and_every_code_has_its_turn() {
+    let spans = r#"{"traceId":"0af7651916cd43dd8448eb211c80319c","spanId":"b7ad6b7169203331","name":"x","kind":"CLIENT"},"#;
+    let body = format!(
+        r#"{{"resourceSpans":[{{"scopeSpans":[{{"spans":[{}{{"traceId":"hush","spanId":"b7ad6b7169203331","name":"x"}}]}}]}}]}}"#,
+        spans.repeat(30)
+    );
+    let here = Path::new(".");
+    let human = run_with(["validate", "--max-diagnostics=3"], body.as_bytes(), here);
+    assert_eq!(human.stdout.matches("warning[enum-name]").count(), 2, "{human:?}");
+    assert_eq!(human.stdout.matches("warning[id-text]").count(), 1);
+    assert!(human.stdout.contains("  28 more warnings of enum-name\n"), "{human:?}");
+    assert!(human.stdout.ends_with("no errors, 31 warnings\n"), "{human:?}");
+    let json = run_with(["validate", "--format=json", "--max-diagnostics=3"], body.as_bytes(), here).json();
+    assert_eq!(json["diagnostics"].as_array().unwrap().len(), 3);
+    assert_eq!((&json["dropped_diagnostics"], &json["codes"]["enum-name"]), (&28.into(), &30.into()));
+    let none = run_with(["validate", "--max-diagnostics=0"], body.as_bytes(), here);
+    assert!(none.stdout.contains("  30 warnings of enum-name\n  1 warning of id-text\n"), "{none:?}");
+    let all = run_with(["validate", "--format=json", "--max-diagnostics=5000"], body.as_bytes(), here).json();
+    assert_eq!((all["diagnostics"].as_array().unwrap().len(), &all["dropped_diagnostics"]), (31, &0.into()));
+}
+
+#[test]
+fn framing_can_be_given() {
+    let lines = format!("{{\n{SPAN}\n");
+    let here = Path::new(".");
+    for (framing, spans) in [("--framing=lines", 1), ("--framing=documents", 1), ("--framing=auto", 1)] {
+        let run = run_with(["validate", "--format=json", framing], lines.as_bytes(), here);
+        assert_eq!((run.code, &run.json()["spans"]), (1, &spans.into()), "{framing}");
+    }
+    let pretty = SPAN.replace('{', "{\n");
+    assert_eq!(run_with(["validate", "--framing=documents"], pretty.as_bytes(), here).code, 0);
+    assert_eq!(run_with(["validate", "--framing=lines"], pretty.as_bytes(), here).code, 1);
+}
+
+#[test]
+fn findings_show_no_value_and_no_key_unless_asked() {
+    let body = r#"{"resourceSpans":[{"scopeSpans":[{"spans":[{"traceId":"hush-trace","spanId":"b7ad6b7169203331",
+        "name":"hush-name","attributes":[{"key":"hush.key","value":{"intValue":"hush-value"}}],"hush-member":1}]}]}]}"#;
+    let here = Path::new(".");
+    for mode in ["--mode=strict", "--mode=lenient"] {
+        for format in ["--format=human", "--format=json"] {
+            let run = run_with(["validate", mode, format], body.as_bytes(), here);
+            assert!(!run.stdout.contains("hush") && !run.stderr.contains("hush"), "{run:?}");
+        }
+    }
+    let asked = run_with(["validate", "--report-keys"], body.as_bytes(), here);
+    assert!(asked.stdout.contains("hush.key") && !asked.stdout.contains("hush-value"), "{asked:?}");
+}
+
+#[test]
+fn names_cannot_steer_a_terminal() {
+    let body = SPAN.replace(
+        r#"{"resourceSpans":[{"#,
+        r#"{"resourceSpans":[{"resource":{"attributes":[{"key":"service.name","value":{"stringValue":"\u001b[2Jx"}}]},"#,
+    );
+    let run = run_with(["summary"], body.as_bytes(), Path::new("."));
+    assert!(run.stdout.contains("\u{fffd}[2Jx (1)"), "{run:?}");
+}
+
+#[test]
+fn a_reader_that_closes_early_is_no_error() {
+    use std::process::{Command, Stdio};
+    let mut child = Command::new(env!("CARGO_BIN_EXE_spanwise"))
+        .args(["validate", "--format=json", "--mode=strict"])
+        .arg(folder("cases"))
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!((output.status.code(), output.stderr.len()), (Some(0), 0));
+}
+
+#[test]
+fn the_examples_are_what_their_page_says() {
+    let examples = folder("../examples");
+    let summary = run([std::ffi::OsStr::new("summary"), "--format=json".as_ref(), examples.as_os_str()]);
+    assert_eq!(summary.code, 0, "{summary:?}");
+    let summary = summary.json();
+    assert_eq!((&summary["spans"], &summary["test_spans"]), (&28.into(), &1.into()));
+    let requests = |model: &str| &summary["models"][model]["requests"];
+    assert_eq!(requests("larkspur-labs/wren-3"), 2);
+    assert_eq!(requests("larkspur-labs/wren-3-mini"), 2);
+    assert_eq!(requests("wren-3"), 2);
+    let validate = |mode: &str| {
+        run([std::ffi::OsStr::new("validate"), mode.as_ref(), "--format=json".as_ref(), examples.as_os_str()])
+    };
+    let lenient = validate("--mode=lenient");
+    assert_eq!((lenient.code, &lenient.json()["spans"]), (0, &28.into()));
+    let strict = validate("--mode=strict");
+    assert_eq!(
+        (strict.code, &strict.json()["spans"], &strict.json()["rejected_spans"]),
+        (1, &27.into(), &1.into())
+    );
+}

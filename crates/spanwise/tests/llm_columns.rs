@@ -1,0 +1,86 @@
+//! What the columns of `spanwise::llm` read out of every convention: each span of the payloads below, whole, against
+//! `llm_columns.txt`. A line is a span: `*` before one that stands for a request, then its name and the columns it fills.
+
+#![allow(clippy::unwrap_used, reason = "a test")]
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+use spanwise::llm::{Column, LlmKeys, LlmSpan, Requests};
+use spanwise::{Decoder, Framing, SpanBatch};
+
+const PAYLOADS: &[&str] = &[
+    "openrouter-chat.json",
+    "openrouter-error.json",
+    "openrouter-connection-test.json",
+    "openrouter-test-generation.json",
+    "openrouter-docs-sample.json",
+    "genai-semconv.json",
+    "openinference.json",
+    "openllmetry.json",
+    "vercel-ai.json",
+    "langfuse.json",
+    "pydantic-ai.json",
+    "mlflow.json",
+    "genkit.json",
+    "langsmith-datadog.json",
+    "adk-livekit-flue.json",
+];
+
+fn cell(llm: &LlmSpan<'_>, column: Column) -> Option<String> {
+    let text = |text: &Option<std::borrow::Cow<'_, str>>| text.as_deref().map(ToOwned::to_owned);
+    let count = |count: Option<i64>| count.map(|count| count.to_string());
+    let cost = |cost: Option<f64>| cost.map(|cost| cost.to_string());
+    match column {
+        Column::Model => text(&llm.model),
+        Column::Provider => text(&llm.provider),
+        Column::Operation => text(&llm.operation),
+        Column::InputTokens => count(llm.input_tokens),
+        Column::OutputTokens => count(llm.output_tokens),
+        Column::TotalTokens => count(llm.total_tokens),
+        Column::InputCost => cost(llm.input_cost_usd),
+        Column::OutputCost => cost(llm.output_cost_usd),
+        Column::Cost => cost(llm.cost_usd),
+        Column::FinishReason => text(&llm.finish_reason),
+        Column::UserId => text(&llm.user_id),
+        Column::SessionId => text(&llm.session_id),
+        Column::TraceName => text(&llm.trace_name),
+        Column::GenerationName => text(&llm.generation_name),
+        Column::IsTest => llm.is_test.then(|| "true".to_owned()),
+        _ => None,
+    }
+}
+
+#[test]
+fn every_convention_fills_the_columns_it_can() {
+    let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests");
+    let mut found = String::new();
+    for payload in PAYLOADS {
+        let bytes = std::fs::read(tests.join("../../../tests/payloads").join(payload)).unwrap();
+        let mut batch = SpanBatch::new();
+        Decoder::default().decode_block(bytes, Framing::Auto, &mut batch).unwrap();
+        let keys = LlmKeys::resolve(&batch);
+        let mut requests = Requests::default();
+        for span in batch.spans() {
+            requests.add(span, &keys.read(span));
+        }
+        let counted: Vec<usize> = requests.counted().collect();
+        writeln!(found, "{payload}").unwrap();
+        for (place, span) in batch.spans().enumerate() {
+            let llm = keys.read(span);
+            let mark = if counted.contains(&place) { '*' } else { ' ' };
+            write!(found, "{mark} {}:", span.name()).unwrap();
+            for column in Column::ALL {
+                if let Some(cell) = cell(&llm, *column) {
+                    write!(found, " {}={cell:?}", column.name()).unwrap();
+                }
+            }
+            found.push('\n');
+        }
+    }
+    let expected = std::fs::read_to_string(tests.join("llm_columns.txt")).unwrap();
+    for (expected, found) in expected.lines().zip(found.lines()) {
+        assert_eq!(expected, found);
+    }
+    assert_eq!(expected.lines().count(), found.lines().count());
+}
