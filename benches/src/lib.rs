@@ -7,6 +7,7 @@
 #![deny(unsafe_code)]
 
 pub mod allocation;
+pub mod clock;
 pub mod contestants;
 pub mod machine;
 pub mod measure;

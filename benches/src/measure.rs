@@ -6,12 +6,13 @@
 //! shows that it finds what the base finds; one that cannot is left out, with its reason.
 
 use crate::allocation;
+use crate::clock;
 use crate::contestants::{BASE, Contestant, Facts, Refusal, Task};
 use crate::machine;
 use bytes::Bytes;
 use serde::Serialize;
 use spanwise_corpora::{Corpus, Form};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// One corpus in one form, in memory.
 #[derive(Debug, Clone)]
@@ -122,9 +123,9 @@ impl Tally {
         if outcome.is_ok() {
             contestant.prepare(&case.requests);
             let allocated = allocation::count();
-            let start = Instant::now();
+            let start = clock::now();
             outcome = contestant.run(&case.requests);
-            self.times.push(start.elapsed());
+            self.times.push(clock::now().saturating_sub(start));
             self.allocations = allocation::count() - allocated;
         }
         self.refused = outcome.err().map(|Refusal(reason)| reason);

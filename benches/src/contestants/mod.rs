@@ -16,6 +16,7 @@ mod serde_json_skip;
 mod simd_json_tape;
 mod simdutf8;
 mod sonic_rs_skip;
+mod spanwise;
 mod structural;
 
 pub use facts::Facts;
@@ -23,6 +24,9 @@ pub use facts::Facts;
 use bytes::Bytes;
 use serde::Serialize;
 use std::fmt;
+
+/// What all this is for.
+pub const OURS: &str = "spanwise";
 
 /// The base of every ratio.
 pub const BASE: &str = "opentelemetry-proto+serde_json";
@@ -101,9 +105,10 @@ pub trait Contestant {
     fn check(&mut self, requests: &[Bytes]) -> Result<Facts, Refusal>;
 }
 
-/// All contestants, the base first.
+/// All contestants: ours, the base, the others by how much they understand.
 pub fn all() -> Vec<Box<dyn Contestant>> {
     vec![
+        Box::new(spanwise::Spanwise::default()),
         Box::new(proto_serde_json::ProtoSerdeJson),
         Box::new(proto_sonic_rs::ProtoSonicRs),
         Box::new(proto_simd_json::ProtoSimdJson::default()),

@@ -4,7 +4,7 @@
 //! rectangles and text. Text takes the reader's colours, so that the plot is legible on dark pages too.
 
 use super::{Report, reads};
-use crate::contestants::Reads;
+use crate::contestants::{OURS, Reads};
 use crate::measure::Row;
 use std::fmt::Write;
 
@@ -81,7 +81,7 @@ fn write_group(group: &Group<'_>, out: &mut String) -> std::fmt::Result {
         let top = GAP + place * BAR;
         let length = (speed / most * BARS as f64).round() as usize;
         let class = match reads(row.contestant) {
-            _ if row.contestant.starts_with("spanwise") => "own",
+            _ if row.contestant.starts_with(OURS) => "own",
             Reads::Spans => "spans",
             Reads::Tree => "tree",
             Reads::Grammar => "grammar",
