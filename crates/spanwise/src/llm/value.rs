@@ -102,15 +102,7 @@ fn picked<'a>(value: &ValueRef<'a>, form: Form) -> Option<Picked<'a>> {
 
 /// The string or number of JSON text at which `find` leaves the cursor.
 fn in_json<'a>(text: &str, find: impl FnOnce(&mut Cursor<'_>) -> Option<()>) -> Option<Picked<'a>> {
-    let mut cursor = Cursor {
-        text: text.as_bytes(),
-        at: 0,
-        depth: 0,
-        max_depth: Cursor::DEEPEST,
-        max_string: usize::MAX,
-        tolerant: false,
-        anomalies: Vec::new(),
-    };
+    let mut cursor = Cursor::over(text.as_bytes(), 0, false);
     cursor.white();
     find(&mut cursor)?;
     match cursor.scalar().ok()? {
