@@ -222,7 +222,7 @@ impl SpanBatch {
     /// # Ok::<(), spanwise::DecodeError>(())
     /// ```
     pub fn diagnostic_counts(&self) -> impl Iterator<Item = (Code, u64)> + '_ {
-        self.log.counts()
+        self.log.by_code()
     }
 
     /// Number of errors among all findings, those not kept included.

@@ -94,7 +94,7 @@ impl DiagnosticLog {
     }
 
     /// The codes that were found, each with how often.
-    pub(crate) fn counts(&self) -> impl Iterator<Item = (Code, u64)> + '_ {
+    pub(crate) fn by_code(&self) -> impl Iterator<Item = (Code, u64)> + '_ {
         Code::ALL.iter().copied().zip(self.counts.iter().copied()).filter(|(_, count)| *count > 0)
     }
 
