@@ -58,6 +58,10 @@ impl Gaps {
         else {
             return;
         };
+        if self.met.capacity() == 0 {
+            // At once: what is learned late must not make a warm decode allocate.
+            self.met.reserve_exact(usize::from(u8::MAX));
+        }
         let Some(literal) = Literal::new(text) else { return };
         let gap = Gap { literal, field };
         if let Some(known) = self.met.get_mut(usize::from(*slot).wrapping_sub(1)) {

@@ -76,7 +76,7 @@ pub(super) struct Templates {
 /// Templates are numbered from one; zero is none.
 const NONE: u16 = 0;
 /// More than any service's vocabulary; when there are more, learning begins anew.
-const MOST: usize = 1024;
+const MOST: usize = 512;
 /// Failures to learn in a row after which one in so many attributes is looked at.
 const PATIENCE: u32 = 8;
 /// Guesses kept; a power of two.
@@ -118,7 +118,6 @@ impl Templates {
         match self.known.get_mut(usize::from(run.previous).wrapping_sub(1)) {
             Some(template) => {
                 template.next = number;
-                self.follows.resize(SLOTS, NONE);
                 if let Some(slot) = self.follows.get_mut(run.slot()) {
                     *slot = number;
                 }
@@ -168,6 +167,12 @@ impl Templates {
         };
         if let Some(known) = self.by_key.find(hash, |number| self.get(*number).is_some_and(same)) {
             return *known;
+        }
+        if self.known.capacity() < MOST {
+            // At once: what is learned late must not make a warm decode allocate.
+            self.known.reserve_exact(MOST);
+            self.by_key.reserve(MOST, |_| 0);
+            self.follows.resize(SLOTS, NONE);
         }
         if self.known.len() >= MOST {
             self.known.clear();
