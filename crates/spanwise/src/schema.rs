@@ -210,11 +210,10 @@ impl Resemblance {
     /// The field that holds today what the name holds. One field under two names is a duplicate, and the last one counts.
     pub(crate) const fn field(self) -> Field {
         match self {
-            Self::SnakeCase(field) => field,
             Self::Former(Field::Batches) => Field::ResourceSpans,
             Self::Former(Field::InstrumentationLibrarySpans) => Field::ScopeSpans,
             Self::Former(Field::InstrumentationLibrary) => Field::Scope,
-            Self::Former(field) => field,
+            Self::SnakeCase(field) | Self::Former(field) => field,
         }
     }
 }
