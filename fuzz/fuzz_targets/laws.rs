@@ -28,9 +28,14 @@ fn all_options() -> impl Iterator<Item = DecodeOptions> {
     })
 }
 
-/// The laws for one input. Panics where one breaks.
+/// The laws for one input. Panics where one breaks. Which options it meets depends on the input, so that a run tries all of
+/// them without paying for all each time.
 pub fn check(data: &[u8]) {
-    WARM.with_borrow_mut(|all| all.iter_mut().for_each(|warm| check_with(warm, data)));
+    let choice = data.iter().fold(data.len(), |sum, byte| sum.wrapping_mul(31).wrapping_add(usize::from(*byte)));
+    WARM.with_borrow_mut(|all| {
+        let groups = all.len() / 2;
+        all.iter_mut().skip(choice / 7 % groups).step_by(groups).for_each(|warm| check_with(warm, data));
+    });
 }
 
 fn check_with(warm: &mut Warm, data: &[u8]) {
@@ -66,7 +71,8 @@ fn check_with(warm: &mut Warm, data: &[u8]) {
 
 fn same(a: &SpanBatch, b: &SpanBatch) {
     assert!(a == b, "spans depend on history");
-    assert!(a.diagnostics().eq(b.diagnostics()), "findings depend on history");
+    assert!(a.diagnostics().take(60).eq(b.diagnostics().take(60)), "findings depend on history");
+    assert_eq!((a.error_count(), a.warning_count()), (b.error_count(), b.warning_count()));
     assert_eq!(a.documents(), b.documents());
     assert_eq!((a.sources(), a.residue()), (b.sources(), b.residue()));
     assert_eq!((a.rejected_spans(), a.bad_documents(), a.other_signals()), (b.rejected_spans(), b.bad_documents(), b.other_signals()));
@@ -129,7 +135,7 @@ fn read(batch: &SpanBatch) {
     for range in batch.residue() {
         assert!(range.start < range.end && range.end as usize <= batch.input().len());
     }
-    for found in batch.diagnostics() {
+    for found in batch.diagnostics().take(60) {
         shown(&found, batch.input().len());
     }
     let kept = batch.diagnostics().len() as u64;
