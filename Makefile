@@ -3,7 +3,7 @@
 
 CARGO ?= cargo
 
-.PHONY: demo setup check test docs fuzz complexity clean
+.PHONY: demo setup check test bench fuzz complexity clean
 
 demo: ## Build the command and look at the examples with it
 	$(CARGO) build --release --locked -p spanwise-cli
@@ -15,13 +15,17 @@ demo: ## Build the command and look at the examples with it
 setup: ## Fetch what the tests need: crates, and the packages of the JavaScript client
 	$(CARGO) fetch --locked
 
+# The benchmark builds many peers; CI checks it in a step of its own.
 check: ## Formatting, lints, documentation
 	$(CARGO) fmt --all --check
-	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
-	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --locked
+	$(CARGO) clippy --workspace --exclude spanwise-bench --all-targets --locked -- -D warnings
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --exclude spanwise-bench --no-deps --locked
 
 test: ## All tests
-	$(CARGO) test --workspace --locked
+	$(CARGO) test --workspace --exclude spanwise-bench --locked
+
+bench: ## The report: every contestant on every corpus (builds the peers first)
+	$(CARGO) run --release --locked -p spanwise-bench -- report
 
 fuzz: ## Fuzz every target for MINUTES each (needs nightly and cargo-fuzz)
 	fuzz/run.sh $(or $(MINUTES),10)
