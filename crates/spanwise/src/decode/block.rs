@@ -127,7 +127,8 @@ impl Reader<'_> {
         self.cursor.text = whole.get(..end).unwrap_or_default();
         self.cursor.at = from;
         let others = self.batch.other_signals;
-        self.attempt(Self::payload);
+        // Whether it counted is in the batch.
+        let _ = self.attempt(Self::payload);
         self.cursor.text = whole;
         if self.strict && self.batch.other_signals > others {
             self.scratch.path.clear();
@@ -138,6 +139,7 @@ impl Reader<'_> {
     fn documents(&mut self, start: usize) {
         self.cursor.at = start;
         let mut first = true;
+        let mut budget = self.cursor.text.len().saturating_mul(REREADS);
         while self.cursor.white().is_some() {
             let begin = self.cursor.at;
             if !first {
@@ -145,8 +147,13 @@ impl Reader<'_> {
                 self.note(Code::ConcatenatedDocuments, begin);
             }
             first = false;
-            if !self.attempt(|reader| reader.document().and_then(|()| reader.after_document())) {
-                self.cursor.at = resynchronise(self.cursor.text, begin);
+            let attempt = self.attempt(|reader| reader.document().and_then(|()| reader.after_document()));
+            if let Err(fault) = attempt {
+                let reached = fault.max(self.cursor.at);
+                let spent = reached - begin;
+                let from = if spent <= budget { begin } else { reached };
+                budget = budget.saturating_sub(spent);
+                self.cursor.at = resynchronise(self.cursor.text, from);
             }
         }
     }
@@ -166,20 +173,20 @@ impl Reader<'_> {
         }
     }
 
-    /// Reads something that counts whole or not at all. Returns whether it counted.
-    fn attempt(&mut self, read: impl FnOnce(&mut Self) -> Result<(), Fatal>) -> bool {
+    /// Reads something that counts whole or not at all. Where it does not count, returns the place of the fault.
+    fn attempt(&mut self, read: impl FnOnce(&mut Self) -> Result<(), Fatal>) -> Result<(), usize> {
         let mark = self.batch.mark();
         let documents = self.batch.documents.len();
         let residue = self.batch.residue.len();
         let other_signals = self.batch.other_signals;
-        let Err(fatal) = read(self) else { return true };
+        let Err(fatal) = read(self) else { return Ok(()) };
         self.rewind(&mark);
         self.batch.rejected_spans = mark.rejected_spans;
         self.batch.documents.truncate(documents);
         self.batch.residue.truncate(residue);
         self.batch.other_signals = other_signals;
         self.bad_document(fatal);
-        false
+        Err(fatal.offset)
     }
 
     /// Notes a finding about the block that rejects nothing.
@@ -195,10 +202,15 @@ impl Reader<'_> {
     }
 }
 
-/// Where reading goes on after a bad document that began at `begin`: at the next `{` or `[` in column 0. A torn document
-/// must not take the next one with it, so the place of the fault does not matter.
-fn resynchronise(text: &[u8], begin: usize) -> usize {
-    let mut at = begin;
+/// How many times the length of the block may be read again after bad documents. Each may have been read to the end of the
+/// block before it proved bad, so without a bound the cost would grow with their number.
+const REREADS: usize = 4;
+
+/// Where reading goes on after a bad document: at the next `{` or `[` in column 0 after `from`, which is where the document
+/// began as long as that is affordable. A torn document must not take the next one with it, which it may have swallowed
+/// as one of its own elements.
+fn resynchronise(text: &[u8], from: usize) -> usize {
+    let mut at = from;
     loop {
         at = line_end(text, at);
         match text.get(at) {

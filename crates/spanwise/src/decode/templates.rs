@@ -79,10 +79,18 @@ const NONE: u16 = 0;
 const MOST: usize = 512;
 /// Failures to learn in a row after which one in so many attributes is looked at.
 const PATIENCE: u32 = 8;
+/// The generation of a template whose key has no id yet; never that of a batch.
+const NEVER: u32 = u32::MAX;
 /// Guesses kept; a power of two.
 const SLOTS: usize = 2048;
 
 impl Template {
+    /// The key, as it is written.
+    fn key(&self) -> &[u8] {
+        let quoted = usize::from(self.key) + 1..usize::from(self.key_end).saturating_sub(1);
+        self.head.text().get(quoted).unwrap_or_default()
+    }
+
     /// Whether the attribute at `rest` is written so. `follows`: it is not the first of its list.
     #[inline]
     fn matches(&self, rest: &[u8], follows: bool) -> bool {
@@ -94,9 +102,10 @@ impl Templates {
     /// Key ids that were learned mean nothing any more.
     pub(super) fn forget_key_ids(&mut self) {
         self.generation = self.generation.wrapping_add(1);
-        if self.generation == 0 {
-            // After 2^32 batches a stale id could look fresh.
-            self.known.iter_mut().for_each(|template| template.generation = u32::MAX);
+        if self.generation == NEVER {
+            // After 2^32 batches or rejected spans a stale id could look fresh.
+            self.generation = 0;
+            self.known.iter_mut().for_each(|template| template.generation = NEVER);
         }
     }
 
@@ -154,19 +163,21 @@ impl Templates {
     fn learn(&mut self, text: &[u8], gap: usize, start: usize, end: usize) -> u16 {
         let Some(mut template) = parse(text, gap, start, end) else { return NONE };
         let head = template.head.text();
-        let key =
-            head.get(usize::from(template.key) + 1..usize::from(template.key_end) - 1).unwrap_or_default();
-        template.key_hash = Keys::hash(key);
+        template.key_hash = Keys::hash(template.key());
         let hash = template.key_hash;
         self.openings[usize::from(template.separated)] =
             Literal::new(head.get(..=usize::from(template.key)).unwrap_or_default());
+        // One layout a key, shape and place: a writer has one, and a hostile one must not fill the bucket of a key.
         let same = |it: &Template| {
-            it.head.text() == template.head.text()
-                && it.tail.text() == template.tail.text()
-                && it.shape == template.shape
+            it.key() == template.key() && it.shape == template.shape && it.separated == template.separated
         };
-        if let Some(known) = self.by_key.find(hash, |number| self.get(*number).is_some_and(same)) {
-            return *known;
+        if let Some(number) = self.by_key.find(hash, |number| self.get(*number).is_some_and(same)).copied() {
+            if let Some(known) = self.known.get_mut(usize::from(number).wrapping_sub(1))
+                && (known.head.text() != template.head.text() || known.tail.text() != template.tail.text())
+            {
+                *known = Template { next: known.next, ..template };
+            }
+            return number;
         }
         if self.known.capacity() < MOST {
             // At once: what is learned late must not make a warm decode allocate.
@@ -246,7 +257,7 @@ fn parse(text: &[u8], gap: usize, start: usize, end: usize) -> Option<Template> 
         value,
         value_end,
         key_id: 0,
-        generation: u32::MAX,
+        generation: NEVER,
         key_hash: 0,
         next: NONE,
     })
