@@ -43,6 +43,9 @@ struct Options {
     /// Only this corpus (may be repeated): llm, openrouter, micro, pretty, unicode, cjk, shuffled, mixed, nested, tiny
     #[arg(long, value_name = "NAME", value_parser = corpus)]
     corpus: Vec<Corpus>,
+    /// The requests in the files of this folder instead of corpora, repeated to the size
+    #[arg(long, value_name = "FOLDER", conflicts_with = "corpus")]
+    payloads: Option<PathBuf>,
     /// Only this form (may be repeated): ndjson, document
     #[arg(long, value_name = "FORM", value_parser = form)]
     form: Vec<Form>,
@@ -115,6 +118,12 @@ fn run(options: &Options) -> Result<Report, Box<dyn Error>> {
     let corpora = if options.corpus.is_empty() { Corpus::ALL.to_vec() } else { options.corpus.clone() };
     let forms = if options.form.is_empty() { Form::ALL.to_vec() } else { options.form.clone() };
     let mut rows = Vec::new();
+    if let Some(folder) = &options.payloads {
+        let case = Case::of_files(folder, options.size)?;
+        let measured = measure(&case, &mut contestants, options.rounds);
+        rows.extend(measured.map_err(|Refusal(reason)| format!("payloads: {reason}"))?);
+        return Ok(Report { machine: Machine::this(), rows });
+    }
     for form in forms {
         for corpus in &corpora {
             eprintln!("{corpus}, {form}");

@@ -10,15 +10,18 @@ use crate::clock;
 use crate::contestants::{BASE, Contestant, Facts, Refusal, Task};
 use crate::machine;
 use bytes::Bytes;
+use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use serde::Serialize;
 use spanwise_corpora::{Corpus, Form};
+use std::path::Path;
 use std::time::Duration;
+use std::{fs, io};
 
 /// One corpus in one form, in memory.
 #[derive(Debug, Clone)]
 pub struct Case {
-    /// The corpus.
-    pub corpus: Corpus,
+    /// The corpus's name, or `payloads`.
+    pub corpus: &'static str,
     /// The form.
     pub form: Form,
     /// The documents: one in the form [`Form::Document`].
@@ -36,8 +39,52 @@ impl Case {
         let text = Bytes::from(sample.bytes);
         let requests: Vec<Bytes> = sample.documents.into_iter().map(|range| text.slice(range)).collect();
         let bytes = requests.iter().map(|request| request.len() as u64).sum();
-        Case { corpus, form, requests, bytes, spans: sample.stats.spans }
+        Case { corpus: corpus.name(), form, requests, bytes, spans: sample.stats.spans }
     }
+
+    /// The requests in the files of `folder`, over and over until there are `size` bytes. Files of lines are one request a
+    /// line. What the base cannot read is left out: it would decide nothing but that.
+    pub fn of_files(folder: &Path, size: u64) -> io::Result<Case> {
+        let mut paths =
+            fs::read_dir(folder)?.map(|entry| Ok(entry?.path())).collect::<io::Result<Vec<_>>>()?;
+        paths.sort();
+        let mut once = Vec::new();
+        let mut spans_once = 0;
+        for path in paths {
+            let lines =
+                path.extension().is_some_and(|extension| extension == "jsonl" || extension == "ndjson");
+            let text = Bytes::from(fs::read(&path)?);
+            let requests: Vec<Bytes> = if lines {
+                text.split(|byte| *byte == b'\n').map(|line| text.slice_ref(line)).collect()
+            } else {
+                vec![text]
+            };
+            for request in requests {
+                if let Some(spans) = spans_of(&request) {
+                    spans_once += spans;
+                    once.push(request);
+                }
+            }
+        }
+        let bytes_once: u64 = once.iter().map(|request| request.len() as u64).sum();
+        let times = size.div_ceil(bytes_once.max(1));
+        let requests = (0..times).flat_map(|_| once.iter().cloned()).collect();
+        Ok(Case {
+            corpus: "payloads",
+            form: Form::Ndjson,
+            requests,
+            bytes: bytes_once * times,
+            spans: spans_once * times,
+        })
+    }
+}
+
+/// The spans of a request that the base can read and that has any.
+fn spans_of(request: &[u8]) -> Option<u64> {
+    let read: ExportTraceServiceRequest = serde_json::from_slice(request).ok()?;
+    let scopes = read.resource_spans.iter().flat_map(|resource| &resource.scope_spans);
+    let spans = scopes.map(|scope| scope.spans.len() as u64).sum();
+    (spans > 0).then_some(spans)
 }
 
 /// What one contestant did with one case. Its fields are the report's JSON.
@@ -137,7 +184,7 @@ impl Tally {
         self.times.sort_unstable();
         let median = self.times.get(self.times.len() / 2).filter(|_| !refused);
         Row {
-            corpus: case.corpus.name(),
+            corpus: case.corpus,
             form: case.form.name(),
             task: contestant.task(),
             simd: machine::simd(),

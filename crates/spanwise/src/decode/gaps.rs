@@ -17,7 +17,7 @@ pub(super) struct Gap {
 }
 
 /// Of how many misses one is learned, where something was learned before.
-const RELEARN: u32 = 8;
+const RELEARN: u32 = 2;
 
 /// A gap that was met lately, per message and previous member.
 #[derive(Debug)]

@@ -71,16 +71,20 @@ pub(super) struct Templates {
     generation: u32,
     /// Attributes in a row that were not simple enough to be learned.
     barren: u32,
+    /// Attributes that could not be learned for want of room.
+    too_many: u32,
 }
 
 /// Templates are numbered from one; zero is none.
 const NONE: u16 = 0;
-/// More than any service's vocabulary; when there are more, learning begins anew.
-const MOST: usize = 512;
+/// More than most services' vocabulary.
+const MOST: usize = 1024;
 /// Failures to learn in a row after which one in so many attributes is looked at.
 const PATIENCE: u32 = 8;
 /// The generation of a template whose key has no id yet; never that of a batch.
 const NEVER: u32 = u32::MAX;
+/// When so many more were wanted, learning begins anew.
+const OUTWORN: u32 = 1 << 16;
 /// Guesses kept; a power of two.
 const SLOTS: usize = 2048;
 
@@ -186,6 +190,12 @@ impl Templates {
             self.follows.resize(SLOTS, NONE);
         }
         if self.known.len() >= MOST {
+            // Beginning anew for every key too many would forget those that do come again.
+            self.too_many += 1;
+            if self.too_many < OUTWORN {
+                return NONE;
+            }
+            self.too_many = 0;
             self.known.clear();
             self.by_key.clear();
             self.first = Default::default();
