@@ -32,7 +32,7 @@ impl Maps {
     pub(crate) fn new(layout: Layout, lists: usize, entries: usize) -> Self {
         let mut offsets = Vec::with_capacity(lists + 1);
         offsets.push(0);
-        let keys = Views { data: Vec::with_capacity(entries), used: 0 };
+        let keys = Views::shared(entries);
         Self { layout, offsets, keys, values: Values::new(layout, entries) }
     }
 
@@ -40,6 +40,7 @@ impl Maps {
     #[inline]
     pub(crate) fn push(&mut self, texts: &mut Texts<'_>, list: Rows) {
         let rows = rows(texts.batch.attribute_rows(), list);
+        texts.touch(rows);
         texts.keys.next_list();
         match &mut self.values {
             Values::Plain(values) => {
@@ -143,7 +144,7 @@ impl Values {
     fn new(layout: Layout, entries: usize) -> Self {
         match layout {
             Layout::Map => {
-                let views = Views { data: Vec::with_capacity(entries), used: 0 };
+                let views = Views::with_capacity(entries);
                 Self::Plain(PlainValues { views, nulls: Vec::new() })
             }
             Layout::Typed => Self::Typed(Box::default()),
@@ -204,6 +205,7 @@ impl PlainValues {
         for index in first..last {
             self.nulls.push(self.nulls[index] + ahead);
         }
+        self.views.shared = true;
         self.views.data.extend_from_within(range);
     }
 
@@ -287,6 +289,8 @@ impl TypedValues {
     }
 
     fn repeat(&mut self, range: std::ops::Range<usize>) {
+        self.texts.shared = true;
+        self.json.shared = true;
         self.members.extend_from_within(range.clone());
         self.texts.data.extend_from_within(range.clone());
         self.json.data.extend_from_within(range.clone());

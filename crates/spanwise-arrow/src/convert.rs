@@ -122,7 +122,7 @@ impl Converter {
     }
 
     fn build(&self, batch: &SpanBatch) -> Result<Built, ConvertError> {
-        let mut texts = Texts::new(batch, Vec::with_capacity(self.built));
+        let mut texts = Texts::new(batch, Vec::with_capacity(self.built.min(batch.input().len())));
         let maps = [
             Column::Attributes,
             Column::ResourceAttributes,
@@ -176,7 +176,7 @@ impl Converter {
         arena: Option<Vec<u8>>,
         built: Built,
     ) -> Result<RecordBatch, ConvertError> {
-        self.built = built.texts.len();
+        self.built = built.texts.len() + built.texts.len() / 8;
         let mut buffers = Buffers::new(batch, arena, built.texts, built.used);
         let mut arrays = Vec::with_capacity(self.schema.fields().len());
         for column in built.columns {

@@ -47,7 +47,7 @@ impl Events {
             fields: event_fields(layout, names),
             offsets,
             times: Times::new(events),
-            names: Views { data: Vec::with_capacity(events), used: 0 },
+            names: Views::with_capacity(events),
             attributes: Maps::new(layout, events, 0),
             dropped: Vec::with_capacity(events),
         }
@@ -100,7 +100,7 @@ enum LinkIds<const N: usize> {
 impl<const N: usize> LinkIds<N> {
     fn new(ids: Ids, len: usize) -> Self {
         match ids {
-            Ids::Text => Self::Text(Views { data: Vec::with_capacity(len), used: 0 }),
+            Ids::Text => Self::Text(Views::with_capacity(len)),
             Ids::Binary => Self::Binary(IdBytes::new(len)),
         }
     }
@@ -148,7 +148,7 @@ impl Links {
             offsets,
             trace_ids: LinkIds::new(ids, links),
             span_ids: LinkIds::new(ids, links),
-            trace_states: Views { data: Vec::with_capacity(links), used: 0 },
+            trace_states: Views::with_capacity(links),
             flags: Vec::with_capacity(links),
             attributes: Maps::new(layout, links, 0),
             dropped: Vec::with_capacity(links),

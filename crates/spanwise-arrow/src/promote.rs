@@ -125,7 +125,7 @@ impl Cells {
     fn new(to: PromotedType, len: usize) -> Self {
         let nulls = NullBufferBuilder::new(len);
         match to {
-            PromotedType::String => Self::Text(Views { data: Vec::with_capacity(len), used: 0 }, nulls),
+            PromotedType::String => Self::Text(Views::with_capacity(len), nulls),
             PromotedType::Int64 => Self::Int(Vec::with_capacity(len), nulls),
             PromotedType::Double => Self::Double(Vec::with_capacity(len), nulls),
             PromotedType::Bool => Self::Bool(BooleanBufferBuilder::new(len), nulls),
@@ -246,7 +246,10 @@ impl Promoted {
             let slot = batch
                 .key_id(key)
                 .and_then(|key| places.get_mut(place).and_then(|place| place.slot(batch, key)));
-            let cells = Cells::new(promotion.to, batch.len());
+            let mut cells = Cells::new(promotion.to, batch.len());
+            if let Cells::Text(views, _) = &mut cells {
+                views.shared = place != SPAN;
+            }
             PromotedColumn { place, slot, to: promotion.to, cells, last: Cell::Absent, mismatches: 0 }
         });
         Self { columns: columns.collect(), places, scope: None }

@@ -23,7 +23,7 @@ pub(crate) struct TextColumn<P> {
 
 impl<P> TextColumn<P> {
     pub(crate) fn new(len: usize, pick: P) -> Self {
-        Self { pick, views: Views { data: Vec::with_capacity(len), used: 0 } }
+        Self { pick, views: Views::with_capacity(len) }
     }
 }
 

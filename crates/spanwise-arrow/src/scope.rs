@@ -28,7 +28,7 @@ pub(crate) struct ScopeText {
 
 impl ScopeText {
     pub(crate) fn new(len: usize, pick: fn(&ScopeRow) -> Text) -> Self {
-        Self { pick, views: Views { data: Vec::with_capacity(len), used: 0 }, last: None }
+        Self { pick, views: Views::shared(len), last: None }
     }
 }
 
@@ -70,7 +70,7 @@ impl ServiceName {
     pub(crate) fn new(texts: &Texts<'_>, len: usize) -> Self {
         Self {
             key: texts.batch.key_id("service.name"),
-            views: Views { data: Vec::with_capacity(len), used: 0 },
+            views: Views::shared(len),
             nulls: NullBufferBuilder::new(len),
             last: None,
         }

@@ -12,11 +12,26 @@ use spanwise::SpanBatch;
 use crate::text::{ARENA, BUILT, INLINE, INPUT, Texts};
 use crate::{Compact, ConvertError};
 
-/// Views in the making, and a bit set of the buffers that they may refer to.
+/// Views in the making.
 #[derive(Debug, Default)]
 pub(crate) struct Views {
     pub(crate) data: Vec<u128>,
+    /// A bit set of the buffers that they may refer to.
     pub(crate) used: u8,
+    /// Many views may be of one and the same place: those of keys, and what scope or resource has.
+    pub(crate) shared: bool,
+}
+
+impl Views {
+    /// Views of which each is of a text of its own.
+    pub(crate) fn with_capacity(len: usize) -> Self {
+        Self { data: Vec::with_capacity(len), used: 0, shared: false }
+    }
+
+    /// Views of which many are of the same text.
+    pub(crate) fn shared(len: usize) -> Self {
+        Self { shared: true, ..Self::with_capacity(len) }
+    }
 }
 
 /// The buffers of one batch's views, in their final form.
@@ -72,7 +87,8 @@ impl Buffers {
     }
 }
 
-/// Copies the text that views refer to out of the input and the arena, each text once.
+/// Copies the text that views refer to out of the input and the arena, each text once. Only where views are shared is it
+/// remembered what was copied: looking that up for every view took twice as long as making the views.
 pub(crate) struct Compactor<'t, 'a> {
     texts: &'t mut Texts<'a>,
     copied: HashMap<u64, u32, RandomState>,
@@ -102,7 +118,6 @@ impl<'t, 'a> Compactor<'t, 'a> {
         let (mut before, mut after) = (0, 0);
         for view in &mut views.data {
             if *view == before {
-                // The keys of one attribute in every row.
                 *view = after;
                 continue;
             }
@@ -112,13 +127,15 @@ impl<'t, 'a> Compactor<'t, 'a> {
             if length as usize <= INLINE || buffer == BUILT {
                 continue;
             }
-            // Both are below 2³¹, and the buffer's number is 0 or 1.
-            let place = u64::from(start) << 32 | u64::from(length) << 1 | u64::from(buffer);
-            let copy = match self.copied.entry(place) {
-                Entry::Occupied(copied) => *copied.get(),
-                Entry::Vacant(vacant) => {
-                    *vacant.insert(copy_out(self.texts, buffer, start as usize, length as usize)?)
+            let copy = if views.shared {
+                // Start and length are below 2³¹, and the buffer's number is 0 or 1.
+                let place = u64::from(start) << 32 | u64::from(length) << 1 | u64::from(buffer);
+                match self.copied.entry(place) {
+                    Entry::Occupied(copied) => *copied.get(),
+                    Entry::Vacant(vacant) => *vacant.insert(copy_out(self.texts, buffer, start, length)?),
                 }
+            } else {
+                copy_out(self.texts, buffer, start, length)?
             };
             before = *view;
             *view = *view & u128::from(u64::MAX) | u128::from(BUILT) << 64 | u128::from(copy) << 96;
@@ -130,8 +147,10 @@ impl<'t, 'a> Compactor<'t, 'a> {
 }
 
 /// Copies a text of the input or the arena, and says where the copy stands.
-fn copy_out(texts: &mut Texts<'_>, buffer: u32, start: usize, length: usize) -> Result<u32, ConvertError> {
+#[inline]
+fn copy_out(texts: &mut Texts<'_>, buffer: u32, start: u32, length: u32) -> Result<u32, ConvertError> {
     let source = if buffer == INPUT { texts.batch.input().as_ref() } else { texts.batch.arena() };
+    let (start, length) = (start as usize, length as usize);
     let copy = texts.built.len();
     if copy + length > i32::MAX as usize {
         return Err(ConvertError::TooLarge);

@@ -92,13 +92,13 @@ impl AttributesRef<'_> {
 
 /// The shortest decimal that reads back as the same double; a string where JSON has no number for it.
 pub(crate) fn write_double(value: f64, out: &mut Vec<u8>) {
-    let _ = if value.is_nan() {
-        write!(out, "\"NaN\"")
-    } else if value.is_infinite() {
-        write!(out, "\"{}Infinity\"", if value < 0.0 { "-" } else { "" })
+    if value.is_finite() {
+        out.extend_from_slice(zmij::Buffer::new().format_finite(value).as_bytes());
+    } else if value.is_nan() {
+        out.extend_from_slice(b"\"NaN\"");
     } else {
-        write!(out, "{value:?}")
-    };
+        out.extend_from_slice(if value < 0.0 { b"\"-Infinity\"" } else { b"\"Infinity\"" });
+    }
 }
 
 #[cfg(test)]
