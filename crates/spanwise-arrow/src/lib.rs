@@ -40,6 +40,7 @@ mod scalar;
 mod scope;
 mod text;
 mod views;
+pub mod write;
 
 pub use column::Column;
 pub use convert::Converter;

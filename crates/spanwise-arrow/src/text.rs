@@ -186,7 +186,7 @@ impl<'a> Texts<'a> {
             });
         }
         loop {
-            text = text << 8 | u128::from(b'0' as u64 + rest % 10);
+            text = text << 8 | u128::from(u64::from(b'0') + rest % 10);
             length += 1;
             rest /= 10;
             if rest == 0 {

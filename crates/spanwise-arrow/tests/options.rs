@@ -49,11 +49,10 @@ fn no_string_of_an_escape_free_payload_is_copied() {
     let input = batch.input().as_ptr_range();
     for layout in [Layout::Map, Layout::Typed] {
         let options = ArrowOptions { layout, compact: Compact::Never, ..ArrowOptions::default() };
-        let mut rows = Vec::new();
-        rows.push(convert(&batch, &options).0);
-        rows.push(Converter::new(&options).unwrap().convert_owned(batch.clone()).unwrap());
+        let owned = Converter::new(&options).unwrap().convert_owned(batch.clone()).unwrap();
+        let rows = [convert(&batch, &options).0, owned];
         let mut seen = 0;
-        for array in rows.iter().flat_map(|rows| rows.columns()) {
+        for array in rows.iter().flat_map(RecordBatch::columns) {
             strings(array, &mut |views| {
                 for text in views.iter().flatten().filter(|text| text.len() > 12) {
                     assert!(input.contains(&text.as_ptr()), "{text} was copied");

@@ -197,6 +197,16 @@ impl SpanBatch {
         self.spans.iter().map(|row| SpanRef::new(self, row))
     }
 
+    /// The row of the table of events at `index`, as a view.
+    pub fn event(&self, index: usize) -> Option<EventRef<'_>> {
+        self.events.get(index).map(|row| EventRef::new(self, row))
+    }
+
+    /// The row of the table of links at `index`, as a view.
+    pub fn link(&self, index: usize) -> Option<LinkRef<'_>> {
+        self.links.get(index).map(|row| LinkRef::new(self, row))
+    }
+
     /// All resources, those without spans included.
     pub fn resources(&self) -> impl ExactSizeIterator<Item = ResourceRef<'_>> + Clone {
         self.resources.iter().map(|row| ResourceRef::new(self, row))

@@ -127,9 +127,10 @@ fn first_backslash(chunk: [u8; 16]) -> usize {
 }
 
 #[inline]
+#[allow(clippy::cast_possible_truncation, reason = "the low half, then the high half")]
 fn words(chunk: [u8; 16]) -> [u64; 2] {
-    let [a, b, c, d, e, f, g, h, rest @ ..] = chunk;
-    [u64::from_le_bytes([a, b, c, d, e, f, g, h]), u64::from_le_bytes(rest)]
+    let chunk = u128::from_le_bytes(chunk);
+    [chunk as u64, (chunk >> 64) as u64]
 }
 
 /// Appends what the escape at `at` stands for and returns its length in bytes, at least one.
