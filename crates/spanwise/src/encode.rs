@@ -11,6 +11,7 @@ use crate::batch::{
 };
 use crate::decode::base64;
 use crate::json::scan;
+use crate::plain::write_double;
 
 /// The batch as one OTLP/JSON trace request, without white space.
 ///
@@ -266,7 +267,7 @@ impl Writer<'_, '_> {
             }
             ValueRef::Double(value) => {
                 writer.member("doubleValue");
-                writer.double(*value);
+                write_double(*value, writer.out);
             }
             ValueRef::Bytes(bytes) => {
                 writer.member("bytesValue");
@@ -295,20 +296,20 @@ impl Writer<'_, '_> {
             }
         });
     }
-
-    /// The shortest decimal that reads back as the same double.
-    fn double(&mut self, value: f64) {
-        let _ = if value.is_nan() {
-            write!(self.out, "\"NaN\"")
-        } else if value.is_infinite() {
-            write!(self.out, "\"{}Infinity\"", if value < 0.0 { "-" } else { "" })
-        } else {
-            write!(self.out, "{value:?}")
-        };
-    }
 }
 
-/// Appends `text` as a JSON string: only `"`, `\` and control characters are escaped.
+/// Appends `text` as a JSON string, quotes included. Only `"`, `\` and control characters are escaped.
+///
+/// ```
+/// let mut out = Vec::new();
+/// spanwise::write_json_string("a \"b\"\n", &mut out);
+/// assert_eq!(out, br#""a \"b\"\n""#);
+/// ```
+pub fn write_json_string(text: &str, out: &mut Vec<u8>) {
+    write_string(text.as_bytes(), out);
+}
+
+/// Appends `text` as a JSON string, quotes included: only `"`, `\` and control characters are escaped.
 pub(crate) fn write_string(text: &[u8], out: &mut Vec<u8>) {
     out.push(b'"');
     let mut from = 0;

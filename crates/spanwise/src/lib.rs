@@ -29,6 +29,7 @@ mod diagnostic;
 mod encode;
 mod json;
 pub mod llm;
+mod plain;
 mod schema;
 
 pub use batch::{
@@ -39,7 +40,7 @@ pub use batch::{
 };
 pub use decode::{DecodeOptions, Decoder, Framing, Limits, Mode, decode};
 pub use diagnostic::{Code, DecodeError, Diagnostic, Diagnostics, Layer, Severity};
-pub use encode::{encode, encode_into};
+pub use encode::{encode, encode_into, write_json_string};
 pub use json::Simd;
 
 /// The README's example is a test.

@@ -197,6 +197,16 @@ impl SpanBatch {
         self.spans.iter().map(|row| SpanRef::new(self, row))
     }
 
+    /// The row of the table of events at `index`, as a view.
+    pub fn event(&self, index: usize) -> Option<EventRef<'_>> {
+        self.events.get(index).map(|row| EventRef::new(self, row))
+    }
+
+    /// The row of the table of links at `index`, as a view.
+    pub fn link(&self, index: usize) -> Option<LinkRef<'_>> {
+        self.links.get(index).map(|row| LinkRef::new(self, row))
+    }
+
     /// All resources, those without spans included.
     pub fn resources(&self) -> impl ExactSizeIterator<Item = ResourceRef<'_>> + Clone {
         self.resources.iter().map(|row| ResourceRef::new(self, row))
@@ -276,9 +286,43 @@ impl SpanBatch {
         text.resolve(&self.input, &self.made)
     }
 
+    /// Appends a text of this batch to `out`, escapes undone: for passes that read much text into a buffer that they reuse.
+    /// What is appended is UTF-8.
+    ///
+    /// ```
+    /// # let batch = spanwise::decode(&br#"{"resourceSpans":[{"scopeSpans":[{"spans":[{"name":"a\nb"}]}]}]}"#[..]).unwrap();
+    /// let mut out = b"name: ".to_vec();
+    /// batch.text_into(batch.span_rows()[0].name, &mut out);
+    /// assert_eq!(out, b"name: a\nb");
+    /// ```
+    pub fn text_into(&self, text: Text, out: &mut Vec<u8>) {
+        text.append(&self.input, &self.made, out);
+    }
+
+    /// The arena, taken out of the batch: for a pass that hands it on. Texts of the batch that stand in it read as empty
+    /// from then on, so take it last.
+    pub fn take_arena(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.made)
+    }
+
     /// The bytes of a text as they are stored: with its escapes, if it is of kind [`TextKind::Escaped`].
     pub fn stored_bytes(&self, text: Text) -> &[u8] {
         text.raw(&self.input, &self.made)
+    }
+
+    /// The view of a row of this batch: of [`Self::attribute_rows`] or [`Self::value_rows`].
+    pub fn attribute<'a>(&'a self, row: &'a AttributeRow) -> AttributeRef<'a> {
+        AttributeRef::new(self, row)
+    }
+
+    /// The view of a value that a row of this batch gave.
+    pub fn raw_value(&self, value: RawValue) -> ValueRef<'_> {
+        ValueRef::from_raw(self, value)
+    }
+
+    /// The handles of the distinct attribute keys, by id.
+    pub fn key_texts(&self) -> impl ExactSizeIterator<Item = Text> + '_ {
+        self.keys.texts()
     }
 
     /// The distinct attribute keys, by id.

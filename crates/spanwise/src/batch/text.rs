@@ -101,6 +101,16 @@ impl Text {
         source.get(self.start()..self.start() + self.stored_len()).unwrap_or_default()
     }
 
+    /// Appends the text itself.
+    pub(crate) fn append(self, input: &[u8], made: &[u8], out: &mut Vec<u8>) {
+        let raw = self.raw(input, made);
+        if self.kind() == TextKind::Escaped {
+            escape::unescape_checked_into(raw, out);
+        } else {
+            out.extend_from_slice(raw);
+        }
+    }
+
     /// The text itself, borrowed unless it has escapes to undo.
     #[inline]
     pub(crate) fn resolve<'a>(self, input: &'a [u8], made: &'a [u8]) -> Cow<'a, str> {
@@ -119,7 +129,7 @@ impl Text {
 #[cold]
 fn unescaped(raw: &[u8]) -> String {
     let mut out = Vec::with_capacity(raw.len());
-    escape::unescape_into(raw, &mut out);
+    escape::unescape_checked_into(raw, &mut out);
     String::from_utf8(out).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
 }
 

@@ -525,7 +525,11 @@ pub enum ValueRef<'a> {
 
 impl<'a> ValueRef<'a> {
     fn new(batch: &'a SpanBatch, row: &'a AttributeRow) -> Self {
-        match row.value() {
+        Self::from_raw(batch, row.value())
+    }
+
+    pub(crate) fn from_raw(batch: &'a SpanBatch, value: RawValue) -> Self {
+        match value {
             RawValue::Empty => Self::Empty,
             RawValue::String(text) => Self::String(batch.text(text)),
             RawValue::Bool(value) => Self::Bool(value),

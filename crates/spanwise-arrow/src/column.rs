@@ -1,0 +1,204 @@
+//! The columns, their names and their types.
+
+use std::sync::Arc;
+
+use arrow_schema::{DataType, Field, FieldRef, Fields, TimeUnit};
+
+use crate::options::{Ids, Layout, Names, PromotedType};
+
+macro_rules! columns {
+    ($($(#[$doc:meta])* $variant:ident $name:literal $clickhouse:literal,)*) => {
+        /// A column of the table of spans, in the order in which they stand there.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        pub enum Column { $($(#[$doc])* $variant,)* }
+
+        impl Column {
+            /// All columns, in order.
+            pub const ALL: &[Self] = &[$(Self::$variant,)*];
+
+            /// The column's name.
+            ///
+            /// ```
+            /// use spanwise_arrow::{Column, Names};
+            /// assert_eq!(Column::Name.name(Names::Spanwise), "name");
+            /// assert_eq!(Column::Name.name(Names::ClickHouse), "SpanName");
+            /// ```
+            pub const fn name(self, names: Names) -> &'static str {
+                match names {
+                    Names::Spanwise => match self { $(Self::$variant => $name,)* },
+                    Names::ClickHouse => match self { $(Self::$variant => $clickhouse,)* },
+                }
+            }
+        }
+    };
+}
+
+columns! {
+    /// Lower-case hex text, or sixteen bytes.
+    TraceId "trace_id" "TraceId",
+    /// Lower-case hex text, or eight bytes.
+    SpanId "span_id" "SpanId",
+    /// The parent's span id; empty text on a root, or null.
+    ParentSpanId "parent_span_id" "ParentSpanId",
+    /// W3C trace state.
+    TraceState "trace_state" "TraceState",
+    /// `UInt32`.
+    Flags "flags" "Flags",
+    /// The span's name.
+    Name "name" "SpanName",
+    /// Dictionary of `TraceQL`'s words (`server`, `client` …); an unknown number as its text.
+    Kind "kind" "SpanKind",
+    /// Dictionary of `TraceQL`'s words (`unset`, `ok`, `error`); an unknown number as its text.
+    StatusCode "status_code" "StatusCode",
+    /// Timestamp in nanoseconds, UTC; null when 0 or beyond 64 bits with a sign.
+    StartTime "start_time" "Timestamp",
+    /// As the start time.
+    EndTime "end_time" "EndTimestamp",
+    /// `Int64`, end minus start in nanoseconds; saturating, and 0 when the end precedes the start.
+    DurationNs "duration_ns" "Duration",
+    /// The status message.
+    StatusMessage "status_message" "StatusMessage",
+    /// The resource's `service.name`; null where there is none.
+    ServiceName "service_name" "ServiceName",
+    /// The scope's name.
+    ScopeName "scope_name" "ScopeName",
+    /// The scope's version.
+    ScopeVersion "scope_version" "ScopeVersion",
+    /// The resource's attributes.
+    ResourceAttributes "resource_attributes" "ResourceAttributes",
+    /// The scope's attributes.
+    ScopeAttributes "scope_attributes" "ScopeAttributes",
+    /// The span's attributes.
+    Attributes "attributes" "SpanAttributes",
+    /// List of structs: `time`, `name`, `attributes`, `dropped_attributes_count`.
+    Events "events" "Events",
+    /// List of structs: `trace_id`, `span_id`, `trace_state`, `flags`, `attributes`, `dropped_attributes_count`.
+    Links "links" "Links",
+    /// `UInt32`.
+    DroppedAttributesCount "dropped_attributes_count" "DroppedAttributesCount",
+    /// `UInt32`.
+    DroppedEventsCount "dropped_events_count" "DroppedEventsCount",
+    /// `UInt32`.
+    DroppedLinksCount "dropped_links_count" "DroppedLinksCount",
+}
+
+impl Column {
+    /// The column of this name, our own or that of `names`.
+    pub fn from_name(name: &str, names: Names) -> Option<Self> {
+        Self::ALL
+            .iter()
+            .find(|column| column.name(Names::Spanwise) == name || column.name(names) == name)
+            .copied()
+    }
+
+    /// The column's field in the schema.
+    pub(crate) fn field(self, layout: Layout, ids: Ids, names: Names) -> Field {
+        let name = self.name(names);
+        match self {
+            Self::TraceId => id(name, ids, 16),
+            Self::SpanId | Self::ParentSpanId => id(name, ids, 8),
+            Self::Kind | Self::StatusCode => {
+                let words = DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8));
+                Field::new(name, words, false)
+            }
+            Self::StartTime | Self::EndTime => Field::new(name, timestamp(), true),
+            Self::DurationNs => Field::new(name, DataType::Int64, false),
+            Self::Flags
+            | Self::DroppedAttributesCount
+            | Self::DroppedEventsCount
+            | Self::DroppedLinksCount => Field::new(name, DataType::UInt32, false),
+            Self::ServiceName => Field::new(name, DataType::Utf8View, true),
+            Self::TraceState | Self::Name | Self::StatusMessage | Self::ScopeName | Self::ScopeVersion => {
+                Field::new(name, DataType::Utf8View, false)
+            }
+            Self::ResourceAttributes | Self::ScopeAttributes | Self::Attributes => attributes(name, layout),
+            Self::Events => list(name, event_fields(layout, names)),
+            Self::Links => list(name, link_fields(layout, ids, names)),
+        }
+    }
+}
+
+/// Nanoseconds, UTC.
+pub(crate) fn timestamp() -> DataType {
+    DataType::Timestamp(TimeUnit::Nanosecond, Some("UTC".into()))
+}
+
+fn id(name: &str, ids: Ids, bytes: i32) -> Field {
+    match ids {
+        Ids::Text => Field::new(name, DataType::Utf8View, false),
+        Ids::Binary => Field::new(name, DataType::FixedSizeBinary(bytes), true),
+    }
+}
+
+fn list(name: &str, fields: Fields) -> Field {
+    Field::new(name, DataType::List(item(fields)), false)
+}
+
+/// The one child of a list of structs.
+pub(crate) fn item(fields: Fields) -> FieldRef {
+    Arc::new(Field::new("item", DataType::Struct(fields), false))
+}
+
+/// The fields of an element of `events`.
+pub(crate) fn event_fields(layout: Layout, names: Names) -> Fields {
+    let name = |ours, theirs| if names == Names::ClickHouse { theirs } else { ours };
+    Fields::from(vec![
+        Field::new(name("time", "Timestamp"), timestamp(), true),
+        Field::new(name("name", "Name"), DataType::Utf8View, false),
+        attributes(name("attributes", "Attributes"), layout),
+        Field::new(name("dropped_attributes_count", "DroppedAttributesCount"), DataType::UInt32, false),
+    ])
+}
+
+/// The fields of an element of `links`.
+pub(crate) fn link_fields(layout: Layout, ids: Ids, names: Names) -> Fields {
+    let name = |ours, theirs| if names == Names::ClickHouse { theirs } else { ours };
+    Fields::from(vec![
+        id(name("trace_id", "TraceId"), ids, 16),
+        id(name("span_id", "SpanId"), ids, 8),
+        Field::new(name("trace_state", "TraceState"), DataType::Utf8View, false),
+        Field::new(name("flags", "Flags"), DataType::UInt32, false),
+        attributes(name("attributes", "Attributes"), layout),
+        Field::new(name("dropped_attributes_count", "DroppedAttributesCount"), DataType::UInt32, false),
+    ])
+}
+
+fn attributes(name: &str, layout: Layout) -> Field {
+    Field::new(name, DataType::Map(entries(layout), false), false)
+}
+
+/// The one child of a map of attributes.
+pub(crate) fn entries(layout: Layout) -> FieldRef {
+    Arc::new(Field::new("entries", DataType::Struct(entry_fields(layout)), false))
+}
+
+/// Key and value of a map of attributes.
+pub(crate) fn entry_fields(layout: Layout) -> Fields {
+    let value = match layout {
+        Layout::Map => DataType::Utf8View,
+        Layout::Typed => DataType::Struct(typed_fields()),
+    };
+    Fields::from(vec![Field::new("key", DataType::Utf8View, false), Field::new("value", value, true)])
+}
+
+/// The members of a value in the typed layout.
+pub(crate) fn typed_fields() -> Fields {
+    Fields::from(vec![
+        Field::new("str", DataType::Utf8View, true),
+        Field::new("int", DataType::Int64, true),
+        Field::new("double", DataType::Float64, true),
+        Field::new("bool", DataType::Boolean, true),
+        Field::new("json", DataType::Utf8View, true),
+    ])
+}
+
+/// The field of a promoted column.
+pub(crate) fn promoted(name: &str, to: PromotedType) -> Field {
+    let data_type = match to {
+        PromotedType::String => DataType::Utf8View,
+        PromotedType::Int64 => DataType::Int64,
+        PromotedType::Double => DataType::Float64,
+        PromotedType::Bool => DataType::Boolean,
+    };
+    Field::new(name, data_type, true)
+}

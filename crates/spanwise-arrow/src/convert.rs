@@ -1,0 +1,246 @@
+//! [`Converter`]: batches in, record batches out.
+//!
+//! Columns are built side by side, some hundred spans at a time: so the spans' rows, and the text that views look at, are
+//! still in the cache when the next column reads them.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use arrow_array::{ArrayRef, RecordBatch, RecordBatchOptions};
+use arrow_schema::{ArrowError, Schema, SchemaRef};
+use spanwise::{SpanBatch, SpanRow};
+
+use crate::attributes::SpanAttributes;
+use crate::column::{Column, promoted};
+use crate::key_views::KeyViews;
+use crate::list::{Events, Links};
+use crate::promote::Promoted;
+use crate::scalar::{CountColumn, DurationColumn, IdColumn, TextColumn, TimeColumn, WordColumn};
+use crate::scope::{Owner, OwnerAttributes, ScopeText, ServiceName};
+use crate::text::Texts;
+use crate::views::{Buffers, Compactor, Views};
+use crate::{ArrowOptions, ConvertError, Ids, OptionsError};
+
+/// Spans that all columns take before the first takes more.
+const STRIDE: usize = 128;
+
+const KINDS: &[&str] = &["unspecified", "internal", "server", "client", "producer", "consumer"];
+const STATUS_CODES: &[&str] = &["unset", "ok", "error"];
+
+/// A column in the making.
+pub(crate) trait Build {
+    /// Appends the cells of some spans.
+    fn append(&mut self, texts: &mut Texts<'_>, rows: &[SpanRow]);
+
+    /// Shows all views.
+    fn views(&mut self, _visit: &mut dyn FnMut(&mut Views)) {}
+
+    /// Appends the finished column.
+    fn finish(self: Box<Self>, buffers: &mut Buffers, columns: &mut Vec<ArrayRef>) -> Result<(), ArrowError>;
+}
+
+/// Makes record batches of one schema out of span batches.
+///
+/// ```
+/// use spanwise_arrow::{ArrowOptions, Converter};
+/// let mut converter = Converter::new(&ArrowOptions::default())?;
+/// let body = br#"{"resourceSpans":[{"scopeSpans":[{"spans":[{"name":"chat"},{"name":"tool"}]}]}]}"#;
+/// let rows = converter.convert(&spanwise::decode(&body[..])?)?;
+/// assert_eq!((rows.num_rows(), rows.schema()), (2, converter.schema().clone()));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct Converter {
+    options: ArrowOptions,
+    columns: Vec<Column>,
+    schema: SchemaRef,
+    mismatches: Vec<u64>,
+    /// Bytes that the last batch had to build: room to make for the next.
+    built: usize,
+}
+
+impl Converter {
+    /// A converter with these options.
+    ///
+    /// # Errors
+    /// A column is not known, or two have the same name.
+    pub fn new(options: &ArrowOptions) -> Result<Self, OptionsError> {
+        let names = options.names;
+        let columns = match &options.columns {
+            None => Column::ALL.to_vec(),
+            Some(chosen) => chosen
+                .iter()
+                .map(|name| {
+                    Column::from_name(name, names).ok_or_else(|| OptionsError::UnknownColumn(name.clone()))
+                })
+                .collect::<Result<_, _>>()?,
+        };
+        let own = columns.iter().map(|column| column.field(options.layout, options.ids, names));
+        let promoted = options.promote.iter().map(|promotion| promoted(&promotion.key, promotion.to));
+        let fields: Vec<_> = own.chain(promoted).collect();
+        let mut seen = HashSet::new();
+        if let Some(field) = fields.iter().find(|field| !seen.insert(field.name().as_str())) {
+            return Err(OptionsError::DuplicateColumn(field.name().clone()));
+        }
+        Ok(Self {
+            options: options.clone(),
+            columns,
+            schema: Arc::new(Schema::new(fields)),
+            mismatches: vec![0; options.promote.len()],
+            built: 0,
+        })
+    }
+
+    /// The schema of all record batches that this converter makes.
+    pub fn schema(&self) -> &SchemaRef {
+        &self.schema
+    }
+
+    /// For each promoted column, in order: its key as given, and how many attributes were there with a value that is not of
+    /// its type (null in the column), in all batches so far.
+    pub fn mismatches(&self) -> impl ExactSizeIterator<Item = (&str, u64)> {
+        self.options.promote.iter().zip(&self.mismatches).map(|(promotion, count)| (&*promotion.key, *count))
+    }
+
+    /// The columns of a batch, which keeps its tables. Its arena, where columns refer to it, is copied.
+    ///
+    /// # Errors
+    /// The batch is too large for one record batch.
+    pub fn convert(&mut self, batch: &SpanBatch) -> Result<RecordBatch, ConvertError> {
+        let built = self.build(batch)?;
+        self.finish(batch, None, built)
+    }
+
+    /// The columns of a batch, which gives its arena away: no copy is made of it.
+    ///
+    /// # Errors
+    /// The batch is too large for one record batch.
+    pub fn convert_owned(&mut self, mut batch: SpanBatch) -> Result<RecordBatch, ConvertError> {
+        let built = self.build(&batch)?;
+        let arena = batch.take_arena();
+        self.finish(&batch, Some(arena), built)
+    }
+
+    fn build(&self, batch: &SpanBatch) -> Result<Built, ConvertError> {
+        let mut texts = Texts::new(batch, Vec::with_capacity(self.built.min(batch.input().len())));
+        let maps = [
+            Column::Attributes,
+            Column::ResourceAttributes,
+            Column::ScopeAttributes,
+            Column::Events,
+            Column::Links,
+        ];
+        if self.columns.iter().any(|column| maps.contains(column)) {
+            texts.keys = KeyViews::of(&mut texts);
+        }
+        let mut columns: Vec<_> = self.columns.iter().map(|column| self.column(*column, &texts)).collect();
+        let mut promoted = Promoted::new(&self.options.promote, batch);
+        for rows in batch.span_rows().chunks(STRIDE) {
+            for column in &mut columns {
+                column.append(&mut texts, rows);
+            }
+            if !self.options.promote.is_empty() {
+                promoted.append(&mut texts, rows);
+            }
+        }
+        let mut used = 0;
+        let mut note = |views: &mut Views| used |= views.used;
+        for column in &mut columns {
+            column.views(&mut note);
+        }
+        promoted.views(&mut note);
+        if Compactor::wanted(&texts, self.options.compact, used) {
+            let mut compactor = Compactor::new(&mut texts);
+            let mut result = Ok(());
+            let mut compact = |views: &mut Views| {
+                if result.is_ok() {
+                    result = compactor.compact(views);
+                }
+            };
+            for column in &mut columns {
+                column.views(&mut compact);
+            }
+            promoted.views(&mut compact);
+            result?;
+            used = u8::MAX << crate::text::BUILT;
+        }
+        if texts.too_large {
+            return Err(ConvertError::TooLarge);
+        }
+        Ok(Built { columns, promoted, texts: texts.built, used })
+    }
+
+    fn finish(
+        &mut self,
+        batch: &SpanBatch,
+        arena: Option<Vec<u8>>,
+        built: Built,
+    ) -> Result<RecordBatch, ConvertError> {
+        self.built = built.texts.len() + built.texts.len() / 8;
+        let mut buffers = Buffers::new(batch, arena, built.texts, built.used);
+        let mut arrays = Vec::with_capacity(self.schema.fields().len());
+        for column in built.columns {
+            column.finish(&mut buffers, &mut arrays)?;
+        }
+        built.promoted.finish(&mut buffers, &mut arrays, &mut self.mismatches);
+        // Says how many rows there are even where no column was chosen.
+        let options = RecordBatchOptions::new().with_row_count(Some(batch.len()));
+        Ok(RecordBatch::try_new_with_options(self.schema.clone(), arrays, &options)?)
+    }
+
+    fn column(&self, column: Column, texts: &Texts<'_>) -> Box<dyn Build> {
+        let batch = texts.batch;
+        let len = batch.len();
+        let ArrowOptions { layout, ids, names, .. } = self.options;
+        match column {
+            Column::TraceId => match ids {
+                Ids::Text => Box::new(TextColumn::new(len, |row: &SpanRow| row.trace_id.text)),
+                Ids::Binary => Box::new(IdColumn::new(len, |row| &row.trace_id)),
+            },
+            Column::SpanId => match ids {
+                Ids::Text => Box::new(TextColumn::new(len, |row: &SpanRow| row.span_id.text)),
+                Ids::Binary => Box::new(IdColumn::new(len, |row| &row.span_id)),
+            },
+            Column::ParentSpanId => match ids {
+                Ids::Text => Box::new(TextColumn::new(len, |row: &SpanRow| row.parent_span_id.text)),
+                Ids::Binary => Box::new(IdColumn::new(len, |row| &row.parent_span_id)),
+            },
+            Column::TraceState => Box::new(TextColumn::new(len, |row: &SpanRow| row.trace_state)),
+            Column::Name => Box::new(TextColumn::new(len, |row: &SpanRow| row.name)),
+            Column::StatusMessage => Box::new(TextColumn::new(len, |row: &SpanRow| row.status_message)),
+            Column::Kind => Box::new(WordColumn::new(len, KINDS, |row: &SpanRow| row.kind)),
+            Column::StatusCode => {
+                Box::new(WordColumn::new(len, STATUS_CODES, |row: &SpanRow| row.status_code))
+            }
+            Column::StartTime => Box::new(TimeColumn::new(len, |row: &SpanRow| row.start_time_unix_nano)),
+            Column::EndTime => Box::new(TimeColumn::new(len, |row: &SpanRow| row.end_time_unix_nano)),
+            Column::DurationNs => Box::new(DurationColumn::new(len)),
+            Column::Flags => Box::new(CountColumn::new(len, |row: &SpanRow| row.flags)),
+            Column::DroppedAttributesCount => {
+                Box::new(CountColumn::new(len, |row: &SpanRow| row.dropped_attributes_count))
+            }
+            Column::DroppedEventsCount => {
+                Box::new(CountColumn::new(len, |row: &SpanRow| row.dropped_events_count))
+            }
+            Column::DroppedLinksCount => {
+                Box::new(CountColumn::new(len, |row: &SpanRow| row.dropped_links_count))
+            }
+            Column::ServiceName => Box::new(ServiceName::new(texts, len)),
+            Column::ScopeName => Box::new(ScopeText::new(len, |scope| scope.name)),
+            Column::ScopeVersion => Box::new(ScopeText::new(len, |scope| scope.version)),
+            Column::ResourceAttributes => Box::new(OwnerAttributes::new(layout, Owner::Resource, len)),
+            Column::ScopeAttributes => Box::new(OwnerAttributes::new(layout, Owner::Scope, len)),
+            Column::Attributes => Box::new(SpanAttributes::new(layout, len, batch.attribute_rows().len())),
+            Column::Events => Box::new(Events::new(layout, names, len, batch.event_rows().len())),
+            Column::Links => Box::new(Links::new(layout, ids, names, len, batch.link_rows().len())),
+        }
+    }
+}
+
+/// What is built of a batch before its buffers are final.
+struct Built {
+    columns: Vec<Box<dyn Build>>,
+    promoted: Promoted,
+    texts: Vec<u8>,
+    used: u8,
+}

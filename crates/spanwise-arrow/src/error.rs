@@ -1,0 +1,66 @@
+//! What can go wrong between a batch and its columns.
+
+use std::fmt;
+
+use arrow_schema::ArrowError;
+
+/// Options that no converter can be made from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum OptionsError {
+    /// There is no column of this name. Attributes become columns by [`promote`](crate::ArrowOptions::promote).
+    UnknownColumn(String),
+    /// Two columns would have this name.
+    DuplicateColumn(String),
+    /// There is no type of this name to promote an attribute to.
+    UnknownType(String),
+}
+
+impl fmt::Display for OptionsError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::UnknownColumn(name) => {
+                write!(f, "no column is named {name:?}; attributes become columns by `promote`")
+            }
+            Self::DuplicateColumn(name) => write!(f, "two columns would be named {name:?}"),
+            Self::UnknownType(name) => {
+                write!(f, "no promoted type is named {name:?}; known are string, int64, double and bool")
+            }
+        }
+    }
+}
+
+impl std::error::Error for OptionsError {}
+
+/// A batch that cannot become columns.
+#[derive(Debug)]
+pub enum ConvertError {
+    /// The columns would be larger than Arrow's 31-bit offsets reach, or hold more than 134,217,728 attributes in one
+    /// column (a resource's attributes stand in each of its spans' rows). Convert fewer spans at once.
+    TooLarge,
+    /// Arrow refused the arrays: a fault of this crate.
+    Arrow(ArrowError),
+}
+
+impl fmt::Display for ConvertError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::TooLarge => f.write_str("the batch is too large for one Arrow record batch"),
+            Self::Arrow(error) => write!(f, "Arrow refused the columns: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for ConvertError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::TooLarge => None,
+            Self::Arrow(error) => Some(error),
+        }
+    }
+}
+
+impl From<ArrowError> for ConvertError {
+    fn from(error: ArrowError) -> Self {
+        Self::Arrow(error)
+    }
+}

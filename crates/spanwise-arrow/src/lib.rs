@@ -1,0 +1,48 @@
+//! OTLP traces as Arrow columns that point into the JSON text itself.
+//!
+//! A [`Converter`] turns a decoded [`SpanBatch`](spanwise::SpanBatch) into a [`RecordBatch`](arrow_array::RecordBatch): one
+//! row per span, resource and scope repeated in every row ([`Column`] lists the columns). Strings are `Utf8View`: sixteen
+//! bytes each that hold a short string whole, and of a long one where it stands in the input. So making the columns copies
+//! no string, except those that JSON had escaped.
+//!
+//! ```
+//! use arrow_array::{Array, cast::AsArray, types::Int64Type};
+//! use spanwise_arrow::{ArrowOptions, Converter, Promotion, PromotedType};
+//!
+//! let body = br#"{"resourceSpans":[{"scopeSpans":[{"spans":[{"name":"chat","startTimeUnixNano":"1700000000000000000",
+//!     "endTimeUnixNano":"1700000001500000000","attributes":[
+//!     {"key":"gen_ai.usage.output_tokens","value":{"stringValue":"58"}}]}]}]}]}"#;
+//! let mut converter = Converter::new(&ArrowOptions {
+//!     columns: Some(vec!["name".into(), "duration_ns".into()]),
+//!     promote: vec![Promotion::new("gen_ai.usage.output_tokens", PromotedType::Int64)],
+//!     ..ArrowOptions::default()
+//! })?;
+//! let rows = converter.convert(&spanwise::decode(&body[..])?)?;
+//! assert_eq!(rows.column(0).as_string_view().value(0), "chat");
+//! assert_eq!(rows.column(1).as_primitive::<Int64Type>().value(0), 1_500_000_000);
+//! assert_eq!(rows.column(2).as_primitive::<Int64Type>().value(0), 58);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! What a consumer cannot take as it is gets converted at the edge: see [`write`].
+
+#![deny(unsafe_code)]
+
+mod attributes;
+mod column;
+mod convert;
+mod error;
+mod key_views;
+mod list;
+mod options;
+mod promote;
+mod scalar;
+mod scope;
+mod text;
+mod views;
+pub mod write;
+
+pub use column::Column;
+pub use convert::Converter;
+pub use error::{ConvertError, OptionsError};
+pub use options::{ArrowOptions, Compact, Ids, Layout, Names, PromotedType, Promotion};

@@ -1,0 +1,111 @@
+//! Which columns a converter makes, and of which form.
+
+use std::str::FromStr;
+
+use crate::OptionsError;
+
+/// The form of attribute columns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Layout {
+    /// Map of text to text. Strings are themselves; of other values the JSON text, bytes as base64 and doubles without a
+    /// JSON number (`NaN`, `Infinity`, `-Infinity`) without quotes; null where an `AnyValue` has no member.
+    #[default]
+    Map,
+    /// Map of text to a struct of `str`, `int`, `double`, `bool` and `json` (the rest, as JSON text), of which one is set;
+    /// null where an `AnyValue` has no member.
+    Typed,
+}
+
+/// The form of id columns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Ids {
+    /// Lower-case hex, or the text that was sent where it is no id; empty where there is none.
+    #[default]
+    Text,
+    /// Sixteen and eight bytes; null where there is no valid id.
+    Binary,
+}
+
+/// Whose names the columns have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Names {
+    /// Our own: flat and in snake case.
+    #[default]
+    Spanwise,
+    /// Those of the `otel_traces` table of the Collector's `ClickHouse` exporter, and the like for columns that it lacks.
+    ClickHouse,
+}
+
+/// Whether columns let go of the input.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Compact {
+    /// Copy the text out when the columns refer to under half of the input's bytes, so that a few short columns do not keep
+    /// every prompt in memory.
+    #[default]
+    Auto,
+    /// Always copy.
+    Always,
+    /// Never copy: columns keep the whole input alive.
+    Never,
+}
+
+/// The type of a promoted column.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PromotedType {
+    /// `Utf8View`.
+    String,
+    /// `Int64`. Also takes a double that is a whole number of that size, and decimal digits in a string.
+    Int64,
+    /// `Float64`. Also takes an integer that a double holds exactly, and a JSON number in a string.
+    Double,
+    /// `Boolean`.
+    Bool,
+}
+
+impl FromStr for PromotedType {
+    type Err = OptionsError;
+
+    fn from_str(name: &str) -> Result<Self, OptionsError> {
+        match name {
+            "string" => Ok(Self::String),
+            "int64" => Ok(Self::Int64),
+            "double" => Ok(Self::Double),
+            "bool" => Ok(Self::Bool),
+            _ => Err(OptionsError::UnknownType(name.to_owned())),
+        }
+    }
+}
+
+/// An attribute that becomes a column of its own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Promotion {
+    /// The attribute's key, after `resource:`, `scope:` or `span:`; without one of these it is a span's. The column has the
+    /// name that is written here.
+    pub key: String,
+    /// The column's type.
+    pub to: PromotedType,
+}
+
+impl Promotion {
+    /// A promotion of `key` to a column of type `to`.
+    pub fn new(key: impl Into<String>, to: PromotedType) -> Self {
+        Self { key: key.into(), to }
+    }
+}
+
+/// What a [`Converter`](crate::Converter) makes.
+#[derive(Debug, Clone, Default)]
+pub struct ArrowOptions {
+    /// The form of attribute columns.
+    pub layout: Layout,
+    /// The form of id columns.
+    pub ids: Ids,
+    /// Whose names the columns have.
+    pub names: Names,
+    /// The columns to make, in this order, by our own names or by those of [`Self::names`]; all if `None`.
+    pub columns: Option<Vec<String>>,
+    /// Attributes that become columns of their own, after the others.
+    pub promote: Vec<Promotion>,
+    /// Whether columns let go of the input.
+    pub compact: Compact,
+}

@@ -1,0 +1,253 @@
+//! Tables to files: Parquet, Arrow IPC, JSON lines, CSV.
+//!
+//! Here stands what consumers cannot take as it is (pandas 3.1, polars 2.1, `DuckDB` 2.0, pyarrow 26):
+//!
+//! | format | what is converted |
+//! |---|---|
+//! | Parquet | nothing is said of Arrow types, so that strings are read as strings everywhere |
+//! | Arrow file and stream | text is compacted first (a view would take its whole input with it); words of a dictionary become text, since a file may hold one dictionary only and unknown numbers add to ours |
+//! | JSON lines | times are ISO 8601 text, binary ids hex, maps objects |
+//! | CSV | the same, and nested columns are JSON text; null is nothing, empty text is `""` |
+
+mod cell;
+mod compact;
+mod rows;
+
+use std::fmt;
+use std::io::Write;
+use std::path::Path;
+use std::sync::Arc;
+
+use arrow_array::RecordBatch;
+use arrow_ipc::writer::{FileWriter, StreamWriter};
+use arrow_schema::{ArrowError, SchemaRef};
+use parquet::arrow::ArrowWriter;
+use parquet::arrow::arrow_writer::ArrowWriterOptions;
+use parquet::basic::{Compression, ZstdLevel};
+use parquet::errors::ParquetError;
+use parquet::file::properties::WriterProperties;
+
+pub use compact::compact;
+
+/// Rows of a Parquet row group, at most.
+const GROUP_ROWS: usize = 128 << 10;
+/// Encoded bytes after which a Parquet row group is closed.
+const GROUP_BYTES: usize = 64 << 20;
+
+/// The form of a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FileFormat {
+    /// Parquet, compressed with zstd.
+    Parquet,
+    /// The Arrow IPC file format (Feather 2).
+    ArrowFile,
+    /// The Arrow IPC stream format.
+    ArrowStream,
+    /// One JSON object per line and row.
+    JsonLines,
+    /// Comma-separated values (RFC 4180) with a header.
+    Csv,
+}
+
+impl FileFormat {
+    /// The format that a file's name asks for: `.parquet`, `.arrow`, `.feather`, `.arrows`, `.jsonl`, `.ndjson`, `.csv`.
+    ///
+    /// ```
+    /// use spanwise_arrow::write::FileFormat;
+    /// assert_eq!(FileFormat::from_path("spans.parquet".as_ref()), Some(FileFormat::Parquet));
+    /// assert_eq!(FileFormat::from_path("spans.txt".as_ref()), None);
+    /// ```
+    pub fn from_path(path: &Path) -> Option<Self> {
+        match path.extension()?.to_str()?.to_ascii_lowercase().as_str() {
+            "parquet" => Some(Self::Parquet),
+            "arrow" | "feather" => Some(Self::ArrowFile),
+            "arrows" => Some(Self::ArrowStream),
+            "jsonl" | "ndjson" => Some(Self::JsonLines),
+            "csv" => Some(Self::Csv),
+            _ => None,
+        }
+    }
+}
+
+/// Why a file could not be written.
+#[derive(Debug)]
+pub enum WriteError {
+    /// The output refused the bytes.
+    Io(std::io::Error),
+    /// Arrow refused the table.
+    Arrow(ArrowError),
+    /// The Parquet writer failed.
+    Parquet(ParquetError),
+}
+
+impl fmt::Display for WriteError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Io(error) => write!(f, "cannot write: {error}"),
+            Self::Arrow(error) => write!(f, "cannot write Arrow data: {error}"),
+            Self::Parquet(error) => write!(f, "cannot write Parquet data: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for WriteError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Io(error) => Some(error),
+            Self::Arrow(error) => Some(error),
+            Self::Parquet(error) => Some(error),
+        }
+    }
+}
+
+impl From<std::io::Error> for WriteError {
+    fn from(error: std::io::Error) -> Self {
+        Self::Io(error)
+    }
+}
+
+impl From<ArrowError> for WriteError {
+    fn from(error: ArrowError) -> Self {
+        Self::Arrow(error)
+    }
+}
+
+impl From<ParquetError> for WriteError {
+    fn from(error: ParquetError) -> Self {
+        Self::Parquet(error)
+    }
+}
+
+enum Sink<W: Write + Send> {
+    Parquet(Box<ArrowWriter<W>>),
+    ArrowFile(Box<FileWriter<W>>, SchemaRef),
+    ArrowStream(Box<StreamWriter<W>>, SchemaRef),
+    JsonLines(W, Vec<u8>),
+    Csv(W, Vec<u8>),
+}
+
+/// Writes record batches of one schema to one file.
+///
+/// ```
+/// use spanwise_arrow::write::{FileFormat, TableWriter};
+/// use spanwise_arrow::{ArrowOptions, Converter};
+/// let body = br#"{"resourceSpans":[{"scopeSpans":[{"spans":[{"name":"chat, \"quoted\"","kind":3}]}]}]}"#;
+/// let columns = Some(vec!["name".into(), "kind".into(), "attributes".into()]);
+/// let mut converter = Converter::new(&ArrowOptions { columns, ..ArrowOptions::default() })?;
+/// let mut writer = TableWriter::new(Vec::new(), FileFormat::Csv, converter.schema())?;
+/// writer.write(&converter.convert(&spanwise::decode(&body[..])?)?)?;
+/// assert_eq!(writer.finish()?, b"name,kind,attributes\n\"chat, \"\"quoted\"\"\",client,{}\n");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct TableWriter<W: Write + Send> {
+    sink: Sink<W>,
+}
+
+impl<W: Write + Send> TableWriter<W> {
+    /// Begins a file. Small writes go to `out` as they are: give a buffered one for files.
+    ///
+    /// # Errors
+    /// The header could not be written.
+    pub fn new(mut out: W, format: FileFormat, schema: &SchemaRef) -> Result<Self, WriteError> {
+        let sink = match format {
+            FileFormat::Parquet => {
+                let properties = WriterProperties::builder()
+                    .set_compression(Compression::ZSTD(ZstdLevel::default()))
+                    .set_max_row_group_row_count(Some(GROUP_ROWS))
+                    .set_created_by(concat!("spanwise ", env!("CARGO_PKG_VERSION")).to_owned())
+                    .build();
+                let options =
+                    ArrowWriterOptions::new().with_properties(properties).with_skip_arrow_metadata(true);
+                let writer = ArrowWriter::try_new_with_options(out, schema.clone(), options)?;
+                Sink::Parquet(Box::new(writer))
+            }
+            FileFormat::ArrowFile => {
+                let schema = compact::plain_schema(schema);
+                Sink::ArrowFile(Box::new(FileWriter::try_new(out, &schema)?), schema)
+            }
+            FileFormat::ArrowStream => {
+                let schema = compact::plain_schema(schema);
+                Sink::ArrowStream(Box::new(StreamWriter::try_new(out, &schema)?), schema)
+            }
+            FileFormat::JsonLines => Sink::JsonLines(out, Vec::new()),
+            FileFormat::Csv => {
+                let mut header = Vec::new();
+                rows::csv_header(schema, &mut header);
+                out.write_all(&header)?;
+                header.clear();
+                Sink::Csv(out, header)
+            }
+        };
+        Ok(Self { sink })
+    }
+
+    /// Appends rows.
+    ///
+    /// # Errors
+    /// The rows are of another schema, or the output refused them.
+    pub fn write(&mut self, batch: &RecordBatch) -> Result<(), WriteError> {
+        match &mut self.sink {
+            Sink::Parquet(writer) => {
+                writer.write(batch)?;
+                if writer.in_progress_size() > GROUP_BYTES {
+                    writer.flush()?;
+                }
+            }
+            Sink::ArrowFile(writer, schema) => writer.write(&compact::plain(batch, schema)?)?,
+            Sink::ArrowStream(writer, schema) => writer.write(&compact::plain(batch, schema)?)?,
+            Sink::JsonLines(out, text) => rows::write_rows(batch, out, text, rows::json_row)?,
+            Sink::Csv(out, text) => rows::write_rows(batch, out, text, rows::csv_row)?,
+        }
+        Ok(())
+    }
+
+    /// Ends the file and gives the output back, flushed. A file that is dropped unfinished cannot be read.
+    ///
+    /// # Errors
+    /// The end could not be written.
+    pub fn finish(self) -> Result<W, WriteError> {
+        let mut out = match self.sink {
+            Sink::Parquet(writer) => writer.into_inner()?,
+            Sink::ArrowFile(mut writer, _) => {
+                writer.finish()?;
+                writer.into_inner()?
+            }
+            Sink::ArrowStream(mut writer, _) => {
+                writer.finish()?;
+                writer.into_inner()?
+            }
+            Sink::JsonLines(out, _) | Sink::Csv(out, _) => out,
+        };
+        out.flush()?;
+        Ok(out)
+    }
+}
+
+impl<W: Write + Send> fmt::Debug for TableWriter<W> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let format = match self.sink {
+            Sink::Parquet(_) => FileFormat::Parquet,
+            Sink::ArrowFile(..) => FileFormat::ArrowFile,
+            Sink::ArrowStream(..) => FileFormat::ArrowStream,
+            Sink::JsonLines(..) => FileFormat::JsonLines,
+            Sink::Csv(..) => FileFormat::Csv,
+        };
+        f.debug_struct("TableWriter").field("format", &format).finish_non_exhaustive()
+    }
+}
+
+/// All of a table as one file in memory: for tests and for small tables.
+///
+/// # Errors
+/// As [`TableWriter`]'s.
+pub fn to_vec(
+    format: FileFormat,
+    schema: &SchemaRef,
+    batches: &[Arc<RecordBatch>],
+) -> Result<Vec<u8>, WriteError> {
+    let mut writer = TableWriter::new(Vec::new(), format, schema)?;
+    for batch in batches {
+        writer.write(batch)?;
+    }
+    writer.finish()
+}

@@ -1,0 +1,96 @@
+//! What is written is what is read again, over all payloads and cases.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test")]
+
+mod support;
+
+use std::sync::Arc;
+
+use arrow_array::RecordBatch;
+use arrow_ipc::reader::{FileReader, StreamReader};
+use parquet::arrow::arrow_reader::{ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
+use spanwise_arrow::write::{FileFormat, compact, to_vec};
+use spanwise_arrow::{ArrowOptions, Compact, Converter, Ids, Layout};
+
+/// Rows as JSON lines: a form in which the types that the formats change look the same.
+fn lines(rows: &RecordBatch) -> Vec<serde_json::Value> {
+    let text = to_vec(FileFormat::JsonLines, &rows.schema(), &[Arc::new(rows.clone())]).unwrap();
+    let text = String::from_utf8(text).unwrap();
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+fn tables() -> Vec<(String, RecordBatch)> {
+    let mut found = Vec::new();
+    for (name, batch) in support::batches() {
+        for layout in [Layout::Map, Layout::Typed] {
+            for ids in [Ids::Text, Ids::Binary] {
+                let options =
+                    ArrowOptions { layout, ids, compact: Compact::Never, ..ArrowOptions::default() };
+                let rows = Converter::new(&options).unwrap().convert(&batch).unwrap();
+                found.push((format!("{name} {layout:?} {ids:?}"), rows));
+            }
+        }
+    }
+    found
+}
+
+#[test]
+fn json_lines_are_rows() {
+    for (name, rows) in tables() {
+        let lines = lines(&rows);
+        assert_eq!(lines.len(), rows.num_rows(), "{name}");
+        for line in lines {
+            assert_eq!(line.as_object().unwrap().len(), rows.num_columns());
+        }
+    }
+}
+
+#[test]
+fn arrow_files_and_streams_give_the_rows_back_two_batches_of_unknown_words_included() {
+    for (name, rows) in tables() {
+        let batches = [Arc::new(rows.clone()), Arc::new(rows.slice(0, rows.num_rows() / 2))];
+        let expected: Vec<_> = batches.iter().map(|rows| lines(rows)).collect();
+        let file = to_vec(FileFormat::ArrowFile, &rows.schema(), &batches).unwrap();
+        let found = FileReader::try_new(std::io::Cursor::new(file), None).unwrap();
+        let found: Vec<_> = found.map(|rows| lines(&rows.unwrap())).collect();
+        assert_eq!(found, expected, "{name}");
+        let stream = to_vec(FileFormat::ArrowStream, &rows.schema(), &batches).unwrap();
+        let found = StreamReader::try_new(&stream[..], None).unwrap();
+        let found: Vec<_> = found.map(|rows| lines(&rows.unwrap())).collect();
+        assert_eq!(found, expected, "{name}");
+    }
+}
+
+#[test]
+fn arrow_files_do_not_carry_the_input() {
+    let prompt = "a prompt that must not travel".repeat(1000);
+    let batch =
+        support::decode(support::span(&format!(r#"{{"key":"p","value":{{"stringValue":"{prompt}"}}}}"#)));
+    let columns = Some(vec!["trace_id".to_owned()]);
+    let options = ArrowOptions { columns, compact: Compact::Never, ..ArrowOptions::default() };
+    let rows = Converter::new(&options).unwrap().convert(&batch).unwrap();
+    for format in [FileFormat::ArrowFile, FileFormat::ArrowStream, FileFormat::Parquet] {
+        assert!(to_vec(format, &rows.schema(), &[Arc::new(rows.clone())]).unwrap().len() < 2000);
+    }
+    assert!(compact(&rows).unwrap().get_array_memory_size() < 2000);
+}
+
+#[test]
+fn parquet_gives_the_rows_back() {
+    for (name, rows) in tables() {
+        let file = to_vec(FileFormat::Parquet, &rows.schema(), &[Arc::new(rows.clone())]).unwrap();
+        // Parquet knows no views: tell the reader that they are wanted.
+        let options = ArrowReaderOptions::new().with_schema(rows.schema());
+        let reader =
+            ParquetRecordBatchReaderBuilder::try_new_with_options(bytes::Bytes::from(file), options).unwrap();
+        let found: Vec<_> = reader.build().unwrap().flat_map(|rows| lines(&rows.unwrap())).collect();
+        assert_eq!(found, lines(&rows), "{name}");
+    }
+}
+
+#[test]
+fn compact_batches_say_the_same() {
+    for (name, rows) in tables() {
+        assert_eq!(compact(&rows).unwrap(), rows, "{name}");
+    }
+}

@@ -1,0 +1,177 @@
+//! One request, or one block of a file, as a sequence of spans.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use pyo3::buffer::PyBuffer;
+use pyo3::exceptions::{PyIndexError, PyTypeError};
+use pyo3::prelude::*;
+use pyo3::pybacked::PyBackedBytes;
+use pyo3::types::{PyByteArray, PyBytes, PyDict, PyList, PySlice};
+use spanwise::{DecodeOptions, Decoder};
+use spanwise_arrow::Converter;
+
+use crate::diagnostic::{Diagnostic, Report};
+use crate::errors::{convert_error, decode_error};
+use crate::options::{TableOptions, mode_of};
+use crate::span::Span;
+use crate::table::Table;
+
+/// A sequence of spans: `len()`, indexing, iteration. A span is made when it is touched.
+#[pyclass(frozen, sequence, module = "spanwise")]
+pub(crate) struct SpanBatch {
+    pub(crate) inner: Arc<spanwise::SpanBatch>,
+    /// Bytes and lines of the file before the batch.
+    pub(crate) base: (u64, u64),
+}
+
+impl SpanBatch {
+    pub(crate) fn new(inner: spanwise::SpanBatch, base: (u64, u64)) -> Self {
+        Self { inner: Arc::new(inner), base }
+    }
+}
+
+#[pymethods]
+impl SpanBatch {
+    fn __len__(&self) -> usize {
+        self.inner.len()
+    }
+
+    fn __getitem__<'py>(slf: &Bound<'py, Self>, index: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        let py = slf.py();
+        let len = slf.get().inner.len();
+        if let Ok(slice) = index.cast::<PySlice>() {
+            let indices = slice.indices(isize::try_from(len)?)?;
+            let list = PyList::empty(py);
+            let mut at = indices.start;
+            for _ in 0..indices.slicelength {
+                list.append(Span::at(slf, usize::try_from(at)?))?;
+                at += indices.step;
+            }
+            return Ok(list.into_any());
+        }
+        let index: isize = index.extract()?;
+        let index = if index < 0 { index + isize::try_from(len)? } else { index };
+        match usize::try_from(index).ok().filter(|index| *index < len) {
+            Some(index) => Ok(Bound::new(py, Span::at(slf, index))?.into_any()),
+            None => Err(PyIndexError::new_err(format!("span index out of range: the batch has {len} spans"))),
+        }
+    }
+
+    fn __iter__(slf: &Bound<'_, Self>) -> SpanIterator {
+        SpanIterator { batch: slf.clone().unbind(), next: 0 }
+    }
+
+    /// Spans that strict mode rejected.
+    #[getter]
+    fn rejected_spans(&self) -> u64 {
+        self.inner.rejected_spans()
+    }
+
+    /// The findings.
+    #[getter]
+    fn diagnostics(&self) -> Vec<Diagnostic> {
+        self.inner.diagnostics().map(|diagnostic| Diagnostic::new(&diagnostic, self.base)).collect()
+    }
+
+    /// The batch as one canonical OTLP/JSON request, as bytes.
+    fn to_json<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
+        let json = py.detach(|| spanwise::encode(&self.inner));
+        PyBytes::new(py, &json)
+    }
+
+    /// The batch as a table; the options are those of `read`.
+    #[pyo3(signature = (*, columns=None, promote=None, layout="map", names="spanwise", ids="text", compact=None))]
+    #[allow(clippy::too_many_arguments, reason = "keywords in Python")]
+    fn to_table(
+        &self,
+        py: Python<'_>,
+        columns: Option<Vec<String>>,
+        promote: Option<Bound<'_, PyDict>>,
+        layout: &str,
+        names: &str,
+        ids: &str,
+        compact: Option<bool>,
+    ) -> PyResult<Table> {
+        let promote = promote.map(|dict| dict.items().extract()).transpose()?;
+        let options = TableOptions { columns, promote, layout, names, ids, compact }.read()?;
+        py.detach(|| {
+            let mut report = Report::default();
+            report.add(&self.inner, self.base);
+            let mut converter = Converter::new(&options)
+                .map_err(|error| pyo3::exceptions::PyValueError::new_err(error.to_string()))?;
+            let rows = converter.convert(&self.inner).map_err(|error| convert_error(&error))?;
+            Ok(Table::new(&converter, vec![rows], report))
+        })
+    }
+
+    fn __repr__(&self) -> String {
+        format!(
+            "<SpanBatch of {} spans, {} rejected, {} errors, {} warnings>",
+            self.inner.len(),
+            self.inner.rejected_spans(),
+            self.inner.error_count(),
+            self.inner.warning_count()
+        )
+    }
+}
+
+/// Goes through the spans of a batch.
+#[pyclass(module = "spanwise")]
+pub(crate) struct SpanIterator {
+    batch: Py<SpanBatch>,
+    next: usize,
+}
+
+#[pymethods]
+impl SpanIterator {
+    fn __iter__(slf: PyRef<'_, Self>) -> PyRef<'_, Self> {
+        slf
+    }
+
+    fn __next__(&mut self, py: Python<'_>) -> Option<Span> {
+        let batch = self.batch.bind(py);
+        if self.next >= batch.get().inner.len() {
+            return None;
+        }
+        self.next += 1;
+        Some(Span::at(batch, self.next - 1))
+    }
+}
+
+/// The bytes of a bytes-like object. `bytes` are shared; what can change is copied.
+pub(crate) fn bytes_of(object: &Bound<'_, PyAny>) -> PyResult<Bytes> {
+    if object.is_instance_of::<PyBytes>() {
+        return Ok(Bytes::from_owner(object.extract::<PyBackedBytes>()?));
+    }
+    if let Ok(array) = object.cast::<PyByteArray>() {
+        return Ok(Bytes::from(array.to_vec()));
+    }
+    match PyBuffer::<u8>::get(object) {
+        Ok(buffer) => Ok(Bytes::from(buffer.to_vec(object.py())?)),
+        Err(_) => Err(PyTypeError::new_err(format!(
+            "expected a bytes-like object, found {}",
+            object.get_type().name()?
+        ))),
+    }
+}
+
+/// Decodes one request's payload, a bytes-like object, into a `SpanBatch`.
+///
+/// `mode` is "lenient" (the default: takes what known exporters send, each liberty is a warning) or "strict". Raises
+/// `DecodeError` if the payload is not JSON, not UTF-8 (strict) or beyond a bound. Faults of single spans never raise: they are
+/// in `.rejected_spans` and `.diagnostics`.
+#[pyfunction]
+#[pyo3(signature = (payload, *, mode="lenient"))]
+pub(crate) fn decode(py: Python<'_>, payload: &Bound<'_, PyAny>, mode: &str) -> PyResult<SpanBatch> {
+    let mode = mode_of(mode)?;
+    let payload = bytes_of(payload)?;
+    let result = py.detach(|| {
+        let mut batch = spanwise::SpanBatch::new();
+        Decoder::new(DecodeOptions::default().with_mode(mode)).decode(payload, &mut batch).map(|()| batch)
+    });
+    match result {
+        Ok(batch) => Ok(SpanBatch::new(batch, (0, 0))),
+        Err(error) => Err(decode_error(py, &Diagnostic::new(error.diagnostic(), (0, 0)))),
+    }
+}

@@ -1,0 +1,49 @@
+//! The package's exceptions, and what becomes one.
+
+use pyo3::create_exception;
+use pyo3::exceptions::{PyException, PyRuntimeError, PyUserWarning, PyValueError};
+use pyo3::prelude::*;
+
+use crate::diagnostic::Diagnostic;
+
+create_exception!(
+    spanwise,
+    DecodeError,
+    PyValueError,
+    "A document that is no OTLP JSON: broken JSON, broken UTF-8 (strict), or beyond a bound. `code`, `offset` (bytes, from 0), \
+     `line`, `column` (from 1) and `path` say what and where."
+);
+create_exception!(spanwise, PolicyError, PyValueError, "A redaction policy that cannot be applied.");
+create_exception!(
+    spanwise,
+    QueryError,
+    PyValueError,
+    "A query that cannot be read; `column` says where, from 1."
+);
+create_exception!(spanwise, IndexFileError, PyException, "A file that is no index, or a damaged one.");
+create_exception!(spanwise, SpanwiseWarning, PyUserWarning, "Some of the input was left out.");
+
+/// The exception for a rejected document.
+pub(crate) fn decode_error(py: Python<'_>, diagnostic: &Diagnostic) -> PyErr {
+    let error = DecodeError::new_err(diagnostic.rendered.clone());
+    let value = error.value(py);
+    let set = || -> PyResult<()> {
+        value.setattr("code", diagnostic.code)?;
+        value.setattr("offset", diagnostic.offset)?;
+        value.setattr("line", diagnostic.line)?;
+        value.setattr("column", diagnostic.column)?;
+        value.setattr("path", &diagnostic.path)
+    };
+    match set() {
+        Ok(()) => error,
+        Err(other) => other,
+    }
+}
+
+/// A conversion that failed.
+pub(crate) fn convert_error(error: &spanwise_arrow::ConvertError) -> PyErr {
+    match error {
+        spanwise_arrow::ConvertError::TooLarge => PyValueError::new_err(error.to_string()),
+        spanwise_arrow::ConvertError::Arrow(_) => PyRuntimeError::new_err(error.to_string()),
+    }
+}

@@ -1,0 +1,40 @@
+//! The module `spanwise._spanwise`: what the Python package `spanwise` is a thin face of.
+//!
+//! Everything that reads, decodes or converts runs without the interpreter's lock. Python objects are made when they are
+//! touched: a batch is one object, and a span of it another, which holds the batch and an index.
+
+mod batch;
+mod blocks;
+mod diagnostic;
+mod errors;
+mod options;
+mod read;
+mod span;
+mod table;
+mod value;
+
+use pyo3::prelude::*;
+
+/// What the package is a face of.
+#[pymodule(gil_used = false)]
+mod _spanwise {
+    #[pymodule_export]
+    use super::batch::{SpanBatch, SpanIterator, decode};
+    #[pymodule_export]
+    use super::diagnostic::{Diagnostic, Report};
+    #[pymodule_export]
+    use super::errors::{DecodeError, IndexFileError, PolicyError, QueryError, SpanwiseWarning};
+    #[pymodule_export]
+    use super::read::{BatchScan, read, scan_batches, validate};
+    #[pymodule_export]
+    use super::span::{Event, Link, Resource, Scope, Span, Status};
+    #[pymodule_export]
+    use super::table::{Schema, Table};
+
+    use super::{Bound, PyModule, PyModuleMethods, PyResult};
+
+    #[pymodule_init]
+    fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        module.add("__version__", env!("CARGO_PKG_VERSION"))
+    }
+}

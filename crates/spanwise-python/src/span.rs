@@ -1,0 +1,375 @@
+//! A span and what it has, read from its batch when asked for.
+
+use std::sync::Arc;
+
+use pyo3::IntoPyObjectExt;
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyList};
+use spanwise::SpanRef;
+
+use crate::batch::SpanBatch;
+use crate::value::{to_dict, to_items};
+
+type Batch = Arc<spanwise::SpanBatch>;
+
+/// A class of `spanwise._types`, called with one number.
+fn typed<'py>(py: Python<'py>, name: &str, number: impl IntoPyObject<'py>) -> PyResult<Bound<'py, PyAny>> {
+    py.import("spanwise._types")?.getattr(name)?.call1((number,))
+}
+
+macro_rules! part {
+    ($(#[$doc:meta])* $name:ident, $find:ident -> $view:ty, |$batch:ident, $at:ident| $read:expr) => {
+        $(#[$doc])*
+        #[pyclass(frozen, module = "spanwise")]
+        pub(crate) struct $name {
+            batch: Batch,
+            at: usize,
+        }
+
+        impl $name {
+            fn $find(&self) -> PyResult<$view> {
+                let ($batch, $at) = (&self.batch, self.at);
+                // A part is made of a batch that has it, and batches do not change.
+                $read.ok_or_else(|| pyo3::exceptions::PyRuntimeError::new_err("the batch has no such row"))
+            }
+        }
+    };
+}
+
+part! {
+    /// One span. Ids are lower-case hex text, or the text that was sent where it is no id; "" where there is none. Times are
+    /// nanoseconds since the Unix epoch, 0 if unknown.
+    Span, view -> SpanRef<'_>, |batch, at| batch.span(at)
+}
+
+impl Span {
+    pub(crate) fn at(batch: &Bound<'_, SpanBatch>, at: usize) -> Self {
+        Self { batch: batch.get().inner.clone(), at }
+    }
+}
+
+#[pymethods]
+impl Span {
+    #[getter]
+    fn trace_id(&self) -> PyResult<String> {
+        Ok(self.view()?.trace_id().into_owned())
+    }
+
+    #[getter]
+    fn span_id(&self) -> PyResult<String> {
+        Ok(self.view()?.span_id().into_owned())
+    }
+
+    /// "" on a root.
+    #[getter]
+    fn parent_span_id(&self) -> PyResult<String> {
+        Ok(self.view()?.parent_span_id().into_owned())
+    }
+
+    #[getter]
+    fn trace_state(&self) -> PyResult<String> {
+        Ok(self.view()?.trace_state().into_owned())
+    }
+
+    #[getter]
+    fn flags(&self) -> PyResult<u32> {
+        Ok(self.view()?.flags())
+    }
+
+    #[getter]
+    fn name(&self) -> PyResult<String> {
+        Ok(self.view()?.name().into_owned())
+    }
+
+    /// A `SpanKind`; an unknown number stays an int.
+    #[getter]
+    fn kind<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        typed(py, "kind", self.view()?.kind().number())
+    }
+
+    #[getter]
+    fn start_time_unix_nano(&self) -> PyResult<u64> {
+        Ok(self.view()?.start_time_unix_nano())
+    }
+
+    #[getter]
+    fn end_time_unix_nano(&self) -> PyResult<u64> {
+        Ok(self.view()?.end_time_unix_nano())
+    }
+
+    /// An aware datetime (UTC, whole microseconds); None when 0.
+    #[getter]
+    fn start_time<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        typed(py, "moment", self.view()?.start_time_unix_nano())
+    }
+
+    /// An aware datetime (UTC, whole microseconds); None when 0.
+    #[getter]
+    fn end_time<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        typed(py, "moment", self.view()?.end_time_unix_nano())
+    }
+
+    /// End minus start in nanoseconds; 0 where the end precedes the start.
+    #[getter]
+    fn duration_ns(&self) -> PyResult<u64> {
+        Ok(self.view()?.duration_nanos())
+    }
+
+    /// A dict; of equal keys the last.
+    #[getter]
+    fn attributes<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        to_dict(py, self.view()?.attributes())
+    }
+
+    /// Pairs of key and value, as sent.
+    #[getter]
+    fn attribute_items<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
+        to_items(py, self.view()?.attributes())
+    }
+
+    #[getter]
+    fn dropped_attributes_count(&self) -> PyResult<u32> {
+        Ok(self.view()?.dropped_attributes_count())
+    }
+
+    #[getter]
+    fn dropped_events_count(&self) -> PyResult<u32> {
+        Ok(self.view()?.dropped_events_count())
+    }
+
+    #[getter]
+    fn dropped_links_count(&self) -> PyResult<u32> {
+        Ok(self.view()?.dropped_links_count())
+    }
+
+    #[getter]
+    fn events(&self) -> PyResult<Vec<Event>> {
+        let events = self.view()?.row().events;
+        let start = events.start as usize;
+        Ok((start..start + events.len as usize).map(|at| Event { batch: self.batch.clone(), at }).collect())
+    }
+
+    #[getter]
+    fn links(&self) -> PyResult<Vec<Link>> {
+        let links = self.view()?.row().links;
+        let start = links.start as usize;
+        Ok((start..start + links.len as usize).map(|at| Link { batch: self.batch.clone(), at }).collect())
+    }
+
+    #[getter]
+    fn status(&self) -> PyResult<Status> {
+        let status = self.view()?.status();
+        Ok(Status { code: status.code.number(), message: status.message.into_owned() })
+    }
+
+    #[getter]
+    fn resource(&self) -> Resource {
+        Resource { batch: self.batch.clone(), at: self.at }
+    }
+
+    #[getter]
+    fn scope(&self) -> Scope {
+        Scope { batch: self.batch.clone(), at: self.at }
+    }
+
+    fn __repr__(&self) -> PyResult<String> {
+        let span = self.view()?;
+        Ok(format!(
+            "<Span {:?} {} trace_id={:?} span_id={:?} duration_ns={} attributes={}>",
+            span.name(),
+            span.kind(),
+            span.trace_id(),
+            span.span_id(),
+            span.duration_nanos(),
+            span.attributes().len()
+        ))
+    }
+}
+
+/// A span's status: `code` and `message`.
+#[pyclass(frozen, module = "spanwise")]
+pub(crate) struct Status {
+    code: i32,
+    message: String,
+}
+
+#[pymethods]
+impl Status {
+    /// A `StatusCode`; an unknown number stays an int.
+    #[getter]
+    fn code<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        typed(py, "status_code", self.code)
+    }
+
+    #[getter]
+    fn message(&self) -> &str {
+        &self.message
+    }
+
+    fn __repr__(&self) -> String {
+        format!("<Status {} {:?}>", spanwise::StatusCode::new(self.code), self.message)
+    }
+}
+
+part! {
+    /// One event of a span.
+    Event, view -> spanwise::EventRef<'_>, |batch, at| batch.event(at)
+}
+
+#[pymethods]
+impl Event {
+    #[getter]
+    fn time_unix_nano(&self) -> PyResult<u64> {
+        Ok(self.view()?.time_unix_nano())
+    }
+
+    #[getter]
+    fn name(&self) -> PyResult<String> {
+        Ok(self.view()?.name().into_owned())
+    }
+
+    /// A dict; of equal keys the last.
+    #[getter]
+    fn attributes<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        to_dict(py, self.view()?.attributes())
+    }
+
+    #[getter]
+    fn dropped_attributes_count(&self) -> PyResult<u32> {
+        Ok(self.view()?.dropped_attributes_count())
+    }
+
+    fn __repr__(&self) -> PyResult<String> {
+        let event = self.view()?;
+        Ok(format!("<Event {:?} attributes={}>", event.name(), event.attributes().len()))
+    }
+}
+
+part! {
+    /// One link of a span.
+    Link, view -> spanwise::LinkRef<'_>, |batch, at| batch.link(at)
+}
+
+#[pymethods]
+impl Link {
+    #[getter]
+    fn trace_id(&self) -> PyResult<String> {
+        Ok(self.view()?.trace_id().into_owned())
+    }
+
+    #[getter]
+    fn span_id(&self) -> PyResult<String> {
+        Ok(self.view()?.span_id().into_owned())
+    }
+
+    #[getter]
+    fn trace_state(&self) -> PyResult<String> {
+        Ok(self.view()?.trace_state().into_owned())
+    }
+
+    #[getter]
+    fn flags(&self) -> PyResult<u32> {
+        Ok(self.view()?.flags())
+    }
+
+    /// A dict; of equal keys the last.
+    #[getter]
+    fn attributes<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        to_dict(py, self.view()?.attributes())
+    }
+
+    #[getter]
+    fn dropped_attributes_count(&self) -> PyResult<u32> {
+        Ok(self.view()?.dropped_attributes_count())
+    }
+
+    fn __repr__(&self) -> PyResult<String> {
+        let link = self.view()?;
+        Ok(format!("<Link trace_id={:?} span_id={:?}>", link.trace_id(), link.span_id()))
+    }
+}
+
+part! {
+    /// The resource of a span.
+    Resource, view -> spanwise::ResourceRef<'_>, |batch, at| batch.span(at).map(SpanRef::resource)
+}
+
+#[pymethods]
+impl Resource {
+    /// A dict; of equal keys the last.
+    #[getter]
+    fn attributes<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        to_dict(py, self.view()?.attributes())
+    }
+
+    #[getter]
+    fn dropped_attributes_count(&self) -> PyResult<u32> {
+        Ok(self.view()?.dropped_attributes_count())
+    }
+
+    #[getter]
+    fn schema_url(&self) -> PyResult<String> {
+        Ok(self.view()?.schema_url().into_owned())
+    }
+
+    /// Dicts of `type`, `schema_url`, `id_keys` and `description_keys`.
+    #[getter]
+    fn entity_refs<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
+        let list = PyList::empty(py);
+        for entity in self.view()?.entity_refs() {
+            let dict = PyDict::new(py);
+            dict.set_item("type", entity.kind())?;
+            dict.set_item("schema_url", entity.schema_url())?;
+            dict.set_item("id_keys", entity.id_keys().collect::<Vec<_>>().into_bound_py_any(py)?)?;
+            dict.set_item(
+                "description_keys",
+                entity.description_keys().collect::<Vec<_>>().into_bound_py_any(py)?,
+            )?;
+            list.append(dict)?;
+        }
+        Ok(list)
+    }
+
+    fn __repr__(&self) -> PyResult<String> {
+        Ok(format!("<Resource attributes={}>", self.view()?.attributes().len()))
+    }
+}
+
+part! {
+    /// The instrumentation scope of a span.
+    Scope, view -> spanwise::ScopeRef<'_>, |batch, at| batch.span(at).map(SpanRef::scope)
+}
+
+#[pymethods]
+impl Scope {
+    #[getter]
+    fn name(&self) -> PyResult<String> {
+        Ok(self.view()?.name().into_owned())
+    }
+
+    #[getter]
+    fn version(&self) -> PyResult<String> {
+        Ok(self.view()?.version().into_owned())
+    }
+
+    /// A dict; of equal keys the last.
+    #[getter]
+    fn attributes<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        to_dict(py, self.view()?.attributes())
+    }
+
+    #[getter]
+    fn dropped_attributes_count(&self) -> PyResult<u32> {
+        Ok(self.view()?.dropped_attributes_count())
+    }
+
+    #[getter]
+    fn schema_url(&self) -> PyResult<String> {
+        Ok(self.view()?.schema_url().into_owned())
+    }
+
+    fn __repr__(&self) -> PyResult<String> {
+        let scope = self.view()?;
+        Ok(format!("<Scope {:?} {:?}>", scope.name(), scope.version()))
+    }
+}

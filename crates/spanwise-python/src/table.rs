@@ -1,0 +1,208 @@
+//! A table of spans, given to any engine as an Arrow C stream.
+
+use std::sync::Arc;
+
+use arrow_array::ffi_stream::FFI_ArrowArrayStream;
+use arrow_array::{Array as _, RecordBatch, RecordBatchIterator};
+use arrow_schema::ffi::FFI_ArrowSchema;
+use arrow_schema::{ArrowError, SchemaRef};
+use pyo3::exceptions::{PyRuntimeError, PyValueError};
+use pyo3::prelude::*;
+use pyo3::types::PyCapsule;
+use spanwise_arrow::Converter;
+use spanwise_arrow::write::{FileFormat, TableWriter, WriteError, compact};
+
+use crate::diagnostic::Report;
+
+fn arrow_error(error: &ArrowError) -> PyErr {
+    PyRuntimeError::new_err(error.to_string())
+}
+
+/// Spans as columns: one row per span. Any engine that speaks Arrow's C stream reads it as it is; it can be read again.
+#[pyclass(frozen, module = "spanwise")]
+pub(crate) struct Table {
+    schema: SchemaRef,
+    batches: Vec<RecordBatch>,
+    report: Report,
+}
+
+impl Table {
+    pub(crate) fn new(converter: &Converter, batches: Vec<RecordBatch>, mut report: Report) -> Self {
+        report.mismatches = converter.mismatches().map(|(key, count)| (key.to_owned(), count)).collect();
+        Self { schema: converter.schema().clone(), batches, report }
+    }
+
+    pub(crate) fn found(&self) -> &Report {
+        &self.report
+    }
+
+    fn rows(&self) -> usize {
+        self.batches.iter().map(RecordBatch::num_rows).sum()
+    }
+
+    fn engine<'py>(slf: &Bound<'py, Self>, name: &str) -> PyResult<Bound<'py, PyAny>> {
+        slf.py().import("spanwise._engines")?.getattr(name)?.call1((slf,))
+    }
+}
+
+#[pymethods]
+impl Table {
+    #[getter]
+    fn num_rows(&self) -> usize {
+        self.rows()
+    }
+
+    #[getter]
+    fn column_names(&self) -> Vec<&str> {
+        self.schema.fields().iter().map(|field| field.name().as_str()).collect()
+    }
+
+    /// The schema: `names`, `types`, and Arrow's C schema for any engine.
+    #[getter]
+    fn schema(&self) -> Schema {
+        Schema(self.schema.clone())
+    }
+
+    /// What was found while reading: what `validate` gives.
+    #[getter]
+    fn report(&self) -> Report {
+        self.report.clone()
+    }
+
+    /// Bytes that the columns keep alive: what they share counts once.
+    #[getter]
+    fn nbytes(&self) -> usize {
+        let mut buffers = std::collections::HashMap::new();
+        for column in self.batches.iter().flat_map(RecordBatch::columns) {
+            let mut data = vec![column.to_data()];
+            while let Some(next) = data.pop() {
+                for buffer in next.buffers() {
+                    buffers.insert(buffer.as_ptr(), buffer.len());
+                }
+                data.extend(next.child_data().iter().cloned());
+            }
+        }
+        buffers.values().sum()
+    }
+
+    fn __len__(&self) -> usize {
+        self.rows()
+    }
+
+    /// A table of the same rows that keeps nothing alive but its own text.
+    fn compact(&self, py: Python<'_>) -> PyResult<Self> {
+        let batches = py.detach(|| self.batches.iter().map(compact).collect::<Result<_, _>>());
+        let batches = batches.map_err(|error| arrow_error(&error))?;
+        Ok(Self { schema: self.schema.clone(), batches, report: self.report.clone() })
+    }
+
+    /// Writes the table to a file: `.parquet` (zstd), `.arrow`, `.feather`, `.arrows` (stream), `.jsonl`, `.ndjson` or `.csv`.
+    fn write(&self, py: Python<'_>, path: std::path::PathBuf) -> PyResult<()> {
+        let format = FileFormat::from_path(&path).ok_or_else(|| {
+            PyValueError::new_err(
+                "the name must end in .parquet, .arrow, .feather, .arrows, .jsonl, .ndjson or .csv",
+            )
+        })?;
+        let written = py.detach(|| {
+            let file = std::io::BufWriter::new(std::fs::File::create(path)?);
+            let mut writer = TableWriter::new(file, format, &self.schema)?;
+            for batch in &self.batches {
+                writer.write(batch)?;
+            }
+            writer.finish().map(|_| ())
+        });
+        written.map_err(|error| match error {
+            WriteError::Io(error) => error.into(),
+            error => PyRuntimeError::new_err(error.to_string()),
+        })
+    }
+
+    /// Arrow's C stream (the `PyCapsule` interface). Each call gives a new stream over the same rows.
+    #[pyo3(signature = (requested_schema=None))]
+    fn __arrow_c_stream__<'py>(
+        &self,
+        py: Python<'py>,
+        requested_schema: Option<Bound<'py, PyAny>>,
+    ) -> PyResult<Bound<'py, PyCapsule>> {
+        // The interface lets a producer give its own schema where it cannot give the one asked for.
+        drop(requested_schema);
+        let batches = self.batches.clone().into_iter().map(Ok);
+        let reader = RecordBatchIterator::new(batches, self.schema.clone());
+        let stream = FFI_ArrowArrayStream::new(Box::new(reader));
+        PyCapsule::new_with_value(py, stream, c"arrow_array_stream")
+    }
+
+    fn __arrow_c_schema__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyCapsule>> {
+        Schema(self.schema.clone()).__arrow_c_schema__(py)
+    }
+
+    /// A polars `DataFrame`. Needs polars.
+    fn to_polars<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        Self::engine(slf, "to_polars")
+    }
+
+    /// A pandas `DataFrame`. Needs pandas and pyarrow.
+    fn to_pandas<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        Self::engine(slf, "to_pandas")
+    }
+
+    /// A `pyarrow.Table`. Needs pyarrow.
+    fn to_pyarrow<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        Self::engine(slf, "to_pyarrow")
+    }
+
+    /// The first rows as JSON lines: what `_repr_html_` shows.
+    #[pyo3(signature = (rows=10))]
+    fn _preview(&self, rows: usize) -> PyResult<String> {
+        let mut left = rows;
+        let mut parts = Vec::new();
+        for batch in &self.batches {
+            let part = batch.slice(0, left.min(batch.num_rows()));
+            left -= part.num_rows();
+            parts.push(Arc::new(part));
+        }
+        let text = spanwise_arrow::write::to_vec(FileFormat::JsonLines, &self.schema, &parts)
+            .map_err(|error| PyRuntimeError::new_err(error.to_string()))?;
+        String::from_utf8(text).map_err(|error| PyRuntimeError::new_err(error.to_string()))
+    }
+
+    fn _repr_html_<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        Self::engine(slf, "to_html")
+    }
+
+    fn __repr__(&self) -> String {
+        let names = self.column_names();
+        format!("<spanwise.Table of {} spans, {} columns: {}>", self.rows(), names.len(), names.join(", "))
+    }
+}
+
+/// The schema of a table: `names`, `types` (as text), `len()`, and Arrow's C schema for any engine.
+#[pyclass(frozen, module = "spanwise")]
+pub(crate) struct Schema(SchemaRef);
+
+#[pymethods]
+impl Schema {
+    #[getter]
+    fn names(&self) -> Vec<&str> {
+        self.0.fields().iter().map(|field| field.name().as_str()).collect()
+    }
+
+    #[getter]
+    fn types(&self) -> Vec<String> {
+        self.0.fields().iter().map(|field| field.data_type().to_string()).collect()
+    }
+
+    fn __len__(&self) -> usize {
+        self.0.fields().len()
+    }
+
+    fn __arrow_c_schema__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyCapsule>> {
+        let schema = FFI_ArrowSchema::try_from(self.0.as_ref()).map_err(|error| arrow_error(&error))?;
+        PyCapsule::new_with_value(py, schema, c"arrow_schema")
+    }
+
+    fn __repr__(&self) -> String {
+        let lines = self.0.fields().iter().map(|field| format!("{}: {}", field.name(), field.data_type()));
+        lines.collect::<Vec<_>>().join("\n")
+    }
+}

@@ -1,0 +1,250 @@
+"""Tables in every engine, over the C stream and over files, cell by cell against the spans themselves."""
+
+import base64
+import json
+import math
+from datetime import UTC, datetime
+from pathlib import Path
+
+import duckdb
+import pandas
+import polars
+import pyarrow
+import pyarrow.feather
+import pyarrow.ipc
+import pyarrow.parquet
+import pytest
+import spanwise
+
+PAYLOADS = sorted(
+    path
+    for path in (Path(__file__).parents[2] / "tests/payloads").iterdir()
+    if path.suffix in {".json", ".jsonl", ".ndjson"} and path.name != "expected.json"
+)
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def plain(value):
+    """What the map layout says of a value."""
+
+    def json_form(value):
+        if isinstance(value, bytes):
+            return base64.b64encode(value).decode()
+        if isinstance(value, float) and not math.isfinite(value):
+            return "NaN" if math.isnan(value) else f"{'-' if value < 0 else ''}Infinity"
+        if isinstance(value, list):
+            return [json_form(item) for item in value]
+        if isinstance(value, dict):
+            return {key: json_form(item) for key, item in value.items()}
+        return value
+
+    if value is None or isinstance(value, str):
+        return value
+    return json_form(value)
+
+
+def same_value(found, expected):
+    expected = plain(expected)
+    if expected is None or isinstance(expected, str):
+        return found == expected
+    return json.loads(found) == expected
+
+
+def pairs(cell):
+    """A map's cell as a dict, whichever form the engine gives it."""
+    if isinstance(cell, dict):
+        return cell
+    return {
+        (item["key"], item["value"])[0] if isinstance(item, dict) else item[0]: (
+            item["value"] if isinstance(item, dict) else item[1]
+        )
+        for item in cell
+    }
+
+
+def same_map(cell, expected):
+    found = pairs(cell)
+    assert list(found) == list(expected)
+    for key, value in expected.items():
+        assert same_value(found[key], value), (key, found[key], value)
+
+
+def nanos(cell):
+    if cell is None or cell is pandas.NaT:
+        return 0
+    if hasattr(cell, "value"):
+        return cell.value
+    if isinstance(cell, int):
+        return cell
+    delta = cell.astimezone(UTC) - EPOCH
+    return ((delta.days * 86400 + delta.seconds) * 1_000_000 + delta.microseconds) * 1000
+
+
+def same_row(row, span, exact):
+    for name in ("trace_id", "span_id", "parent_span_id", "trace_state", "flags", "name", "duration_ns"):
+        assert row[name] == getattr(span, name), name
+    for name in ("dropped_attributes_count", "dropped_events_count", "dropped_links_count"):
+        assert row[name] == getattr(span, name), name
+    kind, code = span.kind, span.status.code
+    assert row["kind"] == (kind.name.lower() if isinstance(kind, spanwise.SpanKind) else str(kind))
+    assert row["status_code"] == (code.name.lower() if isinstance(code, spanwise.StatusCode) else str(code))
+    assert row["status_message"] == span.status.message
+    assert row["scope_name"] == span.scope.name
+    assert row["scope_version"] == span.scope.version
+    assert (row["service_name"] or None) == span.resource.attributes.get("service.name")
+    for name in ("start_time", "end_time"):
+        expected = getattr(span, f"{name}_unix_nano")
+        assert nanos(row[name]) == (expected if exact else expected // 1000 * 1000), name
+    same_map(row["attributes"], span.attributes)
+    same_map(row["resource_attributes"], span.resource.attributes)
+    same_map(row["scope_attributes"], span.scope.attributes)
+    assert len(row["events"]) == len(span.events)
+    for found, event in zip(row["events"], span.events, strict=True):
+        assert found["name"] == event.name
+        assert nanos(found["time"]) // 1000 == event.time_unix_nano // 1000
+        assert found["dropped_attributes_count"] == event.dropped_attributes_count
+        same_map(found["attributes"], event.attributes)
+    assert len(row["links"]) == len(span.links)
+    for found, link in zip(row["links"], span.links, strict=True):
+        for name in ("trace_id", "span_id", "trace_state", "flags", "dropped_attributes_count"):
+            assert found[name] == getattr(link, name)
+        same_map(found["attributes"], link.attributes)
+
+
+def arrow_rows(table):
+    # Nanoseconds as integers: a datetime cannot hold them.
+    times = ("start_time", "end_time")
+    columns = {
+        name: (table.column(name).cast(pyarrow.int64()) if name in times else table.column(name)).to_pylist()
+        for name in table.column_names
+    }
+    return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+
+
+def frame_rows(frame):
+    return frame.to_dict("records")
+
+
+def duck_rows(source):
+    if not isinstance(source, str):
+        duckdb.register("spans", source)
+        source = "spans"
+    relation = duckdb.sql(f"select * from {source}")
+    return [dict(zip(relation.columns, row, strict=True)) for row in relation.fetchall()]
+
+
+@pytest.fixture(params=PAYLOADS, ids=lambda path: path.name)
+def payload(request):
+    spans = [span for batch in spanwise.scan_batches(request.param) for span in batch]
+    return request.param, spans
+
+
+def same_rows(rows, spans, exact):
+    assert len(rows) == len(spans)
+    for row, span in zip(rows, spans, strict=True):
+        same_row(row, span, exact)
+
+
+def test_engines_read_the_stream(payload):
+    path, spans = payload
+    table = spanwise.read(path)
+    same_rows(arrow_rows(table.to_pyarrow()), spans, exact=True)
+    same_rows(table.to_polars().to_dicts(), spans, exact=False)
+    same_rows(frame_rows(table.to_pandas()), spans, exact=True)
+    same_rows(duck_rows(table), spans, exact=False)
+    assert table.to_pyarrow() == table.to_pyarrow()
+
+
+@pytest.mark.parametrize("suffix", ["parquet", "arrow", "arrows"])
+def test_engines_read_files(payload, suffix, tmp_path):
+    path, spans = payload
+    file = tmp_path / f"spans.{suffix}"
+    spanwise.read(path).write(file)
+    if suffix == "arrows":
+        with pyarrow.ipc.open_stream(file) as reader:
+            same_rows(arrow_rows(reader.read_all()), spans, exact=True)
+        return
+    if suffix == "parquet":
+        same_rows(arrow_rows(pyarrow.parquet.read_table(file)), spans, exact=True)
+        same_rows(polars.read_parquet(file).to_dicts(), spans, exact=False)
+        same_rows(frame_rows(pandas.read_parquet(file)), spans, exact=True)
+        same_rows(duck_rows(f"'{file}'"), spans, exact=False)
+    else:
+        same_rows(arrow_rows(pyarrow.feather.read_table(file)), spans, exact=True)
+        same_rows(polars.read_ipc(file).to_dicts(), spans, exact=False)
+        same_rows(frame_rows(pandas.read_feather(file)), spans, exact=True)
+
+
+@pytest.mark.parametrize("layout", ["map", "typed"])
+@pytest.mark.parametrize("ids", ["text", "binary"])
+def test_every_form_goes_into_every_engine(payload, layout, ids):
+    path, spans = payload
+    table = spanwise.read(path, layout=layout, ids=ids, names="clickhouse")
+    assert table.to_pyarrow().num_rows == len(spans)
+    table.to_pyarrow().validate(full=True)
+    assert table.to_polars().height == len(spans)
+    assert len(table.to_pandas()) == len(spans)
+    assert len(duck_rows(table)) == len(spans)
+
+
+def test_json_lines_and_csv_are_rows(payload, tmp_path):
+    path, spans = payload
+    table = spanwise.read(path)
+    table.write(tmp_path / "spans.jsonl")
+    rows = [json.loads(line) for line in (tmp_path / "spans.jsonl").read_text().split("\n")[:-1]]
+    assert [row["span_id"] for row in rows] == [span.span_id for span in spans]
+    for row, span in zip(rows, spans, strict=True):
+        same_map(row["attributes"], span.attributes)
+    table.write(tmp_path / "spans.csv")
+    frame = polars.read_csv(tmp_path / "spans.csv", infer_schema=False)
+    assert frame["name"].to_list() == [span.name for span in spans]
+    for cell, span in zip(frame["attributes"], spans, strict=True):
+        same_map(json.loads(cell), span.attributes)
+
+
+def span(attributes, name="s"):
+    items = [{"key": key, "value": value} for key, value in attributes.items()]
+    return json.dumps({"resourceSpans": [{"scopeSpans": [{"spans": [{"name": name, "attributes": items}]}]}]}).encode()
+
+
+def test_promoted_columns_and_their_misfits():
+    data = b"\n".join(
+        [span({"n": {"intValue": "1"}}), span({"n": {"stringValue": "2"}}), span({"n": {"boolValue": True}})]
+    )
+    with pytest.warns(spanwise.SpanwiseWarning, match="1 values of"):
+        table = spanwise.read(data, columns=["name"], promote={"n": "int64"})
+    assert table.to_pyarrow().column("n").to_pylist() == [1, 2, None]
+    assert table.report.mismatches == {"n": 1}
+
+
+def test_an_int_in_one_span_and_a_double_in_the_next():
+    data = b"\n".join([span({"k": {"intValue": "9007199254740993"}}), span({"k": {"doubleValue": 1.5}})])
+
+    def found_in(layout):
+        cells = spanwise.read(data, layout=layout).to_pyarrow().column("attributes").to_pylist()
+        return [dict(cell)["k"] for cell in cells]
+
+    assert found_in("map") == ["9007199254740993", "1.5"]
+    typed = found_in("typed")
+    assert [(cell["int"], cell["double"]) for cell in typed] == [(9007199254740993, None), (None, 1.5)]
+
+
+def test_few_columns_let_go_of_the_text_and_nothing_is_copied_when_told_so():
+    data = span({"prompt": {"stringValue": "p" * 100_000}}, name="a name that is longer than twelve bytes")
+    assert spanwise.read(data, columns=["name"]).nbytes < 1000
+    held = spanwise.read(data, columns=["name"], compact=False)
+    assert held.nbytes >= len(data)
+    assert held.compact().nbytes < 1000
+    # The column's buffer is the payload itself: by address.
+    address = pyarrow.py_buffer(data).address
+    buffers = held.to_pyarrow().column("name").chunk(0).buffers()
+    assert address in [buffer.address for buffer in buffers if buffer is not None]
+
+
+def test_a_table_shows_itself():
+    table = spanwise.read(span({"k": {"stringValue": "<b>"}}))
+    assert "1 spans" in repr(table)
+    assert "&lt;b&gt;" in table._repr_html_() and "<b>" not in table._repr_html_()
+    assert table.schema.names == table.column_names and len(table.schema) == len(table.column_names)
+    assert pyarrow.schema(table.schema) == table.to_pyarrow().schema
+    assert len(table) == table.num_rows == 1
