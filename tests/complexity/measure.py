@@ -35,7 +35,7 @@ def measure(program: str, family: str, n: int) -> tuple[str, int, int, int, floa
 
 def main() -> None:
     program, *rest = sys.argv[1:]
-    n = int(rest[0]) if rest else 3000
+    n = int(rest[0]) if rest else 4000
     families = rest[1:] or subprocess.check_output([program, "list"], text=True).splitlines()
     print(f"{'family':40} {'bytes':>9} {'at n':>13} {'at 2n':>13} {'ratio':>6} {'per byte':>8}")
     slow = []
