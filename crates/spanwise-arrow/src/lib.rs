@@ -24,7 +24,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! What a consumer cannot take as it is gets converted at the edge: see [`write`].
+//! What a consumer cannot take as it is gets converted at the edge: see [`mod@write`].
 
 #![deny(unsafe_code)]
 
