@@ -207,6 +207,27 @@ def span(attributes, name="s"):
     return json.dumps({"resourceSpans": [{"scopeSpans": [{"spans": [{"name": name, "attributes": items}]}]}]}).encode()
 
 
+EXPECTED = json.loads((Path(__file__).parents[2] / "tests/payloads/expected.json").read_text())["files"]
+
+
+@pytest.mark.parametrize("file", [name for name, expected in EXPECTED.items() if expected.get("models")])
+def test_models_tokens_and_cost(file):
+    table = spanwise.read(Path(__file__).parents[2] / "tests/payloads" / file, llm=True)
+    duckdb.register("spans", table)
+    found = duckdb.sql(
+        "select llm_model, count(*), sum(llm_input_tokens), sum(llm_output_tokens), sum(llm_total_tokens), "
+        "sum(llm_cost_usd) from spans where parent_span_id = '' and not is_test group by 1"
+    )
+    rows = {row[0]: row[1:] for row in found.fetchall()}
+    for model, expected in EXPECTED[file]["models"].items():
+        requests, *tokens, cost = rows[model]
+        assert requests == expected["requests"]
+        assert [int(count or 0) for count in tokens] == [
+            expected[name] for name in ("input_tokens", "output_tokens", "total_tokens")
+        ]
+        assert abs((cost or 0) - expected["total_cost"]) < 1e-9
+
+
 def test_promoted_columns_and_their_misfits():
     data = b"\n".join(
         [span({"n": {"intValue": "1"}}), span({"n": {"stringValue": "2"}}), span({"n": {"boolValue": True}})]

@@ -59,6 +59,25 @@ impl Maps {
         self.close(texts);
     }
 
+    /// Appends the map of those attributes for whose key `names` has a name, under that name; values as in the map layout.
+    pub(crate) fn push_some(&mut self, texts: &mut Texts<'_>, list: Rows, names: &[Option<u128>]) {
+        texts.keys.next_list();
+        for row in rows(texts.batch.attribute_rows(), list) {
+            let name = row.key().and_then(|key| names.get(key.index()).copied().flatten());
+            let (Some(name), Values::Plain(values)) = (name, &mut self.values) else { continue };
+            let value = texts.value(row.value());
+            let mut next = self.keys.data.len();
+            Self::enter(&mut self.keys, texts, *row, |at| {
+                values.set(at, value);
+                next = at;
+            });
+            if let Some(key) = self.keys.data.get_mut(next) {
+                *key = name;
+            }
+        }
+        self.close(texts);
+    }
+
     /// Appends the key of `row` if the list does not have it yet, and sets the value of its entry.
     #[inline]
     fn enter(keys: &mut Views, texts: &mut Texts<'_>, row: AttributeRow, set: impl FnOnce(usize)) {

@@ -10,6 +10,7 @@ macro_rules! columns {
     ($($(#[$doc:meta])* $variant:ident $name:literal $clickhouse:literal,)*) => {
         /// A column of the table of spans, in the order in which they stand there.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        #[non_exhaustive]
         pub enum Column { $($(#[$doc])* $variant,)* }
 
         impl Column {
@@ -80,9 +81,55 @@ columns! {
     DroppedEventsCount "dropped_events_count" "DroppedEventsCount",
     /// `UInt32`.
     DroppedLinksCount "dropped_links_count" "DroppedLinksCount",
+    /// Of LLM traffic, as are those below: see [`spanwise::llm::Column`]. The model.
+    LlmModel "llm_model" "LlmModel",
+    /// Who provides the model.
+    LlmProvider "llm_provider" "LlmProvider",
+    /// What was done.
+    LlmOperation "llm_operation" "LlmOperation",
+    /// Tokens of the input.
+    LlmInputTokens "llm_input_tokens" "LlmInputTokens",
+    /// Tokens of the output.
+    LlmOutputTokens "llm_output_tokens" "LlmOutputTokens",
+    /// Tokens of both, where the sender says so.
+    LlmTotalTokens "llm_total_tokens" "LlmTotalTokens",
+    /// Cost of the input in US dollars.
+    LlmInputCostUsd "llm_input_cost_usd" "LlmInputCostUsd",
+    /// Cost of the output in US dollars.
+    LlmOutputCostUsd "llm_output_cost_usd" "LlmOutputCostUsd",
+    /// Cost of the request in US dollars, where the sender says so.
+    LlmCostUsd "llm_cost_usd" "LlmCostUsd",
+    /// Why the model stopped.
+    LlmFinishReason "llm_finish_reason" "LlmFinishReason",
+    /// The end user.
+    UserId "user_id" "UserId",
+    /// The session or conversation.
+    SessionId "session_id" "SessionId",
+    /// The name that the sender gave the whole trace.
+    TraceName "trace_name" "TraceName",
+    /// The span's name, if it is a generation.
+    GenerationName "generation_name" "GenerationName",
+    /// Map of text to text: the span's attributes `trace.metadata.*`, without that prefix.
+    TraceMetadata "trace_metadata" "TraceMetadata",
+    /// A gateway's connection test or canned generation.
+    IsTest "is_test" "IsTest",
 }
 
 impl Column {
+    /// The columns that a table has unless others are chosen: all but those of LLM traffic.
+    pub fn of_spans() -> &'static [Self] {
+        Self::ALL.get(..Self::LlmModel as usize).unwrap_or_default()
+    }
+
+    /// The columns of LLM traffic.
+    pub fn of_llm() -> &'static [Self] {
+        Self::ALL.get(Self::LlmModel as usize..).unwrap_or_default()
+    }
+
+    pub(crate) fn is_llm(self) -> bool {
+        Self::of_llm().contains(&self)
+    }
+
     /// The column of this name, our own or that of `names`.
     pub fn from_name(name: &str, names: Names) -> Option<Self> {
         Self::ALL
@@ -107,7 +154,23 @@ impl Column {
             | Self::DroppedAttributesCount
             | Self::DroppedEventsCount
             | Self::DroppedLinksCount => Field::new(name, DataType::UInt32, false),
-            Self::ServiceName => Field::new(name, DataType::Utf8View, true),
+            Self::ServiceName
+            | Self::LlmModel
+            | Self::LlmProvider
+            | Self::LlmOperation
+            | Self::LlmFinishReason
+            | Self::UserId
+            | Self::SessionId
+            | Self::TraceName
+            | Self::GenerationName => Field::new(name, DataType::Utf8View, true),
+            Self::LlmInputTokens | Self::LlmOutputTokens | Self::LlmTotalTokens => {
+                Field::new(name, DataType::Int64, true)
+            }
+            Self::LlmInputCostUsd | Self::LlmOutputCostUsd | Self::LlmCostUsd => {
+                Field::new(name, DataType::Float64, true)
+            }
+            Self::TraceMetadata => attributes(name, Layout::Map),
+            Self::IsTest => Field::new(name, DataType::Boolean, false),
             Self::TraceState | Self::Name | Self::StatusMessage | Self::ScopeName | Self::ScopeVersion => {
                 Field::new(name, DataType::Utf8View, false)
             }

@@ -14,6 +14,7 @@ use crate::attributes::SpanAttributes;
 use crate::column::{Column, promoted};
 use crate::key_views::KeyViews;
 use crate::list::{Events, Links};
+use crate::llm::Llm;
 use crate::promote::Promoted;
 use crate::scalar::{CountColumn, DurationColumn, IdColumn, TextColumn, TimeColumn, WordColumn};
 use crate::scope::{Owner, OwnerAttributes, ScopeText, ServiceName};
@@ -66,8 +67,8 @@ impl Converter {
     /// A column is not known, or two have the same name.
     pub fn new(options: &ArrowOptions) -> Result<Self, OptionsError> {
         let names = options.names;
-        let columns = match &options.columns {
-            None => Column::ALL.to_vec(),
+        let mut columns = match &options.columns {
+            None => Column::of_spans().to_vec(),
             Some(chosen) => chosen
                 .iter()
                 .map(|name| {
@@ -75,6 +76,11 @@ impl Converter {
                 })
                 .collect::<Result<_, _>>()?,
         };
+        if options.llm {
+            let missing: Vec<_> =
+                Column::of_llm().iter().filter(|column| !columns.contains(column)).collect();
+            columns.extend(missing);
+        }
         let own = columns.iter().map(|column| column.field(options.layout, options.ids, names));
         let promoted = options.promote.iter().map(|promotion| promoted(&promotion.key, promotion.to));
         let fields: Vec<_> = own.chain(promoted).collect();
@@ -129,15 +135,21 @@ impl Converter {
             Column::ScopeAttributes,
             Column::Events,
             Column::Links,
+            Column::TraceMetadata,
         ];
         if self.columns.iter().any(|column| maps.contains(column)) {
             texts.keys = KeyViews::of(&mut texts);
         }
-        let mut columns: Vec<_> = self.columns.iter().map(|column| self.column(*column, &texts)).collect();
+        let own = self.columns.iter().filter_map(|column| self.column(*column, &texts));
+        let mut columns: Vec<_> = own.collect();
+        let mut llm = Llm::new(&self.columns, &mut texts);
         let mut promoted = Promoted::new(&self.options.promote, batch);
-        for rows in batch.span_rows().chunks(STRIDE) {
+        for (stride, rows) in batch.span_rows().chunks(STRIDE).enumerate() {
             for column in &mut columns {
                 column.append(&mut texts, rows);
+            }
+            if !llm.is_empty() {
+                llm.append(&mut texts, stride * STRIDE, rows);
             }
             if !self.options.promote.is_empty() {
                 promoted.append(&mut texts, rows);
@@ -148,6 +160,7 @@ impl Converter {
         for column in &mut columns {
             column.views(&mut note);
         }
+        llm.views(&mut note);
         promoted.views(&mut note);
         if Compactor::wanted(&texts, self.options.compact, used) {
             let mut compactor = Compactor::new(&mut texts);
@@ -160,6 +173,7 @@ impl Converter {
             for column in &mut columns {
                 column.views(&mut compact);
             }
+            llm.views(&mut compact);
             promoted.views(&mut compact);
             result?;
             used = u8::MAX << crate::text::BUILT;
@@ -167,7 +181,7 @@ impl Converter {
         if texts.too_large {
             return Err(ConvertError::TooLarge);
         }
-        Ok(Built { columns, promoted, texts: texts.built, used })
+        Ok(Built { columns, llm, promoted, texts: texts.built, used })
     }
 
     fn finish(
@@ -178,21 +192,25 @@ impl Converter {
     ) -> Result<RecordBatch, ConvertError> {
         self.built = built.texts.len() + built.texts.len() / 8;
         let mut buffers = Buffers::new(batch, arena, built.texts, built.used);
-        let mut arrays = Vec::with_capacity(self.schema.fields().len());
+        let mut own = Vec::with_capacity(built.columns.len());
         for column in built.columns {
-            column.finish(&mut buffers, &mut arrays)?;
+            column.finish(&mut buffers, &mut own)?;
         }
+        let (mut own, mut llm) = (own.into_iter(), built.llm.finish(&mut buffers)?.into_iter());
+        let next = |column: &Column| if column.is_llm() { llm.next() } else { own.next() };
+        let mut arrays: Vec<_> = self.columns.iter().filter_map(next).collect();
         built.promoted.finish(&mut buffers, &mut arrays, &mut self.mismatches);
         // Says how many rows there are even where no column was chosen.
         let options = RecordBatchOptions::new().with_row_count(Some(batch.len()));
         Ok(RecordBatch::try_new_with_options(self.schema.clone(), arrays, &options)?)
     }
 
-    fn column(&self, column: Column, texts: &Texts<'_>) -> Box<dyn Build> {
+    /// The column in the making; `None` for those of LLM traffic, which [`Llm`] builds together.
+    fn column(&self, column: Column, texts: &Texts<'_>) -> Option<Box<dyn Build>> {
         let batch = texts.batch;
         let len = batch.len();
         let ArrowOptions { layout, ids, names, .. } = self.options;
-        match column {
+        Some(match column {
             Column::TraceId => match ids {
                 Ids::Text => Box::new(TextColumn::new(len, |row: &SpanRow| row.trace_id.text)),
                 Ids::Binary => Box::new(IdColumn::new(len, |row| &row.trace_id)),
@@ -233,13 +251,15 @@ impl Converter {
             Column::Attributes => Box::new(SpanAttributes::new(layout, len, batch.attribute_rows().len())),
             Column::Events => Box::new(Events::new(layout, names, len, batch.event_rows().len())),
             Column::Links => Box::new(Links::new(layout, ids, names, len, batch.link_rows().len())),
-        }
+            _ => return None,
+        })
     }
 }
 
 /// What is built of a batch before its buffers are final.
 struct Built {
     columns: Vec<Box<dyn Build>>,
+    llm: Llm,
     promoted: Promoted,
     texts: Vec<u8>,
     used: u8,

@@ -34,6 +34,7 @@ mod convert;
 mod error;
 mod key_views;
 mod list;
+mod llm;
 mod options;
 mod promote;
 mod scalar;

@@ -102,8 +102,11 @@ pub struct ArrowOptions {
     pub ids: Ids,
     /// Whose names the columns have.
     pub names: Names,
-    /// The columns to make, in this order, by our own names or by those of [`Self::names`]; all if `None`.
+    /// The columns to make, in this order, by our own names or by those of [`Self::names`]. `None` means all but those of LLM
+    /// traffic, which may be named here too.
     pub columns: Option<Vec<String>>,
+    /// Add the columns of LLM traffic ([`crate::Column::of_llm`]) that are not there yet.
+    pub llm: bool,
     /// Attributes that become columns of their own, after the others.
     pub promote: Vec<Promotion>,
     /// Whether columns let go of the input.

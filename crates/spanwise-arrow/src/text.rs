@@ -122,6 +122,23 @@ impl<'a> Texts<'a> {
         view(source, buffer, text.start(), length)
     }
 
+    /// The view of a text that was read from the batch: where it stands, if it is borrowed, or of a copy.
+    pub(crate) fn view_str(&mut self, text: &str) -> u128 {
+        if text.len() <= INLINE {
+            return inline(text.as_bytes());
+        }
+        for (source, buffer) in [(self.input, INPUT), (self.arena, ARENA)] {
+            let start = text.as_ptr().addr().wrapping_sub(source.as_ptr().addr());
+            // By address and by content: another allocation of the same text would not do harm either.
+            if source.get(start..start.saturating_add(text.len())) == Some(text.as_bytes()) {
+                self.used |= 1 << buffer;
+                self.referred += text.len();
+                return view(source, buffer, start, text.len());
+            }
+        }
+        self.build(|_, built| built.extend_from_slice(text.as_bytes()))
+    }
+
     /// Reads a byte of each string of a list that its view will look at, all at once. The views are made one after the other,
     /// each with branches of its own: waiting for memory one after the other was half of their cost.
     #[inline]

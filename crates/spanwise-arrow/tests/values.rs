@@ -247,5 +247,77 @@ fn the_schema_is_that_of_the_documentation() {
          status_message service_name scope_name scope_version resource_attributes scope_attributes attributes events links \
          dropped_attributes_count dropped_events_count dropped_links_count"
     );
-    assert_eq!(names.len(), Column::ALL.len());
+    assert_eq!(names.len(), Column::of_spans().len());
+}
+
+#[test]
+fn llm_columns_say_what_the_reader_says_of_each_span() {
+    use spanwise::llm::LlmKeys;
+    for (name, batch) in support::batches() {
+        for compact in [Compact::Never, Compact::Always] {
+            let options = ArrowOptions { llm: true, compact, ..ArrowOptions::default() };
+            let rows = Converter::new(&options).unwrap().convert(&batch).unwrap();
+            let keys = LlmKeys::resolve(&batch);
+            for array in rows.columns() {
+                array.to_data().validate_full().unwrap();
+            }
+            for (index, span) in batch.spans().enumerate() {
+                let read = keys.read(span);
+                for (field, expected) in [
+                    ("llm_model", &read.model),
+                    ("llm_provider", &read.provider),
+                    ("llm_operation", &read.operation),
+                    ("llm_finish_reason", &read.finish_reason),
+                    ("user_id", &read.user_id),
+                    ("session_id", &read.session_id),
+                    ("trace_name", &read.trace_name),
+                    ("generation_name", &read.generation_name),
+                ] {
+                    let array = column(&rows, field);
+                    let found = array.is_valid(index).then(|| text(array, index));
+                    assert_eq!(found, expected.as_deref(), "{name}: {field}");
+                }
+                for (field, expected) in [
+                    ("llm_input_tokens", read.input_tokens),
+                    ("llm_output_tokens", read.output_tokens),
+                    ("llm_total_tokens", read.total_tokens),
+                ] {
+                    let array = column(&rows, field).as_primitive::<Int64Type>();
+                    assert_eq!(
+                        array.is_valid(index).then(|| array.value(index)),
+                        expected,
+                        "{name}: {field}"
+                    );
+                }
+                for (field, expected) in [
+                    ("llm_input_cost_usd", read.input_cost_usd),
+                    ("llm_output_cost_usd", read.output_cost_usd),
+                    ("llm_cost_usd", read.cost_usd),
+                ] {
+                    let array = column(&rows, field).as_primitive::<Float64Type>();
+                    assert_eq!(
+                        array.is_valid(index).then(|| array.value(index)),
+                        expected,
+                        "{name}: {field}"
+                    );
+                }
+                assert_eq!(column(&rows, "is_test").as_boolean().value(index), read.is_test);
+                let metadata = column(&rows, "trace_metadata").as_map().value(index);
+                let expected: Vec<_> = distinct(span.attributes())
+                    .into_iter()
+                    .filter_map(|(key, value)| {
+                        key.strip_prefix("trace.metadata.").map(|key| (key.to_owned(), plain(&value)))
+                    })
+                    .collect();
+                let found: Vec<_> = (0..metadata.len())
+                    .map(|entry| {
+                        let values = metadata.column(1);
+                        let value = values.is_valid(entry).then(|| text(values, entry).to_owned());
+                        (text(metadata.column(0), entry).to_owned(), value)
+                    })
+                    .collect();
+                assert_eq!(found, expected, "{name}");
+            }
+        }
+    }
 }

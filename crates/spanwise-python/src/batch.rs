@@ -81,7 +81,7 @@ impl SpanBatch {
     }
 
     /// The batch as a table; the options are those of `read`.
-    #[pyo3(signature = (*, columns=None, promote=None, layout="map", names="spanwise", ids="text", compact=None))]
+    #[pyo3(signature = (*, columns=None, promote=None, layout="map", llm=false, names="spanwise", ids="text", compact=None))]
     #[allow(clippy::too_many_arguments, reason = "keywords in Python")]
     fn to_table(
         &self,
@@ -89,12 +89,13 @@ impl SpanBatch {
         columns: Option<Vec<String>>,
         promote: Option<Bound<'_, PyDict>>,
         layout: &str,
+        llm: bool,
         names: &str,
         ids: &str,
         compact: Option<bool>,
     ) -> PyResult<Table> {
         let promote = promote.map(|dict| dict.items().extract()).transpose()?;
-        let options = TableOptions { columns, promote, layout, names, ids, compact }.read()?;
+        let options = TableOptions { columns, promote, layout, llm, names, ids, compact }.read()?;
         py.detach(|| {
             let mut report = Report::default();
             report.add(&self.inner, self.base);

@@ -39,6 +39,7 @@ pub(crate) struct TableOptions<'a> {
     pub(crate) columns: Option<Vec<String>>,
     pub(crate) promote: Option<Vec<(String, String)>>,
     pub(crate) layout: &'a str,
+    pub(crate) llm: bool,
     pub(crate) names: &'a str,
     pub(crate) ids: &'a str,
     pub(crate) compact: Option<bool>,
@@ -63,6 +64,7 @@ impl TableOptions<'_> {
             )?,
             columns: self.columns,
             promote,
+            llm: self.llm,
             compact: match self.compact {
                 None => Compact::Auto,
                 Some(true) => Compact::Always,

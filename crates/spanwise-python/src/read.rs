@@ -103,7 +103,7 @@ fn warn(py: Python<'_>, report: &Report) -> PyResult<()> {
 
 /// Reads sources into a table; see the package.
 #[pyfunction]
-#[pyo3(signature = (sources, *, mode, columns, promote, layout, names, ids, compact, on_error, framing))]
+#[pyo3(signature = (sources, *, mode, columns, promote, layout, llm, names, ids, compact, on_error, framing))]
 #[allow(clippy::too_many_arguments, reason = "keywords in Python")]
 pub(crate) fn read(
     py: Python<'_>,
@@ -112,13 +112,14 @@ pub(crate) fn read(
     columns: Option<Vec<String>>,
     promote: Option<Vec<(String, String)>>,
     layout: &str,
+    llm: bool,
     names: &str,
     ids: &str,
     compact: Option<bool>,
     #[pyo3(from_py_with = raises)] on_error: bool,
     #[pyo3(from_py_with = framing)] framing: Framing,
 ) -> PyResult<Table> {
-    let options = TableOptions { columns, promote, layout, names, ids, compact }.read()?;
+    let options = TableOptions { columns, promote, layout, llm, names, ids, compact }.read()?;
     let mut converter = Converter::new(&options).map_err(|error| PyValueError::new_err(error.to_string()))?;
     let result = py.detach(|| {
         let mut scan = Scan::new(sources, mode, framing, on_error);
