@@ -3,7 +3,7 @@
 
 CARGO ?= cargo
 
-.PHONY: demo setup check test bench fuzz complexity clean
+.PHONY: demo setup check test python bench fuzz complexity clean
 
 demo: ## Build the command and look at the examples with it
 	$(CARGO) build --release --locked -p spanwise-cli
@@ -23,6 +23,9 @@ check: ## Formatting, lints, documentation
 
 test: ## All tests
 	$(CARGO) test --workspace --exclude spanwise-bench --locked
+
+python: ## Build the wheel into .venv and check it there: lints, types, stubs, all tests
+	python/check.sh
 
 bench: ## The report: every contestant on every corpus (builds the peers first)
 	$(CARGO) run --release --locked -p spanwise-bench -- report
