@@ -14,8 +14,8 @@ use spanwise::Framing;
 
 use crate::batch::bytes_of;
 
-/// Bytes of a block, about. Small enough to stay in a cache between decoding and making columns.
-const BLOCK: usize = 2 << 20;
+/// Bytes of a block, about: a second-level cache still has them when columns are made of what was decoded.
+const BLOCK: usize = 1 << 20;
 
 /// Where bytes come from.
 pub(crate) enum Source {
@@ -137,14 +137,14 @@ impl Blocks {
                 let framing = if lines && !first { Framing::Lines } else { self.framing };
                 return Ok((!text.is_empty() || first).then(|| self.block(Bytes::from(text), framing)));
             }
-            let newlines = text.get(before..).is_some_and(|new| new.contains(&b'\n'));
+            let newlines = text.get(before..).is_some_and(|new| memchr::memchr(b'\n', new).is_some());
             if newlines && !lines && before == 0 {
                 lines = self.is_lines(&text);
             }
             if !lines || !newlines {
                 continue;
             }
-            let end = text.iter().rposition(|byte| *byte == b'\n').map_or(text.len(), |at| at + 1);
+            let end = memchr::memrchr(b'\n', &text).map_or(text.len(), |at| at + 1);
             let rest = text.split_off(end);
             self.input = Input::Stream { reader, rest, lines };
             return Ok(Some(self.block(Bytes::from(text), Framing::Lines)));
@@ -169,7 +169,7 @@ impl Blocks {
         let more = matches!(self.input, Input::Lines(_) | Input::Stream { .. });
         if more {
             self.base.0 += bytes.len() as u64;
-            self.base.1 += bytes.iter().map(|byte| u64::from(*byte == b'\n')).sum::<u64>();
+            self.base.1 += memchr::memchr_iter(b'\n', &bytes).count() as u64;
         }
         Block { bytes, framing, base }
     }
@@ -177,5 +177,5 @@ impl Blocks {
 
 /// Index after the first newline.
 fn newline(text: &[u8]) -> Option<usize> {
-    text.iter().position(|byte| *byte == b'\n').map(|at| at + 1)
+    memchr::memchr(b'\n', text).map(|at| at + 1)
 }
