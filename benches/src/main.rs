@@ -7,7 +7,7 @@ use spanwise_bench::allocation::Counting;
 use spanwise_bench::contestants::{self, Refusal, Task};
 use spanwise_bench::machine::Machine;
 use spanwise_bench::measure::{Case, measure};
-use spanwise_bench::report::{Report, markdown, svg};
+use spanwise_bench::report::{Report, Settings, markdown, svg};
 use spanwise_corpora::{Corpus, Form};
 use std::error::Error;
 use std::path::PathBuf;
@@ -117,12 +117,13 @@ fn run(options: &Options) -> Result<Report, Box<dyn Error>> {
     });
     let corpora = if options.corpus.is_empty() { Corpus::ALL.to_vec() } else { options.corpus.clone() };
     let forms = if options.form.is_empty() { Form::ALL.to_vec() } else { options.form.clone() };
+    let settings = Settings { seed: options.seed, bytes: options.size, rounds: options.rounds };
     let mut rows = Vec::new();
     if let Some(folder) = &options.payloads {
         let case = Case::of_files(folder, options.size)?;
         let measured = measure(&case, &mut contestants, options.rounds);
         rows.extend(measured.map_err(|Refusal(reason)| format!("payloads: {reason}"))?);
-        return Ok(Report { machine: Machine::this(), rows });
+        return Ok(Report { settings, machine: Machine::this(), rows });
     }
     for form in forms {
         for corpus in &corpora {
@@ -132,5 +133,5 @@ fn run(options: &Options) -> Result<Report, Box<dyn Error>> {
             rows.extend(measured.map_err(|Refusal(reason)| format!("{corpus}, {form}: {reason}"))?);
         }
     }
-    Ok(Report { machine: Machine::this(), rows })
+    Ok(Report { settings, machine: Machine::this(), rows })
 }

@@ -16,13 +16,16 @@ fn write_report(report: &Report, out: &mut String) -> std::fmt::Result {
     let machine = &report.machine;
     writeln!(
         out,
-        "{}, {} cores, {}, {}, {}, {}; one thread.\n",
+        "{}, {} cores, {}, {}, {}, {}; one thread, {} rounds, corpora of {} bytes from seed {}.\n",
         machine.cpu,
         machine.cores,
         machine.simd,
         machine.platform,
         machine.rustc,
-        if machine.native { "built for this very processor" } else { "built without `target-cpu=native`" }
+        if machine.native { "built for this very processor" } else { "built without `target-cpu=native`" },
+        report.settings.rounds,
+        report.settings.bytes,
+        report.settings.seed
     )?;
     for form in report.names(|row| row.form) {
         writeln!(out, "## {form}\n\n### GB/s\n")?;

@@ -11,9 +11,23 @@ use serde::Serialize;
 pub use markdown::markdown;
 pub use svg::svg;
 
-/// All rows of one run, and what it was run on. Its fields are the report's JSON.
+/// How a run was asked for.
+#[derive(Debug, Clone, Copy)]
+pub struct Settings {
+    /// The seed of the corpora.
+    pub seed: u64,
+    /// The least length of each corpus.
+    pub bytes: u64,
+    /// The rounds that the medians are taken of.
+    pub rounds: usize,
+}
+
+/// All rows of one run, and what it was run on. Its fields but `settings` are the report's JSON.
 #[derive(Debug, Clone, Serialize)]
 pub struct Report {
+    /// How the run was asked for.
+    #[serde(skip)]
+    pub settings: Settings,
     /// The machine and the build.
     pub machine: Machine,
     /// One row for each contestant on each case.
@@ -73,7 +87,7 @@ fn example() -> Report {
         row(contestants::TAPE, Some(1.0), None),
         row("jiter tree", None, Some("a|b")),
     ];
-    Report { machine: Machine::this(), rows }
+    Report { settings: Settings { seed: 42, bytes: 1000, rounds: 3 }, machine: Machine::this(), rows }
 }
 
 #[cfg(test)]

@@ -1,10 +1,9 @@
 //! The plot: for each case one group of bars, a bar for each contestant that reads JSON.
 //!
-//! `memcpy` and UTF-8 checking are left out: they would be the only bars to be seen. Written by hand since it is
-//! rectangles and text. Text takes the reader's colours, so that the plot is legible on dark pages too.
+//! The limits are left out: they would be the only bars to be seen. Written by hand since it is rectangles and text. Text takes the reader's colours, so that the plot is legible on dark pages too.
 
 use super::{Report, reads};
-use crate::contestants::{OURS, Reads};
+use crate::contestants::{OURS, Reads, Task};
 use crate::measure::Row;
 use std::fmt::Write;
 
@@ -35,8 +34,7 @@ fn write_plot(report: &Report, out: &mut String) -> std::fmt::Result {
     )?;
     out.push_str(
         "<style>text{fill:#222}.spans{fill:#3b6ea8}.own{fill:#c8502a}.tree{fill:#7a9a4a}.grammar{fill:#b9b9b9}\
-         .limit{fill:#dcdcdc}@media(prefers-color-scheme:dark){text{fill:#ddd}.limit{fill:#555}\
-         .grammar{fill:#777}}</style>\n",
+         @media(prefers-color-scheme:dark){text{fill:#ddd}.grammar{fill:#777}}</style>\n",
     );
     for (place, group) in groups.iter().enumerate() {
         let (left, top) = (place % COLUMNS * width, place / COLUMNS * height);
@@ -58,7 +56,7 @@ fn groups(report: &Report) -> Vec<Group<'_>> {
     for corpus in report.names(|row| row.corpus) {
         for form in report.names(|row| row.form) {
             let case = report.rows.iter().filter(|row| row.corpus == corpus && row.form == form);
-            let plotted = case.filter(|row| !matches!(row.contestant, "limit: memcpy" | "limit: simdutf8"));
+            let plotted = case.filter(|row| reads(row.contestant) != Reads::Bytes);
             let bars: Vec<_> = plotted.filter_map(|row| Some((row, row.gb_per_s?))).collect();
             if !bars.is_empty() {
                 groups.push(Group { title: format!("{corpus}, {form}: GB/s"), bars });
@@ -80,12 +78,15 @@ fn write_group(group: &Group<'_>, out: &mut String) -> std::fmt::Result {
     for (place, (row, speed)) in group.bars.iter().enumerate() {
         let top = GAP + place * BAR;
         let length = (speed / most * BARS as f64).round() as usize;
+        let label = match row.task {
+            Task::Decode => row.contestant.to_owned(),
+            Task::Arrow => format!("{} (Arrow)", row.contestant),
+        };
         let class = match reads(row.contestant) {
             _ if row.contestant.starts_with(OURS) => "own",
             Reads::Spans => "spans",
             Reads::Tree => "tree",
-            Reads::Grammar => "grammar",
-            Reads::Bytes => "limit",
+            Reads::Grammar | Reads::Bytes => "grammar",
         };
         writeln!(
             out,
@@ -94,7 +95,7 @@ fn write_group(group: &Group<'_>, out: &mut String) -> std::fmt::Result {
              <text x=\"{}\" y=\"{}\">{speed:.2}</text>",
             LABELS - 6,
             top + 11,
-            escaped(&format!("{} ({})", row.contestant, row.task.name())),
+            escaped(&label),
             BAR - 3,
             LABELS + length + 5,
             top + 11,
