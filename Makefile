@@ -15,7 +15,7 @@ demo: ## Build the command and look at the examples with it
 setup: ## Fetch what the tests need: crates, and the packages of the JavaScript client
 	$(CARGO) fetch --locked
 
-# The benchmark builds many peers; CI checks it in a step of its own.
+# Without the benchmark, which builds many peers: `make bench` does that.
 check: ## Formatting, lints, documentation
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --exclude spanwise-bench --all-targets --locked -- -D warnings
