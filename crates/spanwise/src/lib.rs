@@ -30,6 +30,8 @@ mod encode;
 mod json;
 pub mod llm;
 mod plain;
+#[cfg(feature = "redact")]
+pub mod redact;
 mod schema;
 
 pub use batch::{
