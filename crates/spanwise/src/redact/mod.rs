@@ -3,11 +3,19 @@
 #![forbid(unsafe_code)]
 
 mod base64;
+mod catalogue;
 mod detector;
 mod escape;
 mod json_text;
+mod place;
 mod placeholder;
+mod policy;
 mod text;
 
 pub use detector::{Builtin, CustomError, DetectorIndex, DetectorSet, Hit, Selection};
+pub use place::{Place, Places};
 pub use placeholder::HashKey;
+pub use policy::{
+    Action, Bodies, CompiledPolicy, EventClass, Explanation, HashKeySource, Identity, KeyPattern, Mode,
+    Origin, Policy, PolicyError, Preset, Rule, TextAction, Treatment, Unknown, Verdict,
+};

@@ -41,6 +41,13 @@ impl fmt::Display for CustomError {
 
 impl std::error::Error for CustomError {}
 
+/// What is wrong with an expression, in one line; the whole message draws it over several.
+pub(crate) fn reason(error: &regex::Error) -> String {
+    let message = error.to_string();
+    let line = message.lines().last().unwrap_or_default();
+    line.strip_prefix("error: ").unwrap_or(line).to_owned()
+}
+
 #[derive(Clone, Debug)]
 pub(super) struct Custom {
     id: String,
@@ -56,7 +63,7 @@ impl Custom {
         let regex = RegexBuilder::new(pattern)
             .size_limit(LARGEST)
             .build()
-            .map_err(|error| CustomError::BadPattern(error.to_string()))?;
+            .map_err(|error| CustomError::BadPattern(reason(&error)))?;
         if regex.is_match("") {
             return Err(CustomError::MatchesNothing);
         }

@@ -32,6 +32,7 @@ use std::ops::ControlFlow;
 
 pub use builtin::Builtin;
 pub use custom::CustomError;
+pub(crate) use custom::reason;
 
 use super::escape::Unescaped;
 use super::placeholder;
@@ -100,6 +101,23 @@ impl Selection {
     /// Whether it has no detector.
     pub fn is_empty(self) -> bool {
         self.0 == 0
+    }
+
+    /// With the detectors of `other` too.
+    #[must_use]
+    pub fn union(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    /// Without the detectors of `other`.
+    #[must_use]
+    pub fn difference(self, other: Self) -> Self {
+        Self(self.0 & !other.0)
+    }
+
+    /// Whether a detector is in both.
+    pub fn intersects(self, other: Self) -> bool {
+        self.0 & other.0 != 0
     }
 
     fn custom(self) -> u128 {
@@ -217,6 +235,15 @@ impl DetectorSet {
             None => Builtin::all().nth(place).map_or("", Builtin::id),
             Some(place) => self.custom.get(place).map_or("", custom::Custom::id),
         }
+    }
+
+    /// The ids of the detectors of `selection`, in order of precedence.
+    pub fn ids_of(&self, selection: Selection) -> Vec<&str> {
+        let indices = (0..self.len()).filter(|place| selection.0 >> place & 1 == 1);
+        indices
+            .filter_map(|place| u8::try_from(place).ok())
+            .map(|place| self.id(DetectorIndex(place)))
+            .collect()
     }
 
     /// Finds everything private in `text`, in order and without overlaps, and puts it behind `hits`.
