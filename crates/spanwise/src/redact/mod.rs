@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 mod base64;
+mod body;
 mod catalogue;
 mod detector;
 mod escape;

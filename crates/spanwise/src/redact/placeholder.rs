@@ -1,4 +1,5 @@
-//! What stands in the place of what was taken out: `[REDACTED:<label>]`, or a pseudonym `hmac:<16 hex>`.
+//! What stands in the place of what was taken out: `[REDACTED:<label>]`, with a length `[REDACTED:<label>:<length>]`, or
+//! a pseudonym `hmac:<16 hex>`.
 //!
 //! Both are plain ASCII without a character that JSON escapes, so they can stand in a string at any depth of JSON in
 //! strings without spoiling it. Both are recognised again, so that redacting twice is redacting once.
@@ -16,6 +17,8 @@ const PSEUDONYM_DIGITS: usize = 16;
 /// Bounds of a label, so that no secret can pass as one: a longer text, or one with more digits, is not spared.
 const LONGEST_LABEL: usize = 32;
 const MOST_DIGITS: usize = 4;
+/// The largest length that is told. Eight digits are too few for anything private.
+const LONGEST_LENGTH: usize = 99_999_999;
 
 /// The key of the pseudonyms.
 ///
@@ -88,6 +91,15 @@ pub(crate) fn push_mask(out: &mut String, label: &str) {
     out.push(']');
 }
 
+/// Writes `[REDACTED:<label>:<length>]` behind `out`.
+pub(crate) fn push_mask_of_length(out: &mut String, label: &str, length: usize) {
+    out.push_str(OPEN);
+    out.push_str(label);
+    out.push(':');
+    out.push_str(&length.min(LONGEST_LENGTH).to_string());
+    out.push(']');
+}
+
 /// Whether `label` can stand in a placeholder: lower-case letters, `_`, `-` and at most four digits, 32 in all.
 pub(crate) fn is_label(label: &str) -> bool {
     !label.is_empty()
@@ -106,9 +118,17 @@ pub(crate) fn is_placeholder(text: &str) -> bool {
 /// The length of the placeholder that `text` begins with.
 pub(crate) fn length_at(text: &[u8]) -> Option<usize> {
     if let Some(rest) = text.strip_prefix(OPEN.as_bytes()) {
-        let label = rest.iter().take(LONGEST_LABEL + 1).position(|byte| *byte == b']')?;
-        let valid = rest.get(..label).and_then(|label| std::str::from_utf8(label).ok()).is_some_and(is_label);
-        return valid.then_some(OPEN.len() + label + 1);
+        let length = rest.iter().take(LONGEST_LABEL + 10).position(|byte| *byte == b']')?;
+        let inside = std::str::from_utf8(rest.get(..length)?).ok()?;
+        let valid = match inside.split_once(':') {
+            None => is_label(inside),
+            Some((label, number)) => {
+                is_label(label)
+                    && (1..=8).contains(&number.len())
+                    && number.bytes().all(|byte| byte.is_ascii_digit())
+            }
+        };
+        return valid.then_some(OPEN.len() + length + 1);
     }
     let digits = text.strip_prefix(PSEUDONYM.as_bytes())?;
     let window = digits.get(..PSEUDONYM_DIGITS)?;
@@ -153,6 +173,7 @@ mod tests {
     #[test]
     fn only_whole_and_well_formed_placeholders_are_spared() {
         assert!(is_placeholder("[REDACTED:card]"));
+        assert!(is_placeholder("[REDACTED:content:1234]"));
         assert!(is_placeholder("hmac:5bdcc146bf60754e"));
         for text in [
             "",
@@ -160,6 +181,8 @@ mod tests {
             "[REDACTED:joe@example.com]",
             "[REDACTED:card] ",
             "[REDACTED:card",
+            "[REDACTED:card:]",
+            "[REDACTED:card:123456789]",
             "[REDACTED:4111111111111111]",
             "[REDACTED: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]",
             "hmac:4111111111111111",
