@@ -33,6 +33,8 @@ mod plain;
 #[cfg(feature = "redact")]
 pub mod redact;
 mod schema;
+#[cfg(feature = "redact")]
+mod splice;
 
 pub use batch::{
     ArrayRef, AttributeRef, AttributeRow, AttributeSource, AttributesRef, ByteRange, DocumentRow,

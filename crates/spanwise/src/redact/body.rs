@@ -19,8 +19,8 @@ use super::placeholder;
 use super::text::apply;
 
 /// What is done with a member, by its name.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Member {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Member {
     /// A word of a format's own vocabulary: a role, a type, a reason.
     Word,
     /// The name of a tool, wherever it stands.
@@ -142,7 +142,8 @@ static MEMBERS: [(Member, &[&str]); 7] = [
     ),
 ];
 
-fn member(name: &str) -> Option<Member> {
+/// What is done with the member of this name; none if it is not known.
+pub(crate) fn member(name: &str) -> Option<Member> {
     MEMBERS.iter().find(|(_, names)| names.contains(&name)).map(|(member, _)| *member)
 }
 
@@ -198,13 +199,7 @@ pub(crate) fn structure(text: &str, label: &str) -> Option<String> {
             }
             Token::String => {
                 let value = unquoted(inside)?;
-                let stays = match frame.values {
-                    Member::Word => is_word(&value),
-                    Member::Tool => is_tool_name(&value),
-                    Member::Name => frame.is_tool && is_tool_name(&value),
-                    _ => false,
-                };
-                if !stays && !placeholder::is_placeholder(&value) {
+                if !stays(frame.values, frame.is_tool, &value) {
                     edits.push((range.clone(), masked(label, value.chars().count())));
                 }
             }
@@ -214,6 +209,17 @@ pub(crate) fn structure(text: &str, label: &str) -> Option<String> {
         }
     }
     Some(apply(text, &edits))
+}
+
+/// Whether a text stays: as a word, or as the name of a tool. So does what is a placeholder already.
+pub(crate) fn stays(member: Member, is_tool: bool, value: &str) -> bool {
+    let is_structure = match member {
+        Member::Word => is_word(value),
+        Member::Tool => is_tool_name(value),
+        Member::Name => is_tool && is_tool_name(value),
+        _ => false,
+    };
+    is_structure || placeholder::is_placeholder(value)
 }
 
 /// The objects, by the place of their first token, whose own `type` is that of a tool's call, answer or definition.
@@ -228,14 +234,24 @@ fn objects_of_tools(text: &str, tokens: &Tokenized) -> std::collections::HashSet
             Token::ObjectEnd | Token::ArrayEnd => {
                 open.pop();
             }
-            Token::String if is_type && (inside.contains("tool") || inside.contains("function")) => {
+            Token::String if is_type && is_of_tool(inside) => {
                 tools.extend(open.last());
             }
             _ => {}
         }
-        is_type = *token == Token::Name && matches!(inside, "\"type\"" | "\"part_kind\"" | "\"kind\"");
+        is_type = *token == Token::Name && is_type_name(inside.trim_matches('"'));
     }
     tools
+}
+
+/// Whether a member of this name says what kind of part an object is.
+pub(crate) fn is_type_name(name: &str) -> bool {
+    matches!(name, "type" | "part_kind" | "kind")
+}
+
+/// Whether a part of this type is a tool's.
+pub(crate) fn is_of_tool(kind: &str) -> bool {
+    kind.contains("tool") || kind.contains("function")
 }
 
 /// Where the container that was opened right before `place` ends; `depth` is that of its beginning.

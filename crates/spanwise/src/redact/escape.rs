@@ -140,14 +140,6 @@ fn code_unit(digits: &[u8]) -> Option<u32> {
     digits.iter().try_fold(0, |unit, digit| Some(unit << 4 | char::from(*digit).to_digit(16)?))
 }
 
-/// Whether `text` holds an escape that can stand for any character: `\u` or `\/`.
-///
-/// The others stand for quotes, backslashes and control characters, which no detector asks for.
-#[inline]
-pub(crate) fn hides_characters(text: &[u8]) -> bool {
-    memchr::memchr_iter(b'\\', text).any(|place| matches!(text.get(place + 1), Some(b'u' | b'/')))
-}
-
 /// Writes `text` behind `out` as the inside of a JSON string.
 pub(crate) fn push_escaped(out: &mut String, text: &str) {
     let mut copied = 0;

@@ -2,18 +2,19 @@
 
 #![forbid(unsafe_code)]
 
-mod base64;
 mod body;
 mod catalogue;
 mod detector;
 mod escape;
 mod json_text;
+mod pass;
 mod place;
 mod placeholder;
 mod policy;
 mod text;
 
 pub use detector::{Builtin, CustomError, DetectorIndex, DetectorSet, Hit, Selection};
+pub use pass::{Count, RedactError, Redacted, RedactedJson, RedactionReport, Redactor, redact, redact_json};
 pub use place::{Place, Places};
 pub use placeholder::HashKey;
 pub use policy::{

@@ -9,7 +9,7 @@
 
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use memchr::memmem;
-use sha2::Sha256;
+use sha2::{Digest as _, Sha256};
 
 const OPEN: &str = "[REDACTED:";
 const PSEUDONYM: &str = "hmac:";
@@ -73,6 +73,25 @@ impl std::fmt::Debug for HashKey {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter.write_str("HashKey(…)")
     }
+}
+
+/// An identifier of `width` bytes, in hexadecimal digits, that stands for `text`: the beginning of its SHA-256, or of its
+/// HMAC where there is a key. Never all zero.
+pub(crate) fn digest_id(key: Option<&HashKey>, text: &str, width: usize) -> String {
+    let digest = match key {
+        Some(key) => {
+            let mut mac = key.mac.clone();
+            mac.update(text.as_bytes());
+            mac.finalize().into_bytes()
+        }
+        None => Sha256::digest(text.as_bytes()),
+    };
+    let mut digits: Vec<u8> =
+        digest.iter().take(width).flat_map(|byte| [hex_digit(byte >> 4), hex_digit(byte & 15)]).collect();
+    if digits.iter().all(|digit| *digit == b'0') {
+        digits.fill(b'1');
+    }
+    digits.into_iter().map(char::from).collect()
 }
 
 fn hex_digit(nibble: u8) -> u8 {

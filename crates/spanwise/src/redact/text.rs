@@ -9,6 +9,7 @@ use std::ops::Range;
 use super::detector::{DetectorIndex, DetectorSet, Hit, Look};
 use super::escape::{self, Unescaped};
 use super::json_text::{self, Token, Tokens};
+use super::placeholder;
 
 /// JSON in strings is taken apart this deep; deeper down, text is cut and joined.
 const DEEPEST: usize = 16;
@@ -128,6 +129,53 @@ fn touching<'h>(hits: &'h [Hit], range: &Range<usize>) -> &'h [Hit] {
     hits.get(first..last).unwrap_or(&[])
 }
 
+/// The JSON object without the values of some of its members, in whose place a placeholder stands; none if the text is no
+/// JSON object.
+pub(crate) fn mask_members(text: &str, members: &[String], label: &str) -> Option<String> {
+    if !text.trim_ascii_start().starts_with('{') {
+        return None;
+    }
+    let mut edits: Vec<(Range<usize>, String)> = Vec::new();
+    let mut masks = false;
+    // Where the container that is masked began.
+    let mut open = None;
+    for token in Tokens::new(text) {
+        let (token, depth, range) = token.ok()?;
+        if let (Some(start), true) = (open, depth == 1)
+            && matches!(token, Token::ObjectEnd | Token::ArrayEnd)
+        {
+            edits.push((start..range.end, quoted_mask(label)));
+            open = None;
+            continue;
+        }
+        if open.is_some() {
+            continue;
+        }
+        match token {
+            Token::Name if depth == 1 => {
+                let name = Unescaped::new(text.get(range.start + 1..range.end - 1)?);
+                masks = members.iter().any(|member| member == name.text());
+            }
+            Token::ObjectStart | Token::ArrayStart if masks && depth == 1 => open = Some(range.start),
+            Token::String | Token::Number | Token::Literal if masks && depth == 1 => {
+                let value = text.get(range.clone())?;
+                if value != "null" {
+                    edits.push((range, quoted_mask(label)));
+                }
+            }
+            _ => {}
+        }
+    }
+    Some(apply(text, &edits))
+}
+
+fn quoted_mask(label: &str) -> String {
+    let mut mask = String::from("\"");
+    placeholder::push_mask(&mut mask, label);
+    mask.push('"');
+    mask
+}
+
 /// The text with its edits, which are in order and apart.
 pub(crate) fn apply(text: &str, edits: &[(Range<usize>, String)]) -> String {
     let mut out = String::with_capacity(text.len());
@@ -144,7 +192,6 @@ pub(crate) fn apply(text: &str, edits: &[(Range<usize>, String)]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::redact::placeholder;
 
     fn redacted(text: &str) -> String {
         let detectors = DetectorSet::default();
@@ -186,6 +233,24 @@ mod tests {
             ("postgres://svc:pass@db.example.com/x", "postgres://[REDACTED:url_userinfo]@db.example.com/x"),
         ] {
             assert_eq!(redacted(text), expected);
+        }
+    }
+
+    #[test]
+    fn members_are_masked_and_the_others_stay() {
+        let members = ["tools".to_owned(), "user".to_owned()];
+        for (text, expected) in [
+            (
+                r#"{"t":1,"tools":[{"a":[]}],"b":{"user":1}}"#,
+                Some(r#"{"t":1,"tools":"[REDACTED:x]","b":{"user":1}}"#),
+            ),
+            (r#"{"us\u0065r":"joe","tools":null}"#, Some(r#"{"us\u0065r":"[REDACTED:x]","tools":null}"#)),
+            ("{}", Some("{}")),
+            (r#"["tools"]"#, None),
+            (r#"{"tools":"#, None),
+            ("tools", None),
+        ] {
+            assert_eq!(mask_members(text, &members, "x").as_deref(), expected, "{text}");
         }
     }
 

@@ -4,7 +4,7 @@
 //! with `alg` (and `enc`, for five parts), and the claims to a JSON object.
 
 use super::class::{WORD_HYPHEN, at, run_end, run_end_within, slice};
-use crate::redact::base64;
+use crate::decode::base64;
 use crate::redact::json_text::{Token, Tokens};
 
 /// Headers are short; a longer one is not decoded.
@@ -14,12 +14,12 @@ const LONGEST_HEADER: usize = 2048;
 pub(super) fn find(text: &[u8], start: usize) -> Option<usize> {
     // The names of header members are small letters: what does not begin so is dismissed without reading on.
     let begins_like_a_header =
-        matches!(base64::decode(slice(text, start, start + 4))?.as_slice(), [b'{', b'"', b'a'..=b'z']);
+        matches!(decoded(slice(text, start, start + 4))?.as_slice(), [b'{', b'"', b'a'..=b'z']);
     let header_end = run_end_within(text, start, WORD_HYPHEN, LONGEST_HEADER);
     if !begins_like_a_header || at(text, header_end) != b'.' {
         return None;
     }
-    let header = Header::read(&base64::decode(slice(text, start, header_end))?)?;
+    let header = Header::read(&decoded(slice(text, start, header_end))?)?;
     let mut part = header_end + 1;
     let mut ends = [0usize; 4];
     let mut parts = 0;
@@ -35,10 +35,16 @@ pub(super) fn find(text: &[u8], start: usize) -> Option<usize> {
     if header.encrypts && parts == 4 && tag_end > ends[2] + 1 {
         return Some(tag_end);
     }
-    let claims = base64::decode(slice(text, header_end + 1, claims_end))?;
+    let claims = decoded(slice(text, header_end + 1, claims_end))?;
     let is_signed = parts >= 2 && signature_end > claims_end + 1;
     let is_unsigned = parts >= 2 && signature_end == claims_end + 1 && header.is_plain;
     (is_object(&claims) && (is_signed || is_unsigned)).then_some(signature_end)
+}
+
+/// The bytes that a part stands for.
+fn decoded(part: &[u8]) -> Option<Vec<u8>> {
+    let mut bytes = Vec::with_capacity(part.len());
+    base64::decode_into(part, &mut bytes).then_some(bytes)
 }
 
 struct Header {

@@ -57,6 +57,10 @@ pub struct Hit {
 pub struct DetectorIndex(u8);
 
 impl DetectorIndex {
+    pub(crate) fn new(place: u8) -> Self {
+        Self(place)
+    }
+
     /// Its place among the detectors of its set, for counting: below [`DetectorSet::len`].
     pub fn as_usize(self) -> usize {
         usize::from(self.0)
@@ -118,6 +122,10 @@ impl Selection {
     /// Whether a detector is in both.
     pub fn intersects(self, other: Self) -> bool {
         self.0 & other.0 != 0
+    }
+
+    pub(crate) fn has_custom(self) -> bool {
+        self.custom() != 0
     }
 
     fn custom(self) -> u128 {
@@ -266,7 +274,7 @@ impl DetectorSet {
         loop {
             let view = levels.last().map_or(text, Unescaped::text);
             let first = hits.len();
-            let seen = self.collect(view, look, hits);
+            let hides_characters = self.collect(view, look, hits);
             for hit in hits.iter_mut().skip(first) {
                 for level in levels.iter().rev() {
                     let range = level.escaped_range(hit.start..hit.end);
@@ -274,13 +282,13 @@ impl DetectorSet {
                 }
             }
             // What the user's expressions ask of neighbours holds only where no escape is left.
-            let looks_deeper = seen.hides_characters
+            let looks_deeper = hides_characters
                 || (look.on.custom() != 0 && memchr::memchr(b'\\', view.as_bytes()).is_some());
             if !looks_deeper {
                 break;
             }
             if levels.len() == DEEPEST_ESCAPES {
-                if seen.hides_characters {
+                if hides_characters {
                     hits.push(Hit { start: 0, end: text.len(), detector: index(Builtin::DeepEscapes) });
                 }
                 break;
@@ -301,9 +309,15 @@ impl DetectorSet {
         resolve(text, hits, 0);
     }
 
-    fn collect(&self, text: &str, look: Look, hits: &mut Vec<Hit>) -> scan::Seen {
-        let scanned = scan::scan(text.as_bytes(), look.on, look.is_query, &mut |builtin, start, end| {
-            hits.push(Hit { start, end, detector: index(builtin) });
+    /// What the detectors find in one view of a text. Says whether escapes in it hide characters.
+    fn collect(&self, text: &str, look: Look, hits: &mut Vec<Hit>) -> bool {
+        let mut hides_characters = false;
+        let _ = scan::scan(text.as_bytes(), look.on, look.is_query, &mut |builtin, start, end| {
+            if builtin == Builtin::DeepEscapes {
+                hides_characters = true;
+            } else {
+                hits.push(Hit { start, end, detector: index(builtin) });
+            }
             ControlFlow::Continue(())
         });
         let custom = look.on.custom();
@@ -313,10 +327,7 @@ impl DetectorSet {
                 DetectorIndex(u8::try_from(Selection::BUILTINS as usize + place).unwrap_or(u8::MAX));
             detector.find(text, |start, end| hits.push(Hit { start, end, detector: detector_index }));
         }
-        match scanned {
-            ControlFlow::Continue(seen) => seen,
-            ControlFlow::Break(()) => scan::Seen::default(),
-        }
+        hides_characters
     }
 
     /// Whether [`find`](Self::find) can find anything in the text that `raw`, the inside of a JSON string, stands for.
@@ -327,14 +338,23 @@ impl DetectorSet {
         Self::may_contain_selected(raw, Look { on: self.on, is_query: false })
     }
 
+    /// Gives the range of everything that the detectors of the crate find in `raw`, a stretch of JSON: a superset of what
+    /// they find in its strings, but for queries at a string's beginning. Escapes that hide a character are given too.
+    pub(crate) fn scan_raw(raw: &[u8], look: Look, found: &mut impl FnMut(usize, usize) -> ControlFlow<()>) {
+        let _ = scan::scan(raw, look.on, false, &mut |_, start, end| found(start, end));
+    }
+
+    /// Whether `raw` begins with a query member that holds a secret, and could be a query without its URL.
+    #[inline]
+    pub(crate) fn begins_like_query(raw: &[u8], look: Look) -> bool {
+        look.on.has(Builtin::UrlSecretParam) && url::find_secret_member(raw, 0).is_some()
+    }
+
     pub(crate) fn may_contain_selected(raw: &[u8], look: Look) -> bool {
         if look.on.custom() != 0 {
             return true;
         }
-        match scan::scan(raw, look.on, look.is_query, &mut |_, _, _| ControlFlow::Break(())) {
-            ControlFlow::Continue(seen) => seen.hides_characters,
-            ControlFlow::Break(()) => true,
-        }
+        scan::scan(raw, look.on, look.is_query, &mut |_, _, _| ControlFlow::Break(())).is_break()
     }
 }
 

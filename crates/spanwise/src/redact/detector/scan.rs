@@ -21,31 +21,20 @@ use std::ops::ControlFlow;
 use super::class::{DIGIT, HYPHEN, UPPER, at, before, from, is, run_end, slice};
 use super::{Builtin, Selection, address, card, credential, email, iban, phone, ssn, url, words};
 
-/// Is told of each find: whose it is, and its range. Breaking ends the scan.
+/// Is told of each find: whose it is, and its range. An escape that hides a character is told as one of
+/// [`Builtin::DeepEscapes`]. Breaking ends the scan.
 pub(super) trait Sink: FnMut(Builtin, usize, usize) -> ControlFlow<()> {}
 impl<F: FnMut(Builtin, usize, usize) -> ControlFlow<()>> Sink for F {}
 
-/// What the first pass came to know besides what it found.
-#[derive(Clone, Copy, Default)]
-pub(super) struct Seen {
-    /// The text holds `\u` or `\/`: it must be unescaped to be searched.
-    pub(super) hides_characters: bool,
-}
-
 /// Runs all selected detectors over `text`. `is_query` says that the text is the query of a URL, without its `?`.
-pub(super) fn scan(
-    text: &[u8],
-    on: Selection,
-    is_query: bool,
-    found: &mut impl Sink,
-) -> ControlFlow<(), Seen> {
-    let seen = signs(text, on, is_query, found)?;
+pub(super) fn scan(text: &[u8], on: Selection, is_query: bool, found: &mut impl Sink) -> ControlFlow<()> {
+    signs(text, on, is_query, found)?;
     words::scan(text, on, found)?;
     numbers(text, on, found)?;
     if on.has(Builtin::Ipv4) || on.has(Builtin::Ipv6) || on.has(Builtin::AssignedSecret) {
         rarely_wanted(text, on, found)?;
     }
-    ControlFlow::Continue(seen)
+    ControlFlow::Continue(())
 }
 
 /// How many bytes from a sign's first one say that it is one.
@@ -67,8 +56,8 @@ fn has_sign<const WIDTH: usize>(block: &[u8; WIDTH], next: &[u8; WIDTH], third: 
     any != 0
 }
 
-fn signs(text: &[u8], on: Selection, is_query: bool, found: &mut impl Sink) -> ControlFlow<(), Seen> {
-    let mut state = Signs { seen: Seen::default(), authorities: url::Authorities::default() };
+fn signs(text: &[u8], on: Selection, is_query: bool, found: &mut impl Sink) -> ControlFlow<()> {
+    let mut state = Signs { authorities: url::Authorities::default() };
     if (is_query || url::find_secret_member(text, 0).is_some() && url::is_bare_query(text))
         && let Some((start, end)) = url::find_secret_member(text, 0)
         && on.has(Builtin::UrlSecretParam)
@@ -78,12 +67,10 @@ fn signs(text: &[u8], on: Selection, is_query: bool, found: &mut impl Sink) -> C
     let mut position = 0;
     position = state.blocks::<64>(text, position, on, found)?;
     position = state.blocks::<16>(text, position, on, found)?;
-    state.each(text, position, text.len(), on, found)?;
-    ControlFlow::Continue(state.seen)
+    state.each(text, position, text.len(), on, found)
 }
 
 struct Signs {
-    seen: Seen,
     authorities: url::Authorities,
 }
 
@@ -186,7 +173,7 @@ impl Signs {
                     found(Builtin::Iban, place, end)?;
                 }
             }
-            b'\\' if matches!(next, b'u' | b'/') => self.seen.hides_characters = true,
+            b'\\' if matches!(next, b'u' | b'/') => found(Builtin::DeepEscapes, place, place + 2)?,
             _ => {}
         }
         ControlFlow::Continue(())

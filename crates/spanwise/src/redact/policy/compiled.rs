@@ -7,7 +7,7 @@ use regex::Regex;
 use super::rule::{KeyPattern, Matcher, glob_regex, is_separator};
 use super::{Action, Bodies, Identity, Mode, Policy, PolicyError, Preset, TextAction, Unknown};
 use crate::redact::catalogue::{self, Class, Match, Row};
-use crate::redact::detector::{Builtin, DetectorSet, Look, Selection};
+use crate::redact::detector::{Builtin, DetectorIndex, DetectorSet, Look, Selection};
 use crate::redact::place::{Place, Places};
 use crate::redact::placeholder::{self, HashKey};
 
@@ -329,6 +329,11 @@ impl CompiledPolicy {
         EventClass(events.fold(0, |class, (place, _)| class | 1 << place))
     }
 
+    /// The same for a name that need not be read where no rule asks for names.
+    pub(crate) fn event_class_of<'n>(&self, name: impl FnOnce() -> std::borrow::Cow<'n, str>) -> EventClass {
+        if self.events.is_empty() { EventClass::default() } else { self.event_class(&name()) }
+    }
+
     /// What becomes of the attribute `key` at `place`. `event` is the class of the event that it belongs to; for other
     /// places the default.
     ///
@@ -430,6 +435,16 @@ impl CompiledPolicy {
         self.rules.get(rule as usize).map(|rule| &rule.origin)
     }
 
+    /// The pattern of a rule, as it is written.
+    pub fn pattern_text(&self, rule: u32) -> &str {
+        self.rules.get(rule as usize).map_or("", |rule| match &rule.pattern {
+            KeyPattern::Exact(text)
+            | KeyPattern::Prefix(text)
+            | KeyPattern::Glob(text)
+            | KeyPattern::Regex(text) => text,
+        })
+    }
+
     /// How many rules there are; a rule is known by a number below.
     pub fn rule_count(&self) -> usize {
         self.rules.len()
@@ -459,10 +474,19 @@ impl CompiledPolicy {
         Look { on: self.selection(place), is_query: false }
     }
 
+    /// Writes what stands in the place of a find behind `out`.
+    pub(crate) fn push_find(&self, detector: DetectorIndex, found: &str, out: &mut String) {
+        match self.key.as_ref().filter(|_| self.hashes_finds) {
+            Some(key) => out.push_str(&key.pseudonym(found)),
+            None => placeholder::push_mask(out, self.detectors.id(detector)),
+        }
+    }
+
     pub(crate) fn key(&self) -> Option<&HashKey> {
         self.key.as_ref()
     }
 
+    #[cfg(test)]
     pub(crate) fn hashes_finds(&self) -> bool {
         self.hashes_finds
     }
