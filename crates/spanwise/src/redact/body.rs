@@ -11,12 +11,16 @@
 //! A parser that works in place (simd-json) was the alternative; it would need a copy of the text to destroy and a tree
 //! to walk, to save time in a mode that is off by default.
 
+use std::borrow::Cow;
 use std::ops::Range;
+use std::sync::LazyLock;
+
+use foldhash::fast::RandomState;
+use hashbrown::HashMap;
 
 use super::escape::Unescaped;
 use super::json_text::{Token, Tokens};
 use super::placeholder;
-use super::text::apply;
 
 /// What is done with a member, by its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -144,7 +148,10 @@ static MEMBERS: [(Member, &[&str]); 7] = [
 
 /// What is done with the member of this name; none if it is not known.
 pub(crate) fn member(name: &str) -> Option<Member> {
-    MEMBERS.iter().find(|(_, names)| names.contains(&name)).map(|(member, _)| *member)
+    static BY_NAME: LazyLock<HashMap<&str, Member, RandomState>> = LazyLock::new(|| {
+        MEMBERS.iter().flat_map(|(member, names)| names.iter().map(|name| (*name, *member))).collect()
+    });
+    BY_NAME.get(name).copied()
 }
 
 /// What the walk knows of an open container.
@@ -162,7 +169,7 @@ type Tokenized = Vec<(Token, usize, Range<usize>)>;
 pub(crate) fn structure(text: &str, label: &str) -> Option<String> {
     let tokens: Tokenized = Tokens::new(text).collect::<Result<_, _>>().ok()?;
     let tools = objects_of_tools(text, &tokens);
-    let mut edits = Vec::new();
+    let mut out = Masked { text, label, out: String::with_capacity(text.len() / 4), copied: 0 };
     let mut open: Vec<Frame> = vec![Frame { is_tool: false, values: Member::Container }];
     let mut unknown = 0;
     let mut place = 0;
@@ -174,7 +181,8 @@ pub(crate) fn structure(text: &str, label: &str) -> Option<String> {
             Token::ObjectStart | Token::ArrayStart
                 if matches!(frame.values, Member::Container | Member::ToolContainer) =>
             {
-                let is_tool = frame.values == Member::ToolContainer || tools.contains(&(place - 1));
+                let is_tool =
+                    frame.values == Member::ToolContainer || tools.binary_search(&(place - 1)).is_ok();
                 open.push(Frame { is_tool, values: frame.values });
             }
             // Words may come in a list; what is in an object there is no word.
@@ -182,7 +190,7 @@ pub(crate) fn structure(text: &str, label: &str) -> Option<String> {
             Token::ObjectStart | Token::ArrayStart => {
                 let end = matching_end(&tokens, place, *depth)?;
                 let whole = range.start..tokens.get(end)?.2.end;
-                edits.push((whole.clone(), masked(label, whole.len())));
+                out.mask(&whole, whole.len());
                 place = end + 1;
             }
             Token::ObjectEnd | Token::ArrayEnd => {
@@ -193,22 +201,46 @@ pub(crate) fn structure(text: &str, label: &str) -> Option<String> {
                 let known = member(&name);
                 if known.is_none() && !placeholder::is_placeholder(&name) {
                     unknown += 1;
-                    edits.push((range.clone(), masked(label, unknown)));
+                    out.mask(range, unknown);
                 }
                 open.last_mut()?.values = known.unwrap_or(Member::Content);
             }
             Token::String => {
                 let value = unquoted(inside)?;
                 if !stays(frame.values, frame.is_tool, &value) {
-                    edits.push((range.clone(), masked(label, value.chars().count())));
+                    out.mask(range, value.chars().count());
                 }
             }
             Token::Number if frame.values == Member::Count && inside.len() <= 4 => {}
             Token::Literal if inside == "null" => {}
-            Token::Number | Token::Literal => edits.push((range.clone(), masked(label, inside.len()))),
+            Token::Number | Token::Literal => out.mask(range, inside.len()),
         }
     }
-    Some(apply(text, &edits))
+    Some(out.finish())
+}
+
+/// The text as it is written anew, masks put in as it goes.
+struct Masked<'t> {
+    text: &'t str,
+    label: &'t str,
+    out: String,
+    copied: usize,
+}
+
+impl Masked<'_> {
+    /// Puts a placeholder in the place of a range; ranges come in order.
+    fn mask(&mut self, range: &Range<usize>, length: usize) {
+        self.out.push_str(self.text.get(self.copied..range.start).unwrap_or(""));
+        self.out.push('"');
+        placeholder::push_mask_of_length(&mut self.out, self.label, length);
+        self.out.push('"');
+        self.copied = range.end;
+    }
+
+    fn finish(mut self) -> String {
+        self.out.push_str(self.text.get(self.copied..).unwrap_or(""));
+        self.out
+    }
 }
 
 /// Whether a text stays: as a word, or as the name of a tool. So does what is a placeholder already.
@@ -223,9 +255,9 @@ pub(crate) fn stays(member: Member, is_tool: bool, value: &str) -> bool {
 }
 
 /// The objects, by the place of their first token, whose own `type` is that of a tool's call, answer or definition.
-fn objects_of_tools(text: &str, tokens: &Tokenized) -> std::collections::HashSet<usize> {
+fn objects_of_tools(text: &str, tokens: &Tokenized) -> Vec<usize> {
     let mut open: Vec<usize> = Vec::new();
-    let mut tools = std::collections::HashSet::new();
+    let mut tools = Vec::new();
     let mut is_type = false;
     for (place, (token, _, range)) in tokens.iter().enumerate() {
         let inside = text.get(range.clone()).unwrap_or("");
@@ -241,6 +273,7 @@ fn objects_of_tools(text: &str, tokens: &Tokenized) -> std::collections::HashSet
         }
         is_type = *token == Token::Name && is_type_name(inside.trim_matches('"'));
     }
+    tools.sort_unstable();
     tools
 }
 
@@ -263,16 +296,10 @@ fn matching_end(tokens: &Tokenized, place: usize, depth: usize) -> Option<usize>
     rest.iter().position(ends).map(|end| place + end)
 }
 
-fn unquoted(quoted: &str) -> Option<String> {
+fn unquoted(quoted: &str) -> Option<Cow<'_, str>> {
     let inside = quoted.get(1..quoted.len().checked_sub(1)?)?;
-    Some(if inside.contains('\\') { Unescaped::new(inside).text().to_owned() } else { inside.to_owned() })
-}
-
-fn masked(label: &str, length: usize) -> String {
-    let mut text = String::from("\"");
-    placeholder::push_mask_of_length(&mut text, label, length);
-    text.push('"');
-    text
+    let has_escapes = memchr::memchr(b'\\', inside.as_bytes()).is_some();
+    Some(if has_escapes { Cow::Owned(Unescaped::new(inside).into_text()) } else { Cow::Borrowed(inside) })
 }
 
 /// Whether it looks like a word of a format's vocabulary: `assistant`, `tool_call`, `image/png`, `MAX_TOKENS`.

@@ -57,6 +57,10 @@ impl Unescaped {
         }
     }
 
+    pub(crate) fn into_text(self) -> String {
+        self.text
+    }
+
     pub(crate) fn text(&self) -> &str {
         &self.text
     }

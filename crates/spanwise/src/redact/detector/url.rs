@@ -71,6 +71,11 @@ fn ends_authority(byte: u8) -> bool {
 
 /// The value of the query member whose name begins at `start`, if the name is one that holds secrets.
 pub(super) fn find_secret_member(text: &[u8], start: usize) -> Option<(usize, usize)> {
+    // Of most texts that are asked about, the first bytes hold no equals sign.
+    let beginning = from(text, start).get(..LONGEST_MEMBER * 3 + 1).unwrap_or(from(text, start));
+    if !beginning.contains(&b'=') {
+        return None;
+    }
     let mut name = [0u8; LONGEST_MEMBER];
     let mut length = 0;
     let mut position = start;

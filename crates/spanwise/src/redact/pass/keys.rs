@@ -32,6 +32,18 @@ pub(super) struct Known {
     pub(super) is_query: bool,
 }
 
+/// What to do with a value, where that needs no more than its type.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Quick {
+    /// It must be looked into.
+    #[default]
+    No,
+    /// Lists must be gone through; anything else stays.
+    Lists,
+    /// So must strings.
+    ListsAndStrings,
+}
+
 /// What is known of the key that has a number in the batch.
 #[derive(Clone, Debug, Default)]
 struct Numbered {
@@ -39,6 +51,7 @@ struct Numbered {
     name: Vec<u8>,
     /// The batch for which the name was last compared.
     batch: u64,
+    quick: [Quick; KEYED],
     places: [Option<Known>; KEYED],
 }
 
@@ -62,6 +75,17 @@ impl Keys {
         }
         if self.numbered.len() < batch.keys.len() {
             self.numbered.resize_with(batch.keys.len(), Numbered::default);
+        }
+    }
+
+    /// What to do with the value of this key, if that is known at once.
+    #[inline]
+    pub(super) fn quick(&self, place: Place, event: EventClass, key: KeyId) -> Quick {
+        match self.numbered.get(key.index()) {
+            Some(numbered) if numbered.batch == self.batch && event == EventClass::default() => {
+                numbered.quick.get(place.as_usize()).copied().unwrap_or_default()
+            }
+            _ => Quick::No,
         }
     }
 
@@ -116,6 +140,8 @@ impl Keys {
                 numbered.name.clear();
                 numbered.name.extend_from_slice(name);
                 numbered.places = self.remembered.get(name).copied().unwrap_or_default();
+                numbered.quick =
+                    numbered.places.map(|known| known.map_or(Quick::No, |known| known.quick(policy)));
             }
         }
         let slot = numbered.places.get_mut(place.as_usize())?;
@@ -124,9 +150,26 @@ impl Keys {
         }
         let known = resolve(policy, edits, place, event, &batch.key(key));
         *slot = Some(known);
+        if let Some(quick) = numbered.quick.get_mut(place.as_usize()) {
+            *quick = known.quick(policy);
+        }
         let places = numbered.places;
         self.remembered.insert(name.into(), places);
         Some(known)
+    }
+}
+
+impl Known {
+    fn quick(&self, policy: &CompiledPolicy) -> Quick {
+        if self.verdict.treatment != Treatment::Keep || self.key.is_some() {
+            Quick::No
+        } else if self.verdict.selection.is_empty() {
+            Quick::Lists
+        } else if policy.reads_numbers() || self.is_query {
+            Quick::No
+        } else {
+            Quick::ListsAndStrings
+        }
     }
 }
 

@@ -381,6 +381,7 @@ fn is_liberty(code: Code) -> bool {
             | Code::SpanIdZero
             | Code::AttributeKeyEmpty
             | Code::StringIndex
+            | Code::ConcatenatedDocuments
             | Code::BlankLine
             | Code::MixedSignals
     )

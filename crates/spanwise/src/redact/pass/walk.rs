@@ -7,10 +7,10 @@ use std::borrow::Cow;
 use std::ops::Range;
 
 use super::edits::{Change, Edits, Slot};
-use super::keys::{self, Keys, Known};
+use super::keys::{self, Keys, Known, Quick};
 use super::report::RedactionReport;
 use super::window::Window;
-use crate::batch::{AttributeRow, Id, RawValue, Rows, SpanBatch, Text};
+use crate::batch::{AttributeRow, Id, RawValue, Rows, SpanBatch, Text, ValueTag};
 use crate::redact::body;
 use crate::redact::detector::{Look, Selection};
 use crate::redact::place::Place;
@@ -109,6 +109,16 @@ impl<'a> Walk<'a> {
             let Some(key) = attribute.key() else {
                 continue;
             };
+            let stays = match self.keys.quick(place, event, key) {
+                Quick::No => false,
+                Quick::Lists => !matches!(attribute.tag, ValueTag::Array | ValueTag::KvList),
+                Quick::ListsAndStrings => {
+                    !matches!(attribute.tag, ValueTag::Array | ValueTag::KvList | ValueTag::String)
+                }
+            };
+            if stays {
+                continue;
+            }
             let known = self.keys.known(self.batch, self.policy, self.edits, place, event, key);
             let Some(known) = known else {
                 // More keys than can be numbered: nothing is known of this one, so nothing of it stays.
