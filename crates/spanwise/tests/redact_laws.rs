@@ -224,3 +224,45 @@ proptest! {
         prop_assert_eq!(twice, output);
     }
 }
+
+/// What a batch was decoded with decides how its JSON is written, and never what stands in it.
+#[test]
+fn a_decoded_batch_is_written_with_and_without_its_sources() {
+    let span = r#"{"resourceSpans":[{"scopeSpans":[{"spans":[{"traceId":"0af7651916cd43dd8448eb211c80319c","spanId":"b7ad6b7169203331","note":"QXZ","name":"QXZ"}]}]}]}"#;
+    let policy = compiled(&everything_goes());
+    for (input, is_block, documents) in [
+        (span.to_owned(), false, 1),
+        (format!("{span} {span}"), false, 1),
+        (format!("{span}\n{span}\n{{\"resourceLogs\":[\"QXZ\"]}}\nQXZ\n"), true, 2),
+        (r#"{"note":"QXZ"}"#.to_owned(), false, 1),
+        (String::new(), false, 1),
+    ] {
+        for records in [false, true] {
+            let mut decoder = Decoder::new(DecodeOptions::default().with_record_sources(records));
+            let mut batch = SpanBatch::new();
+            if is_block {
+                decoder.decode_block(input.clone(), Framing::Auto, &mut batch).unwrap();
+            } else {
+                decoder.decode(input.clone(), &mut batch).unwrap();
+            }
+            let mut redactor = Redactor::new(policy.clone());
+            let mut out = b"before".to_vec();
+            let report = redactor.redact_batch_into(&batch, &mut out).unwrap();
+            let output = String::from_utf8(out).unwrap();
+            let output = output.strip_prefix("before").unwrap();
+            assert!(!output.contains("QXZ"), "{output} of {input}");
+            let values = serde_json::Deserializer::from_str(output).into_iter::<Value>();
+            assert_eq!(values.map(Result::unwrap).count(), documents, "{output} of {input}");
+            assert_eq!(report.lost_anything(), is_block);
+
+            // So is one that is redacted already, in a buffer that holds its texts alone.
+            let redacted = redactor.redact(&batch).unwrap().batch;
+            let mut again = Vec::new();
+            redactor.redact_batch_into(&redacted, &mut again).unwrap();
+            let again = String::from_utf8(again).unwrap();
+            let values = serde_json::Deserializer::from_str(&again).into_iter::<Value>();
+            assert_eq!(values.map(Result::unwrap).count(), documents, "{again} of {input}");
+            assert_eq!(decode(again).unwrap().len(), batch.len());
+        }
+    }
+}

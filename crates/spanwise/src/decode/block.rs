@@ -34,6 +34,7 @@ impl Decoder {
     ) -> Result<(), DecodeError> {
         let input = block.into();
         batch.clear();
+        batch.is_block = true;
         batch.log.bound = self.options.limits.diagnostics;
         batch.log.show_keys = self.options.report_keys;
         if input.len() > Text::MAX {

@@ -97,6 +97,7 @@ impl<'r> Reader<'r> {
             simd: options.simd,
         };
         let record = options.record_sources;
+        batch.has_sources = record;
         Self { cursor, batch, scratch, options, strict, record, faults: 0, items: 0, first_span: 0 }
     }
 

@@ -38,6 +38,7 @@ const LONGEST_LENGTH: usize = 99_999_999;
 #[derive(Clone)]
 pub struct HashKey {
     mac: Hmac<Sha256>,
+    is_empty: bool,
 }
 
 impl HashKey {
@@ -46,7 +47,12 @@ impl HashKey {
         // HMAC takes a key of every length (RFC 2104, section 2): the other branch is never taken.
         let mac = Hmac::<Sha256>::new_from_slice(key)
             .unwrap_or_else(|_| Hmac::new(&hmac::digest::Key::<Hmac<Sha256>>::default()));
-        Self { mac }
+        Self { mac, is_empty: key.is_empty() }
+    }
+
+    /// Whether it is a key of no bytes, which is none.
+    pub fn is_empty(&self) -> bool {
+        self.is_empty
     }
 
     /// The pseudonym of `text`: `hmac:` and sixteen hexadecimal digits of its HMAC-SHA-256.

@@ -153,10 +153,11 @@ impl Redactor {
         let mut report = RedactionReport::default();
         self.state.walk(batch, &self.policy, &mut report);
         let whole = whole_document(batch);
-        let documents =
-            if batch.documents.is_empty() { std::slice::from_ref(&whole) } else { &batch.documents };
+        let is_made = batch.documents.is_empty() && !batch.is_block;
+        let documents = if is_made { std::slice::from_ref(&whole) } else { &batch.documents };
         let redacted = rebuild::rebuild(batch, &self.state.edits, documents, &mut report);
         let mut redacted = redacted.map_err(|rebuild::TooLarge| RedactError::TooLarge)?;
+        redacted.is_block = batch.is_block;
         redacted.rejected_spans = batch.rejected_spans;
         redacted.bad_documents = batch.bad_documents;
         redacted.other_signals = batch.other_signals;
@@ -186,7 +187,7 @@ impl Redactor {
         payload: impl Into<Bytes>,
         out: &mut Vec<u8>,
     ) -> Result<RedactionReport, RedactError> {
-        self.decoded(out, false, |decoder, batch| decoder.decode(payload, batch))
+        self.decoded(out, |decoder, batch| decoder.decode(payload, batch))
     }
 
     /// Redacts a block of documents: a file of JSON lines, say.
@@ -215,42 +216,53 @@ impl Redactor {
         framing: Framing,
         out: &mut Vec<u8>,
     ) -> Result<RedactionReport, RedactError> {
-        self.decoded(out, true, |decoder, batch| decoder.decode_block(block, framing, batch))
+        self.decoded(out, |decoder, batch| decoder.decode_block(block, framing, batch))
     }
 
     /// Writes what becomes of the batch that `decode` gives.
     fn decoded(
         &mut self,
         out: &mut Vec<u8>,
-        is_block: bool,
         decode: impl FnOnce(&mut Decoder, &mut SpanBatch) -> Result<(), DecodeError>,
     ) -> Result<RedactionReport, RedactError> {
-        let begin = out.len();
         let mut batch = std::mem::take(&mut self.batch);
         let result = match decode(&mut self.decoder, &mut batch) {
-            Ok(()) => self.write(&batch, is_block, out),
+            Ok(()) => self.redact_batch_into(&batch, out),
             Err(error) => Err(error.into()),
         };
         batch.clear();
         self.batch = batch;
+        result
+    }
+
+    /// Redacts a batch that is decoded already, and writes its JSON behind `out`: one document for the payload of one
+    /// request, and for a block as many as it has.
+    ///
+    /// Costs a walk over the batch and a copy of what stays. Where the batch was decoded with
+    /// [`DecodeOptions::record_sources`], untouched bytes come out as they went in; where not, or where decoding took
+    /// more liberties than [`crate::Limits::diagnostics`] keeps, all is written afresh in canonical form.
+    ///
+    /// # Errors
+    /// What was written afresh would hold more than 2 GiB − 1 of text; then nothing is written.
+    pub fn redact_batch_into(
+        &mut self,
+        batch: &SpanBatch,
+        out: &mut Vec<u8>,
+    ) -> Result<RedactionReport, RedactError> {
+        let begin = out.len();
+        let result = self.write(batch, out);
         if result.is_err() {
             out.truncate(begin);
         }
         result
     }
 
-    /// Writes the JSON of a batch that was decoded with its sources recorded.
-    fn write(
-        &mut self,
-        batch: &SpanBatch,
-        is_block: bool,
-        out: &mut Vec<u8>,
-    ) -> Result<RedactionReport, RedactError> {
+    fn write(&mut self, batch: &SpanBatch, out: &mut Vec<u8>) -> Result<RedactionReport, RedactError> {
         let mut report = RedactionReport::default();
         self.state.walk(batch, &self.policy, &mut report);
         count_losses(batch, &mut report);
         let State { edits, splices, .. } = &mut self.state;
-        let has_sources = splices.collect(batch, edits).is_ok();
+        let has_sources = splices.collect(batch, edits).is_ok() && batch.has_sources;
         // An empty policy leaves valid input alone, what no reader reads included.
         let cuts_residue = !self.policy.is_empty() || batch.rejected_spans > 0 || batch.other_signals > 0;
         if cuts_residue {
@@ -258,9 +270,10 @@ impl Redactor {
         }
         splices.list.sort_unstable_by_key(|splice| splice.start);
         let liberties = Liberties::of(batch);
-        if !is_block && batch.documents.len() != 1 {
+        if !batch.is_block && batch.documents.len() != 1 {
             // One payload becomes one document, whatever was taken for it.
-            let rebuilt = rebuild::rebuild(batch, edits, &batch.documents, &mut report);
+            let whole = whole_document(batch);
+            let rebuilt = rebuild::rebuild(batch, edits, std::slice::from_ref(&whole), &mut report);
             encode_into(&rebuilt.map_err(|rebuild::TooLarge| RedactError::TooLarge)?, out);
             report.canonical_documents += 1;
             return Ok(report);
@@ -275,10 +288,13 @@ impl Redactor {
             // Between documents stands white space, or what could not be read.
             if gap.iter().all(|byte| is_white(*byte)) {
                 out.extend_from_slice(gap);
-            } else if out.get(begin..).and_then(<[u8]>::last).is_some_and(|last| *last != b'\n') {
+            }
+            let written = out.get(begin..).unwrap_or_default();
+            let line = written.iter().rev().take_while(|byte| is_white(**byte));
+            if line.clone().count() < written.len() && !line.clone().any(|byte| *byte == b'\n') {
                 out.push(b'\n');
             }
-            if document.other_signal && is_block {
+            if document.other_signal && batch.is_block {
                 copied += line_end(input, range.end);
                 continue;
             }

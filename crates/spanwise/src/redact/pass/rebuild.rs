@@ -119,6 +119,8 @@ impl Copy<'_> {
         self.to.documents.push(DocumentRow {
             resources: Rows::since(first_resource, &self.to.resources),
             spans: Rows::since(first_span, &self.to.spans),
+            rejected_spans: document.rejected_spans,
+            other_signal: document.other_signal,
             ..DocumentRow::default()
         });
         Ok(())

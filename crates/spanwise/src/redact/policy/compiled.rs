@@ -121,6 +121,9 @@ pub(super) fn compile(policy: &Policy, key: Option<HashKey>) -> Result<CompiledP
     if policy.longest_text == 0 {
         return Err(PolicyError::new("the longest text is 0 bytes: all text would be masked"));
     }
+    if key.as_ref().is_some_and(HashKey::is_empty) {
+        return Err(PolicyError::new("the key of the pseudonyms is empty"));
+    }
     let mut builder = Builder { policy, events: Vec::new(), rules: Vec::new() };
     for (place, (rule, position)) in policy.rules.iter().enumerate() {
         builder.own_rule(place, rule).map_err(|error| error.at_position(*position))?;

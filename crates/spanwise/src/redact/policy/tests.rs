@@ -306,6 +306,7 @@ fn mistakes_in_a_file_are_errors_with_their_line() {
 fn a_policy_that_cannot_be_applied_is_not() {
     let hashing = Policy::new().rule(Rule::new(KeyPattern::Exact("a".into()), Action::Hash));
     assert!(hashing.compile(None).unwrap_err().message().contains("no key"));
+    assert!(hashing.compile(Some(HashKey::new(b""))).unwrap_err().message().contains("empty"));
     assert!(Policy::from_preset(Preset::PrivacyMode).identity(Identity::Hash).compile(None).is_err());
     assert!(Policy::new().detectors_on(["email"]).hash_finds(true).compile(None).is_err());
     assert!(Policy::new().detectors_on(["nothing"]).compile(None).is_err());
