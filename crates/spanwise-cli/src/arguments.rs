@@ -1,10 +1,11 @@
 //! The command line.
 
 use std::ffi::OsString;
+use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-/// Validates and sums up OTLP JSON traces.
+/// Validates, sums up and redacts OTLP JSON traces.
 #[derive(Debug, Parser)]
 #[command(name = "spanwise", version, max_term_width = 110, disable_help_subcommand = true)]
 #[command(after_help = "Exit codes: 0 fine, 1 findings, 2 wrong use or unreadable input.")]
@@ -28,6 +29,13 @@ pub(crate) enum Command {
                             Exits 1 if a document could not be read, since the sums are short of it."
     )]
     Summary(Summary),
+    /// Take private text out of traces, by a policy
+    #[command(
+        long_about = "Take private text out of traces, by a policy, and leave all else byte for byte.\n\nWhat could not \
+                            be read is not in the output: it is counted, and the exit code is 1. Of several sources every \
+                            document comes out on a line of its own."
+    )]
+    Redact(Redact),
 }
 
 #[derive(Debug, Args)]
@@ -71,6 +79,61 @@ pub(crate) struct Summary {
     /// For people or for programs
     #[arg(long, value_enum, default_value_t = Format::Human)]
     pub(crate) format: Format,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Redact {
+    #[command(flatten)]
+    pub(crate) inputs: Inputs,
+
+    /// A preset (privacy-mode, secrets) or a policy file in TOML; presets may be given more than once, and with a file
+    #[arg(long, value_name = "PRESET|FILE", required = true)]
+    pub(crate) policy: Vec<OsString>,
+
+    /// Where to write the redacted traces [default: standard output]
+    #[arg(long, short, value_name = "OUT")]
+    pub(crate) output: Option<PathBuf>,
+
+    /// Where to write a report for programs: counts of rules, detectors and places, in JSON
+    #[arg(long, value_name = "FILE")]
+    pub(crate) report: Option<PathBuf>,
+
+    /// Which spans are let in
+    #[arg(long, value_enum, default_value_t = Mode::Lenient)]
+    pub(crate) mode: Mode,
+
+    /// Say what becomes of an attribute with this key, and which rule decides, and read no traces
+    #[arg(long, value_name = "KEY", conflicts_with_all = ["sources", "output", "report"])]
+    pub(crate) explain: Vec<String>,
+
+    /// Where the attribute to explain stands
+    #[arg(long, value_enum, default_value_t = Place::Span, requires = "explain")]
+    pub(crate) place: Place,
+
+    /// The name of the event that has the attribute to explain
+    #[arg(long, value_name = "NAME", requires = "explain")]
+    pub(crate) event: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Place {
+    Resource,
+    Scope,
+    Span,
+    Event,
+    Link,
+}
+
+impl From<Place> for spanwise::redact::Place {
+    fn from(place: Place) -> Self {
+        match place {
+            Place::Resource => Self::Resource,
+            Place::Scope => Self::Scope,
+            Place::Span => Self::Span,
+            Place::Event => Self::Event,
+            Place::Link => Self::Link,
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

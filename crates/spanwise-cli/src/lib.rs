@@ -3,6 +3,8 @@
 //! ```text
 //! spanwise validate SOURCE... [--mode strict|lenient] [--format human|json]
 //! spanwise summary  SOURCE... [--format human|json]
+//! spanwise redact   SOURCE... --policy PRESET|FILE [-o OUT] [--report FILE]
+//! spanwise redact   --policy PRESET|FILE --explain KEY
 //! ```
 //!
 //! A source is a file, a glob, a directory (searched for `.json`, `.jsonl` and `.ndjson`), or `-` for standard input,
@@ -15,6 +17,9 @@
 
 mod arguments;
 mod input;
+mod output;
+pub mod policy;
+mod redact;
 mod source;
 mod summary;
 mod table;
@@ -72,6 +77,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> i32 {
     let result = match &arguments.command {
         Command::Validate(arguments) => validate::run(arguments, &mut output, &mut errors),
         Command::Summary(arguments) => summary::run(arguments, &mut output, &mut errors),
+        Command::Redact(arguments) => redact::run(arguments, &mut output, &mut errors),
     };
     match result.and_then(|outcome| output.flush().map(|()| outcome)) {
         Ok(outcome) => outcome.code(),

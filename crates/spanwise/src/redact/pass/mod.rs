@@ -113,6 +113,7 @@ pub struct Redactor {
     policy: CompiledPolicy,
     decoder: Decoder,
     batch: SpanBatch,
+    lines: bool,
     state: State,
 }
 
@@ -135,7 +136,26 @@ impl Redactor {
     pub fn with_options(policy: CompiledPolicy, options: DecodeOptions) -> Self {
         let mut options = options.with_record_sources(true);
         options.limits.diagnostics = MOST_FINDINGS;
-        Self { policy, decoder: Decoder::new(options), batch: SpanBatch::new(), state: State::default() }
+        Self {
+            policy,
+            decoder: Decoder::new(options),
+            batch: SpanBatch::new(),
+            lines: false,
+            state: State::default(),
+        }
+    }
+
+    /// The same, with every document of a block on a line of its own in the output, ended by a line feed: line ends within
+    /// a document are left out. What comes of several inputs can then be put one behind the other.
+    #[must_use]
+    pub fn in_lines(mut self) -> Self {
+        self.lines = true;
+        self
+    }
+
+    /// The options it decodes with, for who decodes batches for it.
+    pub fn decode_options(&self) -> DecodeOptions {
+        self.decoder.options()
     }
 
     /// The policy.
@@ -278,6 +298,7 @@ impl Redactor {
             report.canonical_documents += 1;
             return Ok(report);
         }
+        let in_lines = self.lines && batch.is_block;
         let begin = out.len();
         let mut copied = 0;
         let input: &[u8] = &batch.input;
@@ -286,7 +307,7 @@ impl Redactor {
             let gap = input.get(copied..range.start).unwrap_or_default();
             copied = range.end;
             // Between documents stands white space, or what could not be read.
-            if gap.iter().all(|byte| is_white(*byte)) {
+            if !in_lines && gap.iter().all(|byte| is_white(*byte)) {
                 out.extend_from_slice(gap);
             }
             let written = out.get(begin..).unwrap_or_default();
@@ -298,6 +319,7 @@ impl Redactor {
                 copied += line_end(input, range.end);
                 continue;
             }
+            let document_begin = out.len();
             if !has_sources || liberties.any_in(&range) {
                 let rebuilt = rebuild::rebuild(batch, edits, std::slice::from_ref(document), &mut report);
                 encode_into(&rebuilt.map_err(|rebuild::TooLarge| RedactError::TooLarge)?, out);
@@ -308,9 +330,12 @@ impl Redactor {
                 let own: &mut [Splice] = splices.list.get_mut(first..last).unwrap_or_default();
                 splice::splice(input, range, own, &splices.put_in, out);
             }
+            if in_lines {
+                end_line(out, document_begin);
+            }
         }
         let rest = input.get(copied..).unwrap_or_default();
-        if rest.iter().all(|byte| is_white(*byte)) {
+        if !in_lines && rest.iter().all(|byte| is_white(*byte)) {
             out.extend_from_slice(rest);
         }
         Ok(report)
@@ -339,6 +364,15 @@ fn count_losses(batch: &SpanBatch, report: &mut RedactionReport) {
     report.rejected_spans += batch.rejected_spans;
     report.bad_documents += batch.bad_documents;
     report.other_signals += batch.other_signals;
+}
+
+/// Makes one line of the document behind `begin`. A line end in valid JSON is never within a string.
+fn end_line(out: &mut Vec<u8>, begin: usize) {
+    if memchr::memchr2(b'\n', b'\r', out.get(begin..).unwrap_or_default()).is_some() {
+        let document = out.split_off(begin);
+        out.extend(document.into_iter().filter(|byte| !matches!(byte, b'\n' | b'\r')));
+    }
+    out.push(b'\n');
 }
 
 /// How many bytes of white space follow `at`, up to and with the end of the line.

@@ -70,6 +70,25 @@ impl RedactionReport {
         self.detectors.add(u32::try_from(detector.as_usize()).unwrap_or(u32::MAX), 1);
     }
 
+    /// The counts that are no list, with the names they have in written reports.
+    pub fn totals(&self) -> [(&'static str, u64); 13] {
+        [
+            ("documents", self.documents),
+            ("spans", self.spans),
+            ("changes", self.changes()),
+            ("unlisted", self.unlisted),
+            ("masked_texts", self.masked_texts),
+            ("long_texts", self.long_texts),
+            ("text_ids", self.text_ids),
+            ("unknown_members", self.unknown_members),
+            ("duplicate_keys", self.duplicate_keys),
+            ("canonical_documents", self.canonical_documents),
+            ("rejected_spans", self.rejected_spans),
+            ("bad_documents", self.bad_documents),
+            ("other_signals", self.other_signals),
+        ]
+    }
+
     /// How many values and texts were changed or dropped.
     pub fn changes(&self) -> u64 {
         self.places.iter().sum()
