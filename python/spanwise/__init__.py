@@ -4,13 +4,15 @@
     spans = spanwise.read("traces/*.jsonl")        # a Table: .to_polars(), .to_pandas(), .to_pyarrow()
     report = spanwise.validate("traces/")          # what is wrong, and where
     batch = spanwise.decode(payload)               # one request: a sequence of Span
+    safe = spanwise.redact(payload, "privacy-mode")  # the same JSON without prompts and completions
 
 A source is a bytes-like object, a path, a glob pattern, a directory (its ``.json``, ``.jsonl`` and ``.ndjson`` files,
 by name), a binary file object, or a list of these.
 """
 
-from collections.abc import Mapping
-from typing import Literal
+from collections.abc import Mapping, Sequence
+from os import PathLike
+from typing import Literal, TypeAlias
 
 from spanwise._sources import Source, resolve
 from spanwise._spanwise import (
@@ -20,8 +22,10 @@ from spanwise._spanwise import (
     Event,
     IndexFileError,
     Link,
+    Policy,
     PolicyError,
     QueryError,
+    Redaction,
     Report,
     Resource,
     Schema,
@@ -33,6 +37,7 @@ from spanwise._spanwise import (
     Table,
     __version__,
     decode,
+    redact,
 )
 from spanwise._spanwise import read as _read
 from spanwise._spanwise import scan_batches as _scan_batches
@@ -46,8 +51,10 @@ __all__ = [
     "Event",
     "IndexFileError",
     "Link",
+    "Policy",
     "PolicyError",
     "QueryError",
+    "Redaction",
     "Report",
     "Resource",
     "Schema",
@@ -62,6 +69,7 @@ __all__ = [
     "__version__",
     "decode",
     "read",
+    "redact",
     "scan_batches",
     "validate",
 ]
@@ -69,6 +77,7 @@ __all__ = [
 Mode = Literal["lenient", "strict"]
 Framing = Literal["auto", "lines", "documents"]
 OnError = Literal["skip", "raise"]
+AnyPolicy: TypeAlias = Policy | str | PathLike[str] | Sequence[str | PathLike[str]]
 
 
 def read(
@@ -82,6 +91,7 @@ def read(
     names: Literal["spanwise", "clickhouse"] = "spanwise",
     ids: Literal["text", "binary"] = "text",
     compact: bool | None = None,
+    policy: AnyPolicy | None = None,
     on_error: OnError = "skip",
     framing: Framing = "auto",
 ) -> Table:
@@ -102,6 +112,10 @@ def read(
     Times are in nanoseconds, UTC; ``duration_ns`` is an integer. ``compact`` says whether columns are copied out of the
     text that they were read from: by default where they use under half of it.
 
+    With a ``policy`` (a ``Policy``, the name of a preset, the path of a policy file, or a list of these) the spans are
+    redacted before they become columns, and the columns hold nothing of what was taken out; ``table.report.redaction``
+    says what was done.
+
     A bad document is left out, with one ``SpanwiseWarning`` for the whole run, and so are the spans that strict mode
     rejects; ``on_error="raise"`` raises ``DecodeError`` at the first bad document instead. Raises ``FileNotFoundError``
     and its kin, ``ValueError`` for options that are not known.
@@ -116,20 +130,26 @@ def read(
         names=names,
         ids=ids,
         compact=compact,
+        policy=policy,
         on_error=on_error,
         framing=framing,
     )
 
 
 def scan_batches(
-    sources: Source, *, mode: Mode = "lenient", on_error: OnError = "skip", framing: Framing = "auto"
+    sources: Source,
+    *,
+    mode: Mode = "lenient",
+    policy: AnyPolicy | None = None,
+    on_error: OnError = "skip",
+    framing: Framing = "auto",
 ) -> BatchScan:
     """Go through sources, some thousand spans at a time.
 
     An iterator of ``SpanBatch``. Files of JSON lines are read in blocks, so that memory stays bounded. Errors as those
-    of ``read``.
+    of ``read``. With a ``policy``, as of ``read``, the batches are redacted, and have no diagnostics.
     """
-    return _scan_batches(resolve(sources), mode=mode, on_error=on_error, framing=framing)
+    return _scan_batches(resolve(sources), mode=mode, policy=policy, on_error=on_error, framing=framing)
 
 
 def validate(sources: Source, *, mode: Mode = "lenient", framing: Framing = "auto") -> Report:

@@ -1,4 +1,4 @@
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from os import PathLike
 from typing import Any, TypeAlias, final, overload
@@ -9,6 +9,7 @@ from spanwise._sources import BinaryFile
 from spanwise._types import SpanKind, StatusCode
 
 _Value: TypeAlias = str | bool | int | float | bytes | list["_Value"] | dict[str, "_Value"] | None
+_Policy: TypeAlias = Policy | str | PathLike[str] | Sequence[str | PathLike[str]]
 
 __all__ = [
     "BatchScan",
@@ -17,8 +18,10 @@ __all__ = [
     "Event",
     "IndexFileError",
     "Link",
+    "Policy",
     "PolicyError",
     "QueryError",
+    "Redaction",
     "Report",
     "Resource",
     "Schema",
@@ -32,6 +35,7 @@ __all__ = [
     "__version__",
     "decode",
     "read",
+    "redact",
     "scan_batches",
     "validate",
 ]
@@ -45,7 +49,9 @@ class DecodeError(ValueError):
     column: int
     path: str
 
-class PolicyError(ValueError): ...
+class PolicyError(ValueError):
+    line: int | None
+    column: int | None
 
 class QueryError(ValueError):
     column: int
@@ -94,6 +100,8 @@ class Report:
     def warnings(self) -> int: ...
     @property
     def mismatches(self) -> dict[str, int]: ...
+    @property
+    def redaction(self) -> dict[str, Any] | None: ...
 
 @final
 class Status:
@@ -217,6 +225,7 @@ class SpanBatch:
     @property
     def diagnostics(self) -> list[Diagnostic]: ...
     def to_json(self) -> bytes: ...
+    def redact(self, policy: _Policy) -> SpanBatch: ...
     def to_table(
         self,
         *,
@@ -228,6 +237,40 @@ class SpanBatch:
         ids: str = "text",
         compact: bool | None = None,
     ) -> Table: ...
+
+@final
+class Policy:
+    def __new__(
+        cls,
+        presets: Sequence[str] | None = None,
+        *,
+        mode: str | None = None,
+        unknown: str | None = None,
+        bodies: str | None = None,
+        content: str | None = None,
+        identity: str | None = None,
+        fold_case: bool | None = None,
+        hash: Mapping[str, str] | None = None,
+        text: Mapping[str, str] | None = None,
+        detectors: Mapping[str, Any] | None = None,
+        limits: Mapping[str, int] | None = None,
+        rules: Sequence[Mapping[str, Any]] | None = None,
+    ) -> Policy: ...
+    @staticmethod
+    def preset(*names: str) -> Policy: ...
+    @staticmethod
+    def from_toml(text: str) -> Policy: ...
+    @staticmethod
+    def from_file(path: str | PathLike[str]) -> Policy: ...
+    def redact(self, payload: Buffer, *, mode: str = "lenient", framing: str | None = None) -> Redaction: ...
+    def explain(self, key: str, *, place: str = "span", event: str | None = None) -> str: ...
+
+@final
+class Redaction:
+    @property
+    def data(self) -> bytes: ...
+    @property
+    def report(self) -> dict[str, Any]: ...
 
 @final
 class BatchScan:
@@ -278,8 +321,12 @@ def read(
     names: str,
     ids: str,
     compact: bool | None,
+    policy: _Policy | None,
     on_error: str,
     framing: str,
 ) -> Table: ...
-def scan_batches(sources: list[Buffer | str | BinaryFile], *, mode: str, on_error: str, framing: str) -> BatchScan: ...
+def redact(payload: Buffer, policy: _Policy, *, mode: str = "lenient", framing: str | None = None) -> bytes: ...
+def scan_batches(
+    sources: list[Buffer | str | BinaryFile], *, mode: str, policy: _Policy | None, on_error: str, framing: str
+) -> BatchScan: ...
 def validate(sources: list[Buffer | str | BinaryFile], *, mode: str, framing: str) -> Report: ...

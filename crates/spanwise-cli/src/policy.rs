@@ -26,6 +26,11 @@ impl UnusablePolicy {
         Self { file: file.map(Path::to_owned), ..self }
     }
 
+    /// What is wrong, without the place.
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
     /// Line and column of the policy file, from 1, where it is a place in one.
     pub fn position(&self) -> Option<(usize, usize)> {
         self.position
@@ -73,24 +78,26 @@ pub fn load(names: &[OsString]) -> Result<CompiledPolicy, UnusablePolicy> {
             None => return Err(UnusablePolicy::new("more than one policy file: put their rules into one")),
         }
     }
-    let policy = match file {
-        Some(path) => {
-            let text = std::fs::read_to_string(path).map_err(|error| {
-                let is_missing = error.kind() == std::io::ErrorKind::NotFound;
-                let ids: Vec<_> = Preset::ALL.into_iter().map(Preset::id).collect();
-                UnusablePolicy::new(if is_missing {
-                    format!("no such policy file, and no such preset; there are {}", ids.join(", "))
-                } else {
-                    format!("cannot read: {error}")
-                })
-                .in_file(file)
-            })?;
-            Policy::from_toml(&text).map_err(|error| UnusablePolicy::from(error).in_file(file))?
-        }
-        None => Policy::new(),
-    };
+    let policy = file.map_or(Ok(Policy::new()), read)?;
     let policy = presets.into_iter().fold(policy, Policy::preset);
     compile(&policy, file.and_then(Path::parent)).map_err(|error| error.in_file(file))
+}
+
+/// The policy of a file in TOML.
+///
+/// # Errors
+/// The file cannot be read, or is not a policy.
+pub fn read(path: &Path) -> Result<Policy, UnusablePolicy> {
+    let read = std::fs::read_to_string(path).map_err(|error| {
+        UnusablePolicy::new(if error.kind() == std::io::ErrorKind::NotFound {
+            let ids = Preset::ALL.map(Preset::id).join(", ");
+            format!("no such policy file, and no such preset; there are {ids}")
+        } else {
+            format!("cannot read: {error}")
+        })
+    });
+    let policy = read.and_then(|text| Ok(Policy::from_toml(&text)?));
+    policy.map_err(|error| error.in_file(Some(path)))
 }
 
 /// Makes a policy ready to be applied, with its key fetched. A key file's path is relative to `folder`, that of the

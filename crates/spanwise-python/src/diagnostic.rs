@@ -1,7 +1,10 @@
 //! Findings, and the report of a run.
 
 use pyo3::prelude::*;
+use pyo3::types::PyDict;
 use spanwise::{Layer, Severity, SpanBatch};
+
+use crate::redact::Done;
 
 /// One finding: `severity` ("error", "warning" or "info"), `code`, `message`, `path`, `offset` (bytes, from 0), `line` and
 /// `column` (from 1). `str()` is the rendered form; it holds no value and no attribute key.
@@ -85,6 +88,8 @@ pub(crate) struct Report {
     /// Per promoted column, how many values were of another type.
     #[pyo3(get)]
     pub(crate) mismatches: std::collections::BTreeMap<String, u64>,
+    /// What a policy did, where there was one.
+    pub(crate) redaction: Option<Done>,
 }
 
 /// Findings kept of a whole run.
@@ -127,6 +132,12 @@ impl Report {
 
 #[pymethods]
 impl Report {
+    /// What the policy did: counts by name; `None` where there was no policy.
+    #[getter]
+    fn redaction<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyDict>>> {
+        self.redaction.as_ref().map(|done| done.to_dict(py)).transpose()
+    }
+
     #[getter]
     fn ok(&self) -> bool {
         self.errors == 0

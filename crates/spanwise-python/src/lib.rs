@@ -9,6 +9,7 @@ mod diagnostic;
 mod errors;
 mod options;
 mod read;
+mod redact;
 mod span;
 mod table;
 mod value;
@@ -26,6 +27,8 @@ mod _spanwise {
     use super::errors::{DecodeError, IndexFileError, PolicyError, QueryError, SpanwiseWarning};
     #[pymodule_export]
     use super::read::{BatchScan, read, scan_batches, validate};
+    #[pymodule_export]
+    use super::redact::{Policy, Redaction, redact};
     #[pymodule_export]
     use super::span::{Event, Link, Resource, Scope, Span, Status};
     #[pymodule_export]

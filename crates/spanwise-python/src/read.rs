@@ -6,6 +6,7 @@ use std::sync::Mutex;
 
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
+use spanwise::redact::{RedactError, Redactor};
 use spanwise::{DecodeOptions, Decoder, Framing, Mode};
 use spanwise_arrow::Converter;
 
@@ -14,6 +15,7 @@ use crate::blocks::{Blocks, Source};
 use crate::diagnostic::{Diagnostic, Report};
 use crate::errors::{DecodeError, SpanwiseWarning, convert_error, decode_error};
 use crate::options::{TableOptions, framing, mode, raises};
+use crate::redact::{Done, Loaded, PolicyArgument};
 use crate::table::Table;
 
 /// What stops a run.
@@ -23,6 +25,7 @@ enum Stop {
     /// A document was rejected after so many findings that its own was not kept.
     Unnamed,
     Convert(spanwise_arrow::ConvertError),
+    Redact(RedactError),
 }
 
 impl From<std::io::Error> for Stop {
@@ -41,6 +44,7 @@ impl Stop {
                 DecodeError::new_err("a document was rejected, after more findings than are kept")
             }
             Self::Convert(error) => convert_error(&error),
+            Self::Redact(error) => PyValueError::new_err(error.to_string()),
         }
     }
 }
@@ -51,6 +55,7 @@ struct Scan {
     blocks: Option<Blocks>,
     framing: Framing,
     decoder: Decoder,
+    redactor: Option<Redactor>,
     raises: bool,
     report: Report,
 }
@@ -59,7 +64,28 @@ impl Scan {
     fn new(sources: Vec<Source>, mode: Mode, framing: Framing, raises: bool) -> Self {
         let decoder = Decoder::new(DecodeOptions::default().with_mode(mode));
         let report = Report::default();
-        Self { sources: sources.into(), blocks: None, framing, decoder, raises, report }
+        Self { sources: sources.into(), blocks: None, framing, decoder, redactor: None, raises, report }
+    }
+
+    /// The same, with batches redacted before anybody sees them.
+    fn with_policy(mut self, policy: Option<Loaded>) -> Self {
+        if let Some(policy) = policy {
+            self.report.redaction = Some(Done::new(&policy));
+            self.redactor = Some(Redactor::new(policy.compiled()));
+        }
+        self
+    }
+
+    /// What the policy makes of a batch that was decoded.
+    fn redact(&mut self, batch: &mut spanwise::SpanBatch) -> Result<(), Stop> {
+        if let Some(redactor) = &mut self.redactor {
+            let redacted = redactor.redact(batch).map_err(Stop::Redact)?;
+            *batch = redacted.batch;
+            if let Some(done) = &mut self.report.redaction {
+                done.add(&redacted.report);
+            }
+        }
+        Ok(())
     }
 
     /// Decodes the next block into `batch` and says where it begins in its source; `None` at the end.
@@ -81,6 +107,7 @@ impl Scan {
                             .find(|one| one.of_document)
                             .map_or(Stop::Unnamed, |one| Stop::Rejected(Box::new(one))));
                     }
+                    self.redact(batch)?;
                     return Ok(Some(block.base));
                 }
                 self.blocks = None;
@@ -103,7 +130,7 @@ fn warn(py: Python<'_>, report: &Report) -> PyResult<()> {
 
 /// Reads sources into a table; see the package.
 #[pyfunction]
-#[pyo3(signature = (sources, *, mode, columns, promote, layout, llm, names, ids, compact, on_error, framing))]
+#[pyo3(signature = (sources, *, mode, columns, promote, layout, llm, names, ids, compact, policy, on_error, framing))]
 #[allow(clippy::too_many_arguments, reason = "keywords in Python")]
 pub(crate) fn read(
     py: Python<'_>,
@@ -116,13 +143,15 @@ pub(crate) fn read(
     names: &str,
     ids: &str,
     compact: Option<bool>,
+    policy: Option<PolicyArgument>,
     #[pyo3(from_py_with = raises)] on_error: bool,
     #[pyo3(from_py_with = framing)] framing: Framing,
 ) -> PyResult<Table> {
+    let policy = policy.map(|policy| policy.load(py)).transpose()?;
     let options = TableOptions { columns, promote, layout, llm, names, ids, compact }.read()?;
     let mut converter = Converter::new(&options).map_err(|error| PyValueError::new_err(error.to_string()))?;
     let result = py.detach(|| {
-        let mut scan = Scan::new(sources, mode, framing, on_error);
+        let mut scan = Scan::new(sources, mode, framing, on_error).with_policy(policy);
         let mut batch = spanwise::SpanBatch::new();
         let mut rows = Vec::new();
         while scan.next(&mut batch)?.is_some() {
@@ -198,12 +227,16 @@ impl BatchScan {
 
 /// Goes through sources, a `SpanBatch` at a time; see the package.
 #[pyfunction]
-#[pyo3(signature = (sources, *, mode, on_error, framing))]
+#[pyo3(signature = (sources, *, mode, policy, on_error, framing))]
 pub(crate) fn scan_batches(
+    py: Python<'_>,
     sources: Vec<Source>,
     #[pyo3(from_py_with = mode)] mode: Mode,
+    policy: Option<PolicyArgument>,
     #[pyo3(from_py_with = raises)] on_error: bool,
     #[pyo3(from_py_with = framing)] framing: Framing,
-) -> BatchScan {
-    BatchScan(Mutex::new(Some(Scan::new(sources, mode, framing, on_error))))
+) -> PyResult<BatchScan> {
+    let policy = policy.map(|policy| policy.load(py)).transpose()?;
+    let scan = Scan::new(sources, mode, framing, on_error).with_policy(policy);
+    Ok(BatchScan(Mutex::new(Some(scan))))
 }

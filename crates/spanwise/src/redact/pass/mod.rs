@@ -17,6 +17,7 @@ mod walk;
 mod window;
 
 use std::fmt;
+use std::sync::Arc;
 
 use bytes::Bytes;
 
@@ -110,7 +111,7 @@ pub struct RedactedJson {
 /// ```
 #[derive(Debug)]
 pub struct Redactor {
-    policy: CompiledPolicy,
+    policy: Arc<CompiledPolicy>,
     decoder: Decoder,
     batch: SpanBatch,
     lines: bool,
@@ -128,16 +129,16 @@ struct State {
 
 impl Redactor {
     /// A redactor that decodes leniently.
-    pub fn new(policy: CompiledPolicy) -> Self {
+    pub fn new(policy: impl Into<Arc<CompiledPolicy>>) -> Self {
         Self::with_options(policy, DecodeOptions::default())
     }
 
     /// A redactor that decodes so. Sources are recorded whatever the options say.
-    pub fn with_options(policy: CompiledPolicy, options: DecodeOptions) -> Self {
+    pub fn with_options(policy: impl Into<Arc<CompiledPolicy>>, options: DecodeOptions) -> Self {
         let mut options = options.with_record_sources(true);
         options.limits.diagnostics = MOST_FINDINGS;
         Self {
-            policy,
+            policy: policy.into(),
             decoder: Decoder::new(options),
             batch: SpanBatch::new(),
             lines: false,
