@@ -8,6 +8,7 @@ use super::report::RedactionReport;
 use crate::batch::{ByteRange, SpanBatch};
 use crate::encode::write_string;
 use crate::redact::detector::Look;
+use crate::redact::json_text::Tokens;
 use crate::redact::place::Place;
 use crate::redact::policy::{CompiledPolicy, Unknown};
 use crate::redact::text::redact_text;
@@ -80,9 +81,9 @@ impl Splices {
             let (start, end) = (range.start as usize, range.end as usize);
             if policy.unknown() == Unknown::Keep
                 && let Some(value) = unknown_member(piece)
+                && self.scan(piece, start, value.start..piece.len(), policy, report)
+                && self.scan(piece, start, 0..value.name_end, policy, report)
             {
-                self.scan(piece, start, 0..value.name_end, policy, report);
-                self.scan(piece, start, value.start..piece.len(), policy, report);
                 continue;
             }
             // A value whose name was known to the reader: the name goes with it.
@@ -92,7 +93,7 @@ impl Splices {
         }
     }
 
-    /// Lets detectors look at JSON text that stays.
+    /// Lets detectors look at JSON text that stays. False where it cannot: then it must go.
     fn scan(
         &mut self,
         piece: &[u8],
@@ -100,9 +101,9 @@ impl Splices {
         range: std::ops::Range<usize>,
         policy: &CompiledPolicy,
         report: &mut RedactionReport,
-    ) {
+    ) -> bool {
         let Some(text) = piece.get(range.clone()).and_then(|text| std::str::from_utf8(text).ok()) else {
-            return;
+            return false;
         };
         let look = Look { on: policy.selection(Place::Span), is_query: false };
         let redacted =
@@ -111,6 +112,10 @@ impl Splices {
                 policy.push_find(detector, found, out);
             });
         if let Some(redacted) = redacted {
+            // Deeper than is looked into, it was cut like prose.
+            if Tokens::new(&redacted).any(|token| token.is_err()) {
+                return false;
+            }
             let start = self.put_in.len();
             self.put_in.extend_from_slice(redacted.as_bytes());
             let put = PutIn { start, end: self.put_in.len() };
@@ -118,6 +123,7 @@ impl Splices {
             self.list.push(Splice { start: offset + range.start, end: offset + range.end, change });
             report.count_place(Place::Span);
         }
+        true
     }
 }
 

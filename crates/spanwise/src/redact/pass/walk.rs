@@ -15,7 +15,7 @@ use crate::redact::body;
 use crate::redact::detector::{Look, Selection};
 use crate::redact::place::Place;
 use crate::redact::placeholder;
-use crate::redact::policy::{CompiledPolicy, EventClass, TextAction, Treatment, Verdict};
+use crate::redact::policy::{CompiledPolicy, EventClass, LONGEST_PATH, TextAction, Treatment, Verdict};
 use crate::redact::text::{self, redact_text};
 
 /// What the walk needs, for one batch.
@@ -210,7 +210,7 @@ impl<'a> Walk<'a> {
                 continue;
             }
             path.push(self.key_of(child));
-            let names: Vec<&str> = path.iter().map(AsRef::as_ref).collect();
+            let names: Vec<&str> = path.iter().rev().take(LONGEST_PATH).rev().map(AsRef::as_ref).collect();
             let own = self.policy.resolve_nested(item.place, item.event, &names);
             let look = self.policy.look(item.place);
             changes_keys |= !look.on.is_empty()

@@ -14,7 +14,9 @@ use crate::redact::placeholder::{self, HashKey};
 /// Events are told apart by as many names, which rules ask for.
 const MOST_EVENTS: usize = 64;
 /// So many names of nested lists are joined to a key.
-const LONGEST_PATH: usize = 8;
+pub(crate) const LONGEST_PATH: usize = 8;
+/// Bytes of joined names. Many members below one long name would cost its length each.
+const LONGEST_NAMES: usize = 2048;
 
 /// A policy that can be applied. Immutable, and cheap to share.
 #[derive(Clone, Debug)]
@@ -352,9 +354,17 @@ impl CompiledPolicy {
     ///
     /// Rules are asked for the names joined by dots, all of them first, then ever fewer, at last the member's name
     /// alone. (The rows of presets are not asked for a name without a separator: `prompt` in any list is not content.)
-    /// None where no rule matches: then what holds for the list holds for the member.
+    /// None where no rule matches: then what holds for the list holds for the member. Names that are too long to be joined
+    /// are not looked at, and the member is masked.
     pub fn resolve_nested(&self, place: Place, event: EventClass, path: &[&str]) -> Option<Verdict> {
+        if self.rules.is_empty() {
+            return None;
+        }
         let longest = path.len().min(LONGEST_PATH);
+        let names = path.get(path.len() - longest..)?;
+        if names.iter().map(|name| name.len() + 1).sum::<usize>() > LONGEST_NAMES {
+            return Some(Verdict { treatment: Treatment::Mask, ..self.default_verdict(place) });
+        }
         (1..=longest).rev().find_map(|length| {
             let names = path.get(path.len() - length..)?;
             let key = names.join(".");

@@ -17,6 +17,7 @@ use super::detector::DetectorSet;
 use super::place::{Place, Places};
 use super::placeholder::HashKey;
 
+pub(crate) use compiled::LONGEST_PATH;
 pub use compiled::{CompiledPolicy, EventClass, Origin, Treatment, Verdict};
 pub use error::PolicyError;
 pub use explain::Explanation;
