@@ -101,7 +101,8 @@ def test_tables_hold_no_canary(name, layout, tmp_path):
         assert_gone(name, words, (tmp_path / "plain.parquet").read_bytes())
         everything = polars.read_parquet(tmp_path / "out.parquet").write_json()
         assert_gone(name, words, everything.encode())
-        assert any(word in everything for word in EXPECTED[name]["survive"])
+        survive = EXPECTED[name].get("survive", [])
+        assert not survive or any(word in everything for word in survive)
 
 
 def test_a_table_tells_what_was_done():

@@ -51,3 +51,8 @@ pub use json::Simd;
 #[cfg(doctest)]
 #[doc = include_str!("../../../README.md")]
 struct Readme;
+
+/// So is that of the guide to redaction.
+#[cfg(all(doctest, feature = "redact"))]
+#[doc = include_str!("../../../docs/redaction.md")]
+struct RedactionGuide;
