@@ -49,7 +49,7 @@ struct Options {
     /// Only this form (may be repeated): ndjson, document
     #[arg(long, value_name = "FORM", value_parser = form)]
     form: Vec<Form>,
-    /// Only this task (may be repeated): decode, arrow
+    /// Only this task (may be repeated): decode, arrow, redact
     #[arg(long, value_name = "TASK", value_parser = task)]
     task: Vec<Task>,
     /// Only contestants whose name starts with this (may be repeated); the base and the tape always run
