@@ -5,6 +5,7 @@
 //! spanwise summary  SOURCE... [--format human|json]
 //! spanwise redact   SOURCE... --policy PRESET|FILE [-o OUT] [--report FILE]
 //! spanwise redact   --policy PRESET|FILE --explain KEY
+//! spanwise convert  SOURCE... -o OUT.parquet|.arrow|.jsonl|.csv [--columns NAME,...] [--promote KEY:TYPE]... [--policy PRESET|FILE]
 //! ```
 //!
 //! A source is a file, a glob, a directory (searched for `.json`, `.jsonl` and `.ndjson`), or `-` for standard input,
@@ -16,6 +17,7 @@
 #![forbid(unsafe_code)]
 
 mod arguments;
+mod convert;
 mod input;
 mod output;
 pub mod policy;
@@ -78,6 +80,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> i32 {
         Command::Validate(arguments) => validate::run(arguments, &mut output, &mut errors),
         Command::Summary(arguments) => summary::run(arguments, &mut output, &mut errors),
         Command::Redact(arguments) => redact::run(arguments, &mut output, &mut errors),
+        Command::Convert(arguments) => convert::run(arguments, &mut errors),
     };
     match result.and_then(|outcome| output.flush().map(|()| outcome)) {
         Ok(outcome) => outcome.code(),

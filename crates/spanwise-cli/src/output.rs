@@ -1,76 +1,81 @@
-//! Output files that appear whole or not at all.
-//!
-//! What is written goes to a new file beside the one that is meant, which takes its place at the end. A run that fails
-//! leaves what was there, and an output may be one of the inputs. What is no regular file (a pipe, a terminal) is written
-//! as it is.
+//! Files that are there whole or not at all. So an output may be one of the inputs.
 
+use std::ffi::OsString;
 use std::fs::File;
-use std::io::{self, BufWriter, Write};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use tempfile::NamedTempFile;
+use tempfile::{Builder, NamedTempFile};
 
-/// An output file while it is written.
-pub(crate) struct Target {
-    path: PathBuf,
-    file: Inner,
+/// Where a command writes to.
+pub(crate) enum Output {
+    Stdout(io::Stdout),
+    /// Written beside its final place under another name, which it takes at the end.
+    File(NamedTempFile, PathBuf),
+    /// Something else than a file, which is written as it is: a pipe, a device.
+    There(File),
 }
 
-enum Inner {
-    New(BufWriter<NamedTempFile>),
-    There(BufWriter<File>),
-}
-
-impl Target {
-    /// Begins to write the file at `path`.
+impl Output {
+    /// Begins to write to `path`; `-` is standard output.
     pub(crate) fn create(path: &Path) -> io::Result<Self> {
+        if path.as_os_str() == "-" {
+            return Ok(Self::Stdout(io::stdout()));
+        }
         // Where a link leads, so that the link stays one.
-        let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
-        let metadata = path.metadata().ok();
-        if metadata.as_ref().is_some_and(|metadata| !metadata.is_file() && !metadata.is_dir()) {
-            let file = File::options().write(true).open(&path)?;
-            return Ok(Self { path, file: Inner::There(BufWriter::new(file)) });
+        let path = &path.canonicalize().unwrap_or_else(|_| path.to_owned());
+        if let Ok(metadata) = path.metadata()
+            && !metadata.is_file()
+        {
+            return File::options().write(true).open(path).map(Self::There);
         }
-        if metadata.is_some_and(|metadata| metadata.is_dir()) {
-            return Err(io::Error::new(io::ErrorKind::IsADirectory, "is a directory"));
-        }
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-        let mut builder = tempfile::Builder::new();
-        builder.prefix(".spanwise-");
+        let name = path.file_name().ok_or(io::ErrorKind::InvalidFilename)?;
+        // No extension of a trace file: a run that is killed leaves nothing that is read by mistake.
+        let mut prefix = OsString::from(".");
+        prefix.push(name);
+        let mut builder = Builder::new();
+        builder.prefix(&prefix).suffix(".part");
         #[cfg(unix)]
         {
             use std::os::unix::fs::PermissionsExt as _;
-            // As any new file; the process's mask takes from it.
+            // As any other new file: less what the user's mask takes.
             builder.permissions(std::fs::Permissions::from_mode(0o666));
         }
-        let file = builder.tempfile_in(folder.unwrap_or(Path::new(".")))?;
-        Ok(Self { path, file: Inner::New(BufWriter::new(file)) })
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+        Ok(Self::File(builder.tempfile_in(folder.unwrap_or(Path::new(".")))?, path.to_owned()))
     }
 
-    /// Puts the file where it is meant to be.
-    pub(crate) fn finish(self) -> io::Result<()> {
-        match self.file {
-            Inner::New(file) => {
-                let file = file.into_inner().map_err(io::IntoInnerError::into_error)?;
-                file.persist(self.path).map(|_| ()).map_err(|error| error.error)
+    /// Makes what was written last, and gives it its name.
+    pub(crate) fn commit(self) -> io::Result<()> {
+        match self {
+            Self::Stdout(mut stdout) => stdout.flush(),
+            Self::There(mut file) => file.flush(),
+            Self::File(file, path) => {
+                file.as_file().sync_all()?;
+                file.persist(&path).map_err(|error| error.error)?;
+                // A file system that cannot sync a folder still has the name.
+                let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+                let _ = File::open(folder.unwrap_or(Path::new("."))).and_then(|folder| folder.sync_all());
+                Ok(())
             }
-            Inner::There(mut file) => file.flush(),
         }
     }
 }
 
-impl Write for Target {
+impl Write for Output {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        match &mut self.file {
-            Inner::New(file) => file.write(bytes),
-            Inner::There(file) => file.write(bytes),
+        match self {
+            Self::Stdout(stdout) => stdout.write(bytes),
+            Self::File(file, _) => file.write(bytes),
+            Self::There(file) => file.write(bytes),
         }
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        match &mut self.file {
-            Inner::New(file) => file.flush(),
-            Inner::There(file) => file.flush(),
+        match self {
+            Self::Stdout(stdout) => stdout.flush(),
+            Self::File(file, _) => file.flush(),
+            Self::There(file) => file.flush(),
         }
     }
 }
@@ -80,27 +85,32 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_file_appears_whole_or_not_at_all() {
+    fn a_file_has_its_name_when_it_is_whole() {
         let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("out.json");
-        for text in ["first", "second"] {
-            let mut target = Target::create(&path).unwrap();
-            target.write_all(text.as_bytes()).unwrap();
-            target.finish().unwrap();
-            assert_eq!(std::fs::read_to_string(&path).unwrap(), text);
-        }
-        let mut target = Target::create(&path).unwrap();
-        target.write_all(b"third").unwrap();
-        drop(target);
-        assert_eq!(std::fs::read_to_string(&path).unwrap(), "second");
+        let path = folder.path().join("out.csv");
+        std::fs::write(&path, "old").unwrap();
+        let mut output = Output::create(&path).unwrap();
+        output.write_all(b"new").unwrap();
+        assert_eq!(std::fs::read(&path).unwrap(), b"old");
+        output.commit().unwrap();
+        assert_eq!(std::fs::read(&path).unwrap(), b"new");
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn what_is_given_up_leaves_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut output = Output::create(&folder.path().join("out.csv")).unwrap();
+        output.write_all(b"half").unwrap();
+        drop(output);
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
     }
 
     #[test]
     fn what_cannot_be_a_file_is_an_error() {
         let folder = tempfile::tempdir().unwrap();
-        assert!(Target::create(folder.path()).is_err());
-        assert!(Target::create(&folder.path().join("missing/out.json")).is_err());
+        assert!(Output::create(folder.path()).is_err());
+        assert!(Output::create(&folder.path().join("missing/out.json")).is_err());
     }
 
     #[cfg(unix)]
@@ -110,14 +120,14 @@ mod tests {
         let (path, link) = (folder.path().join("there.json"), folder.path().join("link.json"));
         std::fs::write(&path, "before").unwrap();
         std::os::unix::fs::symlink(&path, &link).unwrap();
-        let mut target = Target::create(&link).unwrap();
-        target.write_all(b"after").unwrap();
-        target.finish().unwrap();
+        let mut output = Output::create(&link).unwrap();
+        output.write_all(b"after").unwrap();
+        output.commit().unwrap();
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "after");
         assert!(link.is_symlink());
-        let mut target = Target::create(Path::new("/dev/null")).unwrap();
-        target.write_all(b"gone").unwrap();
-        target.finish().unwrap();
+        let mut output = Output::create(Path::new("/dev/null")).unwrap();
+        output.write_all(b"gone").unwrap();
+        output.commit().unwrap();
         assert!(!Path::new("/dev/null").metadata().unwrap().is_file());
     }
 }

@@ -1,7 +1,8 @@
 //! `spanwise redact`: traces without what a policy takes out, and why it takes out what.
 
 use std::collections::BTreeMap;
-use std::io::{self, Write};
+use std::io::{self, BufWriter, Write};
+use std::ops::ControlFlow;
 
 use serde::Serialize;
 use spanwise::DecodeOptions;
@@ -10,7 +11,7 @@ use spanwise::redact::{CompiledPolicy, Count, RedactionReport, Redactor};
 use crate::Outcome;
 use crate::arguments::Redact;
 use crate::input::Reading;
-use crate::output::Target;
+use crate::output::Output;
 use crate::policy;
 use crate::source::{Unreadable, expand};
 use crate::table::{Align, Table, counted, grouped};
@@ -31,11 +32,18 @@ pub(crate) fn run(arguments: &Redact, output: &mut dyn Write, errors: &mut dyn W
         return redact(arguments, policy, output, errors).map(|redacted| redacted.outcome());
     };
     let fail = |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", path.display()));
-    let mut target = Target::create(path).map_err(fail)?;
+    let mut target = BufWriter::new(Output::create(path).map_err(fail)?);
     let redacted = redact(arguments, policy, &mut target, errors)?;
-    target.finish().map_err(fail)?;
+    commit(target).map_err(fail)?;
+    if path.as_os_str() == "-" {
+        return Ok(redacted.outcome());
+    }
     redacted.write_for_people(output)?;
     Ok(redacted.outcome())
+}
+
+fn commit(target: BufWriter<Output>) -> io::Result<()> {
+    target.into_inner().map_err(io::IntoInnerError::into_error)?.commit()
 }
 
 fn explain(arguments: &Redact, policy: &CompiledPolicy, output: &mut dyn Write) -> io::Result<Outcome> {
@@ -77,10 +85,7 @@ fn redact(
         let mut written = Ok(());
         let mut refused = None;
         let result = source.and_then(|source| {
-            let read = reading.read(&source, |batch, _| {
-                if written.is_err() || refused.is_some() {
-                    return;
-                }
+            let read = reading.read_while(&source, |batch, _| {
                 text.clear();
                 match redactor.redact_batch_into(batch, &mut text) {
                     Ok(report) => redacted.report.add(&report),
@@ -91,6 +96,8 @@ fn redact(
                     ends_line = *last == b'\n';
                     written = output.write_all(between).and_then(|()| output.write_all(&text));
                 }
+                let goes_on = written.is_ok() && refused.is_none();
+                if goes_on { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
             });
             let read = refused.map_or(read, Err);
             read.map_err(|message| Unreadable { name: source.name(), message })
@@ -199,9 +206,9 @@ impl Redacted {
                 .map(|Unreadable { name, message }| NotRead { file: name, message })
                 .collect(),
         };
-        let mut target = Target::create(path)?;
+        let mut target = BufWriter::new(Output::create(path)?);
         serde_json::to_writer_pretty(&mut target, &written)?;
         writeln!(target)?;
-        target.finish()
+        commit(target)
     }
 }

@@ -149,7 +149,8 @@ pub(crate) fn read(
 ) -> PyResult<Table> {
     let policy = policy.map(|policy| policy.load(py)).transpose()?;
     let options = TableOptions { columns, promote, layout, llm, names, ids, compact }.read()?;
-    let mut converter = Converter::new(&options).map_err(|error| PyValueError::new_err(error.to_string()))?;
+    let converter = Converter::new(&options).map_err(|error| PyValueError::new_err(error.to_string()))?;
+    let mut converter = converter.across_batches(true);
     let result = py.detach(|| {
         let mut scan = Scan::new(sources, mode, framing, on_error).with_policy(policy);
         let mut batch = spanwise::SpanBatch::new();
@@ -159,6 +160,7 @@ pub(crate) fn read(
                 rows.push(converter.convert(&batch).map_err(Stop::Convert)?);
             }
         }
+        converter.settle(&mut rows).map_err(Stop::Convert)?;
         Ok((rows, scan.report))
     });
     let (rows, report) = result.map_err(|stop: Stop| stop.into_error(py))?;

@@ -253,6 +253,7 @@ impl Policy {
 
     /// The policy of a file in TOML.
     #[staticmethod]
+    #[allow(clippy::needless_pass_by_value, reason = "arguments from Python are owned")]
     fn from_file(py: Python<'_>, path: PathBuf) -> PyResult<Self> {
         let read = policy::read(&path);
         let compiled = read.and_then(|read| policy::compile(&read, path.parent()));

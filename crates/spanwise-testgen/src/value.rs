@@ -20,7 +20,7 @@ impl Writer {
             if writer.liberty() {
                 return writer.any_json();
             }
-            writer.key_value();
+            if writer.is_content() { writer.content() } else { writer.key_value() }
         });
     }
 
@@ -69,9 +69,6 @@ impl Writer {
     }
 
     fn key_value(&mut self) {
-        if self.is_content() {
-            return self.content();
-        }
         const FIELDS: &[Field] =
             &[("key", Writer::key as Write, true), ("value", Writer::any_value as Write, false)];
         const INDEXED: &[Field] = &[
