@@ -75,7 +75,7 @@ fn strings_of_value(value: &Value, found: &mut Vec<String>) {
     }
 }
 
-/// The strings that four readers find in one JSON text: one that sees all members, serde_json, simd-json, and our own, whose
+/// The strings that four readers find in one JSON text: one that sees all members, `serde_json`, simd-json, and our own, whose
 /// batch is written out for that. Strings that are JSON again are read in turn.
 pub(crate) fn strings(text: &str) -> Vec<String> {
     let mut found = strings_of_text(text);

@@ -86,6 +86,9 @@ impl Splices {
             {
                 continue;
             }
+            if is_index(piece) {
+                continue;
+            }
             // A value whose name was known to the reader: the name goes with it.
             let start = name_before(input, start).unwrap_or(start);
             self.list.push(Splice { start, end, change: splice::Change::Cut });
@@ -125,6 +128,15 @@ impl Splices {
         }
         true
     }
+}
+
+/// Whether a piece is the number of a reference to a string table. It says nothing, and without it what it stands in has no
+/// key for a reader that goes by the letter. Any other number that was left out is a liberty, and its document written
+/// afresh.
+fn is_index(piece: &[u8]) -> bool {
+    const LONGEST: usize = 12;
+    piece.len() <= LONGEST
+        && piece.iter().all(|byte| matches!(byte, b'0'..=b'9' | b'"' | b'.' | b'e' | b'E' | b'+' | b'-'))
 }
 
 /// Where in the input the place of an edit stands.

@@ -200,11 +200,18 @@ impl<'a> Walk<'a> {
             return;
         }
         let mut changes_keys = false;
+        let paired = self.paired(item, rows, path);
         for row in rows.range() {
             let Some(child) = self.batch.values.get(row).copied() else {
                 continue;
             };
             let child_item = Item { slot: Slot::Child, row, value: child.value(), ..item };
+            if let Some(verdict) = paired
+                && self.key_of(child) != "key"
+            {
+                self.treat(child_item, verdict, path);
+                continue;
+            }
             if child.key().is_none() {
                 self.treat(child_item, Verdict { treatment: Treatment::Keep, ..verdict }, path);
                 continue;
@@ -221,6 +228,21 @@ impl<'a> Walk<'a> {
         if changes_keys {
             self.change_keys(Slot::ChildKey, item.place, item.event, rows.range());
         }
+    }
+
+    /// What becomes of the members of a list that is a pair itself, `{"key": …, "value": …}`, where the rules do not let what
+    /// has that key stay. So are attributes that somebody wrote where no attributes belong.
+    fn paired(&self, item: Item, rows: Rows, path: &mut Vec<Cow<'a, str>>) -> Option<Verdict> {
+        let children = self.batch.values.get(rows.range())?;
+        let key = children.iter().find_map(|child| match child.value() {
+            RawValue::String(text) if child.key().is_some() && self.key_of(*child) == "key" => Some(text),
+            _ => None,
+        })?;
+        path.push(self.batch.text(key));
+        let names: Vec<&str> = path.iter().rev().take(LONGEST_PATH).rev().map(AsRef::as_ref).collect();
+        let verdict = self.policy.resolve_nested(item.place, item.event, &names);
+        path.pop();
+        verdict.filter(|verdict| verdict.treatment != Treatment::Keep)
     }
 
     /// Puts other texts in the place of keys in which detectors find something, so that no two of a list are the same.
