@@ -106,7 +106,9 @@ def test_tables_hold_no_canary(name, layout, tmp_path):
 
 
 def test_a_table_tells_what_was_done():
-    table = spanwise.read(document(**{"input.value": "hush", "note": "joe@example.com"}), policy=["privacy-mode", "secrets"])
+    table = spanwise.read(
+        document(**{"input.value": "hush", "note": "joe@example.com"}), policy=["privacy-mode", "secrets"]
+    )
     assert table.report.redaction["changes"] == 2
     assert table.report.redaction["rules"] == {"privacy-mode: input.value": 1}
     assert table.report.redaction["detectors"] == {"email": 1}
@@ -131,7 +133,12 @@ def test_a_batch_is_redacted_into_one_of_its_own():
             {"input.value": "[REDACTED:content]", "note": "[REDACTED:email]"},
         ),
         (
-            {"rules": [{"key": "note", "action": "truncate", "length": 2}, {"regex": "^user", "action": "mask", "label": "x\x79"}]},
+            {
+                "rules": [
+                    {"key": "note", "action": "truncate", "length": 2},
+                    {"regex": "^user", "action": "mask", "label": "x\x79"},
+                ]
+            },
             {"input.value": "hush", "note": "a@", "user.id": "[REDACTED:xy]"},
         ),
         ({"mode": "allow", "rules": [{"prefix": "user", "action": "keep"}]}, {"user.id": "u"}),
