@@ -1,4 +1,4 @@
-"""Settings of a policy as the TOML that the module reads: each on lines of its own, so that an error tells which it is."""
+"""Settings of a policy as the TOML that the module reads, each on lines of its own: an error tells which it is."""
 
 import json
 from collections.abc import Mapping, Sequence
