@@ -8,7 +8,7 @@ use spanwise_bench::contestants::{self, Refusal, Task};
 use spanwise_bench::machine::Machine;
 use spanwise_bench::measure::{Case, measure};
 use spanwise_bench::report::{Report, Settings, markdown, svg};
-use spanwise_corpora::{Corpus, Form};
+use spanwise_corpora::{Corpus, Form, parse_size};
 use std::error::Error;
 use std::path::PathBuf;
 
@@ -56,7 +56,7 @@ struct Options {
     #[arg(long, value_name = "NAME")]
     contestant: Vec<String>,
     /// How much text of each corpus: a number of bytes, or of KiB or MiB
-    #[arg(long, default_value = "20MiB", value_parser = size)]
+    #[arg(long, default_value = "20MiB", value_parser = parse_size)]
     size: u64,
     /// How many rounds the medians are taken of
     #[arg(long, default_value_t = 13)]
@@ -77,18 +77,6 @@ fn form(name: &str) -> Result<Form, String> {
 fn task(name: &str) -> Result<Task, String> {
     let found = Task::ALL.into_iter().find(|task| task.name() == name);
     found.ok_or_else(|| format!("one of {}", Task::ALL.map(Task::name).join(", ")))
-}
-
-fn size(text: &str) -> Result<u64, String> {
-    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
-    let unit = match &text[digits.len()..] {
-        "" | "B" => 1,
-        "KiB" => 1 << 10,
-        "MiB" => 1 << 20,
-        other => return Err(format!("{other} is not B, KiB or MiB")),
-    };
-    let number: u64 = digits.parse().map_err(|error| format!("{digits}: {error}"))?;
-    number.checked_mul(unit).ok_or_else(|| "too large".to_owned())
 }
 
 fn main() -> Result<(), Box<dyn Error>> {

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use spanwise_arrow::Promotion;
+use spanwise_corpora::{Corpus, parse_size};
 
 /// Validates, sums up, redacts and tabulates OTLP JSON traces.
 #[derive(Debug, Parser)]
@@ -43,6 +44,12 @@ pub(crate) enum Command {
                             whole or not at all. Exits 1 if documents or spans had to be left out: `validate` says why."
     )]
     Convert(Convert),
+    /// Write made-up traces to measure with: the corpora of the benchmark
+    #[command(
+        long_about = "Write made-up traces to measure with: the corpora of the benchmark.\n\nEqual arguments write equal \
+                            bytes on every machine. All are strictly valid OTLP JSON, and all content is made up."
+    )]
+    Generate(Generate),
 }
 
 #[derive(Debug, Args)]
@@ -328,4 +335,31 @@ mod tests {
     fn the_command_line_holds_together() {
         Arguments::command().debug_assert();
     }
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Generate {
+    /// What kind of traces: llm, openrouter, micro, pretty, unicode, cjk, shuffled, mixed, nested, tiny
+    #[arg(long, value_name = "NAME", value_parser = corpus)]
+    pub(crate) corpus: Corpus,
+
+    /// How much, in whole requests until it is reached: a number of B, KiB, MiB or GiB
+    #[arg(long, default_value = "100MiB", value_parser = parse_size)]
+    pub(crate) size: u64,
+
+    /// Another seed, other traces
+    #[arg(long, default_value_t = 1)]
+    pub(crate) seed: u64,
+
+    /// One document that holds everything, not one document a request
+    #[arg(long)]
+    pub(crate) single_document: bool,
+
+    /// The file to write, or - for standard output
+    #[arg(long, short, value_name = "OUT")]
+    pub(crate) output: PathBuf,
+}
+
+fn corpus(name: &str) -> Result<Corpus, String> {
+    Corpus::parse(name).ok_or_else(|| format!("one of {}", Corpus::ALL.map(Corpus::name).join(", ")))
 }

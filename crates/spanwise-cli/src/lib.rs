@@ -6,6 +6,7 @@
 //! spanwise redact   SOURCE... --policy PRESET|FILE [-o OUT] [--report FILE]
 //! spanwise redact   --policy PRESET|FILE --explain KEY
 //! spanwise convert  SOURCE... -o OUT.parquet|.arrow|.jsonl|.csv [--columns NAME,...] [--promote KEY:TYPE]... [--policy PRESET|FILE]
+//! spanwise generate --corpus NAME [--size 100MiB] [--seed N] [--single-document] -o OUT
 //! ```
 //!
 //! A source is a file, a glob, a directory (searched for `.json`, `.jsonl` and `.ndjson`), or `-` for standard input,
@@ -18,6 +19,7 @@
 
 mod arguments;
 mod convert;
+mod generate;
 mod input;
 mod output;
 pub mod policy;
@@ -81,6 +83,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> i32 {
         Command::Summary(arguments) => summary::run(arguments, &mut output, &mut errors),
         Command::Redact(arguments) => redact::run(arguments, &mut output, &mut errors),
         Command::Convert(arguments) => convert::run(arguments, &mut errors),
+        Command::Generate(arguments) => generate::run(arguments, &mut output),
     };
     match result.and_then(|outcome| output.flush().map(|()| outcome)) {
         Ok(outcome) => outcome.code(),
