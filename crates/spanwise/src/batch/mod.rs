@@ -18,7 +18,6 @@ use std::borrow::Cow;
 use bytes::Bytes;
 
 pub(crate) use keys::Keys;
-#[cfg(feature = "redact")]
 pub(crate) use rows::ValueTag;
 pub use rows::{
     AttributeRow, ByteRange, DocumentRow, EntityRefRow, EventRow, Id, KeyId, LinkRow, RawValue, ResourceRow,

@@ -39,8 +39,14 @@ impl Gaps {
     /// What most likely follows.
     #[inline]
     pub(super) fn guess(&self, members: &Members) -> Option<&Gap> {
-        let row = self.index.get(members.message as usize)?;
-        self.met.get(usize::from(*row.get(usize::from(members.last))?).wrapping_sub(1))
+        self.after(members.message, members.last)
+    }
+
+    /// What most likely follows the member `last`.
+    #[inline]
+    pub(super) fn after(&self, message: Message, last: u8) -> Option<&Gap> {
+        let row = self.index.get(message as usize)?;
+        self.met.get(usize::from(*row.get(usize::from(last))?).wrapping_sub(1))
     }
 
     /// Counts a wrong guess. Whether what stands there instead is worth learning.

@@ -18,6 +18,7 @@ mod request;
 mod resource_spans;
 mod scalar;
 mod scope_spans;
+mod simple_members;
 mod span;
 mod templates;
 

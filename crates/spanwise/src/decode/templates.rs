@@ -10,8 +10,9 @@
 
 use hashbrown::HashTable;
 
-use crate::batch::{AttributeRow, AttributeSource, ByteRange, Keys, RawValue, SpanBatch, Text};
-use crate::json::{Cursor, Literal, Scalar, number, scan};
+use crate::batch::{AttributeRow, AttributeSource, ByteRange, Keys, SpanBatch, Text, ValueTag};
+use crate::json::scan::{self, Kernel, Vectorized};
+use crate::json::{Cursor, Literal, Scalar, number};
 use crate::schema::{Field, Message};
 
 use super::reader::Reader;
@@ -31,13 +32,14 @@ enum Shape {
     Bool,
 }
 
-/// See the module's head.
+/// See the module's head. 256 bytes, so that a number is an address by a shift.
 #[derive(Debug)]
+#[repr(align(64))]
 struct Template {
     /// From the end of the attribute before to the first byte of the value's content.
     head: Literal<5>,
     /// From the end of the content to the end of the attribute.
-    tail: Literal<3>,
+    tail: Literal<2>,
     shape: Shape,
     /// Whether the head begins with the comma after another attribute.
     separated: bool,
@@ -88,6 +90,8 @@ const OUTWORN: u32 = 1 << 16;
 /// Guesses kept; a power of two.
 const SLOTS: usize = 2048;
 
+const _: () = assert!(size_of::<Template>() == 256);
+
 impl Template {
     /// The key, as it is written.
     fn key(&self) -> &[u8] {
@@ -117,13 +121,13 @@ impl Templates {
         self.known.get(usize::from(number).wrapping_sub(1))
     }
 
-    /// What most likely follows, then what else may.
+    /// What most likely follows.
     #[inline]
-    fn guesses(&self, run: &Run) -> [u16; 2] {
-        match self.get(run.previous) {
-            Some(template) => [self.follows.get(run.slot()).copied().unwrap_or(NONE), template.next],
-            None => [self.first[run.owner as usize], NONE],
+    fn guess(&self, run: &Run) -> u16 {
+        if run.previous == NONE {
+            return self.first[run.owner as usize];
         }
+        self.follows.get(run.slot()).copied().unwrap_or(NONE)
     }
 
     /// Remembers that `number` followed.
@@ -141,11 +145,13 @@ impl Templates {
 
     /// The template that stands at `rest` where the best guess did not; remembers it.
     #[inline(never)]
-    fn miss(&mut self, run: &Run, other: u16, rest: &[u8], follows: bool) -> u16 {
+    fn miss(&mut self, run: Run, rest: &[u8], follows: bool) -> u16 {
+        // What followed the last time in any list.
+        let other = self.get(run.previous).map_or(NONE, |template| template.next);
         let other_matches = self.get(other).is_some_and(|template| template.matches(rest, follows));
         let number = if other_matches { other } else { self.find(rest, follows) };
         if number != NONE {
-            self.follow(run, number);
+            self.follow(&run, number);
         }
         number
     }
@@ -302,14 +308,37 @@ impl Run {
     }
 }
 
+/// [`Reader::templated_attributes`] for one instruction set.
+struct Attributes<'a, 'r> {
+    reader: &'a mut Reader<'r>,
+    run: &'a mut Run,
+    follows: bool,
+}
+
+impl Vectorized for Attributes<'_, '_> {
+    type Output = u32;
+
+    #[allow(clippy::inline_always, reason = "must be compiled with the instruction set of its caller")]
+    #[inline(always)]
+    fn run<K: Kernel>(self, kernel: K) -> u32 {
+        self.reader.attributes_by_templates(kernel, self.run, self.follows)
+    }
+}
+
 impl Reader<'_> {
     /// Reads attributes as long as templates match, from the list's bracket or (`follows`) the end of an attribute on.
     /// Returns how many were read; the cursor is left after the last.
-    pub(super) fn templated_attributes(&mut self, run: &mut Run, mut follows: bool) -> u32 {
+    pub(super) fn templated_attributes(&mut self, run: &mut Run, follows: bool) -> u32 {
         // Two levels are opened and closed within.
         if self.options.general_path || self.cursor.depth + 2 > self.cursor.max_depth {
             return 0;
         }
+        self.cursor.simd.vectorize(Attributes { reader: self, run, follows })
+    }
+
+    #[allow(clippy::inline_always, reason = "must be compiled with the instruction set of its caller")]
+    #[inline(always)]
+    fn attributes_by_templates<K: Kernel>(&mut self, kernel: K, run: &mut Run, mut follows: bool) -> u32 {
         let room = self.options.limits.attributes.saturating_sub(self.items);
         let Self { cursor, batch, scratch, .. } = self;
         let templates = &mut scratch.templates;
@@ -318,21 +347,25 @@ impl Reader<'_> {
         let text = cursor.text;
         let mut at = cursor.at;
         let mut count = 0;
+        // In registers: storing halves and loading the whole would stall.
+        let mut walk = *run;
         while count < room {
             let rest = text.get(at..).unwrap_or_default();
             if rest.first() == Some(&b']') {
                 break;
             }
-            let [mut number, other] = templates.guesses(run);
-            if !templates.get(number).is_some_and(|template| template.matches(rest, follows)) {
-                number = templates.miss(run, other, rest, follows);
+            let mut number = templates.guess(&walk);
+            // What follows a template is separated from it, and what is first in a list is not: no need to look.
+            if !templates.get(number).is_some_and(|template| template.head.stands_at(kernel, rest)) {
+                number = templates.miss(walk, rest, follows);
             }
             let Some(template) = templates.known.get_mut(usize::from(number).wrapping_sub(1)) else { break };
-            let Some((value, content_end)) = read_content(cursor, template.shape, at + template.head.len())
+            let content = at + template.head.len();
+            let Some((tag, payload, content_end)) = read_content(kernel, cursor, template.shape, content)
             else {
                 break;
             };
-            if !template.tail.begins(text.get(content_end..).unwrap_or_default()) {
+            if !template.tail.stands_at(kernel, text.get(content_end..).unwrap_or_default()) {
                 break;
             }
             let key_token = (at + usize::from(template.key), at + usize::from(template.key_end));
@@ -348,10 +381,10 @@ impl Reader<'_> {
                 template.generation = generation;
             }
             // A duplicate is the general path's business; it finds this same stamp.
-            if keys.stamp(template.key_id, run.list) == run.list {
+            if keys.stamp(template.key_id, walk.list) == walk.list {
                 break;
             }
-            attributes.push(AttributeRow::new(template.key_id, value));
+            attributes.push(AttributeRow { key: template.key_id, tag, payload });
             let end = content_end + template.tail.len();
             if self.record {
                 sources.attributes.push(AttributeSource {
@@ -366,8 +399,9 @@ impl Reader<'_> {
             at = end;
             count += 1;
             follows = true;
-            run.advance(number);
+            walk.advance(number);
         }
+        *run = walk;
         cursor.at = at;
         self.items += count;
         u32::try_from(count).unwrap_or(u32::MAX)
@@ -395,31 +429,43 @@ impl Reader<'_> {
     }
 }
 
-/// Reads a value's content. `None` where anything is out of the ordinary.
-#[inline]
-fn read_content(cursor: &Cursor<'_>, shape: Shape, start: usize) -> Option<(RawValue, usize)> {
+/// Reads a value's content: its tag and payload in a row, and where it ends. `None` where anything is out of the ordinary.
+#[allow(clippy::inline_always, reason = "must be compiled with the instruction set of its caller")]
+#[inline(always)]
+fn read_content<K: Kernel>(
+    kernel: K,
+    cursor: &Cursor<'_>,
+    shape: Shape,
+    start: usize,
+) -> Option<(ValueTag, u64, usize)> {
     match shape {
         Shape::String => {
-            let (end, escaped) = cursor.clean_string(start)?;
-            Some((RawValue::String(Text::input(start, end, escaped)), end))
+            let (end, escaped) = cursor.clean_string_by(kernel, start)?;
+            Some((ValueTag::String, Text::input(start, end, escaped).bits(), end))
         }
         Shape::QuotedInt | Shape::Int => {
             let rest = cursor.text.get(start..)?;
             let (value, length) = number::short_integer(rest)?;
-            Some((RawValue::Int(value), start + length))
+            Some((ValueTag::Int, value.cast_unsigned(), start + length))
         }
         Shape::Double => {
-            let mut number = Cursor::over(cursor.text, start, false);
-            let raw = number.number().ok()?;
-            let value = number::double(cursor.slice(raw.start, raw.end)).filter(|value| value.is_finite())?;
-            Some((RawValue::Double(value), raw.end))
+            let (value, end) = read_double(cursor, start)?;
+            Some((ValueTag::Double, value.to_bits(), end))
         }
         Shape::Bool => {
             let rest = cursor.text.get(start..)?;
             if rest.starts_with(b"true") {
-                return Some((RawValue::Bool(true), start + 4));
+                return Some((ValueTag::Bool, 1, start + 4));
             }
-            rest.starts_with(b"false").then_some((RawValue::Bool(false), start + 5))
+            rest.starts_with(b"false").then_some((ValueTag::Bool, 0, start + 5))
         }
     }
+}
+
+#[inline(never)]
+fn read_double(cursor: &Cursor<'_>, start: usize) -> Option<(f64, usize)> {
+    let mut number = Cursor::over(cursor.text, start, false);
+    let raw = number.number().ok()?;
+    let value = number::double(cursor.slice(raw.start, raw.end)).filter(|value| value.is_finite())?;
+    Some((value, raw.end))
 }

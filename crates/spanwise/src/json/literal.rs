@@ -1,5 +1,7 @@
 //! Comparing a short learned text with the input.
 
+use super::scan::Kernel;
+
 /// A text of at most `32 * BLOCKS` bytes, kept where it is compared from.
 ///
 /// Comparing takes a few loads of a size known at compile time, which overlap where the length is between two sizes. The
@@ -7,20 +9,20 @@
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Literal<const BLOCKS: usize> {
     blocks: [[u8; 32]; BLOCKS],
-    len: u32,
+    len: u8,
 }
 
 impl<const BLOCKS: usize> Literal<BLOCKS> {
     /// `None` where `text` is too long.
     pub(crate) fn new(text: &[u8]) -> Option<Self> {
-        let mut literal = Self { blocks: [[0; 32]; BLOCKS], len: u32::try_from(text.len()).ok()? };
+        let mut literal = Self { blocks: [[0; 32]; BLOCKS], len: u8::try_from(text.len()).ok()? };
         literal.blocks.as_flattened_mut().get_mut(..text.len())?.copy_from_slice(text);
         Some(literal)
     }
 
     #[inline]
     pub(crate) fn len(&self) -> usize {
-        self.len as usize
+        usize::from(self.len)
     }
 
     /// The text.
@@ -51,6 +53,25 @@ impl<const BLOCKS: usize> Literal<BLOCKS> {
                     && text.last_chunk::<32>() == rest.last_chunk::<32>()
             }
         }
+    }
+
+    /// The same as [`Self::begins`] in a vectorized loop.
+    #[allow(clippy::inline_always, reason = "must be compiled with the instruction set of its caller")]
+    #[inline(always)]
+    pub(crate) fn stands_at<K: Kernel>(&self, kernel: K, rest: &[u8]) -> bool {
+        let len = self.len();
+        if len < 32 {
+            // Wider than the text where the input is long enough: one comparison of bytes, the surplus masked.
+            return match (rest.first_chunk::<32>(), self.blocks.first()) {
+                (Some(rest), Some(text)) => kernel.begin_alike(rest, text, len),
+                _ => rest.starts_with(self.text()),
+            };
+        }
+        let text = self.text();
+        let Some(rest) = rest.get(..text.len()) else { return false };
+        let (blocks, _) = text.as_chunks::<32>();
+        let (others, _) = rest.as_chunks::<32>();
+        blocks.iter().zip(others).all(|(a, b)| a == b) && text.last_chunk::<32>() == rest.last_chunk::<32>()
     }
 }
 

@@ -109,6 +109,9 @@ pub(crate) fn digits(text: &[u8]) -> Option<u64> {
 /// leads: rare forms, which the general reading takes.
 #[inline]
 pub(crate) fn short_integer(text: &[u8]) -> Option<(i64, usize)> {
+    if let Some((value, length)) = text.first_chunk::<8>().and_then(|word| leading_digits(*word)) {
+        return (length == 1 || text.first() != Some(&b'0')).then_some((value, length));
+    }
     let negative = text.first() == Some(&b'-');
     let sign = usize::from(negative);
     let mut value = 0i64;
@@ -124,6 +127,26 @@ pub(crate) fn short_integer(text: &[u8]) -> Option<(i64, usize)> {
         return None;
     }
     Some((if negative { -value } else { value }, length))
+}
+
+/// The number that one to seven decimal digits at the start of `text` spell, and how many there are; `None` where there are
+/// none, or eight.
+#[inline]
+fn leading_digits(text: [u8; 8]) -> Option<(i64, usize)> {
+    const HIGH: u64 = 0x8080_8080_8080_8080;
+    let word = u64::from_le_bytes(text) ^ 0x3030_3030_3030_3030;
+    // The high bit of every byte that is now above 9. A byte takes no carry from the one below it.
+    let others = (((word & !HIGH) + 0x7676_7676_7676_7676) | word) & HIGH;
+    let length = others.trailing_zeros() / 8;
+    if others == 0 || length == 0 {
+        return None;
+    }
+    // Digits to the end of the word, as if zeros stood before them.
+    let word = word << (64 - 8 * length);
+    let pairs = (word & 0x000f_000f_000f_000f) * 10 + (word >> 8 & 0x000f_000f_000f_000f);
+    let fours = (pairs & 0x0000_00ff_0000_00ff) * 100 + (pairs >> 16 & 0x0000_00ff_0000_00ff);
+    let value = (fours & 0xffff) * 10_000 + (fours >> 32);
+    Some((value.cast_signed(), length as usize))
 }
 
 /// Reads an integer of any form that ProtoJSON allows, exactly.
@@ -251,6 +274,41 @@ mod tests {
             }
         }
         assert_eq!((digits(b""), digits(b"12345678901234567890")), (None, None));
+    }
+
+    #[test]
+    fn short_integers_are_read_up_to_the_first_byte_that_is_no_digit() {
+        for digits in [
+            "",
+            "0",
+            "7",
+            "12",
+            "007",
+            "123456",
+            "1234567",
+            "12345678",
+            "123456789012345678",
+            "1234567890123456789",
+        ] {
+            for sign in ["", "-"] {
+                for after in ["", "}", "\"}}", ".5", "e3", "\u{e9}\u{e9}", ":::::::::", "/////////"] {
+                    let text = format!("{sign}{digits}{after}");
+                    let leads = digits.len() > 1 && digits.starts_with('0');
+                    let expected = if digits.is_empty() || digits.len() > 18 || leads {
+                        None
+                    } else {
+                        Some((format!("{sign}{digits}").parse().unwrap(), sign.len() + digits.len()))
+                    };
+                    assert_eq!(short_integer(text.as_bytes()), expected, "{text}");
+                }
+            }
+        }
+        for byte in 0..=255u8 {
+            let found = short_integer(&[b'4', b'2', byte, b'7', b'7', b'7', b'7', b'7', b'7']);
+            let expected =
+                if byte.is_ascii_digit() { 420_777_777 + i64::from(byte - b'0') * 1_000_000 } else { 42 };
+            assert_eq!(found.map(|(value, _)| value), Some(expected), "{byte}");
+        }
     }
 
     #[test]
