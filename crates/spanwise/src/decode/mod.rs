@@ -20,6 +20,7 @@ mod scalar;
 mod scope_spans;
 mod simple_members;
 mod span;
+mod template;
 mod templates;
 
 use bytes::Bytes;

@@ -4,7 +4,7 @@
 //! does, and stops at the first byte of anything else: the general path reads that member, and the loop goes on after it.
 //! It makes no finding, so nothing it reads may be one.
 
-use super::gaps::Members;
+use super::gaps::{Gaps, Members};
 use super::reader::{Reader, Scratch};
 use crate::batch::{ByteRange, Id, Rows, SpanBatch, SpanRow, SpanSource, Text};
 use crate::json::number;
@@ -64,7 +64,7 @@ impl Reader<'_> {
         source: &mut SpanSource,
     ) -> Stop {
         let Self { cursor, batch, scratch, record, .. } = self;
-        let Scratch { gaps, .. } = &**scratch;
+        let Scratch { gaps, .. } = &mut **scratch;
         let SpanBatch { events, links, .. } = &**batch;
         let text = cursor.text;
         let mut at = cursor.at;
@@ -72,20 +72,24 @@ impl Reader<'_> {
         let mut last = members.last;
         let stop = loop {
             let rest = text.get(at..).unwrap_or_default();
-            let Some(gap) = gaps.after(members.message, last) else { break Stop::Unknown };
-            if !gap.literal.stands_at(kernel, rest) {
-                break Stop::Unknown;
-            }
-            let Some(field) = gap.field else {
+            let guess = gaps.after(members.message, last);
+            let (field, length) = if let Some(gap) = guess.filter(|gap| gap.literal.stands_at(kernel, rest)) {
+                (gap.field, gap.literal.len())
+            } else {
+                let unguessed = Unguessed { gaps, members, last, at, rest };
+                let Some(found) = cursor.simd.vectorize(unguessed) else { break Stop::Unknown };
+                found
+            };
+            let Some(field) = field else {
                 if members.duplicates {
                     break Stop::Unknown;
                 }
-                at += gap.literal.len();
+                at += length;
                 cursor.depth = cursor.depth.saturating_sub(1);
                 break Stop::End;
             };
-            let start = at + gap.literal.len();
-            let value = rest.get(gap.literal.len()..).unwrap_or_default();
+            let start = at + length;
+            let value = rest.get(length..).unwrap_or_default();
             // The same gap may be followed by white space, which is not part of it.
             if seen & field.bit() != 0 || value.first().is_none_or(|byte| *byte <= b' ') {
                 break Stop::Unknown;
@@ -157,6 +161,40 @@ impl Reader<'_> {
         members.last = last;
         cursor.at = at;
         stop
+    }
+}
+
+/// What stands at `rest` where the likeliest gap does not: another that was learned; or, where members have come in no order
+/// lately, whatever is written without white space and escapes. Gives the field, `None` for the object's end, and how much
+/// stands before the value. Out of the way of what is guessed.
+struct Unguessed<'a> {
+    gaps: &'a mut Gaps,
+    members: &'a mut Members,
+    last: u8,
+    at: usize,
+    rest: &'a [u8],
+}
+
+impl Vectorized for Unguessed<'_> {
+    type Output = Option<(Option<Field>, usize)>;
+
+    #[allow(clippy::inline_always, reason = "must be compiled with the instruction set of its caller")]
+    #[inline(always)]
+    fn run<K: Kernel>(self, kernel: K) -> Self::Output {
+        let Self { gaps, members, last, at, rest } = self;
+        members.misses = members.misses.saturating_add(1);
+        if !gaps.is_disordered() {
+            let gap = gaps.other(members.message, last, rest)?;
+            return Some((gap.field, gap.literal.len()));
+        }
+        let before = match rest {
+            [b'"', ..] if members.is_first(at) => 1,
+            [b',', b'"', ..] if !members.is_first(at) => 2,
+            [b'}', ..] => return Some((None, 1)),
+            _ => return None,
+        };
+        let (field, length) = members.message.field_at(kernel, rest.get(before..)?.first_chunk()?)?;
+        Some((Some(field), before + length))
     }
 }
 

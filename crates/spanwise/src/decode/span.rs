@@ -33,6 +33,7 @@ impl Reader<'_> {
             };
             self.span_member(field, &mut row, &mut source)?;
         }
+        self.scratch.gaps.note_misses(members.misses);
         self.check_span(&row, start)?;
         if self.faults > 0 {
             self.reject_since(&mark, start, residue);

@@ -59,19 +59,18 @@ impl<const BLOCKS: usize> Literal<BLOCKS> {
     #[allow(clippy::inline_always, reason = "must be compiled with the instruction set of its caller")]
     #[inline(always)]
     pub(crate) fn stands_at<K: Kernel>(&self, kernel: K, rest: &[u8]) -> bool {
-        let len = self.len();
-        if len < 32 {
-            // Wider than the text where the input is long enough: one comparison of bytes, the surplus masked.
-            return match (rest.first_chunk::<32>(), self.blocks.first()) {
-                (Some(rest), Some(text)) => kernel.begin_alike(rest, text, len),
-                _ => rest.starts_with(self.text()),
-            };
+        let (whole, part) = (self.len() / 32, self.len() % 32);
+        let Some((blocks, rest)) = rest.split_at_checked(32 * whole) else { return false };
+        let (blocks, _) = blocks.as_chunks::<32>();
+        if !self.blocks.iter().zip(blocks).all(|(a, b)| kernel.begin_alike(a, b, 32)) {
+            return false;
         }
-        let text = self.text();
-        let Some(rest) = rest.get(..text.len()) else { return false };
-        let (blocks, _) = text.as_chunks::<32>();
-        let (others, _) = rest.as_chunks::<32>();
-        blocks.iter().zip(others).all(|(a, b)| a == b) && text.last_chunk::<32>() == rest.last_chunk::<32>()
+        // Wider than the text where the input is long enough: one comparison of bytes, the surplus masked.
+        match (self.blocks.get(whole), rest.first_chunk::<32>()) {
+            (Some(last), Some(rest)) => kernel.begin_alike(last, rest, part),
+            (Some(last), None) => last.get(..part).is_some_and(|last| rest.starts_with(last)),
+            (None, _) => true,
+        }
     }
 }
 
@@ -85,6 +84,18 @@ fn ends_equal<const N: usize>(a: &[u8], b: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::json::Simd;
+    use crate::json::scan::Vectorized;
+
+    struct StandsAt<'a>(&'a Literal<2>, &'a [u8]);
+
+    impl Vectorized for StandsAt<'_> {
+        type Output = bool;
+
+        fn run<K: Kernel>(self, kernel: K) -> bool {
+            self.0.stands_at(kernel, self.1)
+        }
+    }
 
     #[test]
     fn comparing_in_blocks_is_the_same_as_starts_with() {
@@ -92,19 +103,26 @@ mod tests {
         for length in 0..=64 {
             let literal = Literal::<2>::new(&text[..length]).unwrap();
             assert_eq!((literal.len(), literal.text()), (length, &text[..length]));
+            let check = |rest: &[u8]| {
+                let expected = rest.starts_with(&text[..length]);
+                assert_eq!(literal.begins(rest), expected, "{length} {}", rest.len());
+                for simd in Simd::available() {
+                    assert_eq!(
+                        simd.vectorize(StandsAt(&literal, rest)),
+                        expected,
+                        "{simd} {length} {}",
+                        rest.len()
+                    );
+                }
+            };
             for rest in [0, 1, length.saturating_sub(1), length, length + 1, 64, 100] {
-                let rest = &text[..rest.min(100)];
-                assert_eq!(
-                    literal.begins(rest),
-                    rest.starts_with(&text[..length]),
-                    "{length} {}",
-                    rest.len()
-                );
+                check(&text[..rest.min(100)]);
             }
             for at in 0..length {
                 let mut other = text.clone();
                 other[at] ^= 1;
-                assert!(!literal.begins(&other));
+                check(&other);
+                check(&other[..length]);
             }
         }
         assert!(Literal::<2>::new(&text[..65]).is_none());

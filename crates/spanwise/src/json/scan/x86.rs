@@ -236,6 +236,7 @@ impl Avx2 {
     #[inline]
     pub(super) fn vectorize<V: Vectorized>(self, job: V) -> V::Output {
         #[target_feature(enable = "avx2,bmi1,bmi2")]
+        #[inline(never)]
         fn compiled<V: Vectorized>(kernel: Avx2, job: V) -> V::Output {
             job.run(kernel)
         }
