@@ -258,3 +258,23 @@ fn a_decoded_batch_is_written_with_and_without_its_sources() {
         }
     }
 }
+
+/// Documents of the past that broke a law.
+#[test]
+fn documents_that_broke_a_law() {
+    let attributes = [
+        r#"{"key":"","value":{"stringValue":"v"}},{"value":{"stringValue":"w"}}"#,
+        r#"{"value":{"stringValue":"v"}},{"key":"","value":{"stringValue":"w"}}"#,
+        r#"{"value":{"stringValue":"v"}},{"value":{"stringValue":"w"}}"#,
+        r#"{"key":"","value":{"stringValue":"v"}},{"key":"","value":{"stringValue":"w"}}"#,
+        r#"{"key":"a","value":{"kvlistValue":{"values":[{"key":"","value":{"stringValue":"v"}},{"value":{"stringValue":"w"}}]}}}"#,
+        r#"{"key":"a","value":{"":1,"":2}}"#,
+    ];
+    for attributes in attributes {
+        let document = format!(
+            r#"{{"resourceSpans":[{{"scopeSpans":[{{"spans":[{{"traceId":"0af7651916cd43dd8448eb211c80319c","spanId":"b7ad6b7169203331","attributes":[{attributes}]}}]}}]}}]}}"#
+        );
+        check_batch(&Policy::new(), document.as_bytes()).unwrap();
+        check(document.as_bytes()).unwrap();
+    }
+}
