@@ -1,0 +1,209 @@
+//! From what the user wrote to the files that are meant, in a stable order.
+
+use std::ffi::{OsStr, OsString};
+use std::fmt;
+use std::io::{self, IsTerminal as _, Read};
+use std::path::{Path, PathBuf};
+
+use bytes::Bytes;
+use globset::GlobBuilder;
+use walkdir::WalkDir;
+
+/// Where traces come from.
+pub enum Source {
+    /// Standard input.
+    Stdin,
+    /// A file, or anything else that has a path and can be read.
+    File(PathBuf),
+    /// What is in memory already; blocks share it.
+    Bytes(Bytes),
+    /// Anything that can be read.
+    Reader(Box<dyn Read + Send>),
+}
+
+impl fmt::Debug for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.name())
+    }
+}
+
+impl Source {
+    /// The name in reports.
+    pub fn name(&self) -> String {
+        match self {
+            Self::Stdin => "-".to_owned(),
+            Self::File(path) => path.display().to_string(),
+            Self::Bytes(_) => "<bytes>".to_owned(),
+            Self::Reader(_) => "<reader>".to_owned(),
+        }
+    }
+}
+
+/// Something that was named and cannot be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unreadable {
+    /// What was named.
+    pub name: String,
+    /// Why it cannot be read.
+    pub message: String,
+}
+
+/// What a directory is searched for; each may be compressed.
+const EXTENSIONS: [&str; 3] = ["json", "jsonl", "ndjson"];
+const COMPRESSIONS: [&str; 2] = ["gz", "zst"];
+
+/// The sources that `arguments` mean: files, globs (where no file has that name), directories (searched for `.json`, `.jsonl`
+/// and `.ndjson`, each maybe with `.gz` or `.zst` after it), and `-` for standard input, which is also meant where there are
+/// no arguments and somebody pipes something in. Files of a directory come in the order of their names.
+///
+/// ```
+/// let sources = spanwise_io::expand(&["a.json".into(), "no-such-*.json".into()]);
+/// assert!(matches!(&sources[..], [Ok(_), Err(unreadable)] if unreadable.message == "no file matches"));
+/// ```
+pub fn expand(arguments: &[OsString]) -> Vec<Result<Source, Unreadable>> {
+    if arguments.is_empty() {
+        return vec![if io::stdin().is_terminal() {
+            unreadable("-", "name a file, a directory or a glob, or pipe traces in")
+        } else {
+            Ok(Source::Stdin)
+        }];
+    }
+    let mut sources = Vec::new();
+    for argument in arguments {
+        let path = Path::new(argument);
+        if argument == "-" {
+            if sources.iter().any(|source| matches!(source, Ok(Source::Stdin))) {
+                sources.push(unreadable("-", "standard input can be read only once"));
+            } else {
+                sources.push(Ok(Source::Stdin));
+            }
+        } else if path.is_dir() {
+            directory(path, &mut sources);
+        } else if let Some(pattern) = argument.to_str().filter(|text| is_pattern(text) && !path.exists()) {
+            glob(pattern, &mut sources);
+        } else {
+            sources.push(Ok(Source::File(path.to_owned())));
+        }
+    }
+    sources
+}
+
+fn unreadable(name: impl Into<String>, message: impl Into<String>) -> Result<Source, Unreadable> {
+    Err(Unreadable { name: name.into(), message: message.into() })
+}
+
+fn is_pattern(text: &str) -> bool {
+    text.contains(['*', '?', '[', '{'])
+}
+
+fn directory(root: &Path, sources: &mut Vec<Result<Source, Unreadable>>) {
+    let before = sources.len();
+    walk(WalkDir::new(root), is_trace_file, sources);
+    if sources.len() == before {
+        sources.push(unreadable(
+            root.display().to_string(),
+            "no .json, .jsonl or .ndjson file in this directory",
+        ));
+    }
+}
+
+fn is_trace_file(path: &Path) -> bool {
+    let is_one_of = |extension: Option<&OsStr>, known: &[&str]| {
+        extension.is_some_and(|extension| known.iter().any(|known| extension.eq_ignore_ascii_case(known)))
+    };
+    let stem = path.file_stem().map(Path::new).filter(|_| is_one_of(path.extension(), &COMPRESSIONS));
+    is_one_of(stem.unwrap_or(path).extension(), &EXTENSIONS)
+}
+
+fn glob(pattern: &str, sources: &mut Vec<Result<Source, Unreadable>>) {
+    // Walked paths are named without it, too.
+    let pattern = pattern.trim_start_matches("./");
+    let matcher = match GlobBuilder::new(pattern).literal_separator(true).build() {
+        Ok(glob) => glob.compile_matcher(),
+        Err(error) => {
+            sources.push(unreadable(pattern, format!("not a glob pattern: {}", error.kind())));
+            return;
+        }
+    };
+    let (root, rest) = split(pattern);
+    let depth = if rest.contains("**") { usize::MAX } else { rest.matches('/').count() + 1 };
+    let before = sources.len();
+    let walked = WalkDir::new(if root.is_empty() { "." } else { root }).max_depth(depth);
+    walk(walked, |path| matcher.is_match(path), sources);
+    if sources.len() == before {
+        sources.push(unreadable(pattern, "no file matches"));
+    }
+}
+
+/// A pattern's leading directories without a pattern in them, and the rest.
+fn split(pattern: &str) -> (&str, &str) {
+    let special = pattern.find(['*', '?', '[', '{']).unwrap_or(pattern.len());
+    let (literal, _) = pattern.split_at(special);
+    pattern.split_at(literal.rfind('/').map_or(0, |slash| slash + 1))
+}
+
+/// Adds the files under a root that are wanted, directory by directory in the order of their names.
+fn walk(walk: WalkDir, is_wanted: impl Fn(&Path) -> bool, sources: &mut Vec<Result<Source, Unreadable>>) {
+    for entry in walk.follow_links(true).sort_by_file_name() {
+        match entry {
+            Ok(entry) if !entry.file_type().is_dir() => {
+                let path = entry.path();
+                let path = path.strip_prefix(".").unwrap_or(path);
+                if is_wanted(path) {
+                    sources.push(Ok(Source::File(path.to_owned())));
+                }
+            }
+            Ok(_) => {}
+            Err(error) => {
+                let name = error.path().map(|path| path.display().to_string()).unwrap_or_default();
+                let message = match error.io_error() {
+                    Some(error) => format!("cannot read: {error}"),
+                    None => "a link to a directory that it lies in".to_owned(),
+                };
+                sources.push(unreadable(name, message));
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn directories_hold_trace_files_compressed_or_not() {
+        for (name, expected) in [
+            ("a.json", true),
+            ("a.JSONL", true),
+            ("a.b.ndjson", true),
+            ("a.json.gz", true),
+            ("a.ndjson.zst", true),
+            ("a.gz", false),
+            ("a.txt", false),
+            ("json", false),
+            ("README.md", false),
+        ] {
+            assert_eq!(is_trace_file(Path::new(name)), expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_pattern_is_searched_from_its_literal_directories() {
+        for (pattern, root, rest) in [
+            ("a/b/*.json", "a/b/", "*.json"),
+            ("a/b?/c.json", "a/", "b?/c.json"),
+            ("*.json", "", "*.json"),
+            ("/a/{b,c}/d", "/a/", "{b,c}/d"),
+        ] {
+            assert_eq!(split(pattern), (root, rest));
+        }
+    }
+
+    #[test]
+    fn standard_input_is_read_once() {
+        let twice = expand(&["-".into(), "-".into()]);
+        assert_eq!(twice.len(), 2);
+        assert!(matches!(twice[0], Ok(Source::Stdin)));
+        assert!(twice[1].is_err());
+    }
+}
