@@ -67,13 +67,16 @@ impl Iterator for Blocks {
                 self.at_end = true;
                 continue;
             };
-            let wanted = (self.size + BEYOND).saturating_sub(held.len()).max(BEYOND);
+            let wanted = self.size.saturating_add(BEYOND).saturating_sub(held.len()).max(BEYOND);
             match self.input.read(held, wanted) {
                 Ok(read) if read == wanted => {}
                 result => {
                     self.error = result.err();
                     self.at_end = true;
-                    self.framer.finish();
+                    // A source of which nothing can be read is not an empty one.
+                    if self.error.is_none() || self.input.delivered() > 0 {
+                        self.framer.finish();
+                    }
                 }
             }
         }

@@ -111,6 +111,11 @@ impl Input {
         self.length
     }
 
+    /// Bytes of text that were read.
+    pub fn delivered(&self) -> u64 {
+        self.delivered
+    }
+
     /// All of it, if it is in memory and not compressed.
     pub(crate) fn take_whole(&mut self) -> Option<Bytes> {
         let whole = self.whole.take()?;
