@@ -1,5 +1,6 @@
 //! The sources of a command, read block by block on several threads.
 
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use spanwise::{DecodeOptions, Decoder, SpanBatch};
@@ -56,36 +57,61 @@ impl Reading {
         self.inputs.iter().map(|(name, message)| (name.as_str(), message.as_deref()))
     }
 
-    /// Calls `each` for every block with the number of its input, in order. After an error, what was good before it has
-    /// been given.
-    pub(crate) fn read<E>(
+    /// Whether `path` is one of the sources.
+    pub(crate) fn reads(&self, path: &Path) -> bool {
+        self.sources.iter().any(|source| {
+            let Source::File(file) = source else { return false };
+            file == path || matches!((file.canonicalize(), path.canonicalize()), (Ok(a), Ok(b)) if a == b)
+        })
+    }
+
+    /// Does the work that `worker` makes on every block, on several threads, and calls `each` with the number of the input
+    /// and what came of the work, in the order of the blocks. After an error of an input, what was good before it has been
+    /// given; an error of `each` stops everything.
+    pub(crate) fn scan<T, W, E>(
         self,
-        mut each: impl FnMut(usize, Result<&SpanBatch, String>) -> Result<(), E>,
-    ) -> Result<(), E> {
-        let spare = Spare::default();
+        worker: impl Fn() -> W,
+        mut each: impl FnMut(usize, Result<T, String>) -> Result<(), E>,
+    ) -> Result<(), E>
+    where
+        T: Send + 'static,
+        W: FnMut(&mut SpanBatch) -> T + Send + 'static,
+    {
         let options = self.settings.decode;
         let scan = Scan::new(self.sources, self.settings, self.threads, || {
-            let spare = spare.clone();
-            let mut decoder = Decoder::new(options);
+            let mut work = worker();
+            let (mut decoder, mut batch) = (Decoder::new(options), SpanBatch::new());
             move |piece| {
                 let result = piece.block.map_err(|error| error.to_string()).and_then(|block| {
-                    let mut batch = spare.take();
                     let read = decoder.decode_framed(block, &mut batch);
-                    read.map(|()| batch).map_err(|error| error.diagnostic().message().to_owned())
+                    read.map(|()| work(&mut batch)).map_err(|error| error.diagnostic().message().to_owned())
                 });
                 (piece.source, result)
             }
         });
         for (source, result) in scan {
-            let input = self.places.get(source).copied().unwrap_or(source);
-            match result {
-                Ok(batch) => {
-                    each(input, Ok(&batch))?;
-                    spare.give(batch);
-                }
-                Err(message) => each(input, Err(message))?,
-            }
+            each(self.places.get(source).copied().unwrap_or(source), result)?;
         }
         Ok(())
+    }
+
+    /// The same with the batches themselves.
+    pub(crate) fn read<E>(
+        self,
+        mut each: impl FnMut(usize, Result<&SpanBatch, String>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let spare = Spare::default();
+        let worker = || {
+            let spare = spare.clone();
+            move |batch: &mut SpanBatch| std::mem::replace(batch, spare.take())
+        };
+        self.scan(worker, |input, result| match result {
+            Ok(batch) => {
+                each(input, Ok(&batch))?;
+                spare.give(batch);
+                Ok(())
+            }
+            Err(message) => each(input, Err(message)),
+        })
     }
 }
