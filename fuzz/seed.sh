@@ -1,13 +1,17 @@
 #!/bin/sh
-# Fills the corpora of the fuzz targets: every case, payload and regression for `decode`, and a few bytes for `made`, whose
-# inputs are choices and not documents. Nothing that is there already is touched.
+# Fills the corpora of the fuzz targets: every case, payload and regression for `decode` and, with the sizes that it
+# wants before them, for `frame`, and a few bytes for `made`, whose inputs are choices and not documents. Nothing that is there already is touched.
 set -eu
 cd "$(dirname "$0")"
-mkdir -p corpus/decode corpus/made
+mkdir -p corpus/decode corpus/frame corpus/made
 for file in ../tests/cases/* ../tests/payloads/* ../tests/regressions/*; do
     case "$file" in
         */README.md | */expected.*) ;;
-        *) cp -n "$file" "corpus/decode/$(basename "$(dirname "$file")")-$(basename "$file")" ;;
+        *)
+            name=$(basename "$(dirname "$file")")-$(basename "$file")
+            cp -n "$file" "corpus/decode/$name"
+            [ -e "corpus/frame/$name" ] || { printf '\062\031\002' && cat "$file"; } > "corpus/frame/$name"
+            ;;
     esac
 done
 index=0
@@ -19,4 +23,4 @@ while [ "$index" -lt 24 ]; do
     }' > "$seed"
     index=$((index + 1))
 done
-ls corpus/decode corpus/made | wc -l
+ls corpus/decode corpus/frame corpus/made | wc -l

@@ -179,7 +179,7 @@ fn write(
 impl Counts {
     fn add(&mut self, batch: &SpanBatch) {
         self.spans += batch.len() as u64;
-        self.documents += batch.documents().len() as u64;
+        self.documents += batch.document_count();
         self.bad_documents += batch.bad_documents();
         self.rejected_spans += batch.rejected_spans();
         self.other_signals += batch.other_signals();

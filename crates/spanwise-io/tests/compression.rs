@@ -67,7 +67,7 @@ fn read(source: Vec<u8>, settings: &ReadSettings) -> (Vec<u64>, u64, Option<Read
 }
 
 fn small() -> ReadSettings {
-    ReadSettings { sizes: BlockSizes { block: 700 }, ..ReadSettings::default() }
+    ReadSettings { sizes: BlockSizes { block: 700, ..BlockSizes::default() }, ..ReadSettings::default() }
 }
 
 #[test]

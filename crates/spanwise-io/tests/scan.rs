@@ -11,7 +11,7 @@ use spanwise::frame::BlockSizes;
 use spanwise_io::{Piece, ReadSettings, Scan, Source};
 
 fn settings(block: usize) -> ReadSettings {
-    ReadSettings { sizes: BlockSizes { block }, ..ReadSettings::default() }
+    ReadSettings { sizes: BlockSizes { block, ..BlockSizes::default() }, ..ReadSettings::default() }
 }
 
 fn sources() -> Vec<Source> {
