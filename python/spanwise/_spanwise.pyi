@@ -1,4 +1,4 @@
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from os import PathLike
 from typing import Any, TypeAlias, final, overload
@@ -8,6 +8,7 @@ from typing_extensions import Buffer, CapsuleType
 from spanwise._sources import BinaryFile
 from spanwise._types import SpanKind, StatusCode
 
+_Teller: TypeAlias = Callable[[int, int | None, int, bool], None]
 _Value: TypeAlias = str | bool | int | float | bytes | list["_Value"] | dict[str, "_Value"] | None
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "QueryError",
     "Report",
     "Resource",
+    "Scan",
     "Schema",
     "Scope",
     "Span",
@@ -33,6 +35,7 @@ __all__ = [
     "command",
     "decode",
     "read",
+    "scan",
     "scan_batches",
     "validate",
 ]
@@ -95,6 +98,8 @@ class Report:
     def warnings(self) -> int: ...
     @property
     def mismatches(self) -> dict[str, int]: ...
+    @property
+    def unreadable(self) -> list[str]: ...
 
 @final
 class Status:
@@ -234,6 +239,7 @@ class SpanBatch:
 class BatchScan:
     def __iter__(self) -> Iterator[SpanBatch]: ...
     def __next__(self) -> SpanBatch: ...
+    def close(self) -> None: ...
 
 @final
 class Schema:
@@ -242,6 +248,22 @@ class Schema:
     @property
     def types(self) -> list[str]: ...
     def __len__(self) -> int: ...
+    def __arrow_c_schema__(self) -> CapsuleType: ...
+
+@final
+class Scan:
+    def __iter__(self) -> Iterator[Table]: ...
+    def __next__(self) -> Table: ...
+    @property
+    def schema(self) -> Schema: ...
+    @property
+    def column_names(self) -> list[str]: ...
+    @property
+    def report(self) -> Report: ...
+    def close(self) -> None: ...
+    def __enter__(self) -> Scan: ...
+    def __exit__(self, *_exception: object) -> None: ...
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> CapsuleType: ...
     def __arrow_c_schema__(self) -> CapsuleType: ...
 
 @final
@@ -282,6 +304,37 @@ def read(
     compact: bool | None,
     on_error: str,
     framing: str,
+    threads: int,
+    batch_size: int | None,
+    progress: _Teller | None,
 ) -> Table: ...
-def scan_batches(sources: list[Buffer | str | BinaryFile], *, mode: str, on_error: str, framing: str) -> BatchScan: ...
-def validate(sources: list[Buffer | str | BinaryFile], *, mode: str, framing: str) -> Report: ...
+def scan(
+    sources: list[Buffer | str | BinaryFile],
+    *,
+    mode: str,
+    columns: list[str] | None,
+    promote: list[tuple[str, str]] | None,
+    layout: str,
+    llm: bool,
+    names: str,
+    ids: str,
+    compact: bool | None,
+    on_error: str,
+    framing: str,
+    threads: int,
+    batch_size: int | None,
+    progress: _Teller | None,
+) -> Scan: ...
+def scan_batches(
+    sources: list[Buffer | str | BinaryFile],
+    *,
+    mode: str,
+    on_error: str,
+    framing: str,
+    threads: int,
+    batch_size: int | None,
+    progress: _Teller | None,
+) -> BatchScan: ...
+def validate(
+    sources: list[Buffer | str | BinaryFile], *, mode: str, framing: str, threads: int, progress: _Teller | None
+) -> Report: ...

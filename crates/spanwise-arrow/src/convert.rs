@@ -114,6 +114,12 @@ impl Converter {
         self
     }
 
+    /// Whether requests are told over all batches: [`across_batches`](Self::across_batches) was asked for, and there is a column
+    /// that tells of it. Then one converter must be given all batches in their order.
+    pub fn is_across_batches(&self) -> bool {
+        self.across
+    }
+
     /// Says in all record batches that this converter has made, given in their order, which spans stand for a request.
     ///
     /// # Errors

@@ -18,6 +18,7 @@
 mod arguments;
 mod convert;
 mod output;
+mod progress;
 mod reading;
 mod summary;
 mod table;

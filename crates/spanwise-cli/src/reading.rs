@@ -1,12 +1,19 @@
 //! The sources of a command, read block by block on several threads.
 
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::task::Poll;
+use std::time::Duration;
 
 use spanwise::{DecodeOptions, Decoder, SpanBatch};
 use spanwise_io::{ReadSettings, Scan, Source, Unreadable, expand};
 
 use crate::arguments::Inputs;
+use crate::progress::Progress;
+
+/// How often progress is drawn while no block is ready.
+const PULSE: Duration = Duration::from_millis(100);
 
 /// What a command was told to read, in the order in which it was told.
 pub(crate) struct Reading {
@@ -78,21 +85,32 @@ impl Reading {
         W: FnMut(&mut SpanBatch) -> T + Send + 'static,
     {
         let options = self.settings.decode;
-        let scan = Scan::new(self.sources, self.settings, self.threads, || {
-            let mut work = worker();
+        let spans = Arc::new(AtomicU64::new(0));
+        let total = self.sources.iter().map(length).sum();
+        let mut progress = Progress::new(total, Arc::clone(&self.settings.bytes_read), Arc::clone(&spans));
+        let mut scan = Scan::new(self.sources, self.settings, self.threads, || {
+            let (mut work, spans) = (worker(), Arc::clone(&spans));
             let (mut decoder, mut batch) = (Decoder::new(options), SpanBatch::new());
             move |piece| {
                 let result = piece.block.map_err(|error| error.to_string()).and_then(|block| {
                     let read = decoder.decode_framed(block, &mut batch);
+                    spans.fetch_add(batch.len() as u64, Ordering::Relaxed);
                     read.map(|()| work(&mut batch)).map_err(|error| error.diagnostic().message().to_owned())
                 });
                 (piece.source, result)
             }
         });
-        for (source, result) in scan {
-            each(self.places.get(source).copied().unwrap_or(source), result)?;
+        loop {
+            let polled = scan.poll(PULSE);
+            progress.draw();
+            match polled {
+                Poll::Pending => {}
+                Poll::Ready(None) => return Ok(()),
+                Poll::Ready(Some((source, result))) => {
+                    each(self.places.get(source).copied().unwrap_or(source), result)?;
+                }
+            }
         }
-        Ok(())
     }
 
     /// The same with the batches themselves.
@@ -114,4 +132,10 @@ impl Reading {
             Err(message) => each(input, Err(message)),
         })
     }
+}
+
+/// Bytes of a source as it is stored, where known.
+fn length(source: &Source) -> Option<u64> {
+    let Source::File(path) = source else { return None };
+    path.metadata().ok().filter(std::fs::Metadata::is_file).map(|file| file.len())
 }
