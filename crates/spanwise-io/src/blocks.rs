@@ -39,6 +39,9 @@ pub struct Blocks {
 /// Bytes that are read beyond a block: the line that it ends in is likely to end there.
 const BEYOND: usize = 64 << 10;
 
+/// Bytes of a large document that are read at once, at most.
+const MORE: usize = 1 << 20;
+
 /// Bytes that a survey sees at once.
 const LOOK: usize = 1 << 20;
 
@@ -107,7 +110,11 @@ impl Iterator for Blocks {
                 self.at_end = true;
                 continue;
             };
-            let wanted = self.size.saturating_add(BEYOND).saturating_sub(held.len()).max(BEYOND);
+            // Where a block's worth is held already, what is held is a document that has not ended.
+            let wanted = match self.size.saturating_add(BEYOND).checked_sub(held.len()) {
+                Some(wanted) if wanted >= BEYOND => wanted,
+                _ => self.size.clamp(BEYOND, MORE),
+            };
             match self.input.read(held, wanted) {
                 Ok(read) if read == wanted => {}
                 result => {
