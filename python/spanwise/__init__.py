@@ -6,14 +6,16 @@
         ...
     report = spanwise.validate("traces/")          # what is wrong, and where
     batch = spanwise.decode(payload)               # one request: a sequence of Span
+    safe = spanwise.redact(payload, "privacy-mode")  # the same JSON without prompts and completions
 
 A source is a bytes-like object, a path, a glob pattern, a directory (its ``.json``, ``.jsonl`` and ``.ndjson`` files,
 each maybe with ``.gz`` or ``.zst`` after it, by name), a binary file object, or a list of these. What is compressed
 (gzip, zstd, the Collector's framing of zstd) is known by its first bytes.
 """
 
-from collections.abc import Mapping
-from typing import Literal
+from collections.abc import Mapping, Sequence
+from os import PathLike
+from typing import Literal, TypeAlias
 
 from spanwise._progress import Progress, Told, teller
 from spanwise._sources import Source, flat
@@ -24,8 +26,10 @@ from spanwise._spanwise import (
     Event,
     IndexFileError,
     Link,
+    Policy,
     PolicyError,
     QueryError,
+    Redaction,
     Report,
     Resource,
     Scan,
@@ -38,6 +42,7 @@ from spanwise._spanwise import (
     Table,
     __version__,
     decode,
+    redact,
 )
 from spanwise._spanwise import read as _read
 from spanwise._spanwise import scan as _scan
@@ -52,9 +57,11 @@ __all__ = [
     "Event",
     "IndexFileError",
     "Link",
+    "Policy",
     "PolicyError",
     "Progress",
     "QueryError",
+    "Redaction",
     "Report",
     "Resource",
     "Scan",
@@ -70,6 +77,7 @@ __all__ = [
     "__version__",
     "decode",
     "read",
+    "redact",
     "scan",
     "scan_batches",
     "validate",
@@ -78,6 +86,7 @@ __all__ = [
 Mode = Literal["lenient", "strict"]
 Framing = Literal["auto", "lines", "documents"]
 OnError = Literal["skip", "raise"]
+AnyPolicy: TypeAlias = Policy | str | PathLike[str] | Sequence[str | PathLike[str]]
 
 
 def read(
@@ -91,6 +100,7 @@ def read(
     names: Literal["spanwise", "clickhouse"] = "spanwise",
     ids: Literal["text", "binary"] = "text",
     compact: bool | None = None,
+    policy: AnyPolicy | None = None,
     on_error: OnError = "skip",
     framing: Framing = "auto",
     threads: int = 0,
@@ -114,6 +124,10 @@ def read(
     Times are in nanoseconds, UTC; ``duration_ns`` is an integer. ``compact`` says whether columns are copied out of the
     text that they were read from: by default where they use under half of it.
 
+    With a ``policy`` (a ``Policy``, the name of a preset, the path of a policy file, or a list of these) the spans are
+    redacted before they become columns, and the columns hold nothing of what was taken out; ``table.report.redaction``
+    says what was done.
+
     A bad document is left out, with one ``SpanwiseWarning`` for the whole run, and so are the spans that strict mode
     rejects and what stands behind a place where compressed data is cut off or corrupt; ``on_error="raise"`` raises
     ``DecodeError`` at the first bad document instead, and ``OSError`` at such a place. Raises ``FileNotFoundError``
@@ -134,6 +148,7 @@ def read(
         names=names,
         ids=ids,
         compact=compact,
+        policy=policy,
         on_error=on_error,
         framing=framing,
         threads=threads,
@@ -153,6 +168,7 @@ def scan(
     names: Literal["spanwise", "clickhouse"] = "spanwise",
     ids: Literal["text", "binary"] = "text",
     compact: bool | None = None,
+    policy: AnyPolicy | None = None,
     on_error: OnError = "skip",
     framing: Framing = "auto",
     threads: int = 0,
@@ -177,6 +193,7 @@ def scan(
         names=names,
         ids=ids,
         compact=compact,
+        policy=policy,
         on_error=on_error,
         framing=framing,
         threads=threads,
@@ -189,6 +206,7 @@ def scan_batches(
     sources: Source,
     *,
     mode: Mode = "lenient",
+    policy: AnyPolicy | None = None,
     on_error: OnError = "skip",
     framing: Framing = "auto",
     threads: int = 0,
@@ -197,11 +215,13 @@ def scan_batches(
 ) -> BatchScan:
     """Go through sources of any size, some thousand spans at a time, in bounded memory.
 
-    An iterator of ``SpanBatch``. Options and errors as those of ``read``.
+    An iterator of ``SpanBatch``. Options and errors as those of ``read``. With a ``policy`` the batches are redacted, and
+    have no diagnostics.
     """
     return _scan_batches(
         flat(sources),
         mode=mode,
+        policy=policy,
         on_error=on_error,
         framing=framing,
         threads=threads,

@@ -1,4 +1,4 @@
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from os import PathLike
 from typing import Any, TypeAlias, final, overload
@@ -10,6 +10,7 @@ from spanwise._types import SpanKind, StatusCode
 
 _Teller: TypeAlias = Callable[[int, int | None, int, bool], None]
 _Value: TypeAlias = str | bool | int | float | bytes | list["_Value"] | dict[str, "_Value"] | None
+_Policy: TypeAlias = Policy | str | PathLike[str] | Sequence[str | PathLike[str]]
 
 __all__ = [
     "BatchScan",
@@ -18,8 +19,10 @@ __all__ = [
     "Event",
     "IndexFileError",
     "Link",
+    "Policy",
     "PolicyError",
     "QueryError",
+    "Redaction",
     "Report",
     "Resource",
     "Scan",
@@ -35,6 +38,7 @@ __all__ = [
     "command",
     "decode",
     "read",
+    "redact",
     "scan",
     "scan_batches",
     "validate",
@@ -49,7 +53,9 @@ class DecodeError(ValueError):
     column: int
     path: str
 
-class PolicyError(ValueError): ...
+class PolicyError(ValueError):
+    line: int | None
+    column: int | None
 
 class QueryError(ValueError):
     column: int
@@ -100,6 +106,8 @@ class Report:
     def mismatches(self) -> dict[str, int]: ...
     @property
     def unreadable(self) -> list[str]: ...
+    @property
+    def redaction(self) -> dict[str, Any] | None: ...
 
 @final
 class Status:
@@ -223,6 +231,7 @@ class SpanBatch:
     @property
     def diagnostics(self) -> list[Diagnostic]: ...
     def to_json(self) -> bytes: ...
+    def redact(self, policy: _Policy) -> SpanBatch: ...
     def to_table(
         self,
         *,
@@ -234,6 +243,40 @@ class SpanBatch:
         ids: str = "text",
         compact: bool | None = None,
     ) -> Table: ...
+
+@final
+class Policy:
+    def __new__(
+        cls,
+        presets: Sequence[str] | None = None,
+        *,
+        mode: str | None = None,
+        unknown: str | None = None,
+        bodies: str | None = None,
+        content: str | None = None,
+        identity: str | None = None,
+        fold_case: bool | None = None,
+        hash: Mapping[str, str] | None = None,
+        text: Mapping[str, str] | None = None,
+        detectors: Mapping[str, Any] | None = None,
+        limits: Mapping[str, int] | None = None,
+        rules: Sequence[Mapping[str, Any]] | None = None,
+    ) -> Policy: ...
+    @staticmethod
+    def preset(*names: str) -> Policy: ...
+    @staticmethod
+    def from_toml(text: str) -> Policy: ...
+    @staticmethod
+    def from_file(path: str | PathLike[str]) -> Policy: ...
+    def redact(self, payload: Buffer, *, mode: str = "lenient", framing: str | None = None) -> Redaction: ...
+    def explain(self, key: str, *, place: str = "span", event: str | None = None) -> str: ...
+
+@final
+class Redaction:
+    @property
+    def data(self) -> bytes: ...
+    @property
+    def report(self) -> dict[str, Any]: ...
 
 @final
 class BatchScan:
@@ -302,12 +345,14 @@ def read(
     names: str,
     ids: str,
     compact: bool | None,
+    policy: _Policy | None,
     on_error: str,
     framing: str,
     threads: int,
     batch_size: int | None,
     progress: _Teller | None,
 ) -> Table: ...
+def redact(payload: Buffer, policy: _Policy, *, mode: str = "lenient", framing: str | None = None) -> bytes: ...
 def scan(
     sources: list[Buffer | str | BinaryFile],
     *,
@@ -319,6 +364,7 @@ def scan(
     names: str,
     ids: str,
     compact: bool | None,
+    policy: _Policy | None,
     on_error: str,
     framing: str,
     threads: int,
@@ -329,6 +375,7 @@ def scan_batches(
     sources: list[Buffer | str | BinaryFile],
     *,
     mode: str,
+    policy: _Policy | None,
     on_error: str,
     framing: str,
     threads: int,

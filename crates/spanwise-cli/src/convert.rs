@@ -5,6 +5,7 @@ use std::io::{self, BufWriter, Write};
 use std::path::Path;
 
 use arrow_array::RecordBatch;
+use spanwise::redact::{CompiledPolicy, RedactError, Redactor};
 use spanwise::{DecodeOptions, SpanBatch};
 use spanwise_arrow::write::{FileFormat, TableWriter, WriteError};
 use spanwise_arrow::{ArrowOptions, ConvertError, Converter};
@@ -12,6 +13,7 @@ use spanwise_arrow::{ArrowOptions, ConvertError, Converter};
 use crate::Outcome;
 use crate::arguments::Convert;
 use crate::output::Output;
+use crate::policy;
 use crate::reading::Reading;
 
 /// The bytes that are handed to the system at once.
@@ -44,6 +46,13 @@ pub(crate) fn run(arguments: &Convert, errors: &mut dyn Write) -> io::Result<Out
              must say what it is",
         );
     };
+    let policy = match arguments.policy.as_slice() {
+        [] => None,
+        policies => match policy::load(policies) {
+            Ok(policy) => Some(policy),
+            Err(error) => return wrong(errors, &error.to_string()),
+        },
+    };
     let options = arguments.options();
     let converter = match Converter::new(&options) {
         Ok(converter) => converter,
@@ -55,7 +64,7 @@ pub(crate) fn run(arguments: &Convert, errors: &mut dyn Write) -> io::Result<Out
         return wrong(errors, "the output is one of the sources");
     }
     let mut counts = Counts::default();
-    let written = write(arguments, format, &converter, reading, &mut counts, errors);
+    let written = write(arguments, format, &converter, policy.as_ref(), reading, &mut counts, errors);
     match written.and_then(|output| output.commit().map_err(Failure::from)) {
         Ok(()) => {}
         // Whoever reads standard output has seen enough: the caller knows what that means.
@@ -75,6 +84,7 @@ enum Failure {
     Io(io::Error),
     Write(WriteError),
     Convert(ConvertError),
+    Redact(RedactError),
     NothingRead,
 }
 
@@ -99,6 +109,7 @@ impl fmt::Display for Failure {
             Self::Io(error) => write!(f, "cannot write: {error}"),
             Self::Write(error) => error.fmt(f),
             Self::Convert(error) => error.fmt(f),
+            Self::Redact(error) => error.fmt(f),
             Self::NothingRead => f.write_str("nothing could be read, so nothing is written"),
         }
     }
@@ -107,12 +118,16 @@ impl fmt::Display for Failure {
 /// What comes of a block.
 struct Part {
     counts: Counts,
-    rows: Result<Option<RecordBatch>, ConvertError>,
+    rows: Result<Option<RecordBatch>, Failure>,
     mismatches: Vec<u64>,
 }
 
 /// Work on blocks.
-fn worker(mut converter: Converter) -> impl FnMut(&mut SpanBatch) -> Part + Send {
+fn worker(
+    mut converter: Converter,
+    policy: Option<&CompiledPolicy>,
+) -> impl FnMut(&mut SpanBatch) -> Part + Send + use<> {
+    let mut redactor = policy.cloned().map(Redactor::new);
     move |batch| {
         let mut counts = Counts::default();
         counts.add(batch);
@@ -120,10 +135,14 @@ fn worker(mut converter: Converter) -> impl FnMut(&mut SpanBatch) -> Part + Send
             return Part { counts, rows: Ok(None), mismatches: Vec::new() };
         }
         let before: Vec<_> = converter.mismatches().map(|(_, count)| count).collect();
-        let rows = converter.convert(batch).map(Some);
+        let rows = match redactor.as_mut().map(|redactor| redactor.redact(batch)) {
+            None => converter.convert(batch).map_err(Failure::Convert),
+            Some(Ok(redacted)) => converter.convert(&redacted.batch).map_err(Failure::Convert),
+            Some(Err(error)) => Err(Failure::Redact(error)),
+        };
         let after = converter.mismatches().map(|(_, count)| count);
         let mismatches = after.zip(before).map(|(after, before)| after - before).collect();
-        Part { counts, rows, mismatches }
+        Part { counts, rows: rows.map(Some), mismatches }
     }
 }
 
@@ -132,6 +151,7 @@ fn write(
     arguments: &Convert,
     format: FileFormat,
     converter: &Converter,
+    policy: Option<&CompiledPolicy>,
     reading: Reading,
     counts: &mut Counts,
     errors: &mut dyn Write,
@@ -143,12 +163,12 @@ fn write(
         reading.inputs().map(|(name, message)| (name.to_owned(), message.map(str::to_owned))).collect();
     counts.mismatches = vec![0; options.promote.len()];
     reading.scan(
-        || worker(converter.clone()),
+        || worker(converter.clone(), policy),
         |input, part| {
             match part {
                 Ok(part) => {
                     counts.sum(&part);
-                    if let Some(rows) = part.rows.map_err(Failure::Convert)? {
+                    if let Some(rows) = part.rows? {
                         writer.write(&rows)?;
                     }
                 }

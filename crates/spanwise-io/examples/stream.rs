@@ -13,7 +13,7 @@
 
 use std::error::Error;
 use std::io::{self, Write as _};
-use std::path::PathBuf;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -35,8 +35,8 @@ fn best(mut run: impl FnMut() -> Result<Duration, Box<dyn Error>>) -> Result<Dur
     Ok(times.into_iter().min().unwrap_or_default())
 }
 
-fn text(path: &PathBuf) -> Result<Bytes, Box<dyn Error>> {
-    let mut input = Input::open(Source::File(path.clone()), &ReadSettings::default())?;
+fn text(path: &Path) -> Result<Bytes, Box<dyn Error>> {
+    let mut input = Input::open(Source::File(path.to_owned()), &ReadSettings::default())?;
     let mut text = Vec::new();
     while input.read(&mut text, 1 << 20)? > 0 {}
     Ok(text.into())
@@ -48,34 +48,34 @@ fn in_memory(requests: &[Bytes]) -> Result<Duration, Box<dyn Error>> {
     for request in requests {
         decoder.decode(request.clone(), &mut batch)?;
     }
-    Ok(now() - begun)
+    Ok(now().saturating_sub(begun))
 }
 
-fn as_stream(path: &PathBuf) -> Result<Duration, Box<dyn Error>> {
+fn as_stream(path: &Path) -> Result<Duration, Box<dyn Error>> {
     let settings = ReadSettings::default();
     let (mut decoder, mut batch) = (Decoder::new(settings.decode), SpanBatch::new());
     let begun = now();
-    for block in Blocks::open(Source::File(path.clone()), &settings)? {
+    for block in Blocks::open(Source::File(path.to_owned()), &settings)? {
         decoder.decode_framed(block?, &mut batch)?;
     }
-    Ok(now() - begun)
+    Ok(now().saturating_sub(begun))
 }
 
-fn read_alone(path: &PathBuf) -> Result<Duration, Box<dyn Error>> {
+fn read_alone(path: &Path) -> Result<Duration, Box<dyn Error>> {
     let begun = now();
-    let mut input = Input::open(Source::File(path.clone()), &ReadSettings::default())?;
+    let mut input = Input::open(Source::File(path.to_owned()), &ReadSettings::default())?;
     let mut text = Vec::new();
     while input.read(&mut text, 1 << 20)? > 0 {
         text.clear();
     }
-    Ok(now() - begun)
+    Ok(now().saturating_sub(begun))
 }
 
-fn on_threads(path: &PathBuf, threads: usize) -> Duration {
+fn on_threads(path: &Path, threads: usize) -> Duration {
     let settings = ReadSettings::default();
     let options = settings.decode;
     let begun = Instant::now();
-    let scan = Scan::new(vec![Source::File(path.clone())], settings, threads, || {
+    let scan = Scan::new(vec![Source::File(path.to_owned())], settings, threads, || {
         let (mut decoder, mut batch) = (Decoder::new(options), SpanBatch::new());
         move |piece| piece.block.is_ok_and(|block| decoder.decode_framed(block, &mut batch).is_ok())
     });
@@ -83,7 +83,7 @@ fn on_threads(path: &PathBuf, threads: usize) -> Duration {
     begun.elapsed()
 }
 
-fn measure(path: &PathBuf) -> Result<(), Box<dyn Error>> {
+fn measure(path: &Path) -> Result<(), Box<dyn Error>> {
     let text = text(path)?;
     let requests: Vec<_> = text
         .split_inclusive(|byte| *byte == b'\n')
@@ -121,7 +121,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             out.flush()?;
             Ok(())
         }
-        ["measure", path] => measure(&PathBuf::from(path)),
+        ["measure", path] => measure(Path::new(path)),
         _ => Err("generate CORPUS BYTES ndjson|document, or measure FILE".into()),
     }
 }

@@ -14,6 +14,7 @@ use spanwise_arrow::Converter;
 use crate::diagnostic::{Diagnostic, Report};
 use crate::errors::{convert_error, decode_error};
 use crate::options::{TableOptions, mode_of};
+use crate::redact::PolicyArgument;
 use crate::span::Span;
 use crate::table::Table;
 
@@ -76,6 +77,11 @@ impl SpanBatch {
     fn to_json<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
         let json = py.detach(|| spanwise::encode(&self.inner));
         PyBytes::new(py, &json)
+    }
+
+    /// The batch without what the policy takes out, in buffers of its own; `policy` as for `spanwise.redact`.
+    fn redact(&self, py: Python<'_>, policy: PolicyArgument) -> PyResult<Self> {
+        policy.load(py)?.redact_batch(py, &self.inner).map(Self::new)
     }
 
     /// The batch as a table; the options are those of `read`.

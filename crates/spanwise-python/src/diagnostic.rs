@@ -1,8 +1,11 @@
 //! Findings, and the report of a run.
 
 use pyo3::prelude::*;
+use pyo3::types::PyDict;
 use spanwise::{Layer, Severity, SpanBatch};
 use spanwise_arrow::Converter;
+
+use crate::redact::Done;
 
 /// One finding: `severity` ("error", "warning" or "info"), `code`, `message`, `path`, `offset` (bytes, from 0), `line` and
 /// `column` (from 1). `str()` is the rendered form; it holds no value and no attribute key.
@@ -86,6 +89,8 @@ pub(crate) struct Report {
     /// Sources whose compressed data is cut off or corrupt, and what is wrong with each.
     #[pyo3(get)]
     pub(crate) unreadable: Vec<String>,
+    /// What a policy did, where there was one.
+    pub(crate) redaction: Option<Done>,
 }
 
 /// Findings kept of a whole run.
@@ -131,6 +136,10 @@ impl Report {
             *self.mismatches.entry(key).or_default() += count;
         }
         self.unreadable.extend(part.unreadable);
+        match (&mut self.redaction, part.redaction) {
+            (Some(sum), Some(done)) => sum.merge(&done),
+            (slot, done) => *slot = done.or(slot.take()),
+        }
     }
 
     /// Takes the counts of a converter.
@@ -157,6 +166,12 @@ impl Report {
 
 #[pymethods]
 impl Report {
+    /// What the policy did: counts by name; `None` where there was no policy.
+    #[getter]
+    fn redaction<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyDict>>> {
+        self.redaction.as_ref().map(|done| done.to_dict(py)).transpose()
+    }
+
     #[getter]
     fn ok(&self) -> bool {
         self.is_ok()

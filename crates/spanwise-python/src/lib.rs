@@ -8,6 +8,7 @@ mod diagnostic;
 mod errors;
 mod options;
 mod read;
+mod redact;
 mod run;
 mod scan;
 mod source;
@@ -38,6 +39,8 @@ mod _spanwise {
     use super::errors::{DecodeError, IndexFileError, PolicyError, QueryError, SpanwiseWarning};
     #[pymodule_export]
     use super::read::{BatchScan, read, scan_batches, validate};
+    #[pymodule_export]
+    use super::redact::{Policy, Redaction, redact};
     #[pymodule_export]
     use super::scan::{Scan, scan};
     #[pymodule_export]

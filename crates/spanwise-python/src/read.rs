@@ -11,6 +11,7 @@ use crate::batch::SpanBatch;
 use crate::diagnostic::Report;
 use crate::errors::convert_error;
 use crate::options::{TableOptions, framing, mode, raises};
+use crate::redact::PolicyArgument;
 use crate::run::{Run, RunOptions, warn};
 use crate::source::Source;
 use crate::table::Table;
@@ -18,7 +19,7 @@ use crate::table::Table;
 /// Reads sources into a table; see the package.
 #[pyfunction]
 #[pyo3(signature = (
-    sources, *, mode, columns, promote, layout, llm, names, ids, compact, on_error, framing, threads, batch_size, progress
+    sources, *, mode, columns, promote, layout, llm, names, ids, compact, policy, on_error, framing, threads, batch_size, progress
 ))]
 #[allow(clippy::too_many_arguments, clippy::needless_pass_by_value, reason = "keywords in Python")]
 pub(crate) fn read(
@@ -32,19 +33,21 @@ pub(crate) fn read(
     names: &str,
     ids: &str,
     compact: Option<bool>,
+    policy: Option<PolicyArgument>,
     #[pyo3(from_py_with = raises)] on_error: bool,
     #[pyo3(from_py_with = framing)] framing: Framing,
     threads: usize,
     batch_size: Option<usize>,
     progress: Option<Py<PyAny>>,
 ) -> PyResult<Table> {
+    let policy = policy.map(|policy| policy.load(py)).transpose()?;
     let options = TableOptions { columns, promote, layout, llm, names, ids, compact }.read()?;
     let converter = Converter::new(&options).map_err(|error| PyValueError::new_err(error.to_string()))?;
     let mut converter = converter.across_batches(true);
-    let options = RunOptions { mode, framing, raises: on_error, threads, block: batch_size };
+    let options = RunOptions { mode, framing, raises: on_error, threads, block: batch_size, policy };
     // What is told over all batches is told by one converter, here; otherwise each thread has its own.
     let here = converter.is_across_batches();
-    let mut run = Run::new(py, &sources, options, (!here).then_some(&converter), here, progress)?;
+    let mut run = Run::new(py, &sources, &options, (!here).then_some(&converter), here, progress)?;
     let mut rows = Vec::new();
     while let Some(part) = run.next(py)? {
         rows.extend(part.rows);
@@ -74,8 +77,8 @@ pub(crate) fn validate(
     threads: usize,
     progress: Option<Py<PyAny>>,
 ) -> PyResult<Report> {
-    let options = RunOptions { mode, framing, raises: false, threads, block: None };
-    let mut run = Run::new(py, &sources, options, None, false, progress)?;
+    let options = RunOptions { mode, framing, raises: false, threads, block: None, policy: None };
+    let mut run = Run::new(py, &sources, &options, None, false, progress)?;
     while run.next(py)?.is_some() {}
     Ok(run.report().clone())
 }
@@ -119,18 +122,20 @@ impl BatchScan {
 
 /// Goes through sources, a `SpanBatch` at a time; see the package.
 #[pyfunction]
-#[pyo3(signature = (sources, *, mode, on_error, framing, threads, batch_size, progress))]
+#[pyo3(signature = (sources, *, mode, policy, on_error, framing, threads, batch_size, progress))]
 #[allow(clippy::too_many_arguments, clippy::needless_pass_by_value, reason = "keywords in Python")]
 pub(crate) fn scan_batches(
     py: Python<'_>,
     sources: Vec<Source>,
     #[pyo3(from_py_with = mode)] mode: Mode,
+    policy: Option<PolicyArgument>,
     #[pyo3(from_py_with = raises)] on_error: bool,
     #[pyo3(from_py_with = framing)] framing: Framing,
     threads: usize,
     batch_size: Option<usize>,
     progress: Option<Py<PyAny>>,
 ) -> PyResult<BatchScan> {
-    let options = RunOptions { mode, framing, raises: on_error, threads, block: batch_size };
-    Ok(BatchScan(Mutex::new(Some(Run::new(py, &sources, options, None, true, progress)?))))
+    let policy = policy.map(|policy| policy.load(py)).transpose()?;
+    let options = RunOptions { mode, framing, raises: on_error, threads, block: batch_size, policy };
+    Ok(BatchScan(Mutex::new(Some(Run::new(py, &sources, &options, None, true, progress)?))))
 }

@@ -7,15 +7,17 @@ use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use arrow_array::RecordBatch;
-use pyo3::exceptions::{PyOSError, PyRuntimeError};
+use pyo3::exceptions::{PyOSError, PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 use spanwise::frame::BlockSizes;
+use spanwise::redact::{RedactError, Redactor};
 use spanwise::{DecodeOptions, Decoder, Framing, Mode};
 use spanwise_arrow::{ConvertError, Converter};
 use spanwise_io::{Piece, ReadError, ReadErrorKind, ReadSettings, Scan};
 
 use crate::diagnostic::{Diagnostic, Report};
 use crate::errors::{DecodeError, SpanwiseWarning, convert_error, decode_error};
+use crate::redact::{Done, Loaded};
 use crate::source::{Expanded, Source};
 
 /// How often signals are looked for, and progress is told.
@@ -32,10 +34,11 @@ enum Stop {
     /// A document was rejected after so many findings that its own was not kept.
     Unnamed,
     Convert(ConvertError),
+    Redact(RedactError),
 }
 
 /// How to run.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub(crate) struct RunOptions {
     pub(crate) mode: Mode,
     pub(crate) framing: Framing,
@@ -45,6 +48,8 @@ pub(crate) struct RunOptions {
     pub(crate) threads: usize,
     /// Bytes of a block; none: the default.
     pub(crate) block: Option<usize>,
+    /// What batches are redacted by before anybody sees them.
+    pub(crate) policy: Option<Loaded>,
 }
 
 /// What comes of a block.
@@ -89,6 +94,7 @@ pub(crate) struct Run {
 struct Worker {
     decoder: Decoder,
     batch: spanwise::SpanBatch,
+    redactor: Option<(Redactor, Done)>,
     converter: Option<Converter>,
     keep: bool,
     raises: bool,
@@ -108,6 +114,13 @@ impl Worker {
         }
         let mut part = Part::default();
         part.report.add(batch);
+        if let Some((redactor, none)) = &mut self.redactor {
+            let redacted = redactor.redact(batch).map_err(Stop::Redact)?;
+            *batch = redacted.batch;
+            let mut done = none.clone();
+            done.add(&redacted.report);
+            part.report.redaction = Some(done);
+        }
         if let Some(converter) = self.converter.as_mut().filter(|_| !batch.is_empty()) {
             let before: Vec<_> = converter.mismatches().map(|(_, count)| count).collect();
             part.rows = Some(converter.convert(batch).map_err(Stop::Convert)?);
@@ -126,7 +139,7 @@ impl Run {
     pub(crate) fn new(
         py: Python<'_>,
         given: &[Source],
-        options: RunOptions,
+        options: &RunOptions,
         converter: Option<&Converter>,
         keep: bool,
         progress: Option<Py<PyAny>>,
@@ -142,12 +155,15 @@ impl Run {
         let raises = options.raises;
         let scan = Scan::new(files, settings, threads, || {
             let (decoder, batch) = (Decoder::new(decode), spanwise::SpanBatch::new());
-            let mut worker = Worker { decoder, batch, converter: converter.cloned(), keep, raises };
+            let redactor = options.policy.as_ref();
+            let redactor = redactor.map(|policy| (Redactor::new(policy.compiled()), Done::new(policy)));
+            let mut worker = Worker { decoder, batch, redactor, converter: converter.cloned(), keep, raises };
             move |piece| worker.work(piece)
         });
         let progress =
             progress.map(|callback| Progress { callback, read, total: length, told: Instant::now() });
         let mut report = Report::default();
+        report.redaction = options.policy.as_ref().map(Done::new);
         if let Some(converter) = converter {
             report.mismatched(converter);
         }
@@ -202,6 +218,7 @@ impl Run {
                 Err(DecodeError::new_err("a document was rejected, after more findings than are kept"))
             }
             Stop::Convert(error) => Err(convert_error(&error)),
+            Stop::Redact(error) => Err(PyValueError::new_err(error.to_string())),
             Stop::Source(number, error) => {
                 let name = self.names.get(number).map_or("", String::as_str);
                 let message = format!("{name}: {error}");

@@ -13,6 +13,7 @@ use spanwise_arrow::Converter;
 
 use crate::diagnostic::Report;
 use crate::options::{TableOptions, framing, mode, raises};
+use crate::redact::PolicyArgument;
 use crate::run::{Run, RunOptions, warn};
 use crate::source::Source;
 use crate::table::{Schema, Table};
@@ -28,7 +29,7 @@ struct Plan {
 impl Plan {
     fn run(&self, py: Python<'_>) -> PyResult<Run> {
         let progress = self.progress.as_ref().map(|callback| callback.clone_ref(py));
-        Run::new(py, &self.sources, self.options, Some(&self.converter), false, progress)
+        Run::new(py, &self.sources, &self.options, Some(&self.converter), false, progress)
     }
 
     /// A file object is read once.
@@ -211,10 +212,11 @@ impl RecordBatchReader for Reader {
 /// Goes through sources, a table at a time; see the package.
 #[pyfunction]
 #[pyo3(signature = (
-    sources, *, mode, columns, promote, layout, llm, names, ids, compact, on_error, framing, threads, batch_size, progress
+    sources, *, mode, columns, promote, layout, llm, names, ids, compact, policy, on_error, framing, threads, batch_size, progress
 ))]
 #[allow(clippy::too_many_arguments, reason = "keywords in Python")]
 pub(crate) fn scan(
+    py: Python<'_>,
     sources: Vec<Source>,
     #[pyo3(from_py_with = mode)] mode: Mode,
     columns: Option<Vec<String>>,
@@ -224,15 +226,17 @@ pub(crate) fn scan(
     names: &str,
     ids: &str,
     compact: Option<bool>,
+    policy: Option<PolicyArgument>,
     #[pyo3(from_py_with = raises)] on_error: bool,
     #[pyo3(from_py_with = framing)] framing: Framing,
     threads: usize,
     batch_size: Option<usize>,
     progress: Option<Py<PyAny>>,
 ) -> PyResult<Scan> {
+    let policy = policy.map(|policy| policy.load(py)).transpose()?;
     let options = TableOptions { columns, promote, layout, llm, names, ids, compact }.read()?;
     let converter = Converter::new(&options).map_err(|error| PyValueError::new_err(error.to_string()))?;
-    let options = RunOptions { mode, framing, raises: on_error, threads, block: batch_size };
+    let options = RunOptions { mode, framing, raises: on_error, threads, block: batch_size, policy };
     let shared = Shared { state: State::New, report: Report::default(), spent: false };
     Ok(Scan { plan: Plan { sources, options, converter, progress }, shared: Arc::new(Mutex::new(shared)) })
 }

@@ -18,6 +18,7 @@ use std::borrow::Cow;
 use bytes::Bytes;
 
 pub(crate) use keys::Keys;
+pub(crate) use rows::ValueTag;
 pub use rows::{
     AttributeRow, ByteRange, DocumentRow, EntityRefRow, EventRow, Id, KeyId, LinkRow, RawValue, ResourceRow,
     Rows, ScopeRow, SpanRow,
@@ -61,6 +62,10 @@ pub struct SpanBatch {
     pub(crate) values: Vec<AttributeRow>,
     pub(crate) keys: Keys,
     pub(crate) sources: Sources,
+    /// Whether sources and residue were recorded: what was not is not known to be absent.
+    pub(crate) has_sources: bool,
+    /// Whether the input is a block of documents, as opposed to the payload of one request.
+    pub(crate) is_block: bool,
     pub(crate) residue: Vec<ByteRange>,
     pub(crate) log: DiagnosticLog,
     pub(crate) origin: Origin,
@@ -109,6 +114,8 @@ impl SpanBatch {
         self.attributes.clear();
         self.values.clear();
         self.keys.clear();
+        self.has_sources = false;
+        self.is_block = false;
         self.residue.clear();
         self.log.clear();
         self.clear_sources(0, 0, 0, 0, 0, 0, 0);

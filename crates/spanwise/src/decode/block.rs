@@ -43,6 +43,7 @@ impl Decoder {
     /// As those of [`Self::decode_block`].
     pub fn decode_framed(&mut self, block: Block, batch: &mut SpanBatch) -> Result<(), DecodeError> {
         batch.clear();
+        batch.is_block = true;
         batch.log.bound = self.options.limits.diagnostics;
         batch.log.show_keys = self.options.report_keys;
         batch.origin = block.origin;

@@ -144,6 +144,12 @@ impl DiagnosticLog {
         (self.errors + self.warnings).saturating_sub(self.rows.len() as u64)
     }
 
+    /// Code and offset of each finding that is kept.
+    #[cfg(feature = "redact")]
+    pub(crate) fn findings(&self) -> impl Iterator<Item = (Code, usize)> + '_ {
+        self.rows.iter().map(|row| (row.code, row.offset as usize))
+    }
+
     pub(crate) fn read<'a>(&'a self, input: &'a [u8], origin: Origin) -> Diagnostics<'a> {
         Diagnostics { log: self, lines: Lines::new(input, origin), next: 0 }
     }

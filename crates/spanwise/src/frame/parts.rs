@@ -255,7 +255,9 @@ impl Parts {
         let matters = message != Message::Request
             && matches!(field, Some(Field::Resource | Field::Scope | Field::SchemaUrl))
             || field == Some(list);
-        if matters && object.given && (self.late.is_none() || field == Some(list)) {
+        // Writers that follow the order of the schema put the URL last: too common, and of too little weight, to fail for.
+        let is_light = field == Some(Field::SchemaUrl) && matches!(byte, b'"' | b'n');
+        if matters && object.given && (self.late.is_none() && !is_light || field == Some(list)) {
             return Err(Halt::Contradiction(start));
         }
         if field == Some(list) && !matches!(byte, b'[' | b'n') {
