@@ -11,16 +11,18 @@ use std::path::Path;
 use serde_json::Value;
 use support::run_with;
 
-/// More than is held back until resource and scope are known.
-const SPANS: usize = 450_000;
+const SPANS: usize = 20_000;
+/// Bytes of content a span: with it, a document is larger than what is held back until resource and scope are known.
+const CONTENT: usize = 4000;
 
 fn document(resource_first: bool) -> String {
     let resource = r#""resource":{"attributes":[{"key":"service.name","value":{"stringValue":"shop"}}]}"#;
+    let content = " hush".repeat(CONTENT / 5);
     let mut spans = String::new();
     for index in 0..SPANS {
         let comma = if index == 0 { "" } else { "," };
         spans.push_str(&format!(
-            "{comma}{{\"traceId\":\"0af7651916cd43dd8448eb211c80319c\",\"spanId\":\"{:016x}\",\"name\":\"chat\",\"attributes\":[{{\"key\":\"gen_ai.prompt\",\"value\":{{\"stringValue\":\"hush\"}}}}]}}",
+            "{comma}{{\"traceId\":\"0af7651916cd43dd8448eb211c80319c\",\"spanId\":\"{:016x}\",\"name\":\"chat\",\"attributes\":[{{\"key\":\"gen_ai.prompt\",\"value\":{{\"stringValue\":\"hush{content}\"}}}}]}}",
             index + 1
         ));
     }
