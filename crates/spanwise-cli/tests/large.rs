@@ -18,14 +18,15 @@ const CONTENT: usize = 4000;
 fn document(resource_first: bool) -> String {
     let resource = r#""resource":{"attributes":[{"key":"service.name","value":{"stringValue":"shop"}}]}"#;
     let content = " hush".repeat(CONTENT / 5);
-    let mut spans = String::new();
-    for index in 0..SPANS {
-        let comma = if index == 0 { "" } else { "," };
-        spans.push_str(&format!(
-            "{comma}{{\"traceId\":\"0af7651916cd43dd8448eb211c80319c\",\"spanId\":\"{:016x}\",\"name\":\"chat\",\"attributes\":[{{\"key\":\"gen_ai.prompt\",\"value\":{{\"stringValue\":\"hush{content}\"}}}}]}}",
-            index + 1
-        ));
-    }
+    let spans: Vec<String> = (1..=SPANS)
+        .map(|id| {
+            format!(
+                "{{\"traceId\":\"0af7651916cd43dd8448eb211c80319c\",\"spanId\":\"{id:016x}\",\"name\":\"chat\",\
+                 \"attributes\":[{{\"key\":\"gen_ai.prompt\",\"value\":{{\"stringValue\":\"hush{content}\"}}}}]}}"
+            )
+        })
+        .collect();
+    let spans = spans.join(",");
     let scopes = format!("\"scopeSpans\":[{{\"scope\":{{\"name\":\"lib\"}},\"spans\":[{spans}]}}]");
     let one = if resource_first { format!("{resource},{scopes}") } else { format!("{scopes},{resource}") };
     format!("{{\"resourceSpans\":[{{{one}}}]}}")
