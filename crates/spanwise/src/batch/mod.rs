@@ -272,7 +272,7 @@ impl SpanBatch {
 
     /// How many documents end here: a document that was too large for one batch counts in the last of its parts.
     pub fn document_count(&self) -> u64 {
-        self.documents.len() as u64 - self.unended.min(self.documents.len() as u64)
+        (self.documents.len() as u64).saturating_sub(self.unended)
     }
 
     /// The documents that were read; a part of one that was too large for one batch is one here.

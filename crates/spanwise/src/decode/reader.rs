@@ -8,6 +8,7 @@ use super::options::{DecodeOptions, Mode};
 use super::templates::Templates;
 use crate::batch::{AttributeRow, AttributeSource, ByteRange, Mark, SpanBatch, Text};
 use crate::diagnostic::{Code, Effect, Severity, Step};
+use crate::frame::Rules;
 use crate::json::{Anomaly, AnomalyKind, Cursor, JsonError, JsonErrorKind, RawString, Scalar, escape};
 use crate::schema::{Field, Message, Resemblance};
 
@@ -82,20 +83,10 @@ impl<'r> Reader<'r> {
         scratch.stack.clear();
         scratch.stack_sources.clear();
         scratch.stamps.clear();
-        let mut anomalies = std::mem::take(&mut scratch.anomalies);
-        anomalies.clear();
+        let anomalies = std::mem::take(&mut scratch.anomalies);
         scratch.templates.forget_key_ids();
         let strict = options.mode == Mode::Strict;
-        let cursor = Cursor {
-            text,
-            at: 0,
-            depth: 0,
-            max_depth: options.limits.depth.min(Cursor::DEEPEST),
-            max_string: options.limits.string_bytes,
-            tolerant: !strict,
-            anomalies,
-            simd: options.simd,
-        };
+        let cursor = Rules::new(&options).cursor(text, 0, anomalies);
         let record = options.record_sources;
         batch.has_sources = record;
         Self { cursor, batch, scratch, options, strict, record, faults: 0, items: 0, first_span: 0 }

@@ -57,7 +57,7 @@ pub(super) struct Template {
     pub(super) key_hash: u64,
     /// What followed the last time, in any list.
     pub(super) next: u16,
-    /// The same attribute with its members in the other order.
+    /// The same attribute laid out otherwise: with its members in the other order, say.
     pub(super) sibling: u16,
 }
 
@@ -70,6 +70,7 @@ pub(super) struct Value {
     /// Where the attribute ends.
     pub(super) end: usize,
 }
+
 const _: () = assert!(size_of::<Template>() == 256);
 
 impl Template {

@@ -72,6 +72,11 @@ impl Templates {
         self.known.get(usize::from(number).wrapping_sub(1))
     }
 
+    #[inline]
+    fn get_mut(&mut self, number: u16) -> Option<&mut Template> {
+        self.known.get_mut(usize::from(number).wrapping_sub(1))
+    }
+
     /// What most likely begins a list.
     #[inline]
     fn begins_with(&self, owner: Message, depth: usize) -> u16 {
@@ -87,21 +92,18 @@ impl Templates {
     /// Remembers that `number` followed.
     fn follow(&mut self, run: &Run, number: u16) {
         let separated = self.get(number).is_some_and(|template| template.separated);
-        match self.known.get_mut(usize::from(run.previous).wrapping_sub(1)) {
-            Some(template) => {
-                template.next = number;
-                if let Some(slot) = self.follows.get_mut(slot(run.first, run.previous)) {
-                    *slot = number;
-                }
-            }
-            None if run.previous == OTHER => {
-                if let Some(slot) = self.follows.get_mut(slot(run.first, OTHER)) {
-                    *slot = number;
-                }
-            }
+        if run.previous == NONE {
             // INVARIANT: what is guessed to be first has no comma before it, so `[,{` is never taken.
-            None if separated => {}
-            None => self.first[run.owner as usize][run.depth % DEPTHS] = number,
+            if !separated {
+                self.first[run.owner as usize][run.depth % DEPTHS] = number;
+            }
+            return;
+        }
+        if let Some(template) = self.get_mut(run.previous) {
+            template.next = number;
+        }
+        if let Some(slot) = self.follows.get_mut(slot(run.first, run.previous)) {
+            *slot = number;
         }
     }
 
@@ -235,7 +237,7 @@ impl Templates {
         if count == LAYOUTS {
             self.turn = self.turn.wrapping_add(1);
             let number = layouts[self.turn % LAYOUTS];
-            if let Some(known) = self.known.get_mut(usize::from(number).wrapping_sub(1)) {
+            if let Some(known) = self.get_mut(number) {
                 let Template { next, sibling, .. } = *known;
                 *known = Template { next, sibling, ..template };
             }
@@ -265,7 +267,7 @@ impl Templates {
         let akin = |it: &Template| it.is_akin(&template);
         let sibling = self.by_key.find(hash, |number| self.get(*number).is_some_and(akin)).copied();
         template.sibling = sibling.unwrap_or(NONE);
-        if let Some(sibling) = self.known.get_mut(usize::from(template.sibling).wrapping_sub(1)) {
+        if let Some(sibling) = self.get_mut(template.sibling) {
             sibling.sibling = number;
         }
         if template.value_first {
@@ -403,7 +405,7 @@ impl Reader<'_> {
                 let Some(found) = cursor.simd.vectorize(other) else { break };
                 found
             };
-            let Some(template) = templates.known.get_mut(usize::from(number).wrapping_sub(1)) else { break };
+            let Some(template) = templates.get_mut(number) else { break };
             if template.generation != generation {
                 let Some(id) = template.intern(keys, text, made, at, &value) else { break };
                 template.key_id = id;

@@ -27,7 +27,7 @@ impl Rules {
         }
     }
 
-    /// A cursor that takes what the decoder's takes. It notes anomalies in `anomalies`, which is cleared first.
+    /// The cursor of the decoder, and of whoever must come to its verdict. It notes anomalies in `anomalies`, which is cleared first.
     pub(crate) fn cursor<'t>(&self, text: &'t [u8], at: usize, mut anomalies: Vec<Anomaly>) -> Cursor<'t> {
         anomalies.clear();
         Cursor {

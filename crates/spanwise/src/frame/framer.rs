@@ -211,22 +211,16 @@ impl Framer {
     }
 
     fn take_part(&mut self, end: usize, next: usize, before: Vec<u8>, behind: &[u8], part: Part) -> Block {
-        let taken = self.held.take(next);
+        let mut block = self.take(next);
         let mut bytes = before;
-        let own = match self.held.text().get(..end.saturating_sub(taken.len())) {
-            // A block that shows a fault shows what stands behind it, too, which is not taken yet.
-            Some(more) if end > taken.len() => [&taken[..], more].concat(),
-            _ => taken.slice(..end.min(taken.len())).to_vec(),
-        };
-        bytes.extend_from_slice(&own);
+        bytes.extend_from_slice(block.bytes.get(..end).unwrap_or(&block.bytes));
+        // A block that shows a fault shows what stands behind it, too, which is not taken yet.
+        let more = end.saturating_sub(block.bytes.len());
+        bytes.extend_from_slice(self.held.text().get(..more).unwrap_or_default());
         bytes.extend_from_slice(behind);
-        let origin = Origin { before: part.before, ..self.origin };
-        self.origin = self.origin.after(&taken);
-        self.scanner.shift(taken.len());
-        let Carried { follows, rereads } = std::mem::replace(&mut self.carried, self.scanner.carried());
-        let first = std::mem::take(&mut self.first);
-        let framing = self.scanner.framing;
-        let part = Some(Box::new(part));
-        Block { bytes: bytes.into(), framing, origin, first, last: false, follows, rereads, part }
+        block.bytes = bytes.into();
+        block.origin.before = part.before;
+        block.part = Some(Box::new(part));
+        block
     }
 }

@@ -38,6 +38,19 @@ fn load_avx2(vector: &[u8; 32]) -> __m256i {
     unsafe { _mm256_loadu_si256(vector.as_ptr().cast::<__m256i>()) }
 }
 
+/// The lanes that are at most `most`, unsigned.
+#[target_feature(enable = "sse2")]
+#[inline]
+fn at_most_sse2(lanes: __m128i, most: i8) -> __m128i {
+    _mm_cmpeq_epi8(_mm_min_epu8(lanes, _mm_set1_epi8(most)), lanes)
+}
+
+#[target_feature(enable = "avx2,bmi1,bmi2")]
+#[inline]
+fn at_most_avx2(lanes: __m256i, most: i8) -> __m256i {
+    _mm256_cmpeq_epi8(_mm256_min_epu8(lanes, _mm256_set1_epi8(most)), lanes)
+}
+
 #[target_feature(enable = "sse2")]
 #[inline]
 fn masks_sse2(block: &[u8; BLOCK]) -> Masks {
@@ -48,7 +61,7 @@ fn masks_sse2(block: &[u8; BLOCK]) -> Masks {
         let bits = |lanes: __m128i| u64::from(_mm_movemask_epi8(lanes).cast_unsigned()) << (16 * index);
         masks.quote |= bits(_mm_cmpeq_epi8(vector, _mm_set1_epi8(QUOTE)));
         masks.backslash |= bits(_mm_cmpeq_epi8(vector, _mm_set1_epi8(BACKSLASH)));
-        masks.control |= bits(_mm_cmpeq_epi8(_mm_min_epu8(vector, _mm_set1_epi8(CONTROL)), vector));
+        masks.control |= bits(at_most_sse2(vector, CONTROL));
         masks.high |= bits(vector);
     }
     masks
@@ -64,7 +77,7 @@ fn masks_avx2(block: &[u8; BLOCK]) -> Masks {
         let bits = |lanes: __m256i| u64::from(_mm256_movemask_epi8(lanes).cast_unsigned()) << (32 * index);
         masks.quote |= bits(_mm256_cmpeq_epi8(vector, _mm256_set1_epi8(QUOTE)));
         masks.backslash |= bits(_mm256_cmpeq_epi8(vector, _mm256_set1_epi8(BACKSLASH)));
-        masks.control |= bits(_mm256_cmpeq_epi8(_mm256_min_epu8(vector, _mm256_set1_epi8(CONTROL)), vector));
+        masks.control |= bits(at_most_avx2(vector, CONTROL));
         masks.high |= bits(vector);
     }
     masks
@@ -80,8 +93,7 @@ fn digits_avx2(block: &[u8; BLOCK]) -> Digits {
         let bits = |lanes: __m256i| u64::from(_mm256_movemask_epi8(lanes).cast_unsigned()) << (32 * index);
         let is = |lanes: __m256i, byte: u8| _mm256_cmpeq_epi8(lanes, _mm256_set1_epi8(byte.cast_signed()));
         let within = |lanes: __m256i, first: u8, most: i8| {
-            let lanes = _mm256_sub_epi8(lanes, _mm256_set1_epi8(first.cast_signed()));
-            _mm256_cmpeq_epi8(_mm256_min_epu8(lanes, _mm256_set1_epi8(most)), lanes)
+            at_most_avx2(_mm256_sub_epi8(lanes, _mm256_set1_epi8(first.cast_signed())), most)
         };
         let lower = _mm256_or_si256(vector, _mm256_set1_epi8(0x20));
         digits.u |= bits(is(vector, b'u'));
@@ -112,7 +124,7 @@ fn short_sse2(block: &[u8; 32]) -> (u32, u32) {
         let bits = |lanes: __m128i| _mm_movemask_epi8(lanes).cast_unsigned() << (16 * index);
         quote |= bits(_mm_cmpeq_epi8(vector, _mm_set1_epi8(QUOTE)));
         let backslash = _mm_cmpeq_epi8(vector, _mm_set1_epi8(BACKSLASH));
-        let control = _mm_cmpeq_epi8(_mm_min_epu8(vector, _mm_set1_epi8(CONTROL)), vector);
+        let control = at_most_sse2(vector, CONTROL);
         other |= bits(_mm_or_si128(_mm_or_si128(backslash, control), vector));
     }
     (quote, other)
@@ -125,7 +137,7 @@ fn short_avx2(block: &[u8; 32]) -> (u32, u32) {
     let bits = |lanes: __m256i| _mm256_movemask_epi8(lanes).cast_unsigned();
     let quote = bits(_mm256_cmpeq_epi8(vector, _mm256_set1_epi8(QUOTE)));
     let backslash = _mm256_cmpeq_epi8(vector, _mm256_set1_epi8(BACKSLASH));
-    let control = _mm256_cmpeq_epi8(_mm256_min_epu8(vector, _mm256_set1_epi8(CONTROL)), vector);
+    let control = at_most_avx2(vector, CONTROL);
     (quote, bits(_mm256_or_si256(_mm256_or_si256(backslash, control), vector)))
 }
 
@@ -152,12 +164,10 @@ fn differ_avx2(a: &[u8; 32], b: &[u8; 32]) -> u32 {
 #[target_feature(enable = "avx2,bmi1,bmi2")]
 #[inline]
 fn nibbles_avx2(digits: __m256i) -> (__m256i, bool) {
-    let at_most =
-        |lanes: __m256i, most: i8| _mm256_cmpeq_epi8(_mm256_min_epu8(lanes, _mm256_set1_epi8(most)), lanes);
     let value = _mm256_sub_epi8(digits, _mm256_set1_epi8(b'0'.cast_signed()));
     let letter = _mm256_sub_epi8(digits, _mm256_set1_epi8(b'a'.cast_signed()));
-    let is_letter = at_most(letter, 5);
-    let valid = _mm256_movemask_epi8(_mm256_or_si256(at_most(value, 9), is_letter)) == -1;
+    let is_letter = at_most_avx2(letter, 5);
+    let valid = _mm256_movemask_epi8(_mm256_or_si256(at_most_avx2(value, 9), is_letter)) == -1;
     (_mm256_blendv_epi8(value, _mm256_add_epi8(letter, _mm256_set1_epi8(10)), is_letter), valid)
 }
 
@@ -191,7 +201,7 @@ fn u128_of(lanes: __m128i) -> u128 {
 #[inline]
 fn digits_16_avx2(digits: &[u8; 16]) -> Option<u64> {
     let value = _mm_sub_epi8(load_sse2(digits), _mm_set1_epi8(b'0'.cast_signed()));
-    if _mm_movemask_epi8(_mm_cmpeq_epi8(_mm_min_epu8(value, _mm_set1_epi8(9)), value)) != 0xffff {
+    if _mm_movemask_epi8(at_most_sse2(value, 9)) != 0xffff {
         return None;
     }
     // Tens and ones, hundreds and ones, ten thousands and ones: 16 digits to two numbers of 8.
