@@ -7,27 +7,21 @@ Tables grow in steps, and a step may fall between n and 2n. So a family above th
 what costs more than linear time is above it there, too, and by more.
 """
 
-import os
 import subprocess
 import sys
-import tempfile
 from concurrent.futures import ThreadPoolExecutor
+
+import callgrind
 
 BOUND = 2.1
 
 
 def count(program: str, family: str, n: int) -> tuple[int, int]:
     """The size of the input in bytes, and the instructions spent on it."""
-    with tempfile.TemporaryDirectory() as folder:
-        out = os.path.join(folder, "out")
-        command = ["valgrind", "--tool=callgrind", f"--callgrind-out-file={out}", "--toggle-collect=*measured*"]
-        run = subprocess.run([*command, program, family, str(n)], capture_output=True, text=True)
-        if run.returncode != 0:
-            sys.exit(f"{family} at {n}: {run.stderr[-2000:]}")
-        with open(out) as lines:
-            # Of several `summary`/`totals` lines the last one holds the whole run.
-            totals = [int(line.split()[1]) for line in lines if line.startswith(("summary:", "totals:"))]
-    return int(run.stdout.split()[0]), totals[-1]
+    run, instructions = callgrind.count(program, family, str(n))
+    if run.returncode != 0:
+        sys.exit(f"{family} at {n}: {run.stderr[-2000:]}")
+    return int(run.stdout.split()[0]), instructions
 
 
 def measure(program: str, family: str, n: int) -> tuple[str, int, int, int, float, float | None]:

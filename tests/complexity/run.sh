@@ -5,4 +5,4 @@ set -eu
 cd "$(dirname "$0")/../.."
 command -v valgrind >/dev/null || { echo "valgrind is needed" >&2; exit 2; }
 cargo build --quiet --release --locked -p spanwise --example complexity
-exec python3 tests/complexity/measure.py target/release/examples/complexity "$@"
+exec env PYTHONPATH=tests python3 tests/complexity/measure.py target/release/examples/complexity "$@"

@@ -6,12 +6,12 @@ compiler makes other code: its counts are shown beside the baseline, and do not 
 """
 
 import json
-import os
 import subprocess
 import sys
-import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+
+import callgrind
 
 BASELINE = Path(__file__).parent / "baseline.json"
 SETS = ("none", "avx2")
@@ -20,18 +20,12 @@ BOUND = 1.03
 
 def count(program: str, corpus: str, simd: str) -> float | None:
     """Instructions per byte of JSON text, or none where the machine lacks the set."""
-    with tempfile.TemporaryDirectory() as folder:
-        out = os.path.join(folder, "out")
-        command = ["valgrind", "--tool=callgrind", f"--callgrind-out-file={out}", "--toggle-collect=*measured*"]
-        run = subprocess.run([*command, program, corpus, simd], capture_output=True, text=True)
-        if run.returncode == 2:
-            return None
-        if run.returncode != 0:
-            sys.exit(f"{corpus} with {simd}: {run.stderr[-2000:]}")
-        with open(out) as lines:
-            # Of several `summary`/`totals` lines the last one holds the whole run.
-            totals = [int(line.split()[1]) for line in lines if line.startswith(("summary:", "totals:"))]
-    return totals[-1] / int(run.stdout.split()[0])
+    run, instructions = callgrind.count(program, corpus, simd)
+    if run.returncode == 2:
+        return None
+    if run.returncode != 0:
+        sys.exit(f"{corpus} with {simd}: {run.stderr[-2000:]}")
+    return instructions / int(run.stdout.split()[0])
 
 
 def main() -> None:
