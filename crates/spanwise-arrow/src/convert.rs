@@ -156,6 +156,12 @@ impl Converter {
         self.options.promote.iter().zip(&self.mismatches).map(|(promotion, count)| (&*promotion.key, *count))
     }
 
+    /// The counts of [`mismatches`](Self::mismatches), which begin anew: for whoever adds up what several converters found.
+    pub fn take_mismatches(&mut self) -> Vec<u64> {
+        let none = vec![0; self.mismatches.len()];
+        std::mem::replace(&mut self.mismatches, none)
+    }
+
     /// The columns of a batch, which keeps its tables. Its arena, where columns refer to it, is copied.
     ///
     /// # Errors

@@ -122,7 +122,6 @@ impl fmt::Display for Failure {
 struct Part {
     counts: Counts,
     rows: Result<Option<RecordBatch>, Failure>,
-    mismatches: Vec<u64>,
 }
 
 /// Work on blocks.
@@ -135,17 +134,15 @@ fn worker(
         let mut counts = Counts::default();
         counts.add(batch);
         if batch.is_empty() {
-            return Part { counts, rows: Ok(None), mismatches: Vec::new() };
+            return Part { counts, rows: Ok(None) };
         }
-        let before: Vec<_> = converter.mismatches().map(|(_, count)| count).collect();
         let rows = match redactor.as_mut().map(|redactor| redactor.redact(batch)) {
             None => converter.convert(batch).map_err(Failure::Convert),
             Some(Ok(redacted)) => converter.convert(&redacted.batch).map_err(Failure::Convert),
             Some(Err(error)) => Err(Failure::Redact(error)),
         };
-        let after = converter.mismatches().map(|(_, count)| count);
-        let mismatches = after.zip(before).map(|(after, before)| after - before).collect();
-        Part { counts, rows: rows.map(Some), mismatches }
+        counts.mismatches = converter.take_mismatches();
+        Part { counts, rows: rows.map(Some) }
     }
 }
 
@@ -161,43 +158,33 @@ fn write(
 ) -> Result<Output, Failure> {
     let output = BufWriter::with_capacity(BUFFER, Output::create(&arguments.output)?);
     let mut writer = TableWriter::new(output, format, converter.schema())?;
-    let options = arguments.options();
-    let mut inputs: Vec<_> =
-        reading.inputs().map(|(name, message)| (name.to_owned(), message.map(str::to_owned))).collect();
-    counts.mismatches = vec![0; options.promote.len()];
+    let mut inputs = reading.ledger();
+    counts.mismatches = vec![0; arguments.promote.len()];
     reading.scan(
         || worker(converter.clone(), policy),
         |input, part| {
             match part {
                 Ok(part) => {
-                    counts.sum(&part);
+                    counts.sum(&part.counts);
                     if let Some(rows) = part.rows? {
                         writer.write(&rows)?;
                     }
                 }
                 // Rows that were written lack what came too late: no file is better than a wrong one.
                 Err(stopped) if stopped.contradicts => {
-                    let name = inputs.get(input).map(|(name, _)| name.clone()).unwrap_or_default();
-                    return Err(Failure::Contradiction(name, stopped.message));
+                    return Err(Failure::Contradiction(inputs.name(input).to_owned(), stopped.message));
                 }
                 Err(Stopped { message, .. }) => {
-                    if let Some((_, slot)) = inputs.get_mut(input) {
-                        *slot = Some(message);
+                    if let Some(wrong) = inputs.wrong(input) {
+                        *wrong = Some(message);
                     }
                 }
             }
             Ok::<_, Failure>(())
         },
     )?;
-    for (name, message) in inputs {
-        match message {
-            None => counts.files += 1,
-            Some(message) => {
-                writeln!(errors, "spanwise: {name}: {message}")?;
-                counts.unreadable += 1;
-            }
-        }
-    }
+    let (files, unreadable) = inputs.tell(errors)?;
+    (counts.files, counts.unreadable) = (files, unreadable.len() as u64);
     if counts.files == 0 && counts.spans == 0 {
         return Err(Failure::NothingRead);
     }
@@ -213,12 +200,13 @@ impl Counts {
         self.other_signals += batch.other_signals();
     }
 
-    fn sum(&mut self, part: &Part) {
-        self.spans += part.counts.spans;
-        self.documents += part.counts.documents;
-        self.bad_documents += part.counts.bad_documents;
-        self.rejected_spans += part.counts.rejected_spans;
-        self.other_signals += part.counts.other_signals;
+    /// Adds what was found in a block.
+    fn sum(&mut self, part: &Self) {
+        self.spans += part.spans;
+        self.documents += part.documents;
+        self.bad_documents += part.bad_documents;
+        self.rejected_spans += part.rejected_spans;
+        self.other_signals += part.other_signals;
         for (sum, count) in self.mismatches.iter_mut().zip(&part.mismatches) {
             *sum += count;
         }

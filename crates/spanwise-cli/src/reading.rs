@@ -1,5 +1,6 @@
 //! The sources of a command, read block by block on several threads.
 
+use std::io::{self, Write};
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -9,7 +10,7 @@ use std::time::Duration;
 use spanwise::{DecodeOptions, Decoder, SpanBatch};
 use spanwise_io::{ReadError, ReadErrorKind, ReadSettings, Scan, Source, Unreadable, expand};
 
-use crate::arguments::Inputs;
+use crate::arguments;
 use crate::progress::Progress;
 
 /// How often progress is drawn while no block is ready.
@@ -24,6 +25,34 @@ pub(crate) struct Reading {
     places: Vec<usize>,
     settings: ReadSettings,
     threads: usize,
+}
+
+/// Of each input its name, and what is wrong with it.
+pub(crate) struct Inputs(Vec<(String, Option<String>)>);
+
+impl Inputs {
+    pub(crate) fn name(&self, input: usize) -> &str {
+        self.0.get(input).map_or("", |(name, _)| name)
+    }
+
+    /// Where to say what is wrong with an input.
+    pub(crate) fn wrong(&mut self, input: usize) -> Option<&mut Option<String>> {
+        self.0.get_mut(input).map(|(_, wrong)| wrong)
+    }
+
+    /// Says what is wrong, and gives it back with the number of inputs with which nothing is.
+    pub(crate) fn tell(self, errors: &mut dyn Write) -> io::Result<(u64, Vec<Unreadable>)> {
+        let (mut fine, mut unreadable) = (0, Vec::new());
+        for (name, message) in self.0 {
+            let Some(message) = message else {
+                fine += 1;
+                continue;
+            };
+            writeln!(errors, "spanwise: {name}: {message}")?;
+            unreadable.push(Unreadable { name, message });
+        }
+        Ok((fine, unreadable))
+    }
 }
 
 /// Why an input was not read to its end.
@@ -62,7 +91,7 @@ impl Spare {
 }
 
 impl Reading {
-    pub(crate) fn new(arguments: &Inputs, decode: DecodeOptions) -> Self {
+    pub(crate) fn new(arguments: &arguments::Inputs, decode: DecodeOptions) -> Self {
         let settings = ReadSettings { decode, framing: arguments.framing.into(), ..ReadSettings::default() };
         let threads = arguments.threads;
         let mut reading =
@@ -83,6 +112,11 @@ impl Reading {
     /// The names of the inputs, each with why it cannot be read if that is known already.
     pub(crate) fn inputs(&self) -> impl Iterator<Item = (&str, Option<&str>)> {
         self.inputs.iter().map(|(name, message)| (name.as_str(), message.as_deref()))
+    }
+
+    /// The same, to add to.
+    pub(crate) fn ledger(&self) -> Inputs {
+        Inputs(self.inputs.clone())
     }
 
     /// Whether `path` is one of the sources.
@@ -107,7 +141,7 @@ impl Reading {
     {
         let options = self.settings.decode;
         let spans = Arc::new(AtomicU64::new(0));
-        let total = self.sources.iter().map(length).sum();
+        let total = self.sources.iter().map(Source::length).sum();
         let mut progress = Progress::new(total, Arc::clone(&self.settings.bytes_read), Arc::clone(&spans));
         let mut scan = Scan::new(self.sources, self.settings, self.threads, || {
             let (mut work, spans) = (worker(), Arc::clone(&spans));
@@ -154,10 +188,4 @@ impl Reading {
             Err(stopped) => each(input, Err(stopped)),
         })
     }
-}
-
-/// Bytes of a source as it is stored, where known.
-fn length(source: &Source) -> Option<u64> {
-    let Source::File(path) = source else { return None };
-    path.metadata().ok().filter(std::fs::Metadata::is_file).map(|file| file.len())
 }

@@ -73,9 +73,8 @@ fn redact(
     let options = DecodeOptions::default().with_mode(arguments.mode.into());
     let mut redactor = Redactor::with_options(policy.clone(), options);
     let reading = Reading::new(&arguments.inputs, redactor.decode_options());
-    let mut inputs: Vec<_> =
-        reading.inputs().map(|(name, message)| (name.to_owned(), message.map(str::to_owned))).collect();
-    if inputs.len() > 1 {
+    let mut inputs = reading.ledger();
+    if reading.inputs().count() > 1 {
         redactor = redactor.in_lines();
     }
     let mut redacted = Redacted { policy, report: RedactionReport::default(), unreadable: Vec::new() };
@@ -91,12 +90,11 @@ fn redact(
             Ok(report) => redacted.report.add(&report),
             // What was written lacks what came too late: no file is better than a wrong one.
             Err(stopped) if stopped.contradicts => {
-                let name = inputs.get(input).map_or("", |(name, _)| name);
-                return Err(io::Error::other(format!("{name}: {}", stopped.message)));
+                return Err(io::Error::other(format!("{}: {}", inputs.name(input), stopped.message)));
             }
             Err(Stopped { message, .. }) => {
-                if let Some((_, slot)) = inputs.get_mut(input) {
-                    slot.get_or_insert(message);
+                if let Some(wrong) = inputs.wrong(input) {
+                    wrong.get_or_insert(message);
                 }
             }
         }
@@ -108,12 +106,7 @@ fn redact(
         }
         Ok::<_, io::Error>(())
     })?;
-    for (name, message) in inputs {
-        if let Some(message) = message {
-            writeln!(errors, "spanwise: {name}: {message}")?;
-            redacted.unreadable.push(Unreadable { name, message });
-        }
-    }
+    (_, redacted.unreadable) = inputs.tell(errors)?;
     redacted.tell_losses(errors)?;
     if let Some(path) = &arguments.report {
         redacted

@@ -1,25 +1,23 @@
 //! The speed of a stream against that of the decoder in memory.
 //!
 //! ```text
-//! cargo run --release -p spanwise-io --example stream -- generate llm 1000000000 ndjson > traces.jsonl
-//! cargo run --release -p spanwise-io --example stream -- measure traces.jsonl
+//! spanwise generate --corpus llm --size 1GiB -o traces.jsonl
+//! cargo run --release -p spanwise-io --example stream -- traces.jsonl
 //! ```
 //!
-//! `generate` writes a corpus of any size to standard output, as lines or as one document. `measure` decodes a file of lines
-//! request by request in memory, and as a stream, on one thread (processor time, which other work on the machine does not
-//! spoil) and on two (time on the wall, which it does), and reading alone, which for compressed files is decompression.
+//! Decodes a file of lines request by request in memory, and as a stream, on one thread (processor time, which other work on
+//! the machine does not spoil) and on two (time on the wall, which it does), and reads it alone, which for compressed files
+//! is decompression.
 
 #![allow(clippy::print_stdout, clippy::cast_precision_loss, reason = "an example")]
 
 use std::error::Error;
-use std::io::{self, Write as _};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use rustix::time::{ClockId, clock_gettime};
 use spanwise::{Decoder, SpanBatch};
-use spanwise_corpora::{Corpus, Form};
 use spanwise_io::{Blocks, Input, ReadSettings, Scan, Source};
 
 const ROUNDS: usize = 5;
@@ -111,17 +109,6 @@ fn measure(path: &Path) -> Result<(), Box<dyn Error>> {
 
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<_> = std::env::args().skip(1).collect();
-    let words: Vec<_> = arguments.iter().map(String::as_str).collect();
-    match words[..] {
-        ["generate", corpus, size, form] => {
-            let corpus = Corpus::parse(corpus).ok_or("no such corpus")?;
-            let form = Form::parse(form).ok_or("ndjson or document")?;
-            let mut out = io::BufWriter::with_capacity(1 << 20, io::stdout().lock());
-            corpus.write(7, size.parse()?, form, &mut out)?;
-            out.flush()?;
-            Ok(())
-        }
-        ["measure", path] => measure(Path::new(path)),
-        _ => Err("generate CORPUS BYTES ndjson|document, or measure FILE".into()),
-    }
+    let [path] = &arguments[..] else { return Err("name one file".into()) };
+    measure(Path::new(path))
 }

@@ -87,7 +87,10 @@ impl Iterator for Blocks {
                 return Some(Ok(block));
             }
             if let Some(survey) = self.framer.survey() {
-                let looked = self.again.as_deref().map_or(Ok(survey.clone()), |path| look(path, survey));
+                let looked = match &self.again {
+                    Some(path) => look(path, survey),
+                    None => Ok(survey),
+                };
                 match looked {
                     Ok(survey) => self.framer.surveyed(survey),
                     Err(error) => {

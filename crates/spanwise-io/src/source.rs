@@ -37,6 +37,22 @@ impl Source {
             Self::Reader(_) => "<reader>".to_owned(),
         }
     }
+
+    /// How many bytes it has as it is stored, where that is known without reading it.
+    ///
+    /// ```
+    /// let source = spanwise_io::Source::Bytes("{}".into());
+    /// assert_eq!((source.length(), spanwise_io::Source::Stdin.length()), (Some(2), None));
+    /// ```
+    pub fn length(&self) -> Option<u64> {
+        match self {
+            Self::File(path) => {
+                path.metadata().ok().filter(std::fs::Metadata::is_file).map(|file| file.len())
+            }
+            Self::Bytes(bytes) => Some(bytes.len() as u64),
+            Self::Stdin | Self::Reader(_) => None,
+        }
+    }
 }
 
 /// Something that was named and cannot be read.

@@ -120,7 +120,7 @@ impl Report {
     }
 
     /// Adds what was found in a part.
-    pub(crate) fn merge(&mut self, part: Self) {
+    pub(crate) fn merge(&mut self, part: &Self) {
         self.spans += part.spans;
         self.rejected_spans += part.rejected_spans;
         self.documents += part.documents;
@@ -131,14 +131,15 @@ impl Report {
         let room = KEPT.saturating_sub(self.diagnostics.len());
         self.dropped_diagnostics +=
             part.dropped_diagnostics + part.diagnostics.len().saturating_sub(room) as u64;
-        self.diagnostics.extend(part.diagnostics.into_iter().take(room));
-        for (key, count) in part.mismatches {
-            *self.mismatches.entry(key).or_default() += count;
+        self.diagnostics.extend(part.diagnostics.iter().take(room).cloned());
+        for (key, count) in &part.mismatches {
+            *self.mismatches.entry(key.clone()).or_default() += count;
         }
-        self.unreadable.extend(part.unreadable);
-        match (&mut self.redaction, part.redaction) {
-            (Some(sum), Some(done)) => sum.merge(&done),
-            (slot, done) => *slot = done.or(slot.take()),
+        self.unreadable.extend_from_slice(&part.unreadable);
+        match (&mut self.redaction, &part.redaction) {
+            (Some(sum), Some(done)) => sum.merge(done),
+            (None, Some(done)) => self.redaction = Some(done.clone()),
+            (_, None) => {}
         }
     }
 

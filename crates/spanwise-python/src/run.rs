@@ -122,11 +122,9 @@ impl Worker {
             part.report.redaction = Some(done);
         }
         if let Some(converter) = self.converter.as_mut().filter(|_| !batch.is_empty()) {
-            let before: Vec<_> = converter.mismatches().map(|(_, count)| count).collect();
             part.rows = Some(converter.convert(batch).map_err(Stop::Convert)?);
-            for ((key, count), before) in converter.mismatches().zip(before) {
-                *part.report.mismatches.entry(key.to_owned()).or_default() += count - before;
-            }
+            part.report.mismatched(converter);
+            converter.take_mismatches();
         } else if self.keep {
             part.batch = Some(std::mem::take(batch));
         }
@@ -201,7 +199,7 @@ impl Run {
                 }
                 Poll::Ready(None) => break,
                 Poll::Ready(Some(Ok(part))) => {
-                    self.report.merge(part.report.clone());
+                    self.report.merge(&part.report);
                     return Ok(Some(part));
                 }
                 Poll::Ready(Some(Err(stop))) => self.stopped(py, stop)?,

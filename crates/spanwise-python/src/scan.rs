@@ -2,7 +2,6 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use arrow_array::ffi_stream::FFI_ArrowArrayStream;
 use arrow_array::{RecordBatch, RecordBatchReader};
 use arrow_schema::{ArrowError, SchemaRef};
 use pyo3::exceptions::PyValueError;
@@ -16,7 +15,7 @@ use crate::options::{TableOptions, framing, mode, raises};
 use crate::redact::PolicyArgument;
 use crate::run::{Run, RunOptions, warn};
 use crate::source::Source;
-use crate::table::{Schema, Table};
+use crate::table::{Schema, Table, stream};
 
 /// How to run, as often as it is asked for.
 struct Plan {
@@ -155,12 +154,9 @@ impl Scan {
         py: Python<'py>,
         requested_schema: Option<Bound<'py, PyAny>>,
     ) -> PyResult<Bound<'py, PyCapsule>> {
-        // The interface lets a producer give its own schema where it cannot give the one asked for.
-        drop(requested_schema);
         let run = Some(self.begin(py)?);
         let schema = self.plan.converter.schema().clone();
-        let reader = Reader { run, schema, shared: Arc::clone(&self.shared) };
-        PyCapsule::new_with_value(py, FFI_ArrowArrayStream::new(Box::new(reader)), c"arrow_array_stream")
+        stream(py, requested_schema, Reader { run, schema, shared: Arc::clone(&self.shared) })
     }
 
     fn __arrow_c_schema__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyCapsule>> {

@@ -84,16 +84,9 @@ impl Expanded {
                 }
             }
         }
-        let length = |source: &spanwise_io::Source| match source {
-            spanwise_io::Source::Bytes(bytes) => Some(bytes.len() as u64),
-            spanwise_io::Source::File(path) => {
-                std::fs::metadata(path).ok().filter(std::fs::Metadata::is_file).map(|file| file.len())
-            }
-            _ => None,
-        };
         Ok(Self {
             names: sources.iter().map(spanwise_io::Source::name).collect(),
-            length: sources.iter().map(length).sum(),
+            length: sources.iter().map(spanwise_io::Source::length).sum(),
             files: sources,
         })
     }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use arrow_array::ffi_stream::FFI_ArrowArrayStream;
-use arrow_array::{Array as _, RecordBatch, RecordBatchIterator};
+use arrow_array::{Array as _, RecordBatch, RecordBatchIterator, RecordBatchReader};
 use arrow_schema::ffi::FFI_ArrowSchema;
 use arrow_schema::{ArrowError, SchemaRef};
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
@@ -118,12 +118,8 @@ impl Table {
         py: Python<'py>,
         requested_schema: Option<Bound<'py, PyAny>>,
     ) -> PyResult<Bound<'py, PyCapsule>> {
-        // The interface lets a producer give its own schema where it cannot give the one asked for.
-        drop(requested_schema);
         let batches = self.batches.clone().into_iter().map(Ok);
-        let reader = RecordBatchIterator::new(batches, self.schema.clone());
-        let stream = FFI_ArrowArrayStream::new(Box::new(reader));
-        PyCapsule::new_with_value(py, stream, c"arrow_array_stream")
+        stream(py, requested_schema, RecordBatchIterator::new(batches, self.schema.clone()))
     }
 
     fn __arrow_c_schema__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyCapsule>> {
@@ -168,6 +164,17 @@ impl Table {
         let names = self.column_names();
         format!("<spanwise.Table of {} spans, {} columns: {}>", self.rows(), names.len(), names.join(", "))
     }
+}
+
+/// The rows of a reader as Arrow's C stream.
+pub(crate) fn stream<'py>(
+    py: Python<'py>,
+    requested_schema: Option<Bound<'py, PyAny>>,
+    reader: impl RecordBatchReader + Send + 'static,
+) -> PyResult<Bound<'py, PyCapsule>> {
+    // The interface lets a producer give its own schema where it cannot give the one asked for.
+    drop(requested_schema);
+    PyCapsule::new_with_value(py, FFI_ArrowArrayStream::new(Box::new(reader)), c"arrow_array_stream")
 }
 
 /// The schema of a table: `names`, `types` (as text), `len()`, and Arrow's C schema for any engine.

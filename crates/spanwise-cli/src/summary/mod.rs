@@ -88,28 +88,19 @@ pub(crate) fn run(
 ) -> io::Result<Outcome> {
     let reading = Reading::new(&arguments.inputs, DecodeOptions::default());
     let mut totals = Totals::default();
-    let mut inputs: Vec<_> =
-        reading.inputs().map(|(name, message)| (name.to_owned(), message.map(str::to_owned))).collect();
+    let mut inputs = reading.ledger();
     reading.read(|input, decoded| {
         match decoded {
             Ok(batch) => totals.add(batch),
             Err(Stopped { message, .. }) => {
-                if let Some((_, slot)) = inputs.get_mut(input) {
-                    *slot = Some(message);
+                if let Some(wrong) = inputs.wrong(input) {
+                    *wrong = Some(message);
                 }
             }
         }
         io::Result::Ok(())
     })?;
-    for (name, message) in inputs {
-        match message {
-            None => totals.files += 1,
-            Some(message) => {
-                writeln!(errors, "spanwise: {name}: {message}")?;
-                totals.unreadable.push(Unreadable { name, message });
-            }
-        }
-    }
+    (totals.files, totals.unreadable) = inputs.tell(errors)?;
     match arguments.format {
         Format::Human => human::write(&totals, output)?,
         Format::Json => json::write(&totals, output)?,
