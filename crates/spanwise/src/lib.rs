@@ -27,6 +27,8 @@ mod batch;
 mod decode;
 mod diagnostic;
 mod encode;
+#[cfg(feature = "index")]
+pub mod index;
 mod json;
 pub mod llm;
 mod plain;
