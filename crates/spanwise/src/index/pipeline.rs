@@ -19,7 +19,7 @@ pub(crate) trait Rows {
     /// The rows that match a filter.
     fn filter(&self, expr: &Expr) -> Result<RoaringBitmap, Self::Error>;
 
-    /// Calls `each` with the value that `expr` has for each of these rows, in order.
+    /// Calls `each` with the value that `expr` has for each of these rows; the rows of one trace in ascending order.
     fn values(
         &self,
         rows: &RoaringBitmap,
@@ -140,13 +140,12 @@ fn by<R: Rows>(expr: &Expr, rows: &R, group: &RoaringBitmap) -> Result<Vec<Roari
     rows.values(group, expr, &mut |row, value| {
         key.clear();
         write_key(value, &mut key);
-        let number = match numbers.get(&key) {
-            Some(number) => *number,
-            None => {
-                split.push(RoaringBitmap::new());
-                numbers.insert(key.clone(), split.len() - 1);
-                split.len() - 1
-            }
+        let number = if let Some(number) = numbers.get(&key) {
+            *number
+        } else {
+            split.push(RoaringBitmap::new());
+            numbers.insert(key.clone(), split.len() - 1);
+            split.len() - 1
         };
         if let Some(rows) = split.get_mut(number) {
             rows.insert(row);
@@ -229,15 +228,14 @@ fn passes<R: Rows>(
             };
             let mut best = Value::Nil;
             rows.values(group, expr, &mut |_, value| {
-                if let Some(number) = value.to_number() {
-                    if best.is_nil() || value.compares(wanted, &best) {
-                        best = match number {
-                            Literal::Int(number) => Value::Int(number),
-                            Literal::Duration(nanos) => Value::Duration(nanos),
-                            Literal::Float(number) => Value::Float(number),
-                            _ => Value::Nil,
-                        };
-                    }
+                let better = best.is_nil() || value.compares(wanted, &best);
+                if let Some(number) = value.to_number().filter(|_| better) {
+                    best = match number {
+                        Literal::Int(number) => Value::Int(number),
+                        Literal::Duration(nanos) => Value::Duration(nanos),
+                        Literal::Float(number) => Value::Float(number),
+                        _ => Value::Nil,
+                    };
                 }
             })?;
             best

@@ -4,14 +4,15 @@
 //! Spans without a trace id are a trace each. A parent is looked for in the same trace only; of several spans with one id,
 //! each is the parent.
 
-use std::cell::OnceCell;
 use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasher, RandomState};
-use std::sync::LazyLock;
+use std::sync::{LazyLock, OnceLock};
 
 use roaring::RoaringBitmap;
 
-use super::query::ast::Relation;
+use super::column::{ascending, bitmap_bytes, push};
+use super::numbers::{SEGMENT, order};
+use super::query::ast::{Intrinsic, Relation};
 use crate::{Id, SpanBatch, SpanRow};
 
 static TEXT_IDS: LazyLock<[RandomState; 2]> = LazyLock::new(|| [RandomState::new(), RandomState::new()]);
@@ -29,7 +30,11 @@ pub(crate) struct Traces {
     pub(crate) parent: Vec<u64>,
     pub(crate) start: Vec<u64>,
     pub(crate) duration: Vec<u64>,
-    facts: OnceCell<Facts>,
+    /// Places of each whole segment by duration.
+    pub(crate) duration_order: Vec<u16>,
+    /// Rows without a trace id.
+    pub(crate) anonymous: RoaringBitmap,
+    facts: OnceLock<Facts>,
 }
 
 /// What filters ask of traces.
@@ -43,13 +48,22 @@ pub(crate) struct Facts {
     pub(crate) duration: Vec<u64>,
 }
 
+fn matching<T: PartialEq>(values: &[T], wanted: &T) -> RoaringBitmap {
+    ascending((0..).zip(values).filter(|(_, value)| *value == wanted).map(|(row, _)| row))
+}
+
+fn text_span_number(text: &str) -> u64 {
+    if text.is_empty() { 0 } else { TEXT_IDS[0].hash_one(text) | 1 }
+}
+
+fn text_trace_number(text: &str) -> u128 {
+    let half = |state: &RandomState| u128::from(state.hash_one(text));
+    half(&TEXT_IDS[0]) << 64 | half(&TEXT_IDS[1])
+}
+
 /// The number of an id; 0 if there is none.
 pub(crate) fn span_number(batch: &SpanBatch, id: &Id<8>) -> u64 {
-    if id.valid {
-        return u64::from_be_bytes(id.bytes);
-    }
-    let text = batch.text(id.text);
-    if text.is_empty() { 0 } else { TEXT_IDS[0].hash_one(text.as_ref()) | 1 }
+    if id.valid { u64::from_be_bytes(id.bytes) } else { text_span_number(&batch.text(id.text)) }
 }
 
 fn trace_number(batch: &SpanBatch, id: &Id<16>) -> Option<u128> {
@@ -57,34 +71,90 @@ fn trace_number(batch: &SpanBatch, id: &Id<16>) -> Option<u128> {
         return Some(u128::from_be_bytes(id.bytes));
     }
     let text = batch.text(id.text);
-    let half = |at: usize| u128::from(TEXT_IDS.get(at).map_or(0, |state| state.hash_one(text.as_ref())));
-    (!text.is_empty()).then(|| half(0) << 64 | half(1))
+    (!text.is_empty()).then(|| text_trace_number(&text))
 }
 
 impl Traces {
     pub(crate) fn push(&mut self, batch: &SpanBatch, row: &SpanRow) {
-        let number = match trace_number(batch, &row.trace_id) {
-            Some(id) => match self.last.filter(|(last, _)| *last == id) {
-                Some((_, number)) => number,
-                None => {
-                    let next = self.count;
-                    let number = *self.numbers.entry(id).or_insert(next);
-                    self.count += u32::from(number == next);
-                    self.last = Some((id, number));
-                    number
-                }
-            },
-            None => {
-                self.count += 1;
-                self.count - 1
+        let trace = trace_number(batch, &row.trace_id);
+        let (span, parent) = (span_number(batch, &row.span_id), span_number(batch, &row.parent_span_id));
+        let duration = row.end_time_unix_nano.saturating_sub(row.start_time_unix_nano);
+        self.push_row(trace, span, parent, row.start_time_unix_nano, duration);
+    }
+
+    fn push_row(&mut self, trace: Option<u128>, span: u64, parent: u64, start: u64, duration: u64) {
+        let known = trace.and_then(|id| self.last.filter(|(last, _)| *last == id));
+        let number = if let Some((_, number)) = known {
+            number
+        } else {
+            let number = trace.map_or(self.count, |id| *self.numbers.entry(id).or_insert(self.count));
+            self.count += u32::from(number == self.count);
+            if let Some(id) = trace {
+                self.last = Some((id, number));
+            } else {
+                let row = self.len();
+                push(&mut self.anonymous, row);
             }
+            number
         };
         self.trace.push(number);
-        self.span.push(span_number(batch, &row.span_id));
-        self.parent.push(span_number(batch, &row.parent_span_id));
-        self.start.push(row.start_time_unix_nano);
-        self.duration.push(row.end_time_unix_nano.saturating_sub(row.start_time_unix_nano));
-        self.facts = OnceCell::new();
+        self.span.push(span);
+        self.parent.push(parent);
+        self.start.push(start);
+        self.duration.push(duration);
+        if self.duration.len().is_multiple_of(SEGMENT) {
+            let sealed = self.duration.len() - SEGMENT;
+            self.duration_order.extend(order(self.duration.get(sealed..).unwrap_or_default()));
+        }
+        self.facts = OnceLock::new();
+    }
+
+    /// Adds the rows of another table after these.
+    pub(crate) fn append(&mut self, other: &Self) {
+        let mut ids = vec![None; other.count as usize];
+        for (id, number) in &other.numbers {
+            if let Some(place) = ids.get_mut(*number as usize) {
+                *place = Some(*id);
+            }
+        }
+        let times = other.start.iter().zip(&other.duration);
+        let rows = other.trace.iter().zip(&other.span).zip(&other.parent).zip(times);
+        for (((trace, span), parent), (start, duration)) in rows {
+            let id = ids.get(*trace as usize).copied().flatten();
+            self.push_row(id, *span, *parent, *start, *duration);
+        }
+    }
+
+    /// The rows whose id reads so.
+    pub(crate) fn with_id(&self, which: Intrinsic, text: &str) -> RoaringBitmap {
+        let is_hex =
+            |len| text.len() == len && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+        if which == Intrinsic::TraceId {
+            if text.is_empty() {
+                return self.anonymous.clone();
+            }
+            let valid = if is_hex(32) { u128::from_str_radix(text, 16).ok() } else { None };
+            let id = valid.filter(|id| *id != 0).unwrap_or_else(|| text_trace_number(text));
+            let Some(number) = self.numbers.get(&id) else { return RoaringBitmap::new() };
+            return matching(&self.trace, number);
+        }
+        let valid = if is_hex(16) { u64::from_str_radix(text, 16).ok() } else { None };
+        let id = valid.filter(|id| *id != 0).unwrap_or_else(|| text_span_number(text));
+        matching(if which == Intrinsic::SpanId { &self.span } else { &self.parent }, &id)
+    }
+
+    /// Bytes on the heap, nearly.
+    pub(crate) fn bytes(&self) -> usize {
+        self.numbers.capacity() * 33
+            + self.trace.capacity() * 4
+            + (self.span.capacity()
+                + self.parent.capacity()
+                + self.start.capacity()
+                + self.duration.capacity())
+                * 8
+            + self.duration_order.capacity() * 2
+            + bitmap_bytes(&self.anonymous)
+            + self.facts.get().map_or(0, |facts| facts.children.len() * 4 + facts.root.len() * 16)
     }
 
     pub(crate) fn len(&self) -> u32 {
@@ -189,10 +259,11 @@ impl Traces {
                 let parent = self.parent.get(at).copied().unwrap_or(0);
                 if parent != 0 {
                     *children.entry((*trace, parent)).or_default() += 1;
-                } else if let Some(root) = root.get_mut(*trace as usize) {
-                    if root.is_none_or(|found| start(row) < start(found)) {
-                        *root = Some(row);
-                    }
+                } else if let Some(root) = root
+                    .get_mut(*trace as usize)
+                    .filter(|root| root.is_none_or(|found| start(row) < start(found)))
+                {
+                    *root = Some(row);
                 }
                 let (start, duration) = (start(row), self.duration.get(at).copied().unwrap_or(0));
                 if let Some((first, last)) = ends.get_mut(*trace as usize).filter(|_| start != 0) {

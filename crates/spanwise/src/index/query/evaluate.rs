@@ -72,6 +72,10 @@ impl Expr {
         match self {
             Self::Literal(literal) => Values::One(literal.into()),
             Self::Field(field) => field.values(subject),
+            #[allow(
+                clippy::redundant_closure_for_method_calls,
+                reason = "the method's own type asks for too long a life"
+            )]
             Self::Negate(inner) => inner.values(subject).map(|value| value.negated()),
             Self::Not(inner) => inner.values(subject).map(|value| match value {
                 Value::Bool(value) => Value::Bool(!value),

@@ -42,7 +42,7 @@ impl Parser<'_> {
     /// An expression whose operators bind at least as tight as `level`.
     fn operation_above(&mut self, level: u8) -> Result<Operand, QueryError> {
         let start = self.column();
-        let mut left = self.deeper(|parser| parser.operand())?;
+        let mut left = self.deeper(Self::operand)?;
         let mut first = None;
         while let Some((sign, binding)) = self.operator().filter(|(_, binding)| *binding >= level) {
             let column = self.column();

@@ -13,7 +13,7 @@ pub(crate) mod value;
 
 pub use error::QueryError;
 
-use ast::{Expr, Spanset, Stage};
+use ast::{Expr, Field, Spanset, Stage};
 
 /// The longest query that is read, in bytes.
 const LONGEST: usize = 1 << 20;
@@ -101,5 +101,20 @@ impl Query {
             Stage::Select(fields) => !fields.iter().any(Expr::needs_trace),
             _ => false,
         })
+    }
+}
+
+/// Reads a single field.
+pub(crate) fn read_field(text: &str) -> Result<Field, QueryError> {
+    let tokens = token::tokens(text)?;
+    match tokens.as_slice() {
+        [token, end] if end.kind == token::Kind::End => match &token.kind {
+            token::Kind::Attribute(scope, name) => Ok(Field::Attribute(*scope, name.clone())),
+            token::Kind::Intrinsic(intrinsic) => Ok(Field::Intrinsic(*intrinsic)),
+            _ => {
+                Err(QueryError::new(1, "this is no field; an attribute has a scope, as in `span.http.route`"))
+            }
+        },
+        _ => Err(QueryError::new(1, "this is no field; an attribute has a scope, as in `span.http.route`")),
     }
 }

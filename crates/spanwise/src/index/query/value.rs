@@ -134,7 +134,7 @@ impl<'a> Value<'a> {
     /// Whether the comparison holds.
     pub(crate) fn compares(&self, comparison: Comparison, right: &Value<'_>) -> bool {
         match (self, right) {
-            (Self::List(_), Value::List(_)) => false,
+            (Self::List(_), Value::List(_)) | (Self::Nil, _) | (_, Value::Nil) => false,
             (Self::List(elements), _) => over(elements, comparison == Comparison::NotEqual, |element| {
                 element.scalar_compares(comparison, right)
             }),
