@@ -5,12 +5,17 @@ CARGO ?= cargo
 
 .PHONY: demo setup check test python bench fuzz complexity clean
 
-demo: ## Build the command and look at the examples with it
+demo: ## Build the command and the wheel, look at the examples, and ask DuckDB what the models cost
 	$(CARGO) build --release --locked -p spanwise-cli
 	@echo
 	target/release/spanwise validate examples
 	@echo
 	target/release/spanwise summary examples
+	@echo
+	[ -x .venv/bin/python ] || python3 -m venv .venv
+	.venv/bin/pip install --quiet --disable-pip-version-check . duckdb
+	.venv/bin/spanwise convert examples -o target/demo.parquet --llm
+	.venv/bin/python examples/cost.py target/demo.parquet
 
 setup: ## Fetch what the tests need: crates, and the packages of the JavaScript client
 	$(CARGO) fetch --locked

@@ -4,13 +4,13 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 [ -x .venv/bin/python ] || python3 -m venv .venv
-.venv/bin/pip install --quiet --requirement python/requirements-test.txt
+.venv/bin/pip install --quiet --disable-pip-version-check --requirement python/requirements-test.txt
 rm -rf dist
 .venv/bin/maturin build --release --locked --quiet --out dist
-.venv/bin/pip install --quiet --force-reinstall --no-deps dist/spanwise-*.whl
+.venv/bin/pip install --quiet --disable-pip-version-check --force-reinstall --no-deps dist/spanwise-*.whl
 
-.venv/bin/ruff format --check python
-.venv/bin/ruff check python
+.venv/bin/ruff format --check python examples
+.venv/bin/ruff check python examples
 .venv/bin/mypy
 # From elsewhere, so that the installed package is meant and not the folder.
 repository=$PWD

@@ -30,6 +30,7 @@ __all__ = [
     "Status",
     "Table",
     "__version__",
+    "command",
     "decode",
     "read",
     "scan_batches",
@@ -266,6 +267,7 @@ class Table:
     def _preview(self, rows: int = 10) -> str: ...
     def _repr_html_(self) -> str: ...
 
+def command(arguments: list[str]) -> int: ...
 def decode(payload: Buffer, *, mode: str = "lenient") -> SpanBatch: ...
 def read(
     sources: list[Buffer | str | BinaryFile],

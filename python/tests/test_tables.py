@@ -216,9 +216,10 @@ def test_models_tokens_and_cost(file):
     duckdb.register("spans", table)
     found = duckdb.sql(
         "select llm_model, count(*), sum(llm_input_tokens), sum(llm_output_tokens), sum(llm_total_tokens), "
-        "sum(llm_cost_usd) from spans where parent_span_id = '' and not is_test group by 1"
+        "sum(llm_cost_usd) from spans where is_request group by 1"
     )
     rows = {row[0]: row[1:] for row in found.fetchall()}
+    assert set(rows) == set(EXPECTED[file]["models"])
     for model, expected in EXPECTED[file]["models"].items():
         requests, *tokens, cost = rows[model]
         assert requests == expected["requests"]
@@ -226,6 +227,26 @@ def test_models_tokens_and_cost(file):
             expected[name] for name in ("input_tokens", "output_tokens", "total_tokens")
         ]
         assert abs((cost or 0) - expected["total_cost"]) < 1e-9
+
+
+def test_a_request_counts_once_though_two_sources_tell_of_it():
+    def told(span_id, parent, cost):
+        attributes = [
+            {"key": "gen_ai.request.model", "value": {"stringValue": "heron-2"}},
+            {"key": "gen_ai.usage.cost", "value": {"doubleValue": cost}},
+        ]
+        span = {"traceId": "0af7651916cd43dd8448eb211c80319c", "spanId": span_id, "parentSpanId": parent, "name": "chat"}
+        return json.dumps({"resourceSpans": [{"scopeSpans": [{"spans": [span | {"attributes": attributes}]}]}]}).encode()
+
+    root, child = told("b7ad6b7169203331", "", 0.5), told("c08ef7c205606e66", "b7ad6b7169203331", 0.25)
+    table = spanwise.read([child, root], columns=["is_request", "llm_cost_usd"]).to_pyarrow()
+    assert table.to_pylist() == [
+        {"is_request": False, "llm_cost_usd": 0.25},
+        {"is_request": True, "llm_cost_usd": 0.5},
+    ]
+    # Alone, each stands for the request.
+    for part in (root, child):
+        assert spanwise.read(part, columns=["is_request"]).to_pyarrow().column(0).to_pylist() == [True]
 
 
 def test_promoted_columns_and_their_misfits():

@@ -113,6 +113,9 @@ columns! {
     TraceMetadata "trace_metadata" "TraceMetadata",
     /// A gateway's connection test or canned generation.
     IsTest "is_test" "IsTest",
+    /// The span that stands for a request, of several that may tell of it: those to add up. See
+    /// [`Converter::across_batches`](crate::Converter::across_batches).
+    IsRequest "is_request" "IsRequest",
 }
 
 impl Column {
@@ -170,7 +173,7 @@ impl Column {
                 Field::new(name, DataType::Float64, true)
             }
             Self::TraceMetadata => attributes(name, Layout::Map),
-            Self::IsTest => Field::new(name, DataType::Boolean, false),
+            Self::IsTest | Self::IsRequest => Field::new(name, DataType::Boolean, false),
             Self::TraceState | Self::Name | Self::StatusMessage | Self::ScopeName | Self::ScopeVersion => {
                 Field::new(name, DataType::Utf8View, false)
             }

@@ -8,13 +8,14 @@ use std::sync::Arc;
 
 use arrow_array::{ArrayRef, RecordBatch, RecordBatchOptions};
 use arrow_schema::{ArrowError, Schema, SchemaRef};
+use spanwise::llm::Requests;
 use spanwise::{SpanBatch, SpanRow};
 
 use crate::attributes::SpanAttributes;
 use crate::column::{Column, promoted};
 use crate::key_views::KeyViews;
 use crate::list::{Events, Links};
-use crate::llm::Llm;
+use crate::llm::{Llm, marks};
 use crate::promote::Promoted;
 use crate::scalar::{CountColumn, DurationColumn, IdColumn, TextColumn, TimeColumn, WordColumn};
 use crate::scope::{Owner, OwnerAttributes, ScopeText, ServiceName};
@@ -58,6 +59,9 @@ pub struct Converter {
     mismatches: Vec<u64>,
     /// Bytes that the last batch had to build: room to make for the next.
     built: usize,
+    /// Whether requests are told over all batches, and those of the batches so far.
+    across: bool,
+    requests: Option<Requests>,
 }
 
 impl Converter {
@@ -94,7 +98,45 @@ impl Converter {
             schema: Arc::new(Schema::new(fields)),
             mismatches: vec![0; options.promote.len()],
             built: 0,
+            across: false,
+            requests: None,
         })
+    }
+
+    /// Whether [`Column::IsRequest`] is told over all batches that the converter is given, instead of over each batch alone.
+    /// Then it is false everywhere until [`settle`](Self::settle), and the converter keeps some 60 bytes of every span.
+    ///
+    /// Several spans may tell of one request, and the sums of all of them would count it twice; if they came in two batches,
+    /// each batch alone would still have one that stands for it.
+    #[must_use]
+    pub fn across_batches(mut self, across: bool) -> Self {
+        self.across = across && self.columns.contains(&Column::IsRequest);
+        self
+    }
+
+    /// Says in all record batches that this converter has made, given in their order, which spans stand for a request.
+    ///
+    /// # Errors
+    /// These are not the record batches of this converter.
+    pub fn settle(&mut self, batches: &mut [RecordBatch]) -> Result<(), ConvertError> {
+        let Some(requests) = self.requests.take().filter(|_| self.across) else { return Ok(()) };
+        let Some(place) = self.columns.iter().position(|column| *column == Column::IsRequest) else {
+            return Ok(());
+        };
+        let mut counted = requests.counted().peekable();
+        let mut first = 0;
+        for batch in batches {
+            let end = first + batch.num_rows();
+            let rows = std::iter::from_fn(|| counted.next_if(|row| *row < end)).map(|row| row - first);
+            let mut columns = batch.columns().to_vec();
+            if let Some(column) = columns.get_mut(place) {
+                *column = marks(batch.num_rows(), rows);
+            }
+            let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+            *batch = RecordBatch::try_new_with_options(batch.schema(), columns, &options)?;
+            first = end;
+        }
+        Ok(())
     }
 
     /// The schema of all record batches that this converter makes.
@@ -127,7 +169,7 @@ impl Converter {
         self.finish(&batch, Some(arena), built)
     }
 
-    fn build(&self, batch: &SpanBatch) -> Result<Built, ConvertError> {
+    fn build(&mut self, batch: &SpanBatch) -> Result<Built, ConvertError> {
         let mut texts = Texts::new(batch, Vec::with_capacity(self.built.min(batch.input().len())));
         let maps = [
             Column::Attributes,
@@ -142,7 +184,7 @@ impl Converter {
         }
         let own = self.columns.iter().filter_map(|column| self.column(*column, &texts));
         let mut columns: Vec<_> = own.collect();
-        let mut llm = Llm::new(&self.columns, &mut texts);
+        let mut llm = Llm::new(&self.columns, &mut texts, &mut self.requests);
         let mut promoted = Promoted::new(&self.options.promote, batch);
         for (stride, rows) in batch.span_rows().chunks(STRIDE).enumerate() {
             for column in &mut columns {
@@ -196,7 +238,9 @@ impl Converter {
         for column in built.columns {
             column.finish(&mut buffers, &mut own)?;
         }
-        let (mut own, mut llm) = (own.into_iter(), built.llm.finish(&mut buffers)?.into_iter());
+        let continued = if self.across { Some(&mut self.requests) } else { None };
+        let llm = built.llm.finish(batch.len(), &mut buffers, continued)?;
+        let (mut own, mut llm) = (own.into_iter(), llm.into_iter());
         let next = |column: &Column| if column.is_llm() { llm.next() } else { own.next() };
         let mut arrays: Vec<_> = self.columns.iter().filter_map(next).collect();
         built.promoted.finish(&mut buffers, &mut arrays, &mut self.mismatches);

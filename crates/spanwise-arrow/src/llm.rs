@@ -5,7 +5,7 @@ use std::sync::Arc;
 use arrow_array::{ArrayRef, BooleanArray, Float64Array, Int64Array};
 use arrow_buffer::{BooleanBufferBuilder, NullBufferBuilder};
 use arrow_schema::ArrowError;
-use spanwise::llm::{LlmKeys, LlmSpan};
+use spanwise::llm::{LlmKeys, LlmSpan, Requests};
 use spanwise::{SpanBatch, SpanRow};
 
 use crate::attributes::Maps;
@@ -22,6 +22,8 @@ enum Cells {
     Count(fn(&LlmSpan<'_>) -> Option<i64>, Vec<i64>, NullBufferBuilder),
     Amount(fn(&LlmSpan<'_>) -> Option<f64>, Vec<f64>, NullBufferBuilder),
     Test(BooleanBufferBuilder),
+    /// Known when all spans have been seen.
+    Request,
     Metadata(Box<Maps>),
 }
 
@@ -48,16 +50,18 @@ impl Cells {
             Column::GenerationName => text(|span| span.generation_name.as_deref()),
             Column::TraceMetadata => Self::Metadata(Box::new(Maps::new(Layout::Map, len, 0))),
             Column::IsTest => Self::Test(BooleanBufferBuilder::new(len)),
+            Column::IsRequest => Self::Request,
             _ => return None,
         })
     }
 
-    fn finish(self, buffers: &mut Buffers) -> Result<ArrayRef, ArrowError> {
+    fn finish(self, buffers: &mut Buffers, requests: &ArrayRef) -> Result<ArrayRef, ArrowError> {
         Ok(match self {
             Self::Text(_, views, mut nulls) => Arc::new(buffers.strings(views, nulls.finish())),
             Self::Count(_, values, mut nulls) => Arc::new(Int64Array::new(values.into(), nulls.finish())),
             Self::Amount(_, values, mut nulls) => Arc::new(Float64Array::new(values.into(), nulls.finish())),
             Self::Test(mut values) => Arc::new(BooleanArray::new(values.finish(), None)),
+            Self::Request => Arc::clone(requests),
             Self::Metadata(maps) => maps.finish(buffers)?,
         })
     }
@@ -70,11 +74,13 @@ pub(crate) struct Llm {
     /// By key id: the view of the key without [`METADATA`], for keys that have it. Empty unless the column is wanted.
     metadata: Vec<Option<u128>>,
     metadata_used: u8,
+    /// Only where [`Column::IsRequest`] is wanted.
+    requests: Option<Requests>,
 }
 
 impl Llm {
-    /// `columns` may hold others, which are passed over.
-    pub(crate) fn new(columns: &[Column], texts: &mut Texts<'_>) -> Self {
+    /// `columns` may hold others, which are passed over. `requests` are those of batches before, which this one continues.
+    pub(crate) fn new(columns: &[Column], texts: &mut Texts<'_>, requests: &mut Option<Requests>) -> Self {
         let batch: &SpanBatch = texts.batch;
         let cells: Vec<_> = columns.iter().filter_map(|column| Cells::new(*column, batch.len())).collect();
         let keys = if cells.is_empty() { LlmKeys::default() } else { LlmKeys::resolve(batch) };
@@ -87,7 +93,9 @@ impl Llm {
             };
             metadata = batch.key_texts().map(|text| name(text).map(|name| texts.view_str(name))).collect();
         }
-        Self { keys, cells, metadata, metadata_used: texts.take_used() }
+        let counts = cells.iter().any(|cells| matches!(cells, Cells::Request));
+        let requests = counts.then(|| requests.take().unwrap_or_default());
+        Self { keys, cells, metadata, metadata_used: texts.take_used(), requests }
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -99,6 +107,9 @@ impl Llm {
         let batch = texts.batch;
         for (row, span) in rows.iter().zip(batch.spans().skip(first)) {
             let read = self.keys.read(span);
+            if let Some(requests) = &mut self.requests {
+                requests.add(span, &read);
+            }
             for cells in &mut self.cells {
                 match cells {
                     Cells::Text(pick, views, nulls) => {
@@ -117,6 +128,7 @@ impl Llm {
                         nulls.append(value.is_some());
                     }
                     Cells::Test(values) => values.append(read.is_test),
+                    Cells::Request => {}
                     Cells::Metadata(maps) => maps.push_some(texts, row.attributes, &self.metadata),
                 }
             }
@@ -141,7 +153,31 @@ impl Llm {
         }
     }
 
-    pub(crate) fn finish(self, buffers: &mut Buffers) -> Result<Vec<ArrayRef>, ArrowError> {
-        self.cells.into_iter().map(|cells| cells.finish(buffers)).collect()
+    /// The arrays. With `continued`, which spans stand for a request is not settled: they are given back there.
+    pub(crate) fn finish(
+        self,
+        len: usize,
+        buffers: &mut Buffers,
+        continued: Option<&mut Option<Requests>>,
+    ) -> Result<Vec<ArrayRef>, ArrowError> {
+        let requests = match (self.requests, continued) {
+            (Some(requests), Some(continued)) => {
+                *continued = Some(requests);
+                marks(len, [])
+            }
+            (Some(requests), None) => marks(len, requests.counted()),
+            (None, _) => marks(0, []),
+        };
+        self.cells.into_iter().map(|cells| cells.finish(buffers, &requests)).collect()
     }
+}
+
+/// A column of `len` rows that is true in some.
+pub(crate) fn marks(len: usize, rows: impl IntoIterator<Item = usize>) -> ArrayRef {
+    let mut values = BooleanBufferBuilder::new(len);
+    values.append_n(len, false);
+    for row in rows {
+        values.set_bit(row, true);
+    }
+    Arc::new(BooleanArray::new(values.finish(), None))
 }

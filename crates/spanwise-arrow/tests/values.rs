@@ -7,7 +7,7 @@ mod support;
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Float64Type, Int64Type, TimestampNanosecondType};
 use arrow_array::{Array, RecordBatch, StructArray};
-use spanwise::{AttributesRef, SpanBatch, SpanRef, ValueRef};
+use spanwise::{AttributesRef, Decoder, Framing, SpanBatch, SpanRef, ValueRef};
 use spanwise_arrow::{ArrowOptions, Column, Compact, Converter, Ids, Layout};
 use support::{column, count, text, word};
 
@@ -320,4 +320,38 @@ fn llm_columns_say_what_the_reader_says_of_each_span() {
             }
         }
     }
+}
+
+#[test]
+fn one_span_stands_for_a_request() {
+    let told = |id: &str, parent: &str| {
+        format!(
+            r#"{{"resourceSpans":[{{"scopeSpans":[{{"spans":[{{"traceId":"0af7651916cd43dd8448eb211c80319c","spanId":"{id}","parentSpanId":"{parent}","attributes":[{{"key":"gen_ai.request.model","value":{{"stringValue":"heron-2"}}}},{{"key":"gen_ai.usage.input_tokens","value":{{"intValue":7}}}}]}}]}}]}}]}}"#
+        )
+    };
+    let (root, child) = (told("b7ad6b7169203331", ""), told("c08ef7c205606e66", "b7ad6b7169203331"));
+    let options =
+        ArrowOptions { columns: Some(vec!["is_request".into(), "name".into()]), ..ArrowOptions::default() };
+    let both = [child.clone(), root.clone()].map(|text| spanwise::decode(text.into_bytes()).unwrap());
+    let marks = |rows: &RecordBatch| {
+        column(rows, "is_request").as_boolean().iter().map(Option::unwrap).collect::<Vec<_>>()
+    };
+
+    // Each batch alone.
+    let mut converter = Converter::new(&options).unwrap();
+    for batch in &both {
+        assert_eq!(marks(&converter.convert(batch).unwrap()), [true]);
+    }
+    // Both, whichever comes first, and again with the same converter.
+    let mut converter = Converter::new(&options).unwrap().across_batches(true);
+    for _ in 0..2 {
+        let mut rows: Vec<_> = both.iter().map(|batch| converter.convert(batch).unwrap()).collect();
+        converter.settle(&mut rows).unwrap();
+        assert_eq!(rows.iter().map(marks).collect::<Vec<_>>(), [[false], [true]]);
+    }
+    // One batch with both.
+    let block = format!("{root}\n{child}\n");
+    let mut batch = SpanBatch::new();
+    Decoder::default().decode_block(block.into_bytes(), Framing::Lines, &mut batch).unwrap();
+    assert_eq!(marks(&Converter::new(&options).unwrap().convert(&batch).unwrap()), [true, false]);
 }

@@ -1,10 +1,12 @@
 //! The command line.
 
 use std::ffi::OsString;
+use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use spanwise_arrow::Promotion;
 
-/// Validates and sums up OTLP JSON traces.
+/// Validates, sums up and tabulates OTLP JSON traces.
 #[derive(Debug, Parser)]
 #[command(name = "spanwise", version, max_term_width = 110, disable_help_subcommand = true)]
 #[command(after_help = "Exit codes: 0 fine, 1 findings, 2 wrong use or unreadable input.")]
@@ -28,6 +30,12 @@ pub(crate) enum Command {
                             Exits 1 if a document could not be read, since the sums are short of it."
     )]
     Summary(Summary),
+    /// Write the spans as a table: Parquet, Arrow, JSON lines or CSV
+    #[command(
+        long_about = "Write the spans as a table, one row each: Parquet, Arrow, JSON lines or CSV.\n\nThe file is there \
+                            whole or not at all. Exits 1 if documents or spans had to be left out: `validate` says why."
+    )]
+    Convert(Convert),
 }
 
 #[derive(Debug, Args)]
@@ -71,6 +79,133 @@ pub(crate) struct Summary {
     /// For people or for programs
     #[arg(long, value_enum, default_value_t = Format::Human)]
     pub(crate) format: Format,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Convert {
+    #[command(flatten)]
+    pub(crate) inputs: Inputs,
+
+    /// The file to write, or - for standard output
+    #[arg(long, short, value_name = "OUT")]
+    pub(crate) output: PathBuf,
+
+    /// The form of the file; by default what its name asks for: .parquet, .arrow (or .feather), .arrows, .jsonl (or
+    /// .ndjson), .csv
+    #[arg(long, value_enum)]
+    pub(crate) to: Option<FileFormat>,
+
+    /// The rules to go by
+    #[arg(long, value_enum, default_value_t = Mode::Lenient)]
+    pub(crate) mode: Mode,
+
+    /// The columns to write, in this order [default: all but those of --llm]
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    pub(crate) columns: Option<Vec<String>>,
+
+    /// Make a column of an attribute of spans (or resource:KEY, scope:KEY). TYPE is string, int64, double or bool
+    #[arg(long, value_name = "KEY:TYPE", value_parser = promotion)]
+    pub(crate) promote: Vec<Promotion>,
+
+    /// Add the columns of LLM traffic: model, tokens, cost and the like, whatever convention they came in
+    #[arg(long)]
+    pub(crate) llm: bool,
+
+    /// Attribute columns as maps to text, or to a struct with a member per type
+    #[arg(long, value_enum, default_value_t = Layout::Map)]
+    pub(crate) layout: Layout,
+
+    /// Ids as lower-case hex, or as 16 and 8 bytes
+    #[arg(long, value_enum, default_value_t = Ids::Text)]
+    pub(crate) ids: Ids,
+
+    /// Our names of columns, or those of the Collector's exporter to `ClickHouse`
+    #[arg(long, value_enum, default_value_t = Names::Spanwise)]
+    pub(crate) names: Names,
+}
+
+fn promotion(text: &str) -> Result<Promotion, String> {
+    // A key may hold colons, too.
+    let (key, to) = text.rsplit_once(':').ok_or("write KEY:TYPE, such as gen_ai.usage.input_tokens:int64")?;
+    let to = to.parse().map_err(|error: spanwise_arrow::OptionsError| error.to_string())?;
+    Ok(Promotion::new(key, to))
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum FileFormat {
+    /// Parquet, compressed with zstd
+    Parquet,
+    /// The Arrow IPC file format (Feather 2)
+    Arrow,
+    /// The Arrow IPC stream format
+    Arrows,
+    /// One JSON object a line
+    Jsonl,
+    /// Comma-separated values with a header
+    Csv,
+}
+
+impl From<FileFormat> for spanwise_arrow::write::FileFormat {
+    fn from(format: FileFormat) -> Self {
+        match format {
+            FileFormat::Parquet => Self::Parquet,
+            FileFormat::Arrow => Self::ArrowFile,
+            FileFormat::Arrows => Self::ArrowStream,
+            FileFormat::Jsonl => Self::JsonLines,
+            FileFormat::Csv => Self::Csv,
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Layout {
+    /// Map of text to text
+    Map,
+    /// Map of text to a struct of str, int, double, bool and json
+    Typed,
+}
+
+impl From<Layout> for spanwise_arrow::Layout {
+    fn from(layout: Layout) -> Self {
+        match layout {
+            Layout::Map => Self::Map,
+            Layout::Typed => Self::Typed,
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Ids {
+    /// Lower-case hex, or what was sent
+    Text,
+    /// Bytes; null where there is no valid id
+    Binary,
+}
+
+impl From<Ids> for spanwise_arrow::Ids {
+    fn from(ids: Ids) -> Self {
+        match ids {
+            Ids::Text => Self::Text,
+            Ids::Binary => Self::Binary,
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Names {
+    /// Flat and in snake case
+    Spanwise,
+    /// Those of the table `otel_traces`
+    Clickhouse,
+}
+
+impl From<Names> for spanwise_arrow::Names {
+    fn from(names: Names) -> Self {
+        match names {
+            Names::Spanwise => Self::Spanwise,
+            Names::Clickhouse => Self::ClickHouse,
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, Read};
+use std::ops::ControlFlow;
 
 use spanwise::{DecodeOptions, Decoder, Framing, SpanBatch, Text};
 
@@ -33,6 +34,18 @@ impl Reading {
         source: &Source,
         mut each: impl FnMut(&SpanBatch, Place),
     ) -> Result<(), String> {
+        self.read_while(source, |batch, place| {
+            each(batch, place);
+            ControlFlow::Continue(())
+        })
+    }
+
+    /// The same, until `each` says that it is enough.
+    pub(crate) fn read_while(
+        &mut self,
+        source: &Source,
+        mut each: impl FnMut(&SpanBatch, Place) -> ControlFlow<()>,
+    ) -> Result<(), String> {
         let cannot_read = |error: io::Error| format!("cannot read: {error}");
         let mut blocks = match source {
             Source::Stdin => Blocks::new(Box::new(io::stdin().lock()), None, self.framing, Sizes::default()),
@@ -47,7 +60,9 @@ impl Reading {
             self.decoder
                 .decode_block(block.bytes, block.framing, &mut self.batch)
                 .map_err(|error| error.diagnostic().message().to_owned())?;
-            each(&self.batch, block.place);
+            if each(&self.batch, block.place).is_break() {
+                break;
+            }
         }
         Ok(())
     }

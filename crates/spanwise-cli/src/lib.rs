@@ -3,6 +3,7 @@
 //! ```text
 //! spanwise validate SOURCE... [--mode strict|lenient] [--format human|json]
 //! spanwise summary  SOURCE... [--format human|json]
+//! spanwise convert  SOURCE... -o OUT.parquet|.arrow|.jsonl|.csv [--columns NAME,...] [--promote KEY:TYPE]...
 //! ```
 //!
 //! A source is a file, a glob, a directory (searched for `.json`, `.jsonl` and `.ndjson`), or `-` for standard input,
@@ -14,7 +15,9 @@
 #![forbid(unsafe_code)]
 
 mod arguments;
+mod convert;
 mod input;
+mod output;
 mod source;
 mod summary;
 mod table;
@@ -72,6 +75,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> i32 {
     let result = match &arguments.command {
         Command::Validate(arguments) => validate::run(arguments, &mut output, &mut errors),
         Command::Summary(arguments) => summary::run(arguments, &mut output, &mut errors),
+        Command::Convert(arguments) => convert::run(arguments, &mut errors),
     };
     match result.and_then(|outcome| output.flush().map(|()| outcome)) {
         Ok(outcome) => outcome.code(),

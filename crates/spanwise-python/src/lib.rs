@@ -13,13 +13,23 @@ mod span;
 mod table;
 mod value;
 
+use std::ffi::OsString;
+
 use pyo3::prelude::*;
+
+/// Runs the command with these arguments, the program's name first, and gives its exit code.
+#[pyfunction]
+fn command(py: Python<'_>, arguments: Vec<OsString>) -> i32 {
+    py.detach(|| spanwise_cli::main(arguments))
+}
 
 /// What the package is a face of.
 #[pymodule(gil_used = false)]
 mod _spanwise {
     #[pymodule_export]
     use super::batch::{SpanBatch, SpanIterator, decode};
+    #[pymodule_export]
+    use super::command;
     #[pymodule_export]
     use super::diagnostic::{Diagnostic, Report};
     #[pymodule_export]

@@ -120,7 +120,8 @@ pub(crate) fn read(
     #[pyo3(from_py_with = framing)] framing: Framing,
 ) -> PyResult<Table> {
     let options = TableOptions { columns, promote, layout, llm, names, ids, compact }.read()?;
-    let mut converter = Converter::new(&options).map_err(|error| PyValueError::new_err(error.to_string()))?;
+    let converter = Converter::new(&options).map_err(|error| PyValueError::new_err(error.to_string()))?;
+    let mut converter = converter.across_batches(true);
     let result = py.detach(|| {
         let mut scan = Scan::new(sources, mode, framing, on_error);
         let mut batch = spanwise::SpanBatch::new();
@@ -130,6 +131,7 @@ pub(crate) fn read(
                 rows.push(converter.convert(&batch).map_err(Stop::Convert)?);
             }
         }
+        converter.settle(&mut rows).map_err(Stop::Convert)?;
         Ok((rows, scan.report))
     });
     let (rows, report) = result.map_err(|stop: Stop| stop.into_error(py))?;

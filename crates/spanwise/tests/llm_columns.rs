@@ -6,7 +6,7 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use spanwise::llm::{Column, LlmKeys, LlmSpan, Requests};
+use spanwise::llm::{Column, Form, LlmKeys, LlmSpan, Requests, TABLE};
 use spanwise::{Decoder, Framing, SpanBatch};
 
 const PAYLOADS: &[&str] = &[
@@ -83,4 +83,49 @@ fn every_convention_fills_the_columns_it_can() {
         assert_eq!(expected, found);
     }
     assert_eq!(expected.lines().count(), found.lines().count());
+}
+
+/// The page's table of sources, made from the table in the library.
+fn sources() -> String {
+    let mut page = String::new();
+    for column in Column::ALL {
+        let rows: Vec<_> = TABLE.iter().filter(|source| source.column == *column).collect();
+        if rows.is_empty() {
+            continue;
+        }
+        writeln!(page, "\n### {}\n\n| key | convention | how it is read |\n|---|---|---|", column.name())
+            .unwrap();
+        for source in rows {
+            let mut how = match source.form {
+                Form::Plain => "as it is".to_owned(),
+                Form::JsonText => "as JSON text".to_owned(),
+                Form::First => "the first of a list".to_owned(),
+                Form::Member(path) => format!("its member `{}`", path.join(".")),
+                Form::Says(text) => format!("true if it is `{text}`"),
+                _ => unreachable!("a form that the page has no words for"),
+            };
+            if let Some((key, value)) = source.only_if {
+                write!(how, ", where `{key}` is `{value}`").unwrap();
+            }
+            writeln!(page, "| `{}` | {} | {how} |", source.key, source.convention.name()).unwrap();
+        }
+    }
+    page
+}
+
+#[test]
+fn the_page_lists_every_source() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/llm-columns.md");
+    let page = std::fs::read_to_string(&path).unwrap();
+    let (head, _) = page.split_once("\n### ").unwrap_or((&page, ""));
+    let expected = format!("{}\n{}", head.trim_end(), sources());
+    if std::env::var_os("UPDATE_DOCS").is_some() {
+        std::fs::write(&path, &expected).unwrap();
+    }
+    assert!(page == expected, "docs/llm-columns.md is not the table: run this test with UPDATE_DOCS=1");
+    let head = head.to_owned();
+    for convention in TABLE.iter().map(|source| source.convention) {
+        let row = format!("| {} | {} |", convention.name(), convention.source());
+        assert!(head.contains(&row), "missing: {row}");
+    }
 }

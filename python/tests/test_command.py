@@ -1,0 +1,66 @@
+"""The command that the wheel installs, and the examples of the README."""
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import duckdb
+import pytest
+import spanwise
+
+ROOT = Path(__file__).parents[2]
+COMMAND = Path(sys.executable).with_name("spanwise")
+
+
+def run(*words, **options):
+    return subprocess.run([COMMAND, *words], capture_output=True, text=True, check=False, **options)
+
+
+def test_the_whole_command_is_on_the_path(tmp_path):
+    version = run("--version")
+    assert (version.returncode, version.stdout) == (0, f"spanwise {spanwise.__version__}\n")
+    out = tmp_path / "spans.parquet"
+    converted = run("convert", ROOT / "examples", "-o", out, "--llm")
+    spans = spanwise.read(ROOT / "examples").num_rows
+    assert converted.returncode == 0, converted.stderr
+    assert f"{spans} spans" in converted.stderr
+    assert duckdb.sql(f"select count(*) from '{out}'").fetchall() == [(spans,)]
+    assert run("validate", "--mode=strict", ROOT / "examples/quirks.json").returncode == 1
+    assert run("validate", tmp_path / "none.json").returncode == 2
+    piped = run("summary", input=(ROOT / "examples/agent.json").read_text())
+    assert piped.returncode == 0 and "spans" in piped.stdout
+
+
+def test_the_cost_of_the_examples(tmp_path):
+    out = tmp_path / "spans.parquet"
+    spanwise.read(ROOT / "examples", llm=True).write(out)
+    query = re.search(r'"""(\s+select.*?)"""', (ROOT / "examples/cost.py").read_text(), re.DOTALL)[1]
+    rows = duckdb.sql(query, params={"file": str(out)}).fetchall()
+    summary = spanwise_summary(ROOT / "examples")
+    assert {row[0] for row in rows} == set(summary)
+    for model, requests, *tokens, cost in rows:
+        expected = summary[model]
+        assert requests == expected["requests"]
+        assert tokens == [expected["input_tokens"], expected["output_tokens"]]
+        assert (cost or 0) == pytest.approx(expected["total_cost"], abs=1e-6)
+
+
+def spanwise_summary(path):
+    return json.loads(run("summary", "--format=json", path).stdout)["models"]
+
+
+def test_the_example_of_the_readme(tmp_path, monkeypatch):
+    blocks = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    assert blocks
+    traces = tmp_path / "traces"
+    traces.mkdir()
+    for name in ["collector.jsonl", "agent.json"]:
+        shutil.copy(ROOT / "examples" / name, traces)
+    monkeypatch.chdir(tmp_path)
+    names = {"payload": (ROOT / "examples/agent.json").read_bytes()}
+    for block in blocks:
+        exec(block, names)
+    assert names["spans"].num_rows > 0 and names["report"].ok and len(names["batch"]) > 0
