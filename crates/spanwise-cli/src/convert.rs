@@ -2,18 +2,17 @@
 
 use std::fmt;
 use std::io::{self, BufWriter, Write};
-use std::ops::ControlFlow;
 use std::path::Path;
 
 use spanwise::{DecodeOptions, SpanBatch};
 use spanwise_arrow::write::{FileFormat, TableWriter, WriteError};
 use spanwise_arrow::{ArrowOptions, ConvertError, Converter};
+use spanwise_io::{Source, expand};
 
 use crate::Outcome;
 use crate::arguments::Convert;
-use crate::input::Reading;
 use crate::output::Output;
-use crate::source::{Source, Unreadable, expand};
+use crate::reading::Reading;
 
 /// The bytes that are handed to the system at once.
 const BUFFER: usize = 1 << 20;
@@ -47,12 +46,15 @@ pub(crate) fn run(arguments: &Convert, errors: &mut dyn Write) -> io::Result<Out
         Ok(converter) => converter,
         Err(error) => return wrong(errors, &error.to_string()),
     };
-    let sources = expand(&arguments.inputs.sources);
-    if sources.iter().flatten().any(|source| is_same_file(source, &arguments.output)) {
+    if expand(&arguments.inputs.sources)
+        .iter()
+        .flatten()
+        .any(|source| is_same_file(source, &arguments.output))
+    {
         return wrong(errors, "the output is one of the sources");
     }
     let mut counts = Counts::default();
-    let written = write(arguments, format, &mut converter, sources, &mut counts, errors);
+    let written = write(arguments, format, &mut converter, &mut counts, errors);
     match written.and_then(|output| output.commit().map_err(Failure::from)) {
         Ok(()) => {}
         // Whoever reads standard output has seen enough: the caller knows what that means.
@@ -106,33 +108,37 @@ fn write(
     arguments: &Convert,
     format: FileFormat,
     converter: &mut Converter,
-    sources: Vec<Result<Source, Unreadable>>,
     counts: &mut Counts,
     errors: &mut dyn Write,
 ) -> Result<Output, Failure> {
     let output = BufWriter::with_capacity(BUFFER, Output::create(&arguments.output)?);
     let mut writer = TableWriter::new(output, format, converter.schema())?;
     let options = DecodeOptions::default().with_mode(arguments.mode.into());
-    let mut reading = Reading::new(options, arguments.inputs.framing.into());
-    for source in sources {
-        let mut appended = Ok(());
-        let result = source.and_then(|source| {
-            let read = reading.read_while(&source, |batch, _| {
-                counts.add(batch);
-                appended = append(batch, converter, &mut writer);
-                if appended.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
-            });
-            read.map_err(|message| Unreadable { name: source.name(), message })
-        });
-        appended?;
-        match result {
-            Ok(()) => counts.files += 1,
-            Err(unreadable) => {
-                writeln!(errors, "spanwise: {}: {}", unreadable.name, unreadable.message)?;
+    let reading = Reading::new(&arguments.inputs, options);
+    let names: Vec<String> = reading.inputs().map(|(name, _)| name.to_owned()).collect();
+    for (name, message) in reading.inputs() {
+        match message {
+            Some(message) => {
+                writeln!(errors, "spanwise: {name}: {message}")?;
                 counts.unreadable += 1;
             }
+            None => counts.files += 1,
         }
     }
+    reading.read(|input, batch| -> Result<(), Failure> {
+        match batch {
+            Ok(batch) => {
+                counts.add(batch);
+                append(batch, converter, &mut writer)
+            }
+            Err(message) => {
+                writeln!(errors, "spanwise: {}: {message}", names.get(input).map_or("", String::as_str))?;
+                counts.unreadable += 1;
+                counts.files -= 1;
+                Ok(())
+            }
+        }
+    })?;
     if counts.files == 0 && counts.spans == 0 {
         return Err(Failure::NothingRead);
     }

@@ -7,7 +7,8 @@
 //! ```
 //!
 //! A source is a file, a glob, a directory (searched for `.json`, `.jsonl` and `.ndjson`), or `-` for standard input,
-//! which is also what is read where no source is given. Exit codes: 0 fine, 1 findings, 2 wrong use or unreadable input.
+//! which is also what is read where no source is given. Compression (gzip, zstd) is known by a source's first bytes. Sources
+//! are read block by block, on several threads, in bounded memory. Exit codes: 0 fine, 1 findings, 2 wrong use or unreadable input.
 //!
 //! Findings show where a fault is and never what stands there: no value and no attribute key of a trace is printed by
 //! `validate`. `summary` prints the names of services and models, since that is what it is for.
@@ -16,9 +17,8 @@
 
 mod arguments;
 mod convert;
-mod input;
 mod output;
-mod source;
+mod reading;
 mod summary;
 mod table;
 mod timestamp;

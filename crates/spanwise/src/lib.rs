@@ -27,6 +27,7 @@ mod batch;
 mod decode;
 mod diagnostic;
 mod encode;
+pub mod frame;
 #[cfg(feature = "index")]
 pub mod index;
 mod json;

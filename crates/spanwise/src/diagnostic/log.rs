@@ -9,11 +9,25 @@ use crate::schema::Field;
 pub(crate) struct Origin {
     pub(crate) offset: u64,
     pub(crate) line: u64,
+    /// Bytes of that line before it.
+    pub(crate) column: u64,
 }
 
 impl Default for Origin {
     fn default() -> Self {
-        Self { offset: 0, line: 1 }
+        Self { offset: 0, line: 1, column: 0 }
+    }
+}
+
+impl Origin {
+    /// The place after `bytes` that begin here.
+    pub(crate) fn after(self, bytes: &[u8]) -> Self {
+        let newlines = memchr::memchr_iter(b'\n', bytes).count() as u64;
+        let column = match memchr::memrchr(b'\n', bytes) {
+            Some(last) => (bytes.len() - last - 1) as u64,
+            None => self.column + bytes.len() as u64,
+        };
+        Self { offset: self.offset + bytes.len() as u64, line: self.line + newlines, column }
     }
 }
 
@@ -192,7 +206,9 @@ impl<'a> Lines<'a> {
             }
         }
         self.at = offset;
-        (self.line, (offset - self.line_start) as u64 + 1)
+        // The first line may have begun before the input.
+        let before = if self.line_start == 0 { self.origin.column } else { 0 };
+        (self.line, before + (offset - self.line_start) as u64 + 1)
     }
 
     pub(crate) fn diagnostic(

@@ -8,6 +8,7 @@ mod cursor;
 pub(crate) mod escape;
 mod literal;
 pub(crate) mod number;
+mod resume;
 pub(crate) mod scan;
 mod skip;
 
@@ -15,3 +16,4 @@ pub use scan::Simd;
 
 pub(crate) use cursor::{Anomaly, AnomalyKind, Cursor, JsonError, JsonErrorKind, RawString, Scalar};
 pub(crate) use literal::Literal;
+pub(crate) use resume::{Skip, UNDECIDED};

@@ -28,6 +28,7 @@ mod reading;
 mod regressions;
 mod round_trip;
 mod sources;
+mod stream;
 
 use std::sync::LazyLock;
 

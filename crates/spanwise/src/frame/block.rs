@@ -1,0 +1,46 @@
+//! A piece of a stream that can be decoded by itself.
+
+use bytes::Bytes;
+
+use super::boundary::Rereads;
+use crate::decode::Framing;
+use crate::diagnostic::Origin;
+
+/// Whole documents of a stream, one after the other, and where in the stream they stand.
+#[derive(Debug, Clone)]
+pub struct Block {
+    pub(crate) bytes: Bytes,
+    /// Lines or documents, once the stream has shown which; `Auto` for a stream in one block.
+    pub(crate) framing: Framing,
+    pub(crate) origin: Origin,
+    /// The stream begins with it: there may be a byte order mark.
+    pub(crate) first: bool,
+    /// The stream ends with it.
+    pub(crate) last: bool,
+    /// Documents mode: another document came before it.
+    pub(crate) follows: bool,
+    pub(crate) rereads: Rereads,
+}
+
+impl Block {
+    /// A whole stream.
+    pub(crate) fn whole(bytes: Bytes, framing: Framing) -> Self {
+        let origin = Origin::default();
+        Self { bytes, framing, origin, first: true, last: true, follows: false, rereads: Rereads::default() }
+    }
+
+    /// The bytes.
+    pub fn bytes(&self) -> &Bytes {
+        &self.bytes
+    }
+
+    /// Where in the stream it begins, in bytes.
+    pub fn offset(&self) -> u64 {
+        self.origin.offset
+    }
+
+    /// The line of the stream that it begins in, from 1.
+    pub fn line(&self) -> u64 {
+        self.origin.line
+    }
+}
