@@ -1,0 +1,164 @@
+//! Decoding takes memory in proportion to its input: at most [`MULTIPLE`] times its bytes, tables that grow included, whatever
+//! the input holds. An allocator counts what this thread holds and the most that it held.
+
+#![allow(
+    unsafe_code,
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    clippy::cast_precision_loss,
+    reason = "a test, with an allocator of its own"
+)]
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+
+use spanwise::{DecodeOptions, Decoder, Framing, Mode, SpanBatch};
+
+/// The promise of SECURITY.md. The worst is a list of empty spans: three bytes of input for a row of the largest table.
+const MULTIPLE: f64 = 200.0;
+
+/// The same for traces that exporters send: text is not copied.
+const USUAL_MULTIPLE: f64 = 6.0;
+
+thread_local! {
+    static HELD: Cell<isize> = const { Cell::new(0) };
+    static MOST: Cell<isize> = const { Cell::new(0) };
+}
+
+fn note(change: isize) {
+    HELD.set(HELD.get() + change);
+    MOST.set(MOST.get().max(HELD.get()));
+}
+
+struct Counting;
+
+// SAFETY: every call is passed on unchanged to the system's allocator; counting touches `Cell`s that need no allocation and
+// no destructor.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        note(layout.size().cast_signed());
+        // SAFETY: the caller's promise about `layout`, passed on.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        note(-layout.size().cast_signed());
+        // SAFETY: `pointer` came from `System` with this `layout`.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+
+    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        // For a moment both are there.
+        note(size.cast_signed());
+        note(-layout.size().cast_signed());
+        // SAFETY: as in `dealloc`, and the caller's promise about `size`.
+        unsafe { System.realloc(pointer, layout, size) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+/// The most that is held in `run` beyond what was held before.
+fn most(run: impl FnOnce()) -> usize {
+    let before = HELD.get();
+    MOST.set(before);
+    run();
+    (MOST.get() - before).unsigned_abs()
+}
+
+/// The most that any decode of `input` holds, as a multiple of its length.
+fn multiple(input: &str, framing: Framing) -> f64 {
+    let multiples = [Mode::Strict, Mode::Lenient].into_iter().flat_map(|mode| {
+        [false, true].map(|sources| {
+            let options = DecodeOptions::default().with_mode(mode).with_record_sources(sources);
+            let bytes = bytes::Bytes::copy_from_slice(input.as_bytes());
+            let held = most(|| {
+                let mut batch = SpanBatch::new();
+                let mut decoder = Decoder::new(options);
+                // Rejected or not: memory is what counts.
+                let _ = decoder.decode_block(bytes, framing, &mut batch);
+            });
+            held as f64 / input.len() as f64
+        })
+    });
+    multiples.fold(0.0, f64::max)
+}
+
+#[test]
+fn the_count_counts() {
+    assert_eq!(most(|| drop(std::hint::black_box(Vec::<u8>::with_capacity(9)))), 9);
+}
+
+#[test]
+fn hostile_input_takes_a_bounded_multiple_of_itself() {
+    // A little above a power of two: there a table has just grown to twice its size, and the old one is held, too.
+    const COUNT: usize = 33_000;
+    let list = |item: &str| vec![item; COUNT].join(",");
+    let numbered = |item: fn(usize) -> String| (0..COUNT).map(item).collect::<Vec<_>>().join(",");
+    let request = |spans: &str| format!(r#"{{"resourceSpans":[{{"scopeSpans":[{{"spans":[{spans}]}}]}}]}}"#);
+    let span = |members: &str| request(&format!("{{{members}}}"));
+    let attributes = |items: &str| span(&format!(r#""attributes":[{items}]"#));
+    let values = |items: &str| {
+        attributes(&format!(r#"{{"key":"k","value":{{"arrayValue":{{"values":[{items}]}}}}}}"#))
+    };
+    let families = [
+        ("empty spans", request(&list("{}"))),
+        ("empty resources", format!(r#"{{"resourceSpans":[{}]}}"#, list("{}"))),
+        ("empty scopes", format!(r#"{{"resourceSpans":[{{"scopeSpans":[{}]}}]}}"#, list("{}"))),
+        ("empty events", span(&format!(r#""events":[{}]"#, list("{}")))),
+        ("empty links", span(&format!(r#""links":[{}]"#, list("{}")))),
+        ("empty attributes", attributes(&list("{}"))),
+        ("null attributes", attributes(&list("0"))),
+        ("empty values", values(&list("{}"))),
+        ("plain values", span(&format!(r#""attributes":{{"k":[{}]}}"#, list("0")))),
+        ("short keys", attributes(&numbered(|index| format!(r#"{{"key":"{index}"}}"#)))),
+        (
+            "short keys of a map",
+            span(&format!(r#""attributes":{{{}}}"#, numbered(|index| format!(r#""{index}":0"#)))),
+        ),
+        ("unknown members", span(&numbered(|index| format!(r#""{index}":0"#)))),
+        ("duplicate members", span(&list(r#""kind":1"#))),
+        ("faults", request(&list(r#"{"kind":[]}"#))),
+        ("escapes", attributes(&format!(r#"{{"key":"{}"}}"#, "\\n".repeat(COUNT)))),
+        (
+            "lone surrogates",
+            attributes(&format!(r#"{{"key":"k","value":{{"stringValue":"{}"}}}}"#, "\\ud800".repeat(COUNT))),
+        ),
+        (
+            "entity references",
+            format!(r#"{{"resourceSpans":[{{"resource":{{"entityRefs":[{}]}}}}]}}"#, list("{}")),
+        ),
+        ("documents", "{}\n".repeat(COUNT)),
+        ("bad lines", "{\n".repeat(COUNT)),
+        ("opened lists", "[".repeat(COUNT)),
+    ];
+    let mut worst = 0.0;
+    for (name, input) in &families {
+        let multiple = multiple(input, Framing::Auto);
+        println!("{name:24} {multiple:.1}");
+        assert!(multiple <= MULTIPLE, "{name} takes {multiple:.1} times its input");
+        worst = multiple.max(worst);
+    }
+    // Else the promise is not worth its name.
+    assert!(worst > MULTIPLE / 2.0, "the promise could be {worst:.0}");
+}
+
+#[test]
+fn usual_input_takes_a_small_multiple_of_itself() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/payloads");
+    let mut seen = 0;
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let text = std::fs::read_to_string(&path).unwrap();
+        if path.file_name().unwrap() == "expected.json" || text.len() < 1000 {
+            continue;
+        }
+        // One delivery is too short to tell: what a fresh decoder holds of its own counts for more.
+        let line = text.replace('\n', " ");
+        let multiple = multiple(&format!("{line}\n").repeat(200_000 / line.len() + 2), Framing::Documents);
+        assert!(multiple <= USUAL_MULTIPLE, "{} takes {multiple:.1} times its input", path.display());
+        seen += 1;
+    }
+    assert!(seen >= 15, "only {seen} payloads were read");
+}
