@@ -1,13 +1,19 @@
 #!/bin/sh
-# Fills the corpora of the fuzz targets: every case, payload and regression for `decode`, and a few bytes for `made`, whose
-# inputs are choices and not documents. Nothing that is there already is touched.
+# Fills the corpora of the fuzz targets: every case, payload and regression for `decode`, with the sizes that it wants before
+# them for `frame`, and with a byte before it for `redact`; a few bytes for `made`, whose inputs are choices and not documents,
+# and for `redact` too. Nothing that is there already is touched.
 set -eu
 cd "$(dirname "$0")"
-mkdir -p corpus/decode corpus/made
+mkdir -p corpus/decode corpus/frame corpus/made corpus/redact
 for file in ../tests/cases/* ../tests/payloads/* ../tests/regressions/*; do
     case "$file" in
         */README.md | */expected.*) ;;
-        *) cp -n "$file" "corpus/decode/$(basename "$(dirname "$file")")-$(basename "$file")" ;;
+        *)
+            name="$(basename "$(dirname "$file")")-$(basename "$file")"
+            cp -n "$file" "corpus/decode/$name"
+            [ -e "corpus/frame/$name" ] || { printf '\062\031\002' && cat "$file"; } > "corpus/frame/$name"
+            [ -e "corpus/redact/$name" ] || { printf 'p'; cat "$file"; } > "corpus/redact/$name"
+            ;;
     esac
 done
 index=0
@@ -17,6 +23,8 @@ while [ "$index" -lt 24 ]; do
         srand(seed); printf "%c", seed % 8 + 48
         for (i = 0; i < 700; i++) printf "%c", int(rand() * 126) + 1
     }' > "$seed"
+    # Its first byte is one of all kinds, as the seed's number is.
+    [ -e "corpus/redact/seed-$index" ] || cp "$seed" "corpus/redact/seed-$index"
     index=$((index + 1))
 done
-ls corpus/decode corpus/made | wc -l
+ls corpus/decode corpus/frame corpus/made corpus/redact | wc -l

@@ -8,7 +8,7 @@ use spanwise_bench::contestants::{self, Refusal, Task};
 use spanwise_bench::machine::Machine;
 use spanwise_bench::measure::{Case, measure};
 use spanwise_bench::report::{Report, Settings, markdown, svg};
-use spanwise_corpora::{Corpus, Form};
+use spanwise_corpora::{Corpus, Form, parse_size};
 use std::error::Error;
 use std::path::PathBuf;
 
@@ -49,14 +49,14 @@ struct Options {
     /// Only this form (may be repeated): ndjson, document
     #[arg(long, value_name = "FORM", value_parser = form)]
     form: Vec<Form>,
-    /// Only this task (may be repeated): decode, arrow
+    /// Only this task (may be repeated): decode, arrow, redact
     #[arg(long, value_name = "TASK", value_parser = task)]
     task: Vec<Task>,
     /// Only contestants whose name starts with this (may be repeated); the base and the tape always run
     #[arg(long, value_name = "NAME")]
     contestant: Vec<String>,
     /// How much text of each corpus: a number of bytes, or of KiB or MiB
-    #[arg(long, default_value = "20MiB", value_parser = size)]
+    #[arg(long, default_value = "20MiB", value_parser = parse_size)]
     size: u64,
     /// How many rounds the medians are taken of
     #[arg(long, default_value_t = 13)]
@@ -77,18 +77,6 @@ fn form(name: &str) -> Result<Form, String> {
 fn task(name: &str) -> Result<Task, String> {
     let found = Task::ALL.into_iter().find(|task| task.name() == name);
     found.ok_or_else(|| format!("one of {}", Task::ALL.map(Task::name).join(", ")))
-}
-
-fn size(text: &str) -> Result<u64, String> {
-    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
-    let unit = match &text[digits.len()..] {
-        "" | "B" => 1,
-        "KiB" => 1 << 10,
-        "MiB" => 1 << 20,
-        other => return Err(format!("{other} is not B, KiB or MiB")),
-    };
-    let number: u64 = digits.parse().map_err(|error| format!("{digits}: {error}"))?;
-    number.checked_mul(unit).ok_or_else(|| "too large".to_owned())
 }
 
 fn main() -> Result<(), Box<dyn Error>> {

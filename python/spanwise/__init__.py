@@ -1,18 +1,24 @@
 """OTLP JSON traces, decoded, validated and tabulated at memory speed.
 
     import spanwise
-    spans = spanwise.read("traces/*.jsonl")        # a Table: .to_polars(), .to_pandas(), .to_pyarrow()
+    spans = spanwise.read("traces/*.jsonl.zst")    # a Table: .to_polars(), .to_pandas(), .to_pyarrow()
+    for part in spanwise.scan("huge.jsonl.gz"):    # Tables, in bounded memory; scan() is an Arrow stream, too
+        ...
     report = spanwise.validate("traces/")          # what is wrong, and where
     batch = spanwise.decode(payload)               # one request: a sequence of Span
+    safe = spanwise.redact(payload, "privacy-mode")  # the same JSON without prompts and completions
 
 A source is a bytes-like object, a path, a glob pattern, a directory (its ``.json``, ``.jsonl`` and ``.ndjson`` files,
-by name), a binary file object, or a list of these.
+each maybe with ``.gz`` or ``.zst`` after it, by name), a binary file object, or a list of these. What is compressed
+(gzip, zstd, the Collector's framing of zstd) is known by its first bytes.
 """
 
-from collections.abc import Mapping
-from typing import Literal
+from collections.abc import Mapping, Sequence
+from os import PathLike
+from typing import Literal, TypeAlias
 
-from spanwise._sources import Source, resolve
+from spanwise._progress import Progress, Told, teller
+from spanwise._sources import Source, flat
 from spanwise._spanwise import (
     BatchScan,
     DecodeError,
@@ -20,10 +26,13 @@ from spanwise._spanwise import (
     Event,
     IndexFileError,
     Link,
+    Policy,
     PolicyError,
     QueryError,
+    Redaction,
     Report,
     Resource,
+    Scan,
     Schema,
     Scope,
     Span,
@@ -33,8 +42,10 @@ from spanwise._spanwise import (
     Table,
     __version__,
     decode,
+    redact,
 )
 from spanwise._spanwise import read as _read
+from spanwise._spanwise import scan as _scan
 from spanwise._spanwise import scan_batches as _scan_batches
 from spanwise._spanwise import validate as _validate
 from spanwise._types import SpanKind, StatusCode
@@ -46,10 +57,14 @@ __all__ = [
     "Event",
     "IndexFileError",
     "Link",
+    "Policy",
     "PolicyError",
+    "Progress",
     "QueryError",
+    "Redaction",
     "Report",
     "Resource",
+    "Scan",
     "Schema",
     "Scope",
     "Span",
@@ -62,6 +77,8 @@ __all__ = [
     "__version__",
     "decode",
     "read",
+    "redact",
+    "scan",
     "scan_batches",
     "validate",
 ]
@@ -69,6 +86,7 @@ __all__ = [
 Mode = Literal["lenient", "strict"]
 Framing = Literal["auto", "lines", "documents"]
 OnError = Literal["skip", "raise"]
+AnyPolicy: TypeAlias = Policy | str | PathLike[str] | Sequence[str | PathLike[str]]
 
 
 def read(
@@ -82,8 +100,12 @@ def read(
     names: Literal["spanwise", "clickhouse"] = "spanwise",
     ids: Literal["text", "binary"] = "text",
     compact: bool | None = None,
+    policy: AnyPolicy | None = None,
     on_error: OnError = "skip",
     framing: Framing = "auto",
+    threads: int = 0,
+    batch_size: int | None = None,
+    progress: Told = None,
 ) -> Table:
     """Read sources into a table, one row per span.
 
@@ -102,12 +124,22 @@ def read(
     Times are in nanoseconds, UTC; ``duration_ns`` is an integer. ``compact`` says whether columns are copied out of the
     text that they were read from: by default where they use under half of it.
 
+    With a ``policy`` (a ``Policy``, the name of a preset, the path of a policy file, or a list of these) the spans are
+    redacted before they become columns, and the columns hold nothing of what was taken out; ``table.report.redaction``
+    says what was done.
+
     A bad document is left out, with one ``SpanwiseWarning`` for the whole run, and so are the spans that strict mode
-    rejects; ``on_error="raise"`` raises ``DecodeError`` at the first bad document instead. Raises ``FileNotFoundError``
+    rejects and what stands behind a place where compressed data is cut off or corrupt; ``on_error="raise"`` raises
+    ``DecodeError`` at the first bad document instead, and ``OSError`` at such a place. Raises ``FileNotFoundError``
     and its kin, ``ValueError`` for options that are not known.
+
+    ``threads`` read at once, by default as many as there are processors. ``batch_size`` is about how many bytes of
+    text are decoded at a time, by default one mebibyte. ``progress`` is a callable that is given a ``Progress`` some
+    ten times a second and once at the end, or True for a bar of tqdm or rich, whichever is installed. Ctrl-C stops
+    the run.
     """
     return _read(
-        resolve(sources),
+        flat(sources),
         mode=mode,
         columns=columns,
         promote=None if promote is None else list(promote.items()),
@@ -116,26 +148,95 @@ def read(
         names=names,
         ids=ids,
         compact=compact,
+        policy=policy,
         on_error=on_error,
         framing=framing,
+        threads=threads,
+        batch_size=batch_size,
+        progress=teller(progress),
+    )
+
+
+def scan(
+    sources: Source,
+    *,
+    mode: Mode = "lenient",
+    columns: list[str] | None = None,
+    promote: Mapping[str, str] | None = None,
+    layout: Literal["map", "typed"] = "map",
+    llm: bool = False,
+    names: Literal["spanwise", "clickhouse"] = "spanwise",
+    ids: Literal["text", "binary"] = "text",
+    compact: bool | None = None,
+    policy: AnyPolicy | None = None,
+    on_error: OnError = "skip",
+    framing: Framing = "auto",
+    threads: int = 0,
+    batch_size: int | None = None,
+    progress: Told = None,
+) -> Scan:
+    """Go through sources of any size, a ``Table`` at a time, in bounded memory.
+
+    An iterator of ``Table``, and an Arrow stream that DuckDB, polars and pyarrow read as they need it: each time it
+    is asked for, the sources are read from their beginning (file objects can be read only once). Leaving off early
+    stops the work; ``close()``, or ``with``, does so at once. Options and errors as those of ``read``; ``batch_size``
+    is about how many bytes of text make a table. ``is_request`` is told within each table: spans of one request that
+    lie far from each other may both have it.
+    """
+    return _scan(
+        flat(sources),
+        mode=mode,
+        columns=columns,
+        promote=None if promote is None else list(promote.items()),
+        layout=layout,
+        llm=llm,
+        names=names,
+        ids=ids,
+        compact=compact,
+        policy=policy,
+        on_error=on_error,
+        framing=framing,
+        threads=threads,
+        batch_size=batch_size,
+        progress=teller(progress),
     )
 
 
 def scan_batches(
-    sources: Source, *, mode: Mode = "lenient", on_error: OnError = "skip", framing: Framing = "auto"
+    sources: Source,
+    *,
+    mode: Mode = "lenient",
+    policy: AnyPolicy | None = None,
+    on_error: OnError = "skip",
+    framing: Framing = "auto",
+    threads: int = 0,
+    batch_size: int | None = None,
+    progress: Told = None,
 ) -> BatchScan:
-    """Go through sources, some thousand spans at a time.
+    """Go through sources of any size, some thousand spans at a time, in bounded memory.
 
-    An iterator of ``SpanBatch``. Files of JSON lines are read in blocks, so that memory stays bounded. Errors as those
-    of ``read``.
+    An iterator of ``SpanBatch``. Options and errors as those of ``read``. With a ``policy`` the batches are redacted, and
+    have no diagnostics.
     """
-    return _scan_batches(resolve(sources), mode=mode, on_error=on_error, framing=framing)
+    return _scan_batches(
+        flat(sources),
+        mode=mode,
+        policy=policy,
+        on_error=on_error,
+        framing=framing,
+        threads=threads,
+        batch_size=batch_size,
+        progress=teller(progress),
+    )
 
 
-def validate(sources: Source, *, mode: Mode = "lenient", framing: Framing = "auto") -> Report:
+def validate(
+    sources: Source, *, mode: Mode = "lenient", framing: Framing = "auto", threads: int = 0, progress: Told = None
+) -> Report:
     """Read sources, keep nothing, and report what is wrong with them.
 
-    ``report.ok`` says whether there was no error; ``report.diagnostics`` says what and where. Raises only for what
-    cannot be read at all (``FileNotFoundError`` and its kin).
+    ``report.ok`` says whether there was no error; ``report.diagnostics`` says what and where, ``report.unreadable``
+    what is wrong with compressed sources. Raises only for what cannot be read at all (``FileNotFoundError`` and its
+    kin).
     """
-    return _validate(resolve(sources), mode=mode, framing=framing)
+    return _validate(flat(sources), mode=mode, framing=framing, threads=threads, progress=teller(progress))

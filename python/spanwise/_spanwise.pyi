@@ -1,4 +1,4 @@
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from os import PathLike
 from typing import Any, TypeAlias, final, overload
@@ -8,7 +8,9 @@ from typing_extensions import Buffer, CapsuleType
 from spanwise._sources import BinaryFile
 from spanwise._types import SpanKind, StatusCode
 
+_Teller: TypeAlias = Callable[[int, int | None, int, bool], None]
 _Value: TypeAlias = str | bool | int | float | bytes | list["_Value"] | dict[str, "_Value"] | None
+_Policy: TypeAlias = Policy | str | PathLike[str] | Sequence[str | PathLike[str]]
 
 __all__ = [
     "BatchScan",
@@ -17,10 +19,13 @@ __all__ = [
     "Event",
     "IndexFileError",
     "Link",
+    "Policy",
     "PolicyError",
     "QueryError",
+    "Redaction",
     "Report",
     "Resource",
+    "Scan",
     "Schema",
     "Scope",
     "Span",
@@ -33,6 +38,8 @@ __all__ = [
     "command",
     "decode",
     "read",
+    "redact",
+    "scan",
     "scan_batches",
     "validate",
 ]
@@ -46,7 +53,9 @@ class DecodeError(ValueError):
     column: int
     path: str
 
-class PolicyError(ValueError): ...
+class PolicyError(ValueError):
+    line: int | None
+    column: int | None
 
 class QueryError(ValueError):
     column: int
@@ -95,6 +104,10 @@ class Report:
     def warnings(self) -> int: ...
     @property
     def mismatches(self) -> dict[str, int]: ...
+    @property
+    def unreadable(self) -> list[str]: ...
+    @property
+    def redaction(self) -> dict[str, Any] | None: ...
 
 @final
 class Status:
@@ -218,6 +231,7 @@ class SpanBatch:
     @property
     def diagnostics(self) -> list[Diagnostic]: ...
     def to_json(self) -> bytes: ...
+    def redact(self, policy: _Policy) -> SpanBatch: ...
     def to_table(
         self,
         *,
@@ -231,9 +245,44 @@ class SpanBatch:
     ) -> Table: ...
 
 @final
+class Policy:
+    def __new__(
+        cls,
+        presets: Sequence[str] | None = None,
+        *,
+        mode: str | None = None,
+        unknown: str | None = None,
+        bodies: str | None = None,
+        content: str | None = None,
+        identity: str | None = None,
+        fold_case: bool | None = None,
+        hash: Mapping[str, str] | None = None,
+        text: Mapping[str, str] | None = None,
+        detectors: Mapping[str, Any] | None = None,
+        limits: Mapping[str, int] | None = None,
+        rules: Sequence[Mapping[str, Any]] | None = None,
+    ) -> Policy: ...
+    @staticmethod
+    def preset(*names: str) -> Policy: ...
+    @staticmethod
+    def from_toml(text: str) -> Policy: ...
+    @staticmethod
+    def from_file(path: str | PathLike[str]) -> Policy: ...
+    def redact(self, payload: Buffer, *, mode: str = "lenient", framing: str | None = None) -> Redaction: ...
+    def explain(self, key: str, *, place: str = "span", event: str | None = None) -> str: ...
+
+@final
+class Redaction:
+    @property
+    def data(self) -> bytes: ...
+    @property
+    def report(self) -> dict[str, Any]: ...
+
+@final
 class BatchScan:
     def __iter__(self) -> Iterator[SpanBatch]: ...
     def __next__(self) -> SpanBatch: ...
+    def close(self) -> None: ...
 
 @final
 class Schema:
@@ -242,6 +291,22 @@ class Schema:
     @property
     def types(self) -> list[str]: ...
     def __len__(self) -> int: ...
+    def __arrow_c_schema__(self) -> CapsuleType: ...
+
+@final
+class Scan:
+    def __iter__(self) -> Iterator[Table]: ...
+    def __next__(self) -> Table: ...
+    @property
+    def schema(self) -> Schema: ...
+    @property
+    def column_names(self) -> list[str]: ...
+    @property
+    def report(self) -> Report: ...
+    def close(self) -> None: ...
+    def __enter__(self) -> Scan: ...
+    def __exit__(self, *_exception: object) -> None: ...
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> CapsuleType: ...
     def __arrow_c_schema__(self) -> CapsuleType: ...
 
 @final
@@ -280,8 +345,43 @@ def read(
     names: str,
     ids: str,
     compact: bool | None,
+    policy: _Policy | None,
     on_error: str,
     framing: str,
+    threads: int,
+    batch_size: int | None,
+    progress: _Teller | None,
 ) -> Table: ...
-def scan_batches(sources: list[Buffer | str | BinaryFile], *, mode: str, on_error: str, framing: str) -> BatchScan: ...
-def validate(sources: list[Buffer | str | BinaryFile], *, mode: str, framing: str) -> Report: ...
+def redact(payload: Buffer, policy: _Policy, *, mode: str = "lenient", framing: str | None = None) -> bytes: ...
+def scan(
+    sources: list[Buffer | str | BinaryFile],
+    *,
+    mode: str,
+    columns: list[str] | None,
+    promote: list[tuple[str, str]] | None,
+    layout: str,
+    llm: bool,
+    names: str,
+    ids: str,
+    compact: bool | None,
+    policy: _Policy | None,
+    on_error: str,
+    framing: str,
+    threads: int,
+    batch_size: int | None,
+    progress: _Teller | None,
+) -> Scan: ...
+def scan_batches(
+    sources: list[Buffer | str | BinaryFile],
+    *,
+    mode: str,
+    policy: _Policy | None,
+    on_error: str,
+    framing: str,
+    threads: int,
+    batch_size: int | None,
+    progress: _Teller | None,
+) -> BatchScan: ...
+def validate(
+    sources: list[Buffer | str | BinaryFile], *, mode: str, framing: str, threads: int, progress: _Teller | None
+) -> Report: ...

@@ -235,8 +235,15 @@ def test_a_request_counts_once_though_two_sources_tell_of_it():
             {"key": "gen_ai.request.model", "value": {"stringValue": "heron-2"}},
             {"key": "gen_ai.usage.cost", "value": {"doubleValue": cost}},
         ]
-        span = {"traceId": "0af7651916cd43dd8448eb211c80319c", "spanId": span_id, "parentSpanId": parent, "name": "chat"}
-        return json.dumps({"resourceSpans": [{"scopeSpans": [{"spans": [span | {"attributes": attributes}]}]}]}).encode()
+        span = {
+            "traceId": "0af7651916cd43dd8448eb211c80319c",
+            "spanId": span_id,
+            "parentSpanId": parent,
+            "name": "chat",
+        }
+        return json.dumps(
+            {"resourceSpans": [{"scopeSpans": [{"spans": [span | {"attributes": attributes}]}]}]}
+        ).encode()
 
     root, child = told("b7ad6b7169203331", "", 0.5), told("c08ef7c205606e66", "b7ad6b7169203331", 0.25)
     table = spanwise.read([child, root], columns=["is_request", "llm_cost_usd"]).to_pyarrow()

@@ -44,6 +44,16 @@ impl Facts {
         Ok(())
     }
 
+    /// Adds the spans of a batch of ours.
+    pub fn add_batch(&mut self, batch: &spanwise::SpanBatch) -> Result<(), Refusal> {
+        self.documents += batch.documents().len() as u64;
+        for span in batch.spans() {
+            let id = span.span_id_bytes().ok_or_else(|| Refusal("a span id that is not hex".into()))?;
+            self.add_span(u64::from_be_bytes(id), span.name().len(), span.attributes().len());
+        }
+        Ok(())
+    }
+
     /// Which of these facts is not `expected`; `None` when all that is looked at agrees.
     pub fn differs(&self, expected: &Facts) -> Option<String> {
         let fields = [

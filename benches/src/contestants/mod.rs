@@ -12,6 +12,7 @@ mod otlp2records;
 mod proto_serde_json;
 mod proto_simd_json;
 mod proto_sonic_rs;
+mod redaction;
 mod serde_json_skip;
 mod simd_json_tape;
 mod simdutf8;
@@ -42,17 +43,20 @@ pub enum Task {
     Decode,
     /// An Arrow record batch.
     Arrow,
+    /// The same JSON without what is private.
+    Redact,
 }
 
 impl Task {
     /// All tasks.
-    pub const ALL: [Task; 2] = [Task::Decode, Task::Arrow];
+    pub const ALL: [Task; 3] = [Task::Decode, Task::Arrow, Task::Redact];
 
     /// The task's name, as it stands in the report.
     pub fn name(self) -> &'static str {
         match self {
             Task::Decode => "decode",
             Task::Arrow => "arrow",
+            Task::Redact => "redact",
         }
     }
 }
@@ -107,7 +111,7 @@ pub trait Contestant {
 
 /// All contestants: ours, the base, the others by how much they understand.
 pub fn all() -> Vec<Box<dyn Contestant>> {
-    vec![
+    let mut all: Vec<Box<dyn Contestant>> = vec![
         Box::new(spanwise::Spanwise::default()),
         Box::new(proto_serde_json::ProtoSerdeJson),
         Box::new(proto_sonic_rs::ProtoSonicRs),
@@ -121,5 +125,21 @@ pub fn all() -> Vec<Box<dyn Contestant>> {
         Box::new(simdutf8::Simdutf8),
         Box::new(memcpy::Memcpy::default()),
         Box::new(otlp2records::Otlp2Records),
-    ]
+        Box::new(redaction::SpanwiseRedact::privacy_mode()),
+        Box::new(redaction::SpanwiseRedact::structure()),
+        Box::new(redaction::SpanwiseRedact::secrets()),
+    ];
+    // The expressions are a file of ours, which a test compiles.
+    if let Ok(walk) = redaction::ValueAndRegex::new() {
+        all.push(Box::new(walk));
+    }
+    all
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_expressions_are_expressions() {
+        assert!(super::redaction::ValueAndRegex::new().is_ok());
+    }
 }

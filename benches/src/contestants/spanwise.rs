@@ -38,11 +38,7 @@ impl Contestant for Spanwise {
         let mut facts = Facts::nothing();
         for request in requests {
             self.decoder.decode(request.clone(), &mut self.batch).map_err(Refusal::because)?;
-            facts.documents += self.batch.documents().len() as u64;
-            for span in self.batch.spans() {
-                let id = span.span_id_bytes().ok_or_else(|| Refusal("a span id that is not hex".into()))?;
-                facts.add_span(u64::from_be_bytes(id), span.name().len(), span.attributes().len());
-            }
+            facts.add_batch(&self.batch)?;
         }
         // The corpora are strictly valid: a strict decoder has nothing to say about them, or is wrong.
         let mut strict = Decoder::new(DecodeOptions::default().with_mode(Mode::Strict));

@@ -66,6 +66,7 @@ fn table(
         let task = report.rows.iter().find(|row| row.contestant == contestant).map(|row| row.task.name());
         let makes = match (reads(contestant), task) {
             (_, Some("arrow")) => "Arrow",
+            (_, Some("redact")) => "redacted JSON",
             (Reads::Spans, _) => "spans",
             (Reads::Tree, _) => "a tree",
             (Reads::Grammar, _) => "nothing (skips)",

@@ -81,6 +81,7 @@ fn write_group(group: &Group<'_>, out: &mut String) -> std::fmt::Result {
         let label = match row.task {
             Task::Decode => row.contestant.to_owned(),
             Task::Arrow => format!("{} (Arrow)", row.contestant),
+            Task::Redact => format!("{} (redacted)", row.contestant),
         };
         let class = match reads(row.contestant) {
             _ if row.contestant.starts_with(OURS) => "own",

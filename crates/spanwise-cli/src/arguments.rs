@@ -5,8 +5,9 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use spanwise_arrow::Promotion;
+use spanwise_corpora::{Corpus, parse_size};
 
-/// Validates, sums up and tabulates OTLP JSON traces.
+/// Validates, sums up, redacts and tabulates OTLP JSON traces.
 #[derive(Debug, Parser)]
 #[command(name = "spanwise", version, max_term_width = 110, disable_help_subcommand = true)]
 #[command(after_help = "Exit codes: 0 fine, 1 findings, 2 wrong use or unreadable input.")]
@@ -30,12 +31,25 @@ pub(crate) enum Command {
                             Exits 1 if a document could not be read, since the sums are short of it."
     )]
     Summary(Summary),
+    /// Take private text out of traces, by a policy
+    #[command(
+        long_about = "Take private text out of traces, by a policy, and leave all else byte for byte.\n\nWhat could not \
+                            be read is not in the output: it is counted, and the exit code is 1. Of several sources every \
+                            document comes out on a line of its own."
+    )]
+    Redact(Redact),
     /// Write the spans as a table: Parquet, Arrow, JSON lines or CSV
     #[command(
         long_about = "Write the spans as a table, one row each: Parquet, Arrow, JSON lines or CSV.\n\nThe file is there \
                             whole or not at all. Exits 1 if documents or spans had to be left out: `validate` says why."
     )]
     Convert(Convert),
+    /// Write made-up traces to measure with: the corpora of the benchmark
+    #[command(
+        long_about = "Write made-up traces to measure with: the corpora of the benchmark.\n\nEqual arguments write equal \
+                            bytes on every machine. All are strictly valid OTLP JSON, and all content is made up."
+    )]
+    Generate(Generate),
 }
 
 #[derive(Debug, Args)]
@@ -87,6 +101,61 @@ pub(crate) struct Summary {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct Redact {
+    #[command(flatten)]
+    pub(crate) inputs: Inputs,
+
+    /// A preset (privacy-mode, secrets) or a policy file in TOML; presets may be given more than once, and with a file
+    #[arg(long, value_name = "PRESET|FILE", required = true)]
+    pub(crate) policy: Vec<OsString>,
+
+    /// Where to write the redacted traces [default: standard output]
+    #[arg(long, short, value_name = "OUT")]
+    pub(crate) output: Option<PathBuf>,
+
+    /// Where to write a report for programs: counts of rules, detectors and places, in JSON
+    #[arg(long, value_name = "FILE")]
+    pub(crate) report: Option<PathBuf>,
+
+    /// Which spans are let in
+    #[arg(long, value_enum, default_value_t = Mode::Lenient)]
+    pub(crate) mode: Mode,
+
+    /// Say what becomes of an attribute with this key, and which rule decides, and read no traces
+    #[arg(long, value_name = "KEY", conflicts_with_all = ["sources", "output", "report"])]
+    pub(crate) explain: Vec<String>,
+
+    /// Where the attribute to explain stands
+    #[arg(long, value_enum, default_value_t = Place::Span, requires = "explain")]
+    pub(crate) place: Place,
+
+    /// The name of the event that has the attribute to explain
+    #[arg(long, value_name = "NAME", requires = "explain")]
+    pub(crate) event: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Place {
+    Resource,
+    Scope,
+    Span,
+    Event,
+    Link,
+}
+
+impl From<Place> for spanwise::redact::Place {
+    fn from(place: Place) -> Self {
+        match place {
+            Place::Resource => Self::Resource,
+            Place::Scope => Self::Scope,
+            Place::Span => Self::Span,
+            Place::Event => Self::Event,
+            Place::Link => Self::Link,
+        }
+    }
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct Convert {
     #[command(flatten)]
     pub(crate) inputs: Inputs,
@@ -103,6 +172,10 @@ pub(crate) struct Convert {
     /// The rules to go by
     #[arg(long, value_enum, default_value_t = Mode::Lenient)]
     pub(crate) mode: Mode,
+
+    /// Redact the spans before they become rows: a preset (privacy-mode, secrets) or a policy file, as for `redact`
+    #[arg(long, value_name = "PRESET|FILE")]
+    pub(crate) policy: Vec<OsString>,
 
     /// The columns to write, in this order [default: all but those of --llm]
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
@@ -267,4 +340,31 @@ mod tests {
     fn the_command_line_holds_together() {
         Arguments::command().debug_assert();
     }
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Generate {
+    /// What kind of traces: llm, openrouter, micro, pretty, unicode, cjk, shuffled, mixed, nested, tiny
+    #[arg(long, value_name = "NAME", value_parser = corpus)]
+    pub(crate) corpus: Corpus,
+
+    /// How much, in whole requests until it is reached: a number of B, KiB, MiB or GiB
+    #[arg(long, default_value = "100MiB", value_parser = parse_size)]
+    pub(crate) size: u64,
+
+    /// Another seed, other traces
+    #[arg(long, default_value_t = 1)]
+    pub(crate) seed: u64,
+
+    /// One document that holds everything, not one document a request
+    #[arg(long)]
+    pub(crate) single_document: bool,
+
+    /// The file to write, or - for standard output
+    #[arg(long, short, value_name = "OUT")]
+    pub(crate) output: PathBuf,
+}
+
+fn corpus(name: &str) -> Result<Corpus, String> {
+    Corpus::parse(name).ok_or_else(|| format!("one of {}", Corpus::ALL.map(Corpus::name).join(", ")))
 }

@@ -3,7 +3,10 @@
 //! ```text
 //! spanwise validate SOURCE... [--mode strict|lenient] [--format human|json]
 //! spanwise summary  SOURCE... [--format human|json]
-//! spanwise convert  SOURCE... -o OUT.parquet|.arrow|.jsonl|.csv [--columns NAME,...] [--promote KEY:TYPE]...
+//! spanwise redact   SOURCE... --policy PRESET|FILE [-o OUT] [--report FILE]
+//! spanwise redact   --policy PRESET|FILE --explain KEY
+//! spanwise convert  SOURCE... -o OUT.parquet|.arrow|.jsonl|.csv [--columns NAME,...] [--promote KEY:TYPE]... [--policy PRESET|FILE]
+//! spanwise generate --corpus NAME [--size 100MiB] [--seed N] [--single-document] -o OUT
 //! ```
 //!
 //! A source is a file, a glob, a directory (searched for `.json`, `.jsonl` and `.ndjson`), or `-` for standard input,
@@ -17,8 +20,12 @@
 
 mod arguments;
 mod convert;
+mod generate;
 mod output;
+pub mod policy;
+mod progress;
 mod reading;
+mod redact;
 mod summary;
 mod table;
 mod timestamp;
@@ -75,7 +82,9 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> i32 {
     let result = match &arguments.command {
         Command::Validate(arguments) => validate::run(arguments, &mut output, &mut errors),
         Command::Summary(arguments) => summary::run(arguments, &mut output, &mut errors),
+        Command::Redact(arguments) => redact::run(arguments, &mut output, &mut errors),
         Command::Convert(arguments) => convert::run(arguments, &mut errors),
+        Command::Generate(arguments) => generate::run(arguments, &mut output),
     };
     match result.and_then(|outcome| output.flush().map(|()| outcome)) {
         Ok(outcome) => outcome.code(),

@@ -1,4 +1,4 @@
-//! Files that are there whole or not at all.
+//! Files that are there whole or not at all. So an output may be one of the inputs.
 
 use std::ffi::OsString;
 use std::fs::File;
@@ -12,6 +12,8 @@ pub(crate) enum Output {
     Stdout(io::Stdout),
     /// Written beside its final place under another name, which it takes at the end.
     File(NamedTempFile, PathBuf),
+    /// Something else than a file, which is written as it is: a pipe, a device.
+    There(File),
 }
 
 impl Output {
@@ -19,6 +21,13 @@ impl Output {
     pub(crate) fn create(path: &Path) -> io::Result<Self> {
         if path.as_os_str() == "-" {
             return Ok(Self::Stdout(io::stdout()));
+        }
+        // Where a link leads, so that the link stays one.
+        let path = &path.canonicalize().unwrap_or_else(|_| path.to_owned());
+        if let Ok(metadata) = path.metadata()
+            && !metadata.is_file()
+        {
+            return File::options().write(true).open(path).map(Self::There);
         }
         let name = path.file_name().ok_or(io::ErrorKind::InvalidFilename)?;
         // No extension of a trace file: a run that is killed leaves nothing that is read by mistake.
@@ -40,6 +49,7 @@ impl Output {
     pub(crate) fn commit(self) -> io::Result<()> {
         match self {
             Self::Stdout(mut stdout) => stdout.flush(),
+            Self::There(mut file) => file.flush(),
             Self::File(file, path) => {
                 file.as_file().sync_all()?;
                 file.persist(&path).map_err(|error| error.error)?;
@@ -57,6 +67,7 @@ impl Write for Output {
         match self {
             Self::Stdout(stdout) => stdout.write(bytes),
             Self::File(file, _) => file.write(bytes),
+            Self::There(file) => file.write(bytes),
         }
     }
 
@@ -64,6 +75,7 @@ impl Write for Output {
         match self {
             Self::Stdout(stdout) => stdout.flush(),
             Self::File(file, _) => file.flush(),
+            Self::There(file) => file.flush(),
         }
     }
 }
@@ -92,5 +104,30 @@ mod tests {
         output.write_all(b"half").unwrap();
         drop(output);
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn what_cannot_be_a_file_is_an_error() {
+        let folder = tempfile::tempdir().unwrap();
+        assert!(Output::create(folder.path()).is_err());
+        assert!(Output::create(&folder.path().join("missing/out.json")).is_err());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_link_stays_a_link_and_a_device_a_device() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, link) = (folder.path().join("there.json"), folder.path().join("link.json"));
+        std::fs::write(&path, "before").unwrap();
+        std::os::unix::fs::symlink(&path, &link).unwrap();
+        let mut output = Output::create(&link).unwrap();
+        output.write_all(b"after").unwrap();
+        output.commit().unwrap();
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "after");
+        assert!(link.is_symlink());
+        let mut output = Output::create(Path::new("/dev/null")).unwrap();
+        output.write_all(b"gone").unwrap();
+        output.commit().unwrap();
+        assert!(!Path::new("/dev/null").metadata().unwrap().is_file());
     }
 }

@@ -1,11 +1,19 @@
 //! The sources of a command, read block by block on several threads.
 
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::task::Poll;
+use std::time::Duration;
 
 use spanwise::{DecodeOptions, Decoder, SpanBatch};
 use spanwise_io::{ReadSettings, Scan, Source, Unreadable, expand};
 
 use crate::arguments::Inputs;
+use crate::progress::Progress;
+
+/// How often progress is drawn while no block is ready.
+const PULSE: Duration = Duration::from_millis(100);
 
 /// What a command was told to read, in the order in which it was told.
 pub(crate) struct Reading {
@@ -56,36 +64,78 @@ impl Reading {
         self.inputs.iter().map(|(name, message)| (name.as_str(), message.as_deref()))
     }
 
-    /// Calls `each` for every block with the number of its input, in order. After an error, what was good before it has
-    /// been given.
+    /// Whether `path` is one of the sources.
+    pub(crate) fn reads(&self, path: &Path) -> bool {
+        self.sources.iter().any(|source| {
+            let Source::File(file) = source else { return false };
+            file == path || matches!((file.canonicalize(), path.canonicalize()), (Ok(a), Ok(b)) if a == b)
+        })
+    }
+
+    /// Does the work that `worker` makes on every block, on several threads, and calls `each` with the number of the input
+    /// and what came of the work, in the order of the blocks. After an error of an input, what was good before it has been
+    /// given; an error of `each` stops everything.
+    pub(crate) fn scan<T, W, E>(
+        self,
+        worker: impl Fn() -> W,
+        mut each: impl FnMut(usize, Result<T, String>) -> Result<(), E>,
+    ) -> Result<(), E>
+    where
+        T: Send + 'static,
+        W: FnMut(&mut SpanBatch) -> T + Send + 'static,
+    {
+        let options = self.settings.decode;
+        let spans = Arc::new(AtomicU64::new(0));
+        let total = self.sources.iter().map(length).sum();
+        let mut progress = Progress::new(total, Arc::clone(&self.settings.bytes_read), Arc::clone(&spans));
+        let mut scan = Scan::new(self.sources, self.settings, self.threads, || {
+            let (mut work, spans) = (worker(), Arc::clone(&spans));
+            let (mut decoder, mut batch) = (Decoder::new(options), SpanBatch::new());
+            move |piece| {
+                let result = piece.block.map_err(|error| error.to_string()).and_then(|block| {
+                    let read = decoder.decode_framed(block, &mut batch);
+                    spans.fetch_add(batch.len() as u64, Ordering::Relaxed);
+                    read.map(|()| work(&mut batch)).map_err(|error| error.diagnostic().message().to_owned())
+                });
+                (piece.source, result)
+            }
+        });
+        loop {
+            let polled = scan.poll(PULSE);
+            progress.draw();
+            match polled {
+                Poll::Pending => {}
+                Poll::Ready(None) => return Ok(()),
+                Poll::Ready(Some((source, result))) => {
+                    each(self.places.get(source).copied().unwrap_or(source), result)?;
+                }
+            }
+        }
+    }
+
+    /// The same with the batches themselves.
     pub(crate) fn read<E>(
         self,
         mut each: impl FnMut(usize, Result<&SpanBatch, String>) -> Result<(), E>,
     ) -> Result<(), E> {
         let spare = Spare::default();
-        let options = self.settings.decode;
-        let scan = Scan::new(self.sources, self.settings, self.threads, || {
+        let worker = || {
             let spare = spare.clone();
-            let mut decoder = Decoder::new(options);
-            move |piece| {
-                let result = piece.block.map_err(|error| error.to_string()).and_then(|block| {
-                    let mut batch = spare.take();
-                    let read = decoder.decode_framed(block, &mut batch);
-                    read.map(|()| batch).map_err(|error| error.diagnostic().message().to_owned())
-                });
-                (piece.source, result)
+            move |batch: &mut SpanBatch| std::mem::replace(batch, spare.take())
+        };
+        self.scan(worker, |input, result| match result {
+            Ok(batch) => {
+                each(input, Ok(&batch))?;
+                spare.give(batch);
+                Ok(())
             }
-        });
-        for (source, result) in scan {
-            let input = self.places.get(source).copied().unwrap_or(source);
-            match result {
-                Ok(batch) => {
-                    each(input, Ok(&batch))?;
-                    spare.give(batch);
-                }
-                Err(message) => each(input, Err(message))?,
-            }
-        }
-        Ok(())
+            Err(message) => each(input, Err(message)),
+        })
     }
+}
+
+/// Bytes of a source as it is stored, where known.
+fn length(source: &Source) -> Option<u64> {
+    let Source::File(path) = source else { return None };
+    path.metadata().ok().filter(std::fs::Metadata::is_file).map(|file| file.len())
 }

@@ -170,3 +170,32 @@ fn a_source_that_cannot_be_read_costs_itself_alone() {
     assert!(run.stderr.contains("out.csv: 2 spans of 1 document"), "{run:?}");
     assert_eq!(std::fs::read_to_string(out.path().join("out.csv")).unwrap().lines().count(), 3);
 }
+
+#[test]
+fn with_a_policy_no_file_holds_what_it_takes_out() {
+    let text = std::fs::read_to_string(folder("payloads").join("expected.json")).unwrap();
+    let expected: Value = serde_json::from_str(&text).unwrap();
+    let out = tempfile::tempdir().unwrap();
+    let mut kept = 0;
+    for (file, expected) in expected["files"].as_object().unwrap() {
+        let path = folder("payloads").join(file).to_str().unwrap().to_owned();
+        let words =
+            |list: &str| expected[list].as_array().into_iter().flatten().map(|word| word.as_str().unwrap());
+        let mut texts = Vec::new();
+        for name in ["out.jsonl", "out.csv", "out.parquet", "out.arrow", "out.arrows"] {
+            let policy = ["convert", &path, "-o", name, "--llm", "--policy=privacy-mode", "--policy=secrets"];
+            let run = run_with(policy, b"", out.path());
+            assert_eq!(run.code, 0, "{file}: {run:?}");
+            texts.push(String::from_utf8_lossy(&std::fs::read(out.path().join(name)).unwrap()).into_owned());
+        }
+        let parquet = SerializedFileReader::new(File::open(out.path().join("out.parquet")).unwrap()).unwrap();
+        texts.push(parquet.get_row_iter(None).unwrap().map(|row| row.unwrap().to_string()).collect());
+        for text in &texts {
+            assert_eq!(words("vanish").find(|word| text.contains(word)), None, "{file}");
+        }
+        kept += words("survive").filter(|word| texts[5].contains(word) && texts[0].contains(word)).count();
+    }
+    assert!(kept > 100, "{kept}");
+    let run = run_with(["convert", "-o", "new.csv", "--policy=privacy"], b"{}", out.path());
+    assert_eq!((run.code, out.path().join("new.csv").exists()), (2, false), "{run:?}");
+}

@@ -28,7 +28,9 @@ mod nested;
 mod openrouter;
 mod random;
 mod request;
+mod size;
 mod span;
 mod text;
 
 pub use corpus::{Corpus, Form, Sample, Stats};
+pub use size::parse_size;

@@ -1,8 +1,12 @@
 //! The blocks of one source, read as they are asked for.
 
-use spanwise::frame::{Block, Framer};
+use std::fs::File;
+use std::io::{Read as _, Seek as _, SeekFrom};
+use std::path::{Path, PathBuf};
 
-use crate::error::ReadError;
+use spanwise::frame::{Block, Framer, Survey};
+
+use crate::error::{ReadError, ReadErrorKind};
 use crate::input::Input;
 use crate::settings::ReadSettings;
 use crate::source::Source;
@@ -24,13 +28,22 @@ use crate::source::Source;
 pub struct Blocks {
     input: Input,
     framer: Framer,
+    /// The file, where it can be read twice.
+    again: Option<PathBuf>,
     size: usize,
     error: Option<ReadError>,
+    contradicted: bool,
     at_end: bool,
 }
 
 /// Bytes that are read beyond a block: the line that it ends in is likely to end there.
 const BEYOND: usize = 64 << 10;
+
+/// Bytes of a large document that are read at once, at most.
+const MORE: usize = 1 << 20;
+
+/// Bytes that a survey sees at once.
+const LOOK: usize = 1 << 20;
 
 impl Blocks {
     /// Opens a source.
@@ -38,12 +51,25 @@ impl Blocks {
     /// # Errors
     /// It cannot be opened or read.
     pub fn open(source: Source, settings: &ReadSettings) -> Result<Self, ReadError> {
+        let path = if let Source::File(path) = &source { Some(path.clone()) } else { None };
         let mut input = Input::open(source, settings)?;
-        let framer = match input.take_whole() {
+        let mut framer = match input.take_whole() {
             Some(bytes) => Framer::over(bytes, &settings.decode, settings.framing, settings.sizes),
             None => Framer::new(&settings.decode, settings.framing, settings.sizes),
         };
-        Ok(Self { input, framer, size: settings.sizes.block, error: None, at_end: false })
+        let again = path.filter(|_| input.compression().is_none() && input.length().is_some());
+        if again.is_some() {
+            framer = framer.with_surveys();
+        }
+        Ok(Self {
+            input,
+            framer,
+            again,
+            size: settings.sizes.block,
+            error: None,
+            contradicted: false,
+            at_end: false,
+        })
     }
 
     /// The source, as far as it was read.
@@ -60,6 +86,23 @@ impl Iterator for Blocks {
             if let Some(block) = self.framer.next_block() {
                 return Some(Ok(block));
             }
+            if let Some(survey) = self.framer.survey() {
+                let looked = self.again.as_deref().map_or(Ok(survey.clone()), |path| look(path, survey));
+                match looked {
+                    Ok(survey) => self.framer.surveyed(survey),
+                    Err(error) => {
+                        self.again = None;
+                        self.at_end = true;
+                        return Some(Err(ReadError::new(ReadErrorKind::Io(error), self.input.delivered())));
+                    }
+                }
+                continue;
+            }
+            if let Some(contradiction) = self.framer.contradiction().filter(|_| !self.contradicted) {
+                (self.contradicted, self.at_end) = (true, true);
+                let kind = ReadErrorKind::Contradiction(contradiction);
+                return Some(Err(ReadError::new(kind, self.input.delivered())));
+            }
             if self.at_end {
                 return self.error.take().map(Err);
             }
@@ -67,7 +110,11 @@ impl Iterator for Blocks {
                 self.at_end = true;
                 continue;
             };
-            let wanted = self.size.saturating_add(BEYOND).saturating_sub(held.len()).max(BEYOND);
+            // Where a block's worth is held already, what is held is a document that has not ended.
+            let wanted = match self.size.saturating_add(BEYOND).checked_sub(held.len()) {
+                Some(wanted) if wanted >= BEYOND => wanted,
+                _ => self.size.clamp(BEYOND, MORE),
+            };
             match self.input.read(held, wanted) {
                 Ok(read) if read == wanted => {}
                 result => {
@@ -79,6 +126,20 @@ impl Iterator for Blocks {
                     }
                 }
             }
+        }
+    }
+}
+
+/// Reads a file from where the survey begins until it has seen enough.
+fn look(path: &Path, mut survey: Survey) -> std::io::Result<Survey> {
+    let mut file = File::open(path)?;
+    file.seek(SeekFrom::Start(survey.offset()))?;
+    let mut chunk = Vec::with_capacity(LOOK);
+    loop {
+        chunk.clear();
+        file.by_ref().take(LOOK as u64).read_to_end(&mut chunk)?;
+        if !survey.push(&chunk) {
+            return Ok(survey);
         }
     }
 }

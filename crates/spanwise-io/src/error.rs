@@ -2,6 +2,8 @@
 
 use std::{fmt, io};
 
+use spanwise::frame::Contradiction;
+
 use crate::compression::Compression;
 
 /// Why a source could not be read, or not to its end. What was read before was delivered.
@@ -23,6 +25,8 @@ pub enum ReadErrorKind {
     Corrupt(Compression),
     /// More text than [`ReadSettings::inflated_bytes`](crate::ReadSettings::inflated_bytes).
     Inflated,
+    /// A document that was given in parts goes on in a way that contradicts them.
+    Contradiction(Contradiction),
 }
 
 impl ReadError {
@@ -62,6 +66,25 @@ impl fmt::Display for ReadError {
             }
             ReadErrorKind::Corrupt(compression) => {
                 write!(f, "the {compression} data is corrupt, after {delivered} bytes of text")
+            }
+            ReadErrorKind::Contradiction(Contradiction { offset, spans, fault: true }) => {
+                write!(
+                    f,
+                    "the document proves to be broken at byte {offset}, after {spans} of its spans were delivered"
+                )
+            }
+            ReadErrorKind::Contradiction(Contradiction { offset, spans: 0, .. }) => {
+                write!(
+                    f,
+                    "the document is too large to be held, and a list of it comes again at byte {offset}"
+                )
+            }
+            ReadErrorKind::Contradiction(Contradiction { offset, spans, .. }) => {
+                write!(
+                    f,
+                    "what stands at byte {offset} of the document changes {spans} of its spans that were delivered \
+                     before; read it from an uncompressed file, where this can be seen beforehand"
+                )
             }
             ReadErrorKind::Inflated => {
                 write!(f, "decompresses to more than the {delivered} bytes that are allowed")

@@ -92,12 +92,15 @@ impl Input {
         let compression = Compression::of(&head);
         let meter =
             Arc::new(Meter { read: Arc::clone(&settings.bytes_read), failed: AtomicBool::new(false) });
-        let source = Box::new(Cursor::new(head).chain(reader));
-        let mut reader: Box<dyn Read + Send> = Box::new(Metered { source, meter: Arc::clone(&meter) });
-        if let Some(compression) = compression {
-            reader = compression.reader(reader, settings.window_log)?;
+        let source: Box<dyn Read + Send> = Box::new(Cursor::new(head).chain(reader));
+        let reader = if let Some(compression) = compression {
             whole = None;
-        }
+            let metered = Box::new(Metered { source, meter: Arc::clone(&meter) });
+            compression.reader(metered, settings.window_log)?
+        } else {
+            // What is read is what is stored. A reader of our own in between would have every buffer zeroed first.
+            source
+        };
         Ok(Self { reader, whole, compression, meter, length, delivered: 0, bound: settings.inflated_bytes })
     }
 
@@ -129,9 +132,18 @@ impl Input {
     /// It cannot be read, or its compression is at fault; what was good before is appended.
     pub fn read(&mut self, text: &mut Vec<u8>, size: usize) -> Result<usize, ReadError> {
         let before = text.len();
+        // At once: growing step by step copies what is there at each step.
+        if before < size {
+            text.reserve_exact(size);
+        } else {
+            text.reserve(size);
+        }
         let result = self.reader.by_ref().take(size as u64).read_to_end(text);
         let read = text.len() - before;
         self.delivered += read as u64;
+        if self.compression.is_none() {
+            self.meter.read.fetch_add(read as u64, Ordering::Relaxed);
+        }
         if let Err(error) = result {
             return Err(self.error(error));
         }

@@ -7,7 +7,9 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::num::NonZeroUsize;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::task::Poll;
 use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
 
 use spanwise::frame::Block;
 
@@ -128,13 +130,28 @@ impl<T: Send + 'static> Scan<T> {
     }
 }
 
+impl<T> Scan<T> {
+    /// The next result, as [`Iterator::next`], but waits no longer than `patience` for other threads: for callers that have to
+    /// look after something else meanwhile. On the caller's own thread the work is done, however long it takes.
+    pub fn poll(&mut self, patience: Duration) -> Poll<Option<T>> {
+        match &mut self.0 {
+            Mode::Here { feed, work } => Poll::Ready(feed.next().map(work)),
+            Mode::There(threads) => threads.poll(Some(patience)),
+        }
+    }
+}
+
 impl<T> Iterator for Scan<T> {
     type Item = T;
 
     fn next(&mut self) -> Option<T> {
         match &mut self.0 {
             Mode::Here { feed, work } => feed.next().map(work),
-            Mode::There(threads) => threads.next(),
+            Mode::There(threads) => match threads.poll(None) {
+                Poll::Ready(result) => result,
+                // Only patience runs out.
+                Poll::Pending => None,
+            },
         }
     }
 }
@@ -168,7 +185,11 @@ struct Ending<'a, T>(&'a Shared<T>);
 
 impl<T> Drop for Ending<'_, T> {
     fn drop(&mut self) {
-        lock(&self.0.state).working -= 1;
+        let mut state = lock(&self.0.state);
+        state.working -= 1;
+        // The result of a thread that panicked never comes: nobody is to wait for his turn after it.
+        state.stopped |= thread::panicking();
+        drop(state);
         self.0.changed.notify_all();
     }
 }
@@ -206,10 +227,12 @@ struct Threads<T> {
     threads: Vec<JoinHandle<()>>,
 }
 
-impl<T> Iterator for Threads<T> {
-    type Item = T;
+/// How long a scan that is dropped waits for its threads. One that hangs in a read ends when the read does.
+const FAREWELL: Duration = Duration::from_secs(1);
 
-    fn next(&mut self) -> Option<T> {
+impl<T> Threads<T> {
+    fn poll(&mut self, patience: Option<Duration>) -> Poll<Option<T>> {
+        let until = patience.map(|patience| Instant::now() + patience);
         let mut state = lock(&self.shared.state);
         loop {
             let next = state.given;
@@ -218,12 +241,17 @@ impl<T> Iterator for Threads<T> {
                 state.in_flight -= 1;
                 drop(state);
                 self.shared.changed.notify_all();
-                return Some(result);
+                return Poll::Ready(Some(result));
             }
             if state.working == 0 {
                 break;
             }
-            state = self.shared.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+            let changed = &self.shared.changed;
+            state = match until.map(|until| until.saturating_duration_since(Instant::now())) {
+                None => changed.wait(state).unwrap_or_else(PoisonError::into_inner),
+                Some(Duration::ZERO) => return Poll::Pending,
+                Some(left) => changed.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0,
+            };
         }
         drop(state);
         // A panic of the work is the caller's, as it would be on one thread.
@@ -232,17 +260,23 @@ impl<T> Iterator for Threads<T> {
                 std::panic::resume_unwind(panic);
             }
         }
-        None
+        Poll::Ready(None)
     }
 }
 
 impl<T> Drop for Threads<T> {
     fn drop(&mut self) {
-        lock(&self.shared.state).stopped = true;
+        let mut state = lock(&self.shared.state);
+        state.stopped = true;
         self.shared.changed.notify_all();
-        for thread in self.threads.drain(..) {
-            // Nobody is left to tell of a panic.
-            let _ = thread.join();
+        let until = Instant::now() + FAREWELL;
+        while state.working > 0 {
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return;
+            }
+            let waited = self.shared.changed.wait_timeout(state, left);
+            state = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
     }
 }

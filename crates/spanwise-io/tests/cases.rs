@@ -23,7 +23,12 @@ fn read(path: PathBuf, mode: Mode, block: usize, threads: usize) -> Vec<SpanBatc
     let decode = DecodeOptions::default().with_mode(mode).with_record_sources(true);
     let framing =
         if path.extension().is_some_and(|it| it == "ndjson") { Framing::Lines } else { Framing::Auto };
-    let settings = ReadSettings { decode, framing, sizes: BlockSizes { block }, ..ReadSettings::default() };
+    let settings = ReadSettings {
+        decode,
+        framing,
+        sizes: BlockSizes { block, ..BlockSizes::default() },
+        ..ReadSettings::default()
+    };
     Scan::new(vec![Source::File(path)], settings, threads, || {
         let mut decoder = Decoder::new(decode);
         move |piece| {

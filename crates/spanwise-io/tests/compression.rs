@@ -67,7 +67,7 @@ fn read(source: Vec<u8>, settings: &ReadSettings) -> (Vec<u64>, u64, Option<Read
 }
 
 fn small() -> ReadSettings {
-    ReadSettings { sizes: BlockSizes { block: 700 }, ..ReadSettings::default() }
+    ReadSettings { sizes: BlockSizes { block: 700, ..BlockSizes::default() }, ..ReadSettings::default() }
 }
 
 #[test]
@@ -91,8 +91,9 @@ fn members_and_frames_are_read_to_the_last() {
 #[test]
 fn what_is_wrong_is_said_in_words() {
     let source = gzip(&lines(9));
-    let blocks = Blocks::open(Source::Bytes(source[..source.len() - 4].to_vec().into()), &small()).unwrap();
-    let error = blocks.filter_map(Result::err).next().unwrap();
+    let mut blocks =
+        Blocks::open(Source::Bytes(source[..source.len() - 4].to_vec().into()), &small()).unwrap();
+    let error = blocks.find_map(Result::err).unwrap();
     assert_eq!(
         error.to_string(),
         format!("the gzip data is cut off, after {} bytes of text", lines(9).len())

@@ -11,7 +11,7 @@ use spanwise::frame::BlockSizes;
 use spanwise_io::{Piece, ReadSettings, Scan, Source};
 
 fn settings(block: usize) -> ReadSettings {
-    ReadSettings { sizes: BlockSizes { block }, ..ReadSettings::default() }
+    ReadSettings { sizes: BlockSizes { block, ..BlockSizes::default() }, ..ReadSettings::default() }
 }
 
 fn sources() -> Vec<Source> {
@@ -46,7 +46,10 @@ impl Read for Endless {
     }
 }
 
-fn described(piece: Piece) -> (usize, Result<(u64, u64, Vec<u8>), String>) {
+/// Of a block the offset, the line and the bytes.
+type Described = (u64, u64, Vec<u8>);
+
+fn described(piece: Piece) -> (usize, Result<Described, String>) {
     let block = piece.block.map(|block| (block.offset(), block.line(), block.bytes().to_vec()));
     (piece.source, block.map_err(|error| error.to_string()))
 }

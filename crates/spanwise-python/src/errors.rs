@@ -13,7 +13,12 @@ create_exception!(
     "A document that is no OTLP JSON: broken JSON, broken UTF-8 (strict), or beyond a bound. `code`, `offset` (bytes, from 0), \
      `line`, `column` (from 1) and `path` say what and where."
 );
-create_exception!(spanwise, PolicyError, PyValueError, "A redaction policy that cannot be applied.");
+create_exception!(
+    spanwise,
+    PolicyError,
+    PyValueError,
+    "A redaction policy that cannot be applied; `line` and `column` (from 1) say where in its text, or are None."
+);
 create_exception!(
     spanwise,
     QueryError,
@@ -35,6 +40,17 @@ pub(crate) fn decode_error(py: Python<'_>, diagnostic: &Diagnostic) -> PyErr {
         value.setattr("path", &diagnostic.path)
     };
     match set() {
+        Ok(()) => error,
+        Err(other) => other,
+    }
+}
+
+/// The exception for a policy that cannot be applied.
+pub(crate) fn policy_error(py: Python<'_>, message: String, position: Option<(usize, usize)>) -> PyErr {
+    let error = PolicyError::new_err(message);
+    let value = error.value(py);
+    let (line, column) = position.unzip();
+    match value.setattr("line", line).and_then(|()| value.setattr("column", column)) {
         Ok(()) => error,
         Err(other) => other,
     }

@@ -31,4 +31,4 @@ mod writer;
 pub use damage::{Damage, damage};
 pub use entropy::Entropy;
 pub use envelope::{document, lines};
-pub use writer::{Dialect, Made};
+pub use writer::{CONTENT_KEYS, Canaries, Dialect, Made};

@@ -1,6 +1,6 @@
 //! Numbers, enums and booleans in every form that ProtoJSON allows, and in forms that it does not.
 
-use crate::writer::Writer;
+use crate::writer::{Canaries, Writer};
 
 impl Writer {
     /// What stands for a scalar that cannot be used.
@@ -155,6 +155,15 @@ impl Writer {
                 _ => return self.any_json(),
             };
             return self.raw(text);
+        }
+        if self.dialect.canaries == Canaries::Content {
+            // `QZXQZX` at each alignment, in both alphabets; or none of the letters.
+            let text = if self.is_hidden {
+                self.entropy.pick(&["UVpYUVpY", "P1FaWFFaWA==", "Pz9RWlhRWlg=", "_1FaWFFaWA", "/z9RWlhRWlg"])
+            } else {
+                self.entropy.pick(&["", "AAEC", "-_8=", "+/8"])
+            };
+            return self.word(text);
         }
         let text = self.entropy.pick(&[
             "",

@@ -1,6 +1,6 @@
 //! `KeyValue` and `AnyValue`.
 
-use crate::writer::{Field, Write, Writer};
+use crate::writer::{CONTENT_KEYS, Canaries, Field, Write, Writer};
 
 /// Deeper values are scalars.
 const DEEPEST: usize = 5;
@@ -20,8 +20,52 @@ impl Writer {
             if writer.liberty() {
                 return writer.any_json();
             }
-            writer.key_value();
+            if writer.is_content() { writer.content() } else { writer.key_value() }
         });
+    }
+
+    /// Whether the attribute that begins here is one of content.
+    fn is_content(&mut self) -> bool {
+        self.dialect.canaries == Canaries::Content && !self.is_hidden && self.entropy.chance(128)
+    }
+
+    /// An attribute of content. It has a key in any case: without one, nobody could tell.
+    fn content(&mut self) {
+        let mut members = vec![true, false];
+        if self.noise() {
+            members.push(self.entropy.chance(128));
+        }
+        self.entropy.shuffle(&mut members);
+        self.made.text.push(b'{');
+        self.white();
+        for (index, is_key) in members.into_iter().enumerate() {
+            self.comma(index);
+            if is_key {
+                self.word("key");
+                self.colon();
+                self.content_key();
+            } else {
+                self.word("value");
+                self.colon();
+                self.hidden(Self::any_value);
+            }
+        }
+        self.white();
+        self.made.text.push(b'}');
+    }
+
+    fn content_key(&mut self) {
+        let key = self.entropy.pick(&CONTENT_KEYS);
+        let start = self.made.text.len();
+        if self.made.liberties || self.dialect.liberties > 0 {
+            self.word(key);
+        } else {
+            // No two of a list may be the same.
+            self.count += 1;
+            let key = format!("{key}.{}", self.count);
+            self.word(&key);
+        }
+        self.made.strings.push(start..self.made.text.len());
     }
 
     fn key_value(&mut self) {
@@ -48,7 +92,8 @@ impl Writer {
                 1 => self.any_json(),
                 _ => {
                     let start = self.made.text.len();
-                    self.word("QZX");
+                    let key = if self.dialect.canaries == Canaries::Content { "amm" } else { "QZX" };
+                    self.word(key);
                     self.made.strings.push(start..self.made.text.len());
                 }
             }
@@ -139,6 +184,12 @@ impl Writer {
         self.made.text.push(b'{');
         for index in 0..length {
             self.comma(index);
+            if self.is_content() {
+                self.content_key();
+                self.colon();
+                self.hidden(value);
+                continue;
+            }
             self.key_of_map();
             self.colon();
             value(self);

@@ -15,20 +15,54 @@ pub struct Dialect {
     pub escapes: u8,
     /// White space between tokens.
     pub white: u8,
-    /// Make every text of the user's from the letters Q, X and Z (and characters that need escapes), none of which stands
-    /// in any word of the schema, code or message.
-    pub canaries: bool,
+    /// Which texts are canaries.
+    pub canaries: Canaries,
 }
+
+/// Which of the user's texts are made of the letters Q, X and Z (and characters that need escapes), none of which stands in
+/// any word of the schema, code or message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Canaries {
+    /// None.
+    None,
+    /// All.
+    Everywhere,
+    /// Those of attributes whose key is one of [`CONTENT_KEYS`], as half of them have, and of unknown members: base64, JSON in
+    /// strings and names within them too. No other text has any of the letters.
+    Content,
+}
+
+/// Keys under which the conventions of LLM tracing put text of prompts, completions, tools and documents: one or two of
+/// each, with each kind of separator.
+pub const CONTENT_KEYS: [&str; 12] = [
+    "gen_ai.prompt",
+    "gen_ai.input.messages",
+    "gen_ai.completion.0.content",
+    "gen_ai.tool.call.arguments",
+    "llm.input_messages.0.message.content",
+    "input.value",
+    "ai.toolCall.args",
+    "langfuse.trace.output",
+    "mlflow.spanInputs",
+    "genkit:input",
+    "traceloop.entity.output",
+    "trace.input",
+];
 
 impl Dialect {
     /// What a strict decoder accepts.
-    pub const STRICT: Self = Self { liberties: 0, noise: 20, escapes: 20, white: 20, canaries: false };
+    pub const STRICT: Self =
+        Self { liberties: 0, noise: 20, escapes: 20, white: 20, canaries: Canaries::None };
     /// Everything.
     pub const LENIENT: Self = Self { liberties: 20, ..Self::STRICT };
     /// What a strict decoder accepts, all texts canaries.
-    pub const STRICT_CANARIES: Self = Self { canaries: true, ..Self::STRICT };
+    pub const STRICT_CANARIES: Self = Self { canaries: Canaries::Everywhere, ..Self::STRICT };
     /// Everything, all texts canaries.
-    pub const CANARIES: Self = Self { canaries: true, ..Self::LENIENT };
+    pub const CANARIES: Self = Self { canaries: Canaries::Everywhere, ..Self::LENIENT };
+    /// What a strict decoder accepts, with content among the attributes.
+    pub const STRICT_CONTENT: Self = Self { canaries: Canaries::Content, ..Self::STRICT };
+    /// Everything, with content among the attributes.
+    pub const CONTENT: Self = Self { canaries: Canaries::Content, ..Self::LENIENT };
 }
 
 /// A document, and where the user's strings stand in it.
@@ -58,11 +92,20 @@ pub(crate) struct Writer {
     pub(crate) depth: usize,
     /// Makes attribute keys differ.
     pub(crate) count: usize,
+    /// What is being made is content, or within an unknown member.
+    pub(crate) is_hidden: bool,
 }
 
 impl Writer {
     pub(crate) fn new(bytes: &[u8], dialect: Dialect) -> Self {
-        Self { entropy: Entropy::new(bytes), dialect, made: Made::default(), depth: 0, count: 0 }
+        Self {
+            entropy: Entropy::new(bytes),
+            dialect,
+            made: Made::default(),
+            depth: 0,
+            count: 0,
+            is_hidden: false,
+        }
     }
 
     /// Whether to take a liberty here. Says so in the result.
@@ -70,6 +113,22 @@ impl Writer {
         let taken = self.entropy.chance(self.dialect.liberties);
         self.made.liberties |= taken;
         taken
+    }
+
+    /// Whether a text that is made now is a canary.
+    pub(crate) fn makes_canaries(&self) -> bool {
+        match self.dialect.canaries {
+            Canaries::None => false,
+            Canaries::Everywhere => true,
+            Canaries::Content => self.is_hidden,
+        }
+    }
+
+    /// Makes something that is content.
+    pub(crate) fn hidden(&mut self, make: impl FnOnce(&mut Self)) {
+        let outer = std::mem::replace(&mut self.is_hidden, true);
+        make(self);
+        self.is_hidden = outer;
     }
 
     pub(crate) fn noise(&mut self) -> bool {
@@ -130,14 +189,24 @@ impl Writer {
         let start = self.made.text.len();
         self.made.text.push(b'"');
         let escapes = self.entropy.chance(self.dialect.escapes);
-        if self.dialect.canaries {
+        let is_canary = self.makes_canaries();
+        if is_canary && self.is_hidden && self.entropy.chance(40) {
+            // What instrumentation puts there: JSON in a string.
+            let body = self.entropy.pick(&[
+                r#"[{"role":"user","content":"QZX"}]"#,
+                r#"{"messages":[{"role":"QZX QZX","content":[{"type":"text","text":"QZX"}]}],"QZX":1}"#,
+                r#"[{"type":"tool_call","name":"QZX of QZX","arguments":"{\"q\":\"QZX\"}"}]"#,
+                r#"{"completion":"QZX"#,
+            ]);
+            body.chars().for_each(|character| self.character(character, escapes));
+        } else if is_canary {
             self.raw("QZX");
         } else if self.entropy.chance(16) {
             let word =
                 self.entropy.pick(&["traceId", "key", "true", "{\"name\":\"x\"}", "resourceSpans", "1e5"]);
             word.chars().for_each(|character| self.character(character, escapes));
         }
-        let plain = if self.dialect.canaries { ['Q', 'Z', 'X'] } else { ['a', 'm', '0'] };
+        let plain = if is_canary { ['Q', 'Z', 'X'] } else { ['a', 'm', '0'] };
         let length = match self.entropy.below(8) {
             0..=4 => self.entropy.below(4),
             5 | 6 => self.entropy.below(12),
@@ -248,13 +317,15 @@ impl Writer {
 
     /// A member that the schema does not know: of the name given, or else of the user's own.
     fn unknown_member(&mut self, name: &str) {
-        if name.is_empty() {
-            self.text();
-        } else {
-            self.word(name);
-        }
-        self.colon();
-        self.any_json();
+        self.hidden(|writer| {
+            if name.is_empty() {
+                writer.text();
+            } else {
+                writer.word(name);
+            }
+            writer.colon();
+            writer.any_json();
+        });
     }
 
     /// Between brackets, up to `most` elements that `write` writes.

@@ -33,7 +33,11 @@ pub mod index;
 mod json;
 pub mod llm;
 mod plain;
+#[cfg(feature = "redact")]
+pub mod redact;
 mod schema;
+#[cfg(feature = "redact")]
+mod splice;
 
 pub use batch::{
     ArrayRef, AttributeRef, AttributeRow, AttributeSource, AttributesRef, ByteRange, DocumentRow,
@@ -50,3 +54,8 @@ pub use json::Simd;
 #[cfg(doctest)]
 #[doc = include_str!("../../../README.md")]
 struct Readme;
+
+/// So is that of the guide to redaction.
+#[cfg(all(doctest, feature = "redact"))]
+#[doc = include_str!("../../../docs/redaction.md")]
+struct RedactionGuide;

@@ -1,6 +1,8 @@
 //! The names of OTLP's trace messages, as JSON spells them (opentelemetry-proto, `trace.proto`, `common.proto`,
 //! `resource.proto`, `trace_service.proto`).
 
+use crate::json::scan::Kernel;
+
 macro_rules! fields {
     ($($variant:ident $name:literal,)*) => {
         /// A member name that the schema knows, in whichever message it stands.
@@ -204,6 +206,22 @@ impl Message {
         candidates.iter().flatten().copied().find(|field| field.name().as_bytes() == name)
     }
 
+    /// The field whose name, quote and colon stand at the start of `block`, and their length. No escape is undone.
+    #[allow(clippy::inline_always, reason = "must be compiled with the instruction set of its caller")]
+    #[inline(always)]
+    pub(crate) fn field_at<K: Kernel>(self, kernel: K, block: &[u8; 32]) -> Option<(Field, usize)> {
+        let (quotes, _) = kernel.short(block);
+        let length = quotes.trailing_zeros() as usize;
+        let candidates = BY_LENGTH.get(self as usize)?.get(length)?;
+        for field in candidates.iter().flatten() {
+            let name = QUOTED.get(*field as usize)?;
+            if kernel.begin_alike(block, name, length + 2) {
+                return Some((*field, length + 2));
+            }
+        }
+        None
+    }
+
     /// What an unknown `name` most likely means.
     pub(crate) fn resembles(self, name: &[u8]) -> Option<Resemblance> {
         let mut buffer = [0; CAMEL_CAPACITY];
@@ -234,6 +252,24 @@ static BY_LENGTH: [[[Option<Field>; 3]; CAMEL_CAPACITY]; Message::COUNT] = {
             index += 1;
         }
         message += 1;
+    }
+    table
+};
+
+/// The name of each field, as it stands before its value: with the closing quote and the colon.
+static QUOTED: [[u8; 32]; Field::ALL.len()] = {
+    let mut table = [[0; 32]; Field::ALL.len()];
+    let mut field = 0;
+    while field < Field::ALL.len() {
+        let name = Field::ALL[field].name().as_bytes();
+        let mut at = 0;
+        while at < name.len() {
+            table[field][at] = name[at];
+            at += 1;
+        }
+        table[field][at] = b'"';
+        table[field][at + 1] = b':';
+        field += 1;
     }
     table
 };
@@ -284,6 +320,8 @@ fn camel_case<'b>(name: &[u8], buffer: &'b mut [u8; CAMEL_CAPACITY]) -> Option<&
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::json::Simd;
+    use crate::json::scan::Vectorized;
 
     #[test]
     fn names_are_found_in_their_own_message_alone() {
@@ -298,6 +336,40 @@ mod tests {
         }
         for field in Field::ALL {
             assert!(field.name().len() < CAMEL_CAPACITY);
+        }
+    }
+
+    struct FieldAt<'a>(Message, &'a [u8; 32]);
+
+    impl Vectorized for FieldAt<'_> {
+        type Output = Option<(Field, usize)>;
+
+        fn run<K: Kernel>(self, kernel: K) -> Self::Output {
+            self.0.field_at(kernel, self.1)
+        }
+    }
+
+    #[test]
+    fn names_are_found_where_they_stand() {
+        let at = |simd: Simd, message: Message, text: &str| {
+            let mut block = [b'"'; 32];
+            let length = text.len().min(32);
+            block[..length].copy_from_slice(&text.as_bytes()[..length]);
+            simd.vectorize(FieldAt(message, &block))
+        };
+        for simd in Simd::available() {
+            for message in Message::ALL {
+                for field in Field::ALL {
+                    let name = field.name();
+                    let own = message.fields().contains(field).then_some((*field, name.len() + 2));
+                    assert_eq!(at(simd, message, &format!("{name}\":1")), own, "{simd} {name}");
+                    assert_eq!(at(simd, message, &format!("{name}\" :")), None, "{simd} {name}");
+                    assert_eq!(at(simd, message, &format!("{}x\":", &name[1..])), None, "{simd} {name}");
+                    assert_eq!(at(simd, message, &format!("{name}x\":")), None, "{simd} {name}");
+                }
+            }
+            assert_eq!(at(simd, Message::Span, &"x".repeat(32)), None);
+            assert_eq!(at(simd, Message::Span, ""), None);
         }
     }
 

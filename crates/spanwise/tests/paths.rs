@@ -7,6 +7,7 @@ use std::path::Path;
 
 use bytes::Bytes;
 use spanwise::{DecodeOptions, Decoder, Framing, Mode, Simd, SpanBatch, encode};
+use spanwise_corpora::{Corpus, Form};
 
 /// Every file under `tests/cases` and `tests/payloads`.
 fn inputs() -> Vec<Bytes> {
@@ -25,6 +26,16 @@ fn inputs() -> Vec<Bytes> {
     files
         .flat_map(|file| file.split(|byte| *byte == b'\n').map(Bytes::copy_from_slice).collect::<Vec<_>>())
         .collect()
+}
+
+/// A few requests of every corpus: what is learned from them is what is fast.
+fn corpora() -> Vec<Bytes> {
+    let requests = |corpus: Corpus| {
+        let sample = corpus.sample(5, 24_000, Form::Ndjson);
+        let text = Bytes::from(sample.bytes);
+        sample.documents.into_iter().map(|range| text.slice(range)).take(6).collect::<Vec<_>>()
+    };
+    Corpus::ALL.into_iter().flat_map(requests).collect()
 }
 
 /// All that a decode says.
@@ -90,7 +101,8 @@ impl Pair {
 fn whole_inputs_read_alike() {
     for mode in [Mode::Lenient, Mode::Strict] {
         let mut pair = Pair::new(mode);
-        let inputs = inputs();
+        let mut inputs = inputs();
+        inputs.extend(corpora());
         // Twice: the second time, everything has been learned.
         inputs.iter().chain(&inputs).for_each(|input| pair.check(input));
     }
@@ -105,9 +117,11 @@ fn damaged_inputs_read_alike() {
     };
     for mode in [Mode::Lenient, Mode::Strict] {
         let mut pair = Pair::new(mode);
-        for input in inputs().iter().filter(|input| (1..20_000).contains(&input.len())) {
+        let (inputs, corpora) = (inputs(), corpora());
+        let inputs = inputs.iter().map(|input| (input, 24)).chain(corpora.iter().map(|input| (input, 5)));
+        for (input, times) in inputs.filter(|(input, _)| (1..20_000).contains(&input.len())) {
             pair.check(input);
-            for _ in 0..24 {
+            for _ in 0..times {
                 let mut damaged = input.to_vec();
                 let at = random(damaged.len());
                 match random(4) {

@@ -40,7 +40,7 @@ struct Totals {
 
 impl Totals {
     fn add(&mut self, batch: &SpanBatch) {
-        self.documents += batch.documents().len() as u64;
+        self.documents += batch.document_count();
         self.bad_documents += batch.bad_documents();
         self.other_signals += batch.other_signals();
         self.spans += batch.len() as u64;

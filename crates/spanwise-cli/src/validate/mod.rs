@@ -40,7 +40,7 @@ impl Counts {
 
     fn of(batch: &SpanBatch) -> Self {
         Self {
-            documents: batch.documents().len() as u64,
+            documents: batch.document_count(),
             bad_documents: batch.bad_documents(),
             other_signals: batch.other_signals(),
             spans: batch.len() as u64,

@@ -18,6 +18,7 @@ use std::borrow::Cow;
 use bytes::Bytes;
 
 pub(crate) use keys::Keys;
+pub(crate) use rows::ValueTag;
 pub use rows::{
     AttributeRow, ByteRange, DocumentRow, EntityRefRow, EventRow, Id, KeyId, LinkRow, RawValue, ResourceRow,
     Rows, ScopeRow, SpanRow,
@@ -61,12 +62,18 @@ pub struct SpanBatch {
     pub(crate) values: Vec<AttributeRow>,
     pub(crate) keys: Keys,
     pub(crate) sources: Sources,
+    /// Whether sources and residue were recorded: what was not is not known to be absent.
+    pub(crate) has_sources: bool,
+    /// Whether the input is a block of documents, as opposed to the payload of one request.
+    pub(crate) is_block: bool,
     pub(crate) residue: Vec<ByteRange>,
     pub(crate) log: DiagnosticLog,
     pub(crate) origin: Origin,
     pub(crate) rejected_spans: u64,
     pub(crate) bad_documents: u64,
     pub(crate) other_signals: u64,
+    /// Documents of which this is a part and not the last.
+    pub(crate) unended: u64,
 }
 
 /// The lengths of all tables at one moment, to go back to.
@@ -107,6 +114,8 @@ impl SpanBatch {
         self.attributes.clear();
         self.values.clear();
         self.keys.clear();
+        self.has_sources = false;
+        self.is_block = false;
         self.residue.clear();
         self.log.clear();
         self.clear_sources(0, 0, 0, 0, 0, 0, 0);
@@ -114,6 +123,7 @@ impl SpanBatch {
         self.rejected_spans = 0;
         self.bad_documents = 0;
         self.other_signals = 0;
+        self.unended = 0;
     }
 
     #[allow(clippy::too_many_arguments, reason = "one length per table, used here alone")]
@@ -260,7 +270,12 @@ impl SpanBatch {
         self.other_signals
     }
 
-    /// The documents that were read.
+    /// How many documents end here: a document that was too large for one batch counts in the last of its parts.
+    pub fn document_count(&self) -> u64 {
+        self.documents.len() as u64 - self.unended.min(self.documents.len() as u64)
+    }
+
+    /// The documents that were read; a part of one that was too large for one batch is one here.
     pub fn documents(&self) -> &[DocumentRow] {
         &self.documents
     }

@@ -161,7 +161,6 @@ impl Reader<'_> {
             }
         }
         let key = if let Some(key) = key {
-            self.check_duplicate(key, list, into, key_start)?;
             key
         } else {
             // common.proto: a string index in a trace is not fatal; treat it as absent.
@@ -170,6 +169,8 @@ impl Reader<'_> {
             self.report_as(effect, Code::AttributeKeyEmpty, key_start, &[Field::Key])?;
             self.intern_empty(start)?
         };
+        // An absent key is an empty one (ProtoJSON), and a list may have one of those, too.
+        self.check_duplicate(key, list, into, key_start)?;
         source.element = self.source(start);
         Ok((AttributeRow::new(key, value), source))
     }
@@ -268,10 +269,9 @@ impl Reader<'_> {
             self.report(Code::AttributeKeyEmpty, start, &[Field::Key])?;
             self.intern_empty(start)?
         } else {
-            let id = self.intern(key)?;
-            self.check_duplicate(id, list, into, start)?;
-            id
+            self.intern(key)?
         };
+        self.check_duplicate(key, list, into, start)?;
         let value = self.plain_or_any_value()?;
         let source =
             AttributeSource { element: self.source(start), key: key_source, value: self.source(value_start) };

@@ -48,7 +48,7 @@ fn decode(text: &[u8], mut put: impl FnMut(u8)) -> bool {
 }
 
 /// Appends what `text` stands for. Where it is not base64, `out` is as it was.
-pub(super) fn decode_into(text: &[u8], out: &mut Vec<u8>) -> bool {
+pub(crate) fn decode_into(text: &[u8], out: &mut Vec<u8>) -> bool {
     let from = out.len();
     let read = decode(text, |byte| out.push(byte));
     if !read {

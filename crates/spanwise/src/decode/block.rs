@@ -7,7 +7,7 @@ use super::reader::{Fatal, Reader};
 use super::{Decoder, SpanBatch};
 use crate::batch::Text;
 use crate::diagnostic::{Code, DecodeError, Severity};
-use crate::frame::{Block, Rereads, Rules, first_line, is_blank, line_end, next_in_column_0};
+use crate::frame::{Block, Part, Rereads, Rules, first_line, is_blank, line_end, next_in_column_0};
 
 impl Decoder {
     /// Decodes a block of documents into `batch`, which is cleared first: a file of JSON lines, say.
@@ -43,6 +43,7 @@ impl Decoder {
     /// As those of [`Self::decode_block`].
     pub fn decode_framed(&mut self, block: Block, batch: &mut SpanBatch) -> Result<(), DecodeError> {
         batch.clear();
+        batch.is_block = true;
         batch.log.bound = self.options.limits.diagnostics;
         batch.log.show_keys = self.options.report_keys;
         batch.origin = block.origin;
@@ -58,7 +59,31 @@ impl Decoder {
 }
 
 impl Reader<'_> {
+    /// Reads a part of a document, which is a document of its own.
+    fn part(&mut self, block: &Block, part: &Part) {
+        let text = self.cursor.text;
+        let own = part.before..text.len() - part.behind.min(text.len());
+        // What a torn document ends with is its own, and so is its end.
+        let end = if part.behind == 0 { usize::MAX } else { own.end };
+        self.batch.log.part(own.start..end, part.indices);
+        if part.before == 0 {
+            // Lenient: strict mode refuses the mark and its line.
+            let _ = block.first && self.byte_order_mark().is_ok();
+            if block.follows && block.framing != Framing::Lines && self.cursor.white().is_some() {
+                self.scratch.path.clear();
+                self.note(Code::ConcatenatedDocuments, self.cursor.at);
+            }
+        }
+        if self.attempt(|reader| reader.document().and_then(|()| reader.after_document())) && !part.ends {
+            self.batch.unended += 1;
+        }
+    }
+
     fn block(&mut self, block: &Block) {
+        if let Some(part) = &block.part {
+            self.part(block, part);
+            return;
+        }
         if block.first {
             let marked = self.byte_order_mark();
             if let Err(fatal) = marked {

@@ -18,7 +18,9 @@ mod request;
 mod resource_spans;
 mod scalar;
 mod scope_spans;
+mod simple_members;
 mod span;
+mod template;
 mod templates;
 
 use bytes::Bytes;

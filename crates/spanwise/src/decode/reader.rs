@@ -3,7 +3,7 @@
 //! The path is kept as a stack of steps while messages are open. An error leaves it as it stood, so that a rejected
 //! document's path is that of the byte at fault.
 
-use super::gaps::{Gaps, Members};
+use super::gaps::{Gap, Gaps, Members};
 use super::options::{DecodeOptions, Mode};
 use super::templates::Templates;
 use crate::batch::{AttributeRow, AttributeSource, ByteRange, Mark, SpanBatch, Text};
@@ -97,6 +97,7 @@ impl<'r> Reader<'r> {
             simd: options.simd,
         };
         let record = options.record_sources;
+        batch.has_sources = record;
         Self { cursor, batch, scratch, options, strict, record, faults: 0, items: 0, first_span: 0 }
     }
 
@@ -293,40 +294,59 @@ impl<'r> Reader<'r> {
     pub(super) fn next_member(&mut self, members: &mut Members) -> Result<Option<Field>, Fatal> {
         let rest = self.cursor.text.get(self.cursor.at..).unwrap_or_default();
         if !self.options.general_path
-            && let Some(gap) = self.scratch.gaps.guess(members)
+            && let Some(gap) = self.scratch.gaps.after(members.message, members.last)
             && gap.literal.begins(rest)
         {
-            match gap.field {
-                // The same gap may be followed by white space, which is not part of it.
-                Some(field)
-                    if members.seen & field.bit() == 0
-                        && rest.get(gap.literal.len()).is_some_and(|byte| *byte > b' ') =>
-                {
-                    self.cursor.at += gap.literal.len();
-                    members.seen |= field.bit();
-                    members.last = field as u8;
-                    return Ok(Some(field));
-                }
-                None if !members.duplicates => {
-                    self.cursor.at += gap.literal.len() - 1;
-                    self.cursor.close();
-                    return Ok(None);
-                }
-                _ => {}
+            let gap = *gap;
+            if self.take_gap(members, &gap, rest) {
+                return Ok(gap.field);
             }
         }
         self.unguessed_member(members)
     }
 
+    /// Takes the gap that stands here, unless something is out of the ordinary; nothing moves then.
+    #[inline]
+    fn take_gap(&mut self, members: &mut Members, gap: &Gap, rest: &[u8]) -> bool {
+        match gap.field {
+            // The same gap may be followed by white space, which is not part of it.
+            Some(field)
+                if members.seen & field.bit() == 0
+                    && rest.get(gap.literal.len()).is_some_and(|byte| *byte > b' ') =>
+            {
+                self.cursor.at += gap.literal.len();
+                members.seen |= field.bit();
+                members.last = field as u8;
+                true
+            }
+            None if !members.duplicates => {
+                self.cursor.at += gap.literal.len() - 1;
+                self.cursor.close();
+                true
+            }
+            _ => false,
+        }
+    }
+
     /// [`Self::next_member`] where the guess was wrong.
     #[inline(never)]
     fn unguessed_member(&mut self, members: &mut Members) -> Result<Option<Field>, Fatal> {
-        if !self.options.general_path
-            && self.scratch.gaps.guess(members).is_some()
-            && !self.scratch.gaps.missed()
-            && let Some(field) = self.compact_member(members)
-        {
-            return Ok(Some(field));
+        members.misses = members.misses.saturating_add(1);
+        let (message, last) = (members.message, members.last);
+        if !self.options.general_path && self.scratch.gaps.after(message, last).is_some() {
+            let rest = self.cursor.text.get(self.cursor.at..).unwrap_or_default();
+            let disordered = self.scratch.gaps.is_disordered();
+            if !disordered
+                && let Some(gap) = self.scratch.gaps.other(message, last, rest)
+                && self.take_gap(members, &gap, rest)
+            {
+                return Ok(gap.field);
+            }
+            if (disordered || !self.scratch.gaps.is_worth_learning(message, last))
+                && let Some(field) = self.compact_member(members)
+            {
+                return Ok(Some(field));
+            }
         }
         self.parse_member(members)
     }

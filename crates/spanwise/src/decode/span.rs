@@ -1,6 +1,7 @@
 //! `Span`, `Span.Event`, `Span.Link` and `Status`.
 
 use super::reader::{Fatal, Reader};
+use super::simple_members::Stop;
 use crate::batch::{
     ByteRange, EventRow, EventSource, Id, LinkRow, LinkSource, Rows, SpanRow, SpanSource, Text,
 };
@@ -21,9 +22,18 @@ impl Reader<'_> {
         let mut row = SpanRow { scope, ..SpanRow::default() };
         let mut source = SpanSource::default();
         let mut members = self.open(Message::Span)?;
-        while let Some(field) = self.next_member(&mut members)? {
+        loop {
+            let field = match self.simple_members(&mut members, &mut row, &mut source) {
+                Stop::Member(field) => field,
+                Stop::End => break,
+                Stop::Unknown => match self.next_member(&mut members)? {
+                    Some(field) => field,
+                    None => break,
+                },
+            };
             self.span_member(field, &mut row, &mut source)?;
         }
+        self.scratch.gaps.note_misses(members.misses);
         self.check_span(&row, start)?;
         if self.faults > 0 {
             self.reject_since(&mark, start, residue);

@@ -10,51 +10,13 @@
 
 use hashbrown::HashTable;
 
-use crate::batch::{AttributeRow, AttributeSource, ByteRange, Keys, RawValue, SpanBatch, Text};
-use crate::json::{Cursor, Literal, Scalar, number, scan};
-use crate::schema::{Field, Message};
+use crate::batch::{AttributeRow, Keys, SpanBatch};
+use crate::json::scan::{self, Kernel, Vectorized};
+use crate::json::{Cursor, Literal};
+use crate::schema::Message;
 
 use super::reader::Reader;
-
-/// How a value is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Shape {
-    /// `stringValue`.
-    String,
-    /// `intValue` in quotes.
-    QuotedInt,
-    /// `intValue` without.
-    Int,
-    /// `doubleValue` without quotes.
-    Double,
-    /// `boolValue`.
-    Bool,
-}
-
-/// See the module's head.
-#[derive(Debug)]
-struct Template {
-    /// From the end of the attribute before to the first byte of the value's content.
-    head: Literal<5>,
-    /// From the end of the content to the end of the attribute.
-    tail: Literal<3>,
-    shape: Shape,
-    /// Whether the head begins with the comma after another attribute.
-    separated: bool,
-    /// Where the attribute's `{`, the key's quote, the key's end, and the value's `{` stand in `head`.
-    element: u8,
-    key: u8,
-    key_end: u8,
-    value: u8,
-    /// Where in `tail` the value's `}` ends.
-    value_end: u8,
-    /// The key's id, if `generation` is that of the batch.
-    key_id: u32,
-    generation: u32,
-    key_hash: u64,
-    /// What followed the last time, in any list.
-    next: u16,
-}
+use super::template::{self, NEVER, NONE, Shape, Template, Value};
 
 /// All templates of a decoder.
 #[derive(Debug, Default)]
@@ -67,6 +29,8 @@ pub(super) struct Templates {
     follows: Vec<u16>,
     /// From the list's bracket, or from the end of an attribute, to the first byte of the next one's key.
     openings: [Option<Literal<2>>; 2],
+    /// A template of each shape in which the value comes first; in lists, for the first attribute and for others.
+    value_first: [[u16; Shape::COUNT]; 2],
     /// Key ids are known for one batch, until rows of it are taken back.
     generation: u32,
     /// Attributes in a row that were not simple enough to be learned.
@@ -75,32 +39,14 @@ pub(super) struct Templates {
     too_many: u32,
 }
 
-/// Templates are numbered from one; zero is none.
-const NONE: u16 = 0;
 /// More than most services' vocabulary.
 const MOST: usize = 1024;
 /// Failures to learn in a row after which one in so many attributes is looked at.
 const PATIENCE: u32 = 8;
-/// The generation of a template whose key has no id yet; never that of a batch.
-const NEVER: u32 = u32::MAX;
 /// When so many more were wanted, learning begins anew.
 const OUTWORN: u32 = 1 << 16;
 /// Guesses kept; a power of two.
 const SLOTS: usize = 2048;
-
-impl Template {
-    /// The key, as it is written.
-    fn key(&self) -> &[u8] {
-        let quoted = usize::from(self.key) + 1..usize::from(self.key_end).saturating_sub(1);
-        self.head.text().get(quoted).unwrap_or_default()
-    }
-
-    /// Whether the attribute at `rest` is written so. `follows`: it is not the first of its list.
-    #[inline]
-    fn matches(&self, rest: &[u8], follows: bool) -> bool {
-        self.separated == follows && self.head.begins(rest)
-    }
-}
 
 impl Templates {
     /// Key ids that were learned mean nothing any more.
@@ -117,69 +63,143 @@ impl Templates {
         self.known.get(usize::from(number).wrapping_sub(1))
     }
 
-    /// What most likely follows, then what else may.
+    /// What most likely begins a list.
     #[inline]
-    fn guesses(&self, run: &Run) -> [u16; 2] {
-        match self.get(run.previous) {
-            Some(template) => [self.follows.get(run.slot()).copied().unwrap_or(NONE), template.next],
-            None => [self.first[run.owner as usize], NONE],
-        }
+    fn begins_with(&self, owner: Message) -> u16 {
+        self.first[owner as usize]
+    }
+
+    /// What most likely follows `previous` in a list that began with `first`.
+    #[inline]
+    fn after(&self, first: u16, previous: u16) -> u16 {
+        self.follows.get(slot(first, previous)).copied().unwrap_or(NONE)
     }
 
     /// Remembers that `number` followed.
     fn follow(&mut self, run: &Run, number: u16) {
+        let separated = self.get(number).is_some_and(|template| template.separated);
         match self.known.get_mut(usize::from(run.previous).wrapping_sub(1)) {
             Some(template) => {
                 template.next = number;
-                if let Some(slot) = self.follows.get_mut(run.slot()) {
+                if let Some(slot) = self.follows.get_mut(slot(run.first, run.previous)) {
                     *slot = number;
                 }
             }
+            // INVARIANT: what is guessed to be first has no comma before it, so `[,{` is never taken.
+            None if separated => {}
             None => self.first[run.owner as usize] = number,
         }
     }
 
-    /// The template that stands at `rest` where the best guess did not; remembers it.
+    /// The attribute at `at` where `guess` does not stand with its key first: in the other order, or another. Its
+    /// template, and what it counts as in the list: the same whichever its order.
+    #[allow(clippy::inline_always, reason = "must be compiled with the instruction set of its caller")]
+    #[inline(always)]
+    fn other<K: Kernel>(
+        &mut self,
+        kernel: K,
+        guess: u16,
+        run: Run,
+        cursor: &Cursor<'_>,
+        at: usize,
+        follows: bool,
+    ) -> Option<(u16, u16, Value)> {
+        let rest = cursor.text.get(at..).unwrap_or_default();
+        let mut number = guess;
+        for _ in 0..2 {
+            let Some(template) = self.get(number) else { break };
+            if template.begins(kernel, rest) {
+                // Where the value comes first, only its end shows whether it is this key.
+                match template.read(kernel, cursor, at) {
+                    Some(value) => return Some((number, guess, value)),
+                    None if template.value_first => break,
+                    None => return None,
+                }
+            }
+            number = template.sibling;
+        }
+        let number = self.miss(kernel, run, cursor, at, follows);
+        Some((number, number, self.get(number)?.read(kernel, cursor, at)?))
+    }
+
+    /// The template that stands at `at` where the best guess did not; remembers it.
     #[inline(never)]
-    fn miss(&mut self, run: &Run, other: u16, rest: &[u8], follows: bool) -> u16 {
-        let other_matches = self.get(other).is_some_and(|template| template.matches(rest, follows));
-        let number = if other_matches { other } else { self.find(rest, follows) };
+    fn miss<K: Kernel>(&mut self, kernel: K, run: Run, cursor: &Cursor<'_>, at: usize, follows: bool) -> u16 {
+        let rest = cursor.text.get(at..).unwrap_or_default();
+        // What followed the last time in any list.
+        let other = self.get(run.previous).map_or(NONE, |template| template.next);
+        let matches = |number: u16| {
+            let template = self.get(number);
+            template.is_some_and(|it| !it.value_first && it.separated == follows && it.begins(kernel, rest))
+        };
+        let number = if matches(other) {
+            other
+        } else {
+            match self.find(kernel, rest, follows) {
+                NONE => self.find_value_first(kernel, cursor, at, follows),
+                found => found,
+            }
+        };
         if number != NONE {
-            self.follow(run, number);
+            self.follow(&run, number);
         }
         number
     }
 
     /// The template whose head stands at `rest`, by its key.
-    fn find(&self, rest: &[u8], follows: bool) -> u16 {
+    fn find<K: Kernel>(&self, kernel: K, rest: &[u8], follows: bool) -> u16 {
         let opening = self.openings[usize::from(follows)].as_ref();
         let Some(opening) = opening.filter(|opening| opening.begins(rest)) else { return NONE };
         let start = opening.len();
         let end = scan::string_run(rest, start, &mut 0);
         let Some(key) = rest.get(start..end) else { return NONE };
-        let found = self
-            .by_key
-            .find(Keys::hash(key), |number| self.get(*number).is_some_and(|it| it.matches(rest, follows)));
+        let matches = |it: &Template| !it.value_first && it.separated == follows && it.begins(kernel, rest);
+        let found = self.by_key.find(Keys::hash(key), |number| self.get(*number).is_some_and(matches));
+        found.copied().unwrap_or(NONE)
+    }
+
+    /// The template of the attribute at `at` whose value comes first, by its key.
+    fn find_value_first<K: Kernel>(&self, kernel: K, cursor: &Cursor<'_>, at: usize, follows: bool) -> u16 {
+        let rest = cursor.text.get(at..).unwrap_or_default();
+        let mut alike = self.value_first[usize::from(follows)].iter().filter_map(|number| self.get(*number));
+        let Some(like) = alike.find(|it| it.begins(kernel, rest)) else { return NONE };
+        let Some((_, _, end)) =
+            template::read_content(kernel, cursor, like.shape, at + like.without_key.len())
+        else {
+            return NONE;
+        };
+        let tail = cursor.text.get(end..).unwrap_or_default();
+        let start = usize::from(like.key) + 1;
+        let Some(key) = tail.get(start..scan::string_run(tail, start, &mut 0)) else { return NONE };
+        let matches = |it: &Template| {
+            it.value_first
+                && it.shape == like.shape
+                && it.separated == follows
+                && it.begins(kernel, rest)
+                && it.ends(kernel, tail)
+        };
+        let found = self.by_key.find(Keys::hash(key), |number| self.get(*number).is_some_and(matches));
         found.copied().unwrap_or(NONE)
     }
 
     /// Learns the attribute `start..end`, with what stands between it and the one before from `gap`. Returns its number.
     fn learn(&mut self, text: &[u8], gap: usize, start: usize, end: usize) -> u16 {
-        let Some(mut template) = parse(text, gap, start, end) else { return NONE };
-        let head = template.head.text();
-        template.key_hash = Keys::hash(template.key());
+        let Some(mut template) = template::parse(text, gap, start, end) else { return NONE };
+        template.key_hash = Keys::hash(template.name());
         let hash = template.key_hash;
-        self.openings[usize::from(template.separated)] =
-            Literal::new(head.get(..=usize::from(template.key)).unwrap_or_default());
-        // One layout a key, shape and place: a writer has one, and a hostile one must not fill the bucket of a key.
-        let same = |it: &Template| {
-            it.key() == template.key() && it.shape == template.shape && it.separated == template.separated
-        };
+        if !template.value_first {
+            let opening = template.with_key.text().get(..=usize::from(template.key));
+            self.openings[usize::from(template.separated)] = Literal::new(opening.unwrap_or_default());
+        }
+        // One layout a key, shape, order and place: a writer has one, and a hostile one must not fill the bucket of a key.
+        let same = |it: &Template| it.value_first == template.value_first && it.is_akin(&template);
         if let Some(number) = self.by_key.find(hash, |number| self.get(*number).is_some_and(same)).copied() {
             if let Some(known) = self.known.get_mut(usize::from(number).wrapping_sub(1))
-                && (known.head.text() != template.head.text() || known.tail.text() != template.tail.text())
+                && (known.with_key.text() != template.with_key.text()
+                    || known.without_key.text() != template.without_key.text())
             {
-                *known = Template { next: known.next, ..template };
+                let Template { next, sibling, .. } = *known;
+                *known = Template { next, sibling, ..template };
             }
             return number;
         }
@@ -199,10 +219,21 @@ impl Templates {
             self.known.clear();
             self.by_key.clear();
             self.first = Default::default();
+            self.value_first = Default::default();
             self.follows.fill(NONE);
         }
+        let number = u16::try_from(self.known.len() + 1).unwrap_or(NONE);
+        let akin = |it: &Template| it.is_akin(&template);
+        let sibling = self.by_key.find(hash, |number| self.get(*number).is_some_and(akin)).copied();
+        template.sibling = sibling.unwrap_or(NONE);
+        if let Some(sibling) = self.known.get_mut(usize::from(template.sibling).wrapping_sub(1)) {
+            sibling.sibling = number;
+        }
+        if template.value_first {
+            let place = &mut self.value_first[usize::from(template.separated)];
+            place[template.shape as usize] = number;
+        }
         self.known.push(template);
-        let number = u16::try_from(self.known.len()).unwrap_or(NONE);
         let known = &self.known;
         self.by_key.insert_unique(hash, number, |number| {
             known.get(usize::from(*number).wrapping_sub(1)).map_or(0, |template| template.key_hash)
@@ -211,66 +242,10 @@ impl Templates {
     }
 }
 
-/// Reads a member's name and colon.
-fn name<'t>(cursor: &mut Cursor<'t>) -> Option<&'t [u8]> {
-    cursor.white();
-    let raw = cursor.string().ok()?;
-    cursor.colon().ok()?;
-    Some(cursor.slice(raw.start, raw.end))
-}
-
-/// Takes an attribute apart that the general path has read. `None` where it is not simple: other members, other order,
-/// an escaped key, a value that is no scalar.
-#[cold]
-fn parse(text: &[u8], gap: usize, start: usize, end: usize) -> Option<Template> {
-    let mut cursor = Cursor::over(text.get(..end)?, start, false);
-    let offset = |at: usize| u8::try_from(at - gap).ok();
-    let element = offset(cursor.at)?;
-    cursor.open().ok()?;
-    (name(&mut cursor)? == Field::Key.name().as_bytes()).then_some(())?;
-    let key = offset(cursor.at)?;
-    let raw = cursor.string().ok()?;
-    (!raw.escaped && raw.start < raw.end).then_some(())?;
-    let key_end = offset(cursor.at)?;
-    cursor.next_item(false, b'}').ok()?.then_some(())?;
-    (name(&mut cursor)? == Field::Value.name().as_bytes()).then_some(())?;
-    let value = offset(cursor.at)?;
-    (cursor.peek()? == b'{').then_some(())?;
-    cursor.open().ok()?;
-    let variant = name(&mut cursor)?;
-    let mut content = cursor.at;
-    let scalar = cursor.scalar().ok()?;
-    let mut content_end = cursor.at;
-    let shape = match (Message::AnyValue.field(variant)?, scalar) {
-        (Field::StringValue, Scalar::String(_)) => Shape::String,
-        (Field::IntValue, Scalar::String(_)) => Shape::QuotedInt,
-        (Field::IntValue, Scalar::Number(_)) => Shape::Int,
-        (Field::DoubleValue, Scalar::Number(_)) => Shape::Double,
-        (Field::BoolValue, Scalar::Bool(_)) => Shape::Bool,
-        _ => return None,
-    };
-    if let Scalar::String(raw) = scalar {
-        (content, content_end) = (raw.start, raw.end);
-    }
-    (!cursor.next_item(false, b'}').ok()?).then_some(())?;
-    let value_end = u8::try_from(cursor.at - content_end).ok()?;
-    (!cursor.next_item(false, b'}').ok()?).then_some(())?;
-    (cursor.at == end).then_some(())?;
-    Some(Template {
-        head: Literal::new(text.get(gap..content)?)?,
-        tail: Literal::new(text.get(content_end..end)?)?,
-        shape,
-        separated: text.get(gap..start)?.contains(&b','),
-        element,
-        key,
-        key_end,
-        value,
-        value_end,
-        key_id: 0,
-        generation: NEVER,
-        key_hash: 0,
-        next: NONE,
-    })
+/// Where the guess is kept for what follows `previous` in a list that began with `first`.
+#[inline]
+fn slot(first: u16, previous: u16) -> usize {
+    (usize::from(first) * 37 + usize::from(previous)) % SLOTS
 }
 
 /// A list of attributes that is being read by templates.
@@ -287,12 +262,6 @@ impl Run {
         Self { owner, first: NONE, previous: NONE, list }
     }
 
-    /// Where the guess for what follows is kept.
-    #[inline]
-    fn slot(&self) -> usize {
-        (usize::from(self.first) * 37 + usize::from(self.previous)) % SLOTS
-    }
-
     #[inline]
     fn advance(&mut self, number: u16) {
         if self.first == NONE {
@@ -302,73 +271,116 @@ impl Run {
     }
 }
 
+/// [`Templates::other`] for one instruction set, out of the way of what is guessed.
+struct Other<'a, 'r> {
+    templates: &'a mut Templates,
+    guess: u16,
+    run: Run,
+    cursor: &'a Cursor<'r>,
+    at: usize,
+    follows: bool,
+}
+
+impl Vectorized for Other<'_, '_> {
+    type Output = Option<(u16, u16, Value)>;
+
+    #[allow(clippy::inline_always, reason = "must be compiled with the instruction set of its caller")]
+    #[inline(always)]
+    fn run<K: Kernel>(self, kernel: K) -> Self::Output {
+        self.templates.other(kernel, self.guess, self.run, self.cursor, self.at, self.follows)
+    }
+}
+
+/// [`Reader::templated_attributes`] for one instruction set.
+struct Attributes<'a, 'r> {
+    reader: &'a mut Reader<'r>,
+    run: &'a mut Run,
+    follows: bool,
+}
+
+impl Vectorized for Attributes<'_, '_> {
+    type Output = u32;
+
+    #[allow(clippy::inline_always, reason = "must be compiled with the instruction set of its caller")]
+    #[inline(always)]
+    fn run<K: Kernel>(self, kernel: K) -> u32 {
+        self.reader.attributes_by_templates(kernel, self.run, self.follows)
+    }
+}
+
 impl Reader<'_> {
     /// Reads attributes as long as templates match, from the list's bracket or (`follows`) the end of an attribute on.
     /// Returns how many were read; the cursor is left after the last.
-    pub(super) fn templated_attributes(&mut self, run: &mut Run, mut follows: bool) -> u32 {
+    pub(super) fn templated_attributes(&mut self, run: &mut Run, follows: bool) -> u32 {
         // Two levels are opened and closed within.
         if self.options.general_path || self.cursor.depth + 2 > self.cursor.max_depth {
             return 0;
         }
+        self.cursor.simd.vectorize(Attributes { reader: self, run, follows })
+    }
+
+    #[allow(clippy::inline_always, reason = "must be compiled with the instruction set of its caller")]
+    #[inline(always)]
+    fn attributes_by_templates<K: Kernel>(&mut self, kernel: K, run: &mut Run, follows: bool) -> u32 {
         let room = self.options.limits.attributes.saturating_sub(self.items);
-        let Self { cursor, batch, scratch, .. } = self;
+        let Self { cursor, batch, scratch, record, .. } = self;
+        let (cursor, record) = (&mut *cursor, *record);
         let templates = &mut scratch.templates;
         let SpanBatch { attributes, keys, made, sources, .. } = &mut **batch;
         let generation = templates.generation;
         let text = cursor.text;
+        let begin = attributes.len();
+        let limit = begin.saturating_add(room);
         let mut at = cursor.at;
-        let mut count = 0;
-        while count < room {
+        // In registers: storing halves and loading the whole would stall.
+        let Run { owner, list, mut first, mut previous } = *run;
+        while attributes.len() < limit {
             let rest = text.get(at..).unwrap_or_default();
-            if rest.first() == Some(&b']') {
-                break;
-            }
-            let [mut number, other] = templates.guesses(run);
-            if !templates.get(number).is_some_and(|template| template.matches(rest, follows)) {
-                number = templates.miss(run, other, rest, follows);
-            }
-            let Some(template) = templates.known.get_mut(usize::from(number).wrapping_sub(1)) else { break };
-            let Some((value, content_end)) = read_content(cursor, template.shape, at + template.head.len())
-            else {
-                break;
+            let guess = if previous == NONE {
+                templates.begins_with(owner)
+            } else {
+                templates.after(first, previous)
             };
-            if !template.tail.begins(text.get(content_end..).unwrap_or_default()) {
-                break;
-            }
-            let key_token = (at + usize::from(template.key), at + usize::from(template.key_end));
-            if template.generation != generation {
-                let (start, end) = (key_token.0 + 1, key_token.1 - 1);
-                let name = text.get(start..end).unwrap_or_default();
-                let handle = || Some(Text::input(start, end, false));
-                let Some(id) = keys.intern_hashed(template.key_hash, name, |key| key.raw(text, made), handle)
-                else {
+            // What follows a template is separated from it, and what is first in a list is not: no need to look.
+            let expected = templates
+                .get(guess)
+                .filter(|template| !template.value_first && template.with_key.stands_at(kernel, rest));
+            let (number, step, value) = if let Some(template) = expected {
+                let Some(value) = template.read_key_first(kernel, cursor, at) else { break };
+                (guess, guess, value)
+            } else {
+                if rest.first() == Some(&b']') {
                     break;
-                };
+                }
+                let run = Run { owner, first, previous, list };
+                let follows = follows || attributes.len() > begin;
+                let other = Other { templates, guess, run, cursor, at, follows };
+                let Some(found) = cursor.simd.vectorize(other) else { break };
+                found
+            };
+            let Some(template) = templates.known.get_mut(usize::from(number).wrapping_sub(1)) else { break };
+            if template.generation != generation {
+                let Some(id) = template.intern(keys, text, made, at, &value) else { break };
                 template.key_id = id;
                 template.generation = generation;
             }
             // A duplicate is the general path's business; it finds this same stamp.
-            if keys.stamp(template.key_id, run.list) == run.list {
+            if keys.stamp(template.key_id, list) == list {
                 break;
             }
-            attributes.push(AttributeRow::new(template.key_id, value));
-            let end = content_end + template.tail.len();
-            if self.record {
-                sources.attributes.push(AttributeSource {
-                    element: ByteRange::new(at + usize::from(template.element), end),
-                    key: ByteRange::new(key_token.0, key_token.1),
-                    value: ByteRange::new(
-                        at + usize::from(template.value),
-                        content_end + usize::from(template.value_end),
-                    ),
-                });
+            attributes.push(AttributeRow { key: template.key_id, tag: value.tag, payload: value.payload });
+            if record {
+                sources.attributes.push(template.source(at, &value));
             }
-            at = end;
-            count += 1;
-            follows = true;
-            run.advance(number);
+            at = value.end;
+            previous = step;
+            if first == NONE {
+                first = step;
+            }
         }
+        *run = Run { owner, first, previous, list };
         cursor.at = at;
+        let count = attributes.len() - begin;
         self.items += count;
         u32::try_from(count).unwrap_or(u32::MAX)
     }
@@ -392,34 +404,5 @@ impl Reader<'_> {
             self.scratch.templates.follow(run, number);
         }
         run.advance(number);
-    }
-}
-
-/// Reads a value's content. `None` where anything is out of the ordinary.
-#[inline]
-fn read_content(cursor: &Cursor<'_>, shape: Shape, start: usize) -> Option<(RawValue, usize)> {
-    match shape {
-        Shape::String => {
-            let (end, escaped) = cursor.clean_string(start)?;
-            Some((RawValue::String(Text::input(start, end, escaped)), end))
-        }
-        Shape::QuotedInt | Shape::Int => {
-            let rest = cursor.text.get(start..)?;
-            let (value, length) = number::short_integer(rest)?;
-            Some((RawValue::Int(value), start + length))
-        }
-        Shape::Double => {
-            let mut number = Cursor::over(cursor.text, start, false);
-            let raw = number.number().ok()?;
-            let value = number::double(cursor.slice(raw.start, raw.end)).filter(|value| value.is_finite())?;
-            Some((RawValue::Double(value), raw.end))
-        }
-        Shape::Bool => {
-            let rest = cursor.text.get(start..)?;
-            if rest.starts_with(b"true") {
-                return Some((RawValue::Bool(true), start + 4));
-            }
-            rest.starts_with(b"false").then_some((RawValue::Bool(false), start + 5))
-        }
     }
 }

@@ -4,8 +4,11 @@ use bytes::Bytes;
 
 use super::block::Block;
 use super::boundary::Rules;
-use super::scanner::{Carried, Cut, Scanner};
-use crate::decode::{DecodeOptions, Framing};
+use super::parts::Part;
+use super::scanner::{Carried, Contradiction, Cut, Scanner};
+use super::survey::Survey;
+use crate::batch::Text;
+use crate::decode::{DecodeOptions, Framing, Limits};
 use crate::diagnostic::Origin;
 
 /// How much of a stream is held at a time.
@@ -14,11 +17,18 @@ pub struct BlockSizes {
     /// Bytes of a block, about: it ends at the first boundary from there on. Default 1 MiB, which a processor's cache still
     /// holds when columns are made of what was decoded.
     pub block: usize,
+    /// Bytes of a document that is held whole; a larger one is cut between its spans. Default 8 MiB. Whoever bounds documents
+    /// more tightly than by default ([`Limits::document_bytes`](crate::Limits), [`Limits::spans`](crate::Limits)) has them held
+    /// whole, up to the bound.
+    pub document: usize,
+    /// Bytes of such a document that are held back until resource and scope are known, where the stream is read once. Default
+    /// 64 MiB.
+    pub held: usize,
 }
 
 impl Default for BlockSizes {
     fn default() -> Self {
-        Self { block: 1 << 20 }
+        Self { block: 1 << 20, document: 8 << 20, held: 64 << 20 }
     }
 }
 
@@ -99,15 +109,41 @@ impl Framer {
     }
 
     fn holding(held: Held, options: &DecodeOptions, framing: Framing, sizes: BlockSizes) -> Self {
+        let limits = &options.limits;
+        let cuts = limits.document_bytes >= Text::MAX && limits.spans >= Limits::default().spans;
         Self {
             held,
-            scanner: Scanner::new(Rules::new(options), framing, sizes.block),
+            scanner: Scanner::new(Rules::new(options), framing, sizes, cuts),
             origin: Origin::default(),
             carried: Carried::default(),
             first: true,
             finished: false,
             ended: false,
         }
+    }
+
+    /// Says that the stream can be read twice: [`Self::survey`] is to be asked for whenever no block comes.
+    #[must_use]
+    pub fn with_surveys(mut self) -> Self {
+        self.scanner.surveyed = true;
+        self
+    }
+
+    /// A survey that is waited for: of a document that is to be cut. Without it no block comes.
+    pub fn survey(&self) -> Option<Survey> {
+        self.scanner.wants_survey().then(|| self.scanner.survey(self.origin.offset))
+    }
+
+    /// Takes the survey back.
+    pub fn surveyed(&mut self, survey: Survey) {
+        if self.scanner.wants_survey() {
+            self.scanner.surveyed_as(survey);
+        }
+    }
+
+    /// Why no further block comes, if the rest of the stream contradicts what was given.
+    pub fn contradiction(&self) -> Option<Contradiction> {
+        self.scanner.contradiction
     }
 
     /// Appends a chunk. Has no effect after [`Self::finish`].
@@ -142,6 +178,10 @@ impl Framer {
             let text = self.held.text();
             let length = text.len();
             match self.scanner.cut(text, self.origin.offset, self.finished) {
+                Some(Cut::Part { end, next, before, behind, part }) => {
+                    return Some(self.take_part(end, next, before, &behind, part));
+                }
+                None if self.scanner.contradiction.is_some() || self.scanner.wants_survey() => return None,
                 Some(Cut::Block(at)) if at < length || !self.finished => return Some(self.take(at)),
                 Some(Cut::Drop(at)) => {
                     let dropped = self.held.take(at);
@@ -166,6 +206,27 @@ impl Framer {
         self.scanner.shift(bytes.len());
         let Carried { follows, rereads } = std::mem::replace(&mut self.carried, self.scanner.carried());
         let first = std::mem::take(&mut self.first);
-        Block { bytes, framing: self.scanner.framing, origin, first, last: self.ended, follows, rereads }
+        let framing = self.scanner.framing;
+        Block { bytes, framing, origin, first, last: self.ended, follows, rereads, part: None }
+    }
+
+    fn take_part(&mut self, end: usize, next: usize, before: Vec<u8>, behind: &[u8], part: Part) -> Block {
+        let taken = self.held.take(next);
+        let mut bytes = before;
+        let own = match self.held.text().get(..end.saturating_sub(taken.len())) {
+            // A block that shows a fault shows what stands behind it, too, which is not taken yet.
+            Some(more) if end > taken.len() => [&taken[..], more].concat(),
+            _ => taken.slice(..end.min(taken.len())).to_vec(),
+        };
+        bytes.extend_from_slice(&own);
+        bytes.extend_from_slice(behind);
+        let origin = Origin { before: part.before, ..self.origin };
+        self.origin = self.origin.after(&taken);
+        self.scanner.shift(taken.len());
+        let Carried { follows, rereads } = std::mem::replace(&mut self.carried, self.scanner.carried());
+        let first = std::mem::take(&mut self.first);
+        let framing = self.scanner.framing;
+        let part = Some(Box::new(part));
+        Block { bytes: bytes.into(), framing, origin, first, last: false, follows, rereads, part }
     }
 }

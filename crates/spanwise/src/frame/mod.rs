@@ -7,10 +7,16 @@
 mod block;
 mod boundary;
 mod framer;
+mod parts;
 mod scanner;
+mod survey;
 
 pub use block::Block;
 pub use framer::{BlockSizes, Framer};
+pub use scanner::Contradiction;
+pub use survey::Survey;
+
+pub(crate) use parts::Part;
 
 pub(crate) use boundary::{
     BYTE_ORDER_MARK, Rereads, Rules, first_line, is_blank, line_end, next_in_column_0,

@@ -3,6 +3,7 @@
 //! INVARIANT: `at <= text.len()`, and every token that was returned ended at or before `at`.
 
 use super::escape::{self, Escape};
+use super::scan::Kernel;
 use super::{Simd, number, scan};
 
 /// Why the text is not JSON, or not within the bounds.
@@ -115,6 +116,22 @@ impl<'t> Cursor<'t> {
             return None;
         }
         Some((found.end, found.escaped))
+    }
+
+    /// [`Self::clean_string`] in a vectorized loop.
+    #[allow(clippy::inline_always, reason = "must be compiled with the instruction set of its caller")]
+    #[inline(always)]
+    pub(crate) fn clean_string_by<K: Kernel>(&self, kernel: K, start: usize) -> Option<(usize, bool)> {
+        let (end, escaped) = if let Some(end) = scan::short_plain(kernel, self.text, start) {
+            (end, false)
+        } else {
+            let found = kernel.clean(self.text, start)?;
+            if found.high && !self.is_utf8(start, found.end) {
+                return None;
+            }
+            (found.end, found.escaped)
+        };
+        (end - start <= self.max_string).then_some((end, escaped))
     }
 
     #[inline(never)]

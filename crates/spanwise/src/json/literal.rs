@@ -1,5 +1,7 @@
 //! Comparing a short learned text with the input.
 
+use super::scan::Kernel;
+
 /// A text of at most `32 * BLOCKS` bytes, kept where it is compared from.
 ///
 /// Comparing takes a few loads of a size known at compile time, which overlap where the length is between two sizes. The
@@ -7,20 +9,20 @@
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Literal<const BLOCKS: usize> {
     blocks: [[u8; 32]; BLOCKS],
-    len: u32,
+    len: u8,
 }
 
 impl<const BLOCKS: usize> Literal<BLOCKS> {
     /// `None` where `text` is too long.
     pub(crate) fn new(text: &[u8]) -> Option<Self> {
-        let mut literal = Self { blocks: [[0; 32]; BLOCKS], len: u32::try_from(text.len()).ok()? };
+        let mut literal = Self { blocks: [[0; 32]; BLOCKS], len: u8::try_from(text.len()).ok()? };
         literal.blocks.as_flattened_mut().get_mut(..text.len())?.copy_from_slice(text);
         Some(literal)
     }
 
     #[inline]
     pub(crate) fn len(&self) -> usize {
-        self.len as usize
+        usize::from(self.len)
     }
 
     /// The text.
@@ -52,6 +54,24 @@ impl<const BLOCKS: usize> Literal<BLOCKS> {
             }
         }
     }
+
+    /// The same as [`Self::begins`] in a vectorized loop.
+    #[allow(clippy::inline_always, reason = "must be compiled with the instruction set of its caller")]
+    #[inline(always)]
+    pub(crate) fn stands_at<K: Kernel>(&self, kernel: K, rest: &[u8]) -> bool {
+        let (whole, part) = (self.len() / 32, self.len() % 32);
+        let Some((blocks, rest)) = rest.split_at_checked(32 * whole) else { return false };
+        let (blocks, _) = blocks.as_chunks::<32>();
+        if !self.blocks.iter().zip(blocks).all(|(a, b)| kernel.begin_alike(a, b, 32)) {
+            return false;
+        }
+        // Wider than the text where the input is long enough: one comparison of bytes, the surplus masked.
+        match (self.blocks.get(whole), rest.first_chunk::<32>()) {
+            (Some(last), Some(rest)) => kernel.begin_alike(last, rest, part),
+            (Some(last), None) => last.get(..part).is_some_and(|last| rest.starts_with(last)),
+            (None, _) => true,
+        }
+    }
 }
 
 /// Whether the first `N` and the last `N` bytes of two texts of the same length, from `N` to `2 * N`, are equal.
@@ -64,6 +84,18 @@ fn ends_equal<const N: usize>(a: &[u8], b: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::json::Simd;
+    use crate::json::scan::Vectorized;
+
+    struct StandsAt<'a>(&'a Literal<2>, &'a [u8]);
+
+    impl Vectorized for StandsAt<'_> {
+        type Output = bool;
+
+        fn run<K: Kernel>(self, kernel: K) -> bool {
+            self.0.stands_at(kernel, self.1)
+        }
+    }
 
     #[test]
     fn comparing_in_blocks_is_the_same_as_starts_with() {
@@ -71,19 +103,26 @@ mod tests {
         for length in 0..=64 {
             let literal = Literal::<2>::new(&text[..length]).unwrap();
             assert_eq!((literal.len(), literal.text()), (length, &text[..length]));
+            let check = |rest: &[u8]| {
+                let expected = rest.starts_with(&text[..length]);
+                assert_eq!(literal.begins(rest), expected, "{length} {}", rest.len());
+                for simd in Simd::available() {
+                    assert_eq!(
+                        simd.vectorize(StandsAt(&literal, rest)),
+                        expected,
+                        "{simd} {length} {}",
+                        rest.len()
+                    );
+                }
+            };
             for rest in [0, 1, length.saturating_sub(1), length, length + 1, 64, 100] {
-                let rest = &text[..rest.min(100)];
-                assert_eq!(
-                    literal.begins(rest),
-                    rest.starts_with(&text[..length]),
-                    "{length} {}",
-                    rest.len()
-                );
+                check(&text[..rest.min(100)]);
             }
             for at in 0..length {
                 let mut other = text.clone();
                 other[at] ^= 1;
-                assert!(!literal.begins(&other));
+                check(&other);
+                check(&other[..length]);
             }
         }
         assert!(Literal::<2>::new(&text[..65]).is_none());

@@ -6,6 +6,7 @@
 
 mod cursor;
 pub(crate) mod escape;
+pub(crate) mod hex;
 mod literal;
 pub(crate) mod number;
 mod resume;

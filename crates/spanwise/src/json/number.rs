@@ -68,7 +68,8 @@ pub(crate) fn is_decimal(text: &[u8]) -> bool {
 }
 
 /// The number that eight decimal digits spell.
-#[inline]
+#[allow(clippy::inline_always, reason = "compiled with the instruction set of the loop that it is in")]
+#[inline(always)]
 fn eight_digits(text: [u8; 8]) -> Option<u64> {
     const ZEROS: u64 = 0x3030_3030_3030_3030;
     let word = u64::from_le_bytes(text);
@@ -107,8 +108,12 @@ pub(crate) fn digits(text: &[u8]) -> Option<u64> {
 
 /// Reads the integer of at most 18 digits at the start of `text`, and its length. `None` where more digits follow, or a zero
 /// leads: rare forms, which the general reading takes.
-#[inline]
+#[allow(clippy::inline_always, reason = "compiled with the instruction set of the loop that it is in")]
+#[inline(always)]
 pub(crate) fn short_integer(text: &[u8]) -> Option<(i64, usize)> {
+    if let Some((value, length)) = text.first_chunk::<8>().and_then(|word| leading_digits(*word)) {
+        return (length == 1 || text.first() != Some(&b'0')).then_some((value, length));
+    }
     let negative = text.first() == Some(&b'-');
     let sign = usize::from(negative);
     let mut value = 0i64;
@@ -124,6 +129,75 @@ pub(crate) fn short_integer(text: &[u8]) -> Option<(i64, usize)> {
         return None;
     }
     Some((if negative { -value } else { value }, length))
+}
+
+/// Reads the double of at most 15 digits at the start of `text`, without exponent, and its length. `None` for all others.
+///
+/// The digits as an integer, and the power of ten, are doubles exactly, so that their quotient is rounded once: it is what
+/// the standard library reads.
+#[allow(clippy::inline_always, reason = "compiled with the instruction set of the loop that it is in")]
+#[inline(always)]
+pub(crate) fn short_double(text: &[u8]) -> Option<(f64, usize)> {
+    const TENS: [u32; 8] = [1, 10, 100, 1_000, 10_000, 100_000, 1_000_000, 10_000_000];
+    let negative = text.first() == Some(&b'-');
+    let sign = usize::from(negative);
+    let (mut value, whole) = text.get(sign..)?.first_chunk::<8>().and_then(|word| leading_digits(*word))?;
+    if whole > 1 && text.get(sign) == Some(&b'0') {
+        return None;
+    }
+    let mut length = sign + whole;
+    let mut divisor = 1.0;
+    if text.get(length) == Some(&b'.') {
+        let mut rest = text.get(length + 1..)?;
+        length += 1;
+        let word = *rest.first_chunk::<8>()?;
+        if let Some(eight) = eight_digits(word) {
+            value = value * 100_000_000 + i64::try_from(eight).ok()?;
+            divisor = 1e8;
+            length += 8;
+            rest = rest.get(8..)?;
+        }
+        let (fraction, digits) = match leading_digits(*rest.first_chunk::<8>()?) {
+            Some(found) => found,
+            None if divisor > 1.0 && !rest.first()?.is_ascii_digit() => (0, 0),
+            None => return None,
+        };
+        // 18 digits fit 64 bits.
+        if length - sign - 1 + digits > 18 {
+            return None;
+        }
+        let tens = *TENS.get(digits)?;
+        value = value * i64::from(tens) + fraction;
+        divisor *= f64::from(tens);
+        length += digits;
+    }
+    if value >= 1 << 53 {
+        return None;
+    }
+    #[allow(clippy::cast_precision_loss, reason = "below 2^53")]
+    let value = value as f64 / divisor;
+    Some((if negative { -value } else { value }, length))
+}
+
+/// The number that one to seven decimal digits at the start of `text` spell, and how many there are; `None` where there are
+/// none, or eight.
+#[allow(clippy::inline_always, reason = "compiled with the instruction set of the loop that it is in")]
+#[inline(always)]
+fn leading_digits(text: [u8; 8]) -> Option<(i64, usize)> {
+    const HIGH: u64 = 0x8080_8080_8080_8080;
+    let word = u64::from_le_bytes(text) ^ 0x3030_3030_3030_3030;
+    // The high bit of every byte that is now above 9. A byte takes no carry from the one below it.
+    let others = (((word & !HIGH) + 0x7676_7676_7676_7676) | word) & HIGH;
+    let length = others.trailing_zeros() / 8;
+    if others == 0 || length == 0 {
+        return None;
+    }
+    // Digits to the end of the word, as if zeros stood before them.
+    let word = word << (64 - 8 * length);
+    let pairs = (word & 0x000f_000f_000f_000f) * 10 + (word >> 8 & 0x000f_000f_000f_000f);
+    let fours = (pairs & 0x0000_00ff_0000_00ff) * 100 + (pairs >> 16 & 0x0000_00ff_0000_00ff);
+    let value = (fours & 0xffff) * 10_000 + (fours >> 32);
+    Some((value.cast_signed(), length as usize))
 }
 
 /// Reads an integer of any form that ProtoJSON allows, exactly.
@@ -251,6 +325,87 @@ mod tests {
             }
         }
         assert_eq!((digits(b""), digits(b"12345678901234567890")), (None, None));
+    }
+
+    #[test]
+    fn short_integers_are_read_up_to_the_first_byte_that_is_no_digit() {
+        for digits in [
+            "",
+            "0",
+            "7",
+            "12",
+            "007",
+            "123456",
+            "1234567",
+            "12345678",
+            "123456789012345678",
+            "1234567890123456789",
+        ] {
+            for sign in ["", "-"] {
+                for after in ["", "}", "\"}}", ".5", "e3", "\u{e9}\u{e9}", ":::::::::", "/////////"] {
+                    let text = format!("{sign}{digits}{after}");
+                    let leads = digits.len() > 1 && digits.starts_with('0');
+                    let expected = if digits.is_empty() || digits.len() > 18 || leads {
+                        None
+                    } else {
+                        Some((format!("{sign}{digits}").parse().unwrap(), sign.len() + digits.len()))
+                    };
+                    assert_eq!(short_integer(text.as_bytes()), expected, "{text}");
+                }
+            }
+        }
+        for byte in 0..=255u8 {
+            let found = short_integer(&[b'4', b'2', byte, b'7', b'7', b'7', b'7', b'7', b'7']);
+            let expected =
+                if byte.is_ascii_digit() { 420_777_777 + i64::from(byte - b'0') * 1_000_000 } else { 42 };
+            assert_eq!(found.map(|(value, _)| value), Some(expected), "{byte}");
+        }
+    }
+
+    #[test]
+    fn short_doubles_are_what_the_standard_library_reads() {
+        let wholes = ["0", "7", "10", "05", "1234567", "12345678", ""];
+        let fractions = [
+            "",
+            ".",
+            ".0",
+            ".1",
+            ".25",
+            ".1234567",
+            ".12345678",
+            ".123456789",
+            ".123456789012345",
+            ".9999999999999999",
+        ];
+        for whole in wholes {
+            for fraction in fractions {
+                for sign in ["", "-"] {
+                    for after in ["}}", "}                ", ",                ", "e5               "] {
+                        let written = format!("{sign}{whole}{fraction}");
+                        let text = format!("{written}{after}");
+                        let Some((value, length)) = short_double(text.as_bytes()) else { continue };
+                        assert_eq!(length, written.len(), "{text}");
+                        let expected: f64 = written.parse().unwrap();
+                        assert_eq!(value.to_bits(), expected.to_bits(), "{text}");
+                        assert!(whole != "05" && fraction != ".", "{text}");
+                    }
+                }
+            }
+        }
+        let mut state = 3u64;
+        for _ in 0..20_000 {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            let (whole, fraction, digits) =
+                (state >> 44, state >> 20 & 0xff_ffff, 1 + (state >> 12) as usize % 15);
+            let text = format!("{}.{fraction:0digits$}}}}}        ", whole % 10_000_000);
+            let written = text.trim_end().trim_end_matches('}');
+            let (value, length) = short_double(text.as_bytes()).unwrap_or((f64::NAN, 0));
+            if length > 0 {
+                assert_eq!((value, length), (written.parse().unwrap(), written.len()), "{text}");
+            } else {
+                assert!(written.len() > 15, "{text}");
+            }
+        }
     }
 
     #[test]

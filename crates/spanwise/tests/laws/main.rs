@@ -22,6 +22,7 @@ mod block;
 mod history;
 mod json_verdict;
 mod oracle;
+mod parts;
 mod positions;
 mod privacy;
 mod reading;

@@ -4,11 +4,13 @@
 //! set, chosen at run time. The portable one is safe code and the oracle: all must give the same answers. No padding is
 //! asked of the caller: the last block of a text is copied.
 
+mod kernel;
 mod portable;
 mod simd;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
+pub(crate) use kernel::{Kernel, Vectorized, short_plain};
 pub(crate) use portable::string_run;
 pub use simd::Simd;
 
@@ -42,11 +44,12 @@ pub(crate) struct Clean {
 /// character, an escape that JSON does not know, or half a surrogate pair.
 #[inline]
 pub(crate) fn clean(simd: Simd, text: &[u8], start: usize) -> Option<Clean> {
+    // What every processor of the architecture has, so that the common case is no call.
     #[cfg(not(target_arch = "x86_64"))]
-    use portable::short_plain;
+    let kernel = kernel::Portable;
     #[cfg(target_arch = "x86_64")]
-    use x86::short_plain;
-    match short_plain(text, start) {
+    let kernel = x86::Sse2;
+    match short_plain(kernel, text, start) {
         Some(end) => Some(Clean { end, escaped: false, high: false }),
         None => simd.clean(text, start),
     }

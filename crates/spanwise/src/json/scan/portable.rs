@@ -72,12 +72,20 @@ pub(super) fn clean(text: &[u8], start: usize) -> Option<Clean> {
     clean_with(text, start, masks)
 }
 
-/// [`super::x86::short_plain`] in ordinary registers.
-#[cfg(not(target_arch = "x86_64"))]
-pub(super) fn short_plain(text: &[u8], start: usize) -> Option<usize> {
-    let mut high = 0;
-    let end = string_run(text.get(..text.len().min(start.checked_add(32)?))?, start, &mut high);
-    (high == 0 && text.get(end) == Some(&b'"')).then_some(end)
+/// See [`super::Kernel::short`].
+#[inline]
+pub(super) fn short(block: &[u8; 32]) -> (u32, u32) {
+    let (mut quote, mut other) = (0, 0);
+    let (words, _) = block.as_chunks::<8>();
+    for (index, word) in words.iter().enumerate() {
+        let word = u64::from_le_bytes(*word);
+        let backslash = exact_zero_lanes(word ^ BACKSLASHES);
+        let control = exact_zero_lanes(word & (ONES * 0xe0));
+        quote |= gather(exact_zero_lanes(word ^ QUOTES)) << (8 * index);
+        other |= gather((backslash | control | word) & HIGH) << (8 * index);
+    }
+    #[allow(clippy::cast_possible_truncation, reason = "four words give 32 bits")]
+    (quote as u32, other as u32)
 }
 
 #[cfg(test)]

@@ -2,7 +2,10 @@
 
 use std::fmt;
 
-use super::{Clean, portable};
+use super::Clean;
+use super::kernel::{Kernel, Portable, Vectorized};
+#[cfg(target_arch = "x86_64")]
+use super::x86::{Avx2, Sse2};
 
 /// An instruction set that the scan of strings can use. Only sets that this processor has can be had.
 ///
@@ -20,7 +23,7 @@ enum Set {
     #[cfg(target_arch = "x86_64")]
     Sse2,
     #[cfg(target_arch = "x86_64")]
-    Avx2,
+    Avx2(Avx2),
 }
 
 impl Simd {
@@ -33,7 +36,7 @@ impl Simd {
     pub fn detect() -> Self {
         #[cfg(target_arch = "x86_64")]
         {
-            if std::arch::is_x86_feature_detected!("avx2") { Self(Set::Avx2) } else { Self(Set::Sse2) }
+            Avx2::detect().map_or(Self(Set::Sse2), |avx2| Self(Set::Avx2(avx2)))
         }
         #[cfg(not(target_arch = "x86_64"))]
         {
@@ -46,9 +49,7 @@ impl Simd {
         #[cfg(target_arch = "x86_64")]
         {
             let mut sets = vec![Self::portable(), Self(Set::Sse2)];
-            if Self::detect() == Self(Set::Avx2) {
-                sets.push(Self(Set::Avx2));
-            }
+            sets.extend(Avx2::detect().map(|avx2| Self(Set::Avx2(avx2))));
             sets
         }
         #[cfg(not(target_arch = "x86_64"))]
@@ -64,22 +65,30 @@ impl Simd {
             #[cfg(target_arch = "x86_64")]
             Set::Sse2 => "sse2",
             #[cfg(target_arch = "x86_64")]
-            Set::Avx2 => "avx2",
+            Set::Avx2(_) => "avx2",
+        }
+    }
+
+    /// Runs `job`, compiled with this set.
+    #[inline]
+    pub(crate) fn vectorize<V: Vectorized>(self, job: V) -> V::Output {
+        match self.0 {
+            Set::Portable => job.run(Portable),
+            #[cfg(target_arch = "x86_64")]
+            Set::Sse2 => job.run(Sse2),
+            #[cfg(target_arch = "x86_64")]
+            Set::Avx2(avx2) => avx2.vectorize(job),
         }
     }
 
     #[inline]
     pub(super) fn clean(self, text: &[u8], start: usize) -> Option<Clean> {
         match self.0 {
-            Set::Portable => portable::clean(text, start),
+            Set::Portable => Portable.clean(text, start),
             #[cfg(target_arch = "x86_64")]
-            #[allow(unsafe_code, reason = "as below")]
-            // SAFETY: every x86-64 processor has SSE2.
-            Set::Sse2 => unsafe { super::x86::clean_sse2(text, start) },
+            Set::Sse2 => Sse2.clean(text, start),
             #[cfg(target_arch = "x86_64")]
-            #[allow(unsafe_code, reason = "the scan is where it was measured to pay")]
-            // SAFETY: `Set::Avx2` is made in `detect` and `available` alone, after AVX2 was detected.
-            Set::Avx2 => unsafe { super::x86::clean_avx2(text, start) },
+            Set::Avx2(avx2) => avx2.clean(text, start),
         }
     }
 }

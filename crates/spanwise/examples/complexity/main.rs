@@ -2,8 +2,11 @@
 //!
 //! `tests/complexity/run.sh` runs every family at n and 2n under callgrind, which counts within [`measured`] alone: decoding
 //! with everything switched on (both modes, sources, every diagnostic kept), rendering what was found, and writing the batch.
+//! Families whose name begins with `redact` are redacted (`redaction`).
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program")]
+
+mod redaction;
 
 use std::process::ExitCode;
 
@@ -300,21 +303,49 @@ fn families() -> impl Iterator<Item = &'static Family> {
     [MANY, DUPLICATES, DEEP, SCALARS, LAYOUT].into_iter().flatten()
 }
 
+/// The text as a JSON string.
+fn quoted(text: &str) -> String {
+    let mut out = Vec::new();
+    spanwise::write_json_string(text, &mut out);
+    String::from_utf8_lossy(&out).into_owned()
+}
+
+/// The names of all families.
+fn names() -> impl Iterator<Item = String> {
+    let redacted = families().chain(redaction::LISTS).map(|(name, ..)| format!("redact {name}"));
+    let pieces = redaction::PIECES.iter().map(|piece| format!("redact piece {piece}"));
+    families().map(|(name, ..)| (*name).to_owned()).chain(redacted).chain(pieces)
+}
+
+/// The input of a family of size `n`: its length, and what it comes to.
+fn run(name: &str, n: usize) -> Option<(usize, usize)> {
+    if let Some(piece) = name.strip_prefix("redact piece ") {
+        let text = redaction::of_pieces(redaction::PIECES.iter().find(|known| **known == piece)?, n);
+        return Some((text.len(), redaction::measured_redaction(&text, None)));
+    }
+    if let Some(name) = name.strip_prefix("redact ") {
+        let (_, make, framing) = families().chain(redaction::LISTS).find(|(known, ..)| *known == name)?;
+        let text = make(n);
+        return Some((text.len(), redaction::measured_redaction(&text, *framing)));
+    }
+    let (_, make, framing) = families().find(|(known, ..)| *known == name)?;
+    let text = make(n);
+    Some((text.len(), measured(&text, *framing)))
+}
+
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     match arguments.as_slice() {
         [list] if list == "list" => {
-            families().for_each(|(name, ..)| println!("{name}"));
+            names().for_each(|name| println!("{name}"));
             ExitCode::SUCCESS
         }
         [family, n] => {
-            let found = families().find(|(name, ..)| name == family);
-            let (Some((_, make, framing)), Ok(n)) = (found, n.parse()) else {
+            let Some((length, shown)) = n.parse().ok().and_then(|n| run(family, n)) else {
                 eprintln!("no family {family}, or {n} is no number");
                 return ExitCode::from(2);
             };
-            let text = make(n);
-            println!("{} {}", text.len(), measured(&text, *framing));
+            println!("{length} {shown}");
             ExitCode::SUCCESS
         }
         _ => {

@@ -1,0 +1,215 @@
+//! `spanwise redact`: traces without what a policy takes out, and why it takes out what.
+
+use std::collections::BTreeMap;
+use std::io::{self, BufWriter, Write};
+
+use serde::Serialize;
+use spanwise::DecodeOptions;
+use spanwise::redact::{CompiledPolicy, Count, RedactionReport, Redactor};
+use spanwise_io::Unreadable;
+
+use crate::Outcome;
+use crate::arguments::Redact;
+use crate::output::Output;
+use crate::policy;
+use crate::reading::Reading;
+use crate::table::{Align, Table, counted, grouped};
+
+/// Runs the command.
+pub(crate) fn run(arguments: &Redact, output: &mut dyn Write, errors: &mut dyn Write) -> io::Result<Outcome> {
+    let policy = match policy::load(&arguments.policy) {
+        Ok(policy) => policy,
+        Err(error) => {
+            writeln!(errors, "spanwise: {error}")?;
+            return Ok(Outcome::Unreadable);
+        }
+    };
+    if !arguments.explain.is_empty() {
+        return explain(arguments, &policy, output);
+    }
+    let Some(path) = &arguments.output else {
+        return redact(arguments, policy, output, errors).map(|redacted| redacted.outcome());
+    };
+    let fail = |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", path.display()));
+    let mut target = BufWriter::new(Output::create(path).map_err(fail)?);
+    let redacted = redact(arguments, policy, &mut target, errors)?;
+    commit(target).map_err(fail)?;
+    if path.as_os_str() == "-" {
+        return Ok(redacted.outcome());
+    }
+    redacted.write_for_people(output)?;
+    Ok(redacted.outcome())
+}
+
+fn commit(target: BufWriter<Output>) -> io::Result<()> {
+    target.into_inner().map_err(io::IntoInnerError::into_error)?.commit()
+}
+
+fn explain(arguments: &Redact, policy: &CompiledPolicy, output: &mut dyn Write) -> io::Result<Outcome> {
+    for (number, key) in arguments.explain.iter().enumerate() {
+        if number > 0 {
+            writeln!(output)?;
+        }
+        let explanation = policy.explain(arguments.place.into(), key, arguments.event.as_deref());
+        writeln!(output, "{explanation}")?;
+    }
+    Ok(Outcome::Fine)
+}
+
+/// What came of all inputs.
+struct Redacted {
+    policy: CompiledPolicy,
+    report: RedactionReport,
+    unreadable: Vec<Unreadable>,
+}
+
+/// Redacts all sources, one behind the other, and writes the report that was asked for.
+fn redact(
+    arguments: &Redact,
+    policy: CompiledPolicy,
+    output: &mut dyn Write,
+    errors: &mut dyn Write,
+) -> io::Result<Redacted> {
+    let options = DecodeOptions::default().with_mode(arguments.mode.into());
+    let mut redactor = Redactor::with_options(policy.clone(), options);
+    let reading = Reading::new(&arguments.inputs, redactor.decode_options());
+    let mut inputs: Vec<_> =
+        reading.inputs().map(|(name, message)| (name.to_owned(), message.map(str::to_owned))).collect();
+    if inputs.len() > 1 {
+        redactor = redactor.in_lines();
+    }
+    let mut redacted = Redacted { policy, report: RedactionReport::default(), unreadable: Vec::new() };
+    let mut text = Vec::new();
+    let mut ends_line = true;
+    reading.read(|input, batch| {
+        text.clear();
+        let done = batch.and_then(|batch| {
+            let report = redactor.redact_batch_into(batch, &mut text);
+            report.map_err(|error| error.to_string())
+        });
+        match done {
+            Ok(report) => redacted.report.add(&report),
+            Err(message) => {
+                if let Some((_, slot)) = inputs.get_mut(input) {
+                    slot.get_or_insert(message);
+                }
+            }
+        }
+        if let Some(last) = text.last() {
+            let between: &[u8] = if ends_line { b"" } else { b"\n" };
+            ends_line = *last == b'\n';
+            output.write_all(between)?;
+            output.write_all(&text)?;
+        }
+        Ok::<_, io::Error>(())
+    })?;
+    for (name, message) in inputs {
+        if let Some(message) = message {
+            writeln!(errors, "spanwise: {name}: {message}")?;
+            redacted.unreadable.push(Unreadable { name, message });
+        }
+    }
+    redacted.tell_losses(errors)?;
+    if let Some(path) = &arguments.report {
+        redacted
+            .write_report(path)
+            .map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", path.display())))?;
+    }
+    Ok(redacted)
+}
+
+/// The report for programs.
+#[derive(Serialize)]
+struct Report<'a> {
+    /// All inputs were read, and nothing was left out that the policy did not ask for.
+    ok: bool,
+    #[serde(flatten)]
+    totals: BTreeMap<&'static str, u64>,
+    /// Changes at each place.
+    places: BTreeMap<String, u64>,
+    /// What each detector found.
+    detectors: BTreeMap<String, u64>,
+    /// What each rule decided, in the order of the rules.
+    rules: Vec<Decided>,
+    unreadable: Vec<NotRead<'a>>,
+}
+
+#[derive(Serialize)]
+struct Decided {
+    rule: String,
+    count: u64,
+}
+
+#[derive(Serialize)]
+struct NotRead<'a> {
+    file: &'a str,
+    message: &'a str,
+}
+
+impl Redacted {
+    fn outcome(&self) -> Outcome {
+        match () {
+            () if !self.unreadable.is_empty() => Outcome::Unreadable,
+            () if self.report.lost_anything() => Outcome::Findings,
+            () => Outcome::Fine,
+        }
+    }
+
+    /// Says what is not in the output although nobody asked for that.
+    fn tell_losses(&self, errors: &mut dyn Write) -> io::Result<()> {
+        for (count, what, why) in [
+            (self.report.rejected_spans, "span", "rejected"),
+            (self.report.bad_documents, "document", "no trace that can be read"),
+            (self.report.other_signals, "document", "metrics, logs or profiles"),
+        ] {
+            if count > 0 {
+                let verb = if count == 1 { "is" } else { "are" };
+                writeln!(errors, "spanwise: {} {verb} not in the output: {why}", counted(count, what))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn write_for_people(&self, output: &mut dyn Write) -> io::Result<()> {
+        let Self { policy, report, .. } = self;
+        writeln!(
+            output,
+            "{}, {}: {} in place of private text",
+            counted(report.documents, "document"),
+            counted(report.spans, "span"),
+            counted(report.changes(), "change"),
+        )?;
+        let mut table = Table::new([Align::Left, Align::Right, Align::Left]);
+        let mut list = |heading: &str, counts: Vec<Count>| {
+            for (number, Count { name, count }) in counts.into_iter().enumerate() {
+                table.row([if number == 0 { heading } else { "" }, &grouped(count), &name]);
+            }
+        };
+        list("places", report.places());
+        list("rules", report.rules(policy));
+        list("detectors", report.detectors(policy));
+        table.write(output)
+    }
+
+    fn write_report(&self, path: &std::path::Path) -> io::Result<()> {
+        let Self { policy, report, unreadable } = self;
+        let map =
+            |counts: Vec<Count>| counts.into_iter().map(|Count { name, count }| (name, count)).collect();
+        let decided = |Count { name, count }| Decided { rule: name, count };
+        let written = Report {
+            ok: self.outcome() == Outcome::Fine,
+            totals: report.totals().into_iter().collect(),
+            places: map(report.places()),
+            detectors: map(report.detectors(policy)),
+            rules: report.rules(policy).into_iter().map(decided).collect(),
+            unreadable: unreadable
+                .iter()
+                .map(|Unreadable { name, message }| NotRead { file: name, message })
+                .collect(),
+        };
+        let mut target = BufWriter::new(Output::create(path)?);
+        serde_json::to_writer_pretty(&mut target, &written)?;
+        writeln!(target)?;
+        commit(target)
+    }
+}

@@ -1,0 +1,191 @@
+//! `spanwise redact` as people and programs call it.
+
+#![allow(clippy::unwrap_used, reason = "a test")]
+
+mod support;
+
+use std::fs;
+use std::path::Path;
+
+use serde_json::Value;
+use support::{folder, run, run_with};
+
+fn document(value: &str) -> String {
+    format!(
+        r#"{{"resourceSpans":[{{"scopeSpans":[{{"spans":[{{"traceId":"0af7651916cd43dd8448eb211c80319c","spanId":"b7ad6b7169203331","name":"chat","attributes":[{{"key":"input.value","value":{{"stringValue":"{value}"}}}},{{"key":"note","value":{{"stringValue":"{value} of joe@example.com"}}}}]}}]}}]}}]}}"#
+    )
+}
+
+#[test]
+fn private_text_goes_and_the_rest_is_as_it_was() {
+    let input = format!("{}\n{}\n", document("hush"), document("quiet"));
+    let privacy = run_with(["redact", "--policy=privacy-mode"], input.as_bytes(), Path::new("."));
+    assert_eq!((privacy.code, &*privacy.stderr), (0, ""));
+    let expected = input
+        .replace(r#"Value":"hush""#, r#"Value":"[REDACTED:content]""#)
+        .replace(r#"Value":"quiet""#, r#"Value":"[REDACTED:content]""#);
+    assert_eq!(privacy.stdout, expected);
+    let both = ["redact", "--policy=privacy-mode", "--policy=secrets", "-"];
+    let both = run_with(both, input.as_bytes(), Path::new("."));
+    assert_eq!(both.stdout, expected.replace("joe@example.com", "[REDACTED:email]"));
+}
+
+#[test]
+fn every_payload_loses_what_must_go() {
+    let expected: Value =
+        serde_json::from_slice(&fs::read(folder("payloads").join("expected.json")).unwrap()).unwrap();
+    for (name, expected) in expected["files"].as_object().unwrap() {
+        let path = folder("payloads").join(name);
+        let redacted = run(["redact".as_ref(), "--policy=privacy-mode".as_ref(), path.as_os_str()]);
+        assert_eq!((redacted.code, &*redacted.stderr), (0, ""), "{name}");
+        for word in expected["vanish"].as_array().into_iter().flatten() {
+            assert!(!redacted.stdout.contains(word.as_str().unwrap()), "{name}: {word}");
+        }
+        let strict = run_with(
+            ["validate", "--format=json", "--mode=strict"],
+            redacted.stdout.as_bytes(),
+            Path::new("."),
+        );
+        let codes = strict.json()["codes"].as_object().unwrap().clone();
+        // What a span never had, redaction does not make up.
+        let is_absence =
+            |code: &String| matches!(&**code, "trace-id-empty" | "span-id-empty" | "span-name-empty");
+        assert!(strict.code == 0 || codes.keys().all(is_absence), "{name}: {codes:?}");
+    }
+}
+
+#[test]
+fn several_sources_become_lines_and_an_output_may_be_an_input() {
+    let folder = tempfile::tempdir().unwrap();
+    let pretty = document("hush").replace("{\"traceId", "\r\n  {\"traceId");
+    fs::write(folder.path().join("a.json"), &pretty).unwrap();
+    fs::write(folder.path().join("b.jsonl"), format!("{0}\n\n{0}", document("hush"))).unwrap();
+    fs::write(folder.path().join("c.json"), document("hush")).unwrap();
+    let policy = "--policy=privacy-mode";
+    let all = run_with(["redact", policy, "."], b"", folder.path());
+    let line = document("hush").replacen("hush", "[REDACTED:content]", 1);
+    let of_pretty = line.replace("{\"traceId", "  {\"traceId");
+    assert_eq!((all.code, all.stdout), (0, format!("{of_pretty}\n{line}\n{line}\n{line}\n")));
+    let told = run_with(["redact", policy, "a.json", "-o", "a.json"], b"", folder.path());
+    assert_eq!((told.code, &*told.stderr), (0, ""));
+    assert_eq!(
+        told.stdout,
+        "1 document, 1 span: 1 change in place of private text\n\
+         places  1  span\n\
+         rules   1  privacy-mode: input.value\n"
+    );
+    let expected = pretty.replacen("hush", "[REDACTED:content]", 1);
+    assert_eq!(fs::read_to_string(folder.path().join("a.json")).unwrap(), expected);
+}
+
+#[test]
+fn what_is_left_out_is_told_and_exits_with_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let input =
+        format!("{}\n{{\"hush\":\n{{\"resourceLogs\":[{{\"hush\":1}}]}}\n{}\n", document("x"), document("y"));
+    fs::write(folder.path().join("a.jsonl"), input).unwrap();
+    let arguments = ["redact", "--policy=privacy-mode", "a.jsonl", "-o", "out.jsonl", "--report=report.json"];
+    let redacted = run_with(arguments, b"", folder.path());
+    assert_eq!(redacted.code, 1);
+    assert_eq!(
+        redacted.stderr,
+        "spanwise: 1 document is not in the output: no trace that can be read\n\
+         spanwise: 1 document is not in the output: metrics, logs or profiles\n"
+    );
+    let output = fs::read_to_string(folder.path().join("out.jsonl")).unwrap();
+    assert_eq!((output.lines().count(), output.contains("hush")), (2, false));
+    let report = fs::read_to_string(folder.path().join("report.json")).unwrap();
+    assert!(!report.contains("hush"));
+    let report: Value = serde_json::from_str(&report).unwrap();
+    for (name, value) in [
+        ("ok", Value::from(false)),
+        ("documents", 3.into()),
+        ("spans", 2.into()),
+        ("changes", 2.into()),
+        ("bad_documents", 1.into()),
+        ("other_signals", 1.into()),
+        ("rejected_spans", 0.into()),
+        ("places", serde_json::json!({"span": 2})),
+        ("detectors", serde_json::json!({})),
+        ("rules", serde_json::json!([{"rule": "privacy-mode: input.value", "count": 2}])),
+        ("unreadable", serde_json::json!([])),
+    ] {
+        assert_eq!(report[name], value, "{name}");
+    }
+    let strict = document("x").replace("b7ad6b7169203331", "hush");
+    let strict = run_with(["redact", "--policy=secrets", "--mode=strict"], strict.as_bytes(), folder.path());
+    assert_eq!((strict.code, strict.stdout.contains("hush")), (1, false));
+    assert!(strict.stderr.contains("1 span is not in the output: rejected"), "{strict:?}");
+}
+
+#[test]
+fn a_source_that_cannot_be_read_costs_itself_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("a.json"), document("x")).unwrap();
+    fs::write(folder.path().join("b.gz"), b"\x1f\x8b\x08\x00").unwrap();
+    let arguments = ["redact", "--policy=privacy-mode", "missing", "b.gz", "a.json", "--report=r.json"];
+    let redacted = run_with(arguments, b"", folder.path());
+    assert_eq!((redacted.code, redacted.stdout.lines().count()), (2, 1));
+    assert!(redacted.stderr.contains("spanwise: missing: cannot read"), "{redacted:?}");
+    let report: Value = serde_json::from_slice(&fs::read(folder.path().join("r.json")).unwrap()).unwrap();
+    assert_eq!((&report["ok"], &report["unreadable"][0]["file"]), (&false.into(), &"missing".into()));
+}
+
+#[test]
+fn a_policy_that_cannot_be_applied_is_wrong_use() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("policy.toml"), "presets = [\"secrets\"]\nmodes = 1\n").unwrap();
+    fs::write(folder.path().join("out.json"), "before").unwrap();
+    for (policy, message) in [
+        ("privacy", "privacy: no such policy file, and no such preset"),
+        ("policy.toml", "policy.toml: line 2, column 1: unknown field `modes`"),
+    ] {
+        let arguments = ["redact", "--policy", policy, "-o", "out.json"];
+        let redacted = run_with(arguments, document("x").as_bytes(), folder.path());
+        assert_eq!((redacted.code, &*redacted.stdout), (2, ""));
+        assert!(redacted.stderr.contains(message), "{redacted:?}");
+        assert_eq!(fs::read_to_string(folder.path().join("out.json")).unwrap(), "before");
+    }
+    for arguments in [&["redact"][..], &["redact", "--policy=secrets", "--explain=a", "b.json"]] {
+        let redacted = run(arguments);
+        assert_eq!((redacted.code, &*redacted.stdout), (2, ""));
+    }
+    let arguments = ["redact", "--policy=secrets", "-o", "missing/out.json"];
+    let redacted = run_with(arguments, document("x").as_bytes(), folder.path());
+    assert_eq!(redacted.code, 2);
+    assert!(redacted.stderr.contains("cannot write: missing/out.json: "), "{redacted:?}");
+}
+
+#[test]
+fn a_hash_key_is_fetched_from_where_the_policy_says() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::create_dir(folder.path().join("policies")).unwrap();
+    let policy = "presets = [\"privacy-mode\"]\ncontent = \"hash\"\n[hash]\nkey_file = \"key\"\n";
+    fs::write(folder.path().join("policies/policy.toml"), policy).unwrap();
+    let arguments = ["redact", "--policy=policies/policy.toml"];
+    let without = run_with(arguments, document("x").as_bytes(), folder.path());
+    assert_eq!((without.code, &*without.stdout), (2, ""));
+    fs::write(folder.path().join("policies/key"), "Jefe\n").unwrap();
+    let with = run_with(arguments, document("what do ya want for nothing?").as_bytes(), folder.path());
+    assert_eq!(with.code, 0);
+    // RFC 4231, test case 2.
+    assert!(with.stdout.contains(r#"{"stringValue":"hmac:5bdcc146bf60754e"}"#), "{with:?}");
+}
+
+#[test]
+fn decisions_are_explained() {
+    let explained = run(["redact", "--policy=privacy-mode", "--explain=gen_ai.prompt.name", "--explain=x"]);
+    assert_eq!(explained.code, 0);
+    assert_eq!(
+        explained.stdout,
+        "`gen_ai.prompt.name` of a span stays.\n\
+         It matches `gen_ai.prompt.name`, in preset privacy-mode (convention genai, source semconv-genai).\n\
+         No detector looks at it.\n\n\
+         `x` of a span stays.\nNo rule matches it.\nNo detector looks at it.\n"
+    );
+    let event =
+        ["redact", "--policy=privacy-mode", "--explain=content", "--place=event", "--event=gen_ai.choice"];
+    assert!(run(event).stdout.starts_with("`content` of an event is masked"));
+    let span = ["redact", "--policy=privacy-mode", "--explain=content"];
+    assert!(run(span).stdout.starts_with("`content` of a span stays"));
+}

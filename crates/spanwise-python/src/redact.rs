@@ -1,0 +1,338 @@
+//! `Policy` and `redact`.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyDict, PyList, PyTuple};
+use spanwise::redact::{
+    CompiledPolicy, Count, Place, Policy as CorePolicy, Preset, RedactError, RedactionReport, Redactor,
+};
+use spanwise::{DecodeOptions, Framing, Mode};
+use spanwise_cli::policy::{self, UnusablePolicy};
+
+use crate::batch::bytes_of;
+use crate::diagnostic::Diagnostic;
+use crate::errors::{SpanwiseWarning, decode_error, policy_error};
+use crate::options::{framing as framing_of, mode_of};
+
+fn unusable(py: Python<'_>, error: &UnusablePolicy) -> PyErr {
+    policy_error(py, error.to_string(), error.position())
+}
+
+/// A policy that can be applied, with what it remembers from one payload to the next.
+#[derive(Debug, Clone)]
+pub(crate) struct Loaded {
+    policy: Arc<CompiledPolicy>,
+    /// One that is not at work. A second thread makes its own.
+    idle: Arc<Mutex<Option<Redactor>>>,
+}
+
+impl Loaded {
+    fn new(policy: CompiledPolicy) -> Self {
+        Self { policy: Arc::new(policy), idle: Arc::default() }
+    }
+
+    pub(crate) fn compiled(&self) -> Arc<CompiledPolicy> {
+        Arc::clone(&self.policy)
+    }
+
+    fn with_redactor<T>(&self, mode: Mode, work: impl FnOnce(&mut Redactor) -> T) -> T {
+        let lock = || self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        let idle = lock().take().filter(|redactor| redactor.decode_options().mode == mode);
+        let options = DecodeOptions::default().with_mode(mode);
+        let mut redactor = idle.unwrap_or_else(|| Redactor::with_options(self.compiled(), options));
+        let result = work(&mut redactor);
+        *lock() = Some(redactor);
+        result
+    }
+
+    pub(crate) fn redact_batch(
+        &self,
+        py: Python<'_>,
+        batch: &spanwise::SpanBatch,
+    ) -> PyResult<spanwise::SpanBatch> {
+        let redacted = py.detach(|| self.with_redactor(Mode::Lenient, |redactor| redactor.redact(batch)));
+        redacted.map(|redacted| redacted.batch).map_err(|error| redact_error(py, &error))
+    }
+
+    fn redact_json(
+        &self,
+        py: Python<'_>,
+        payload: &Bound<'_, PyAny>,
+        mode: Mode,
+        framing: Option<Framing>,
+    ) -> PyResult<(Vec<u8>, RedactionReport)> {
+        let payload = bytes_of(payload)?;
+        let redacted = py.detach(|| {
+            self.with_redactor(mode, |redactor| match framing {
+                None => redactor.redact_json(payload),
+                Some(framing) => redactor.redact_block(payload, framing),
+            })
+        });
+        redacted.map(|redacted| (redacted.data, redacted.report)).map_err(|error| redact_error(py, &error))
+    }
+}
+
+fn redact_error(py: Python<'_>, error: &RedactError) -> PyErr {
+    match error {
+        RedactError::Decode(error) => decode_error(py, &Diagnostic::new(error.diagnostic())),
+        error => PyValueError::new_err(error.to_string()),
+    }
+}
+
+/// A policy as it is given: a `Policy`, the name of a preset, the path of a policy file, or a list of names and paths.
+pub(crate) enum PolicyArgument {
+    Loaded(Loaded),
+    Names(Vec<OsString>),
+}
+
+impl<'py> FromPyObject<'_, 'py> for PolicyArgument {
+    type Error = PyErr;
+
+    fn extract(object: pyo3::Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
+        if let Ok(policy) = object.cast::<Policy>() {
+            return Ok(Self::Loaded(policy.get().0.clone()));
+        }
+        if object.is_instance_of::<PyList>() || object.is_instance_of::<PyTuple>() {
+            let names: Vec<PathBuf> = object.extract()?;
+            return Ok(Self::Names(names.into_iter().map(PathBuf::into_os_string).collect()));
+        }
+        Ok(Self::Names(vec![object.extract::<PathBuf>()?.into_os_string()]))
+    }
+}
+
+impl PolicyArgument {
+    pub(crate) fn load(self, py: Python<'_>) -> PyResult<Loaded> {
+        match self {
+            Self::Loaded(loaded) => Ok(loaded),
+            Self::Names(names) if names.is_empty() => {
+                Err(policy_error(py, "name a preset or a policy file".to_owned(), None))
+            }
+            Self::Names(names) => policy::load(&names).map(Loaded::new).map_err(|error| unusable(py, &error)),
+        }
+    }
+}
+
+/// What a policy did so far, with the policy, which knows the names of what is counted.
+#[derive(Debug, Clone)]
+pub(crate) struct Done {
+    policy: Arc<CompiledPolicy>,
+    report: RedactionReport,
+}
+
+impl Done {
+    pub(crate) fn new(policy: &Loaded) -> Self {
+        Self { policy: policy.compiled(), report: RedactionReport::default() }
+    }
+
+    pub(crate) fn add(&mut self, report: &RedactionReport) {
+        self.report.add(report);
+    }
+
+    pub(crate) fn merge(&mut self, other: &Self) {
+        self.report.add(&other.report);
+    }
+
+    pub(crate) fn to_dict<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        report_dict(py, &self.policy, &self.report)
+    }
+}
+
+fn report_dict<'py>(
+    py: Python<'py>,
+    policy: &CompiledPolicy,
+    report: &RedactionReport,
+) -> PyResult<Bound<'py, PyDict>> {
+    let dict = PyDict::new(py);
+    for (name, count) in report.totals() {
+        dict.set_item(name, count)?;
+    }
+    let lists = [
+        ("places", report.places()),
+        ("rules", report.rules(policy)),
+        ("detectors", report.detectors(policy)),
+    ];
+    for (name, counts) in lists {
+        let mut sums = BTreeMap::new();
+        for Count { name, count } in counts {
+            *sums.entry(name).or_insert(0) += count;
+        }
+        dict.set_item(name, sums)?;
+    }
+    Ok(dict)
+}
+
+/// What to take out of traces: presets, rules for keys, detectors for values. Made of keywords as in a policy file, which
+/// the guide describes: `Policy(["privacy-mode"], identity="drop", rules=[{"glob": "app.*.note", "action": "mask"}])`.
+///
+/// A policy that cannot be applied raises `PolicyError`. The key of pseudonyms is never in the policy: `hash` names an
+/// environment variable (`key_env`) or a file (`key_file`).
+#[pyclass(frozen, module = "spanwise")]
+pub(crate) struct Policy(Loaded);
+
+#[pymethods]
+impl Policy {
+    #[new]
+    #[pyo3(signature = (presets=None, *, mode=None, unknown=None, bodies=None, content=None, identity=None,
+        fold_case=None, hash=None, text=None, detectors=None, limits=None, rules=None))]
+    #[allow(clippy::too_many_arguments, reason = "keywords in Python")]
+    fn new(
+        py: Python<'_>,
+        presets: Option<Bound<'_, PyAny>>,
+        mode: Option<Bound<'_, PyAny>>,
+        unknown: Option<Bound<'_, PyAny>>,
+        bodies: Option<Bound<'_, PyAny>>,
+        content: Option<Bound<'_, PyAny>>,
+        identity: Option<Bound<'_, PyAny>>,
+        fold_case: Option<Bound<'_, PyAny>>,
+        hash: Option<Bound<'_, PyAny>>,
+        text: Option<Bound<'_, PyAny>>,
+        detectors: Option<Bound<'_, PyAny>>,
+        limits: Option<Bound<'_, PyAny>>,
+        rules: Option<Bound<'_, PyAny>>,
+    ) -> PyResult<Self> {
+        let settings = PyDict::new(py);
+        for (name, value) in [
+            ("presets", presets),
+            ("mode", mode),
+            ("unknown", unknown),
+            ("bodies", bodies),
+            ("content", content),
+            ("identity", identity),
+            ("fold_case", fold_case),
+            ("hash", hash),
+            ("text", text),
+            ("detectors", detectors),
+            ("limits", limits),
+            ("rules", rules),
+        ] {
+            if let Some(value) = value {
+                settings.set_item(name, value)?;
+            }
+        }
+        let written = py.import("spanwise._policy")?.getattr("write")?.call1((settings,));
+        let written = written.map_err(|error| policy_error(py, error.value(py).to_string(), None))?;
+        let (text, lines): (String, Vec<String>) = written.extract()?;
+        let read = CorePolicy::from_toml(&text).map_err(UnusablePolicy::from);
+        let compiled = read.and_then(|read| policy::compile(&read, None));
+        compiled.map(|compiled| Self(Loaded::new(compiled))).map_err(|error| {
+            // The text is not the user's: which setting it is says more than the line.
+            let line = error.position().and_then(|(line, _)| lines.get(line - 1));
+            let setting = line.map_or(String::new(), |setting| format!("{setting}: "));
+            policy_error(py, format!("{setting}{}", error.message()), None)
+        })
+    }
+
+    /// The policy of these presets: `privacy-mode`, `secrets`, or both.
+    #[staticmethod]
+    #[pyo3(signature = (*names))]
+    fn preset(py: Python<'_>, names: &Bound<'_, PyTuple>) -> PyResult<Self> {
+        let names: Vec<String> = names.extract()?;
+        let mut policy = CorePolicy::new();
+        for name in &names {
+            let preset = Preset::from_id(name).ok_or_else(|| {
+                let ids = Preset::ALL.map(Preset::id).join(", ");
+                policy_error(py, format!("no such preset; there are {ids}"), None)
+            })?;
+            policy = policy.preset(preset);
+        }
+        if names.is_empty() {
+            return Err(policy_error(py, "name a preset".to_owned(), None));
+        }
+        let compiled = policy::compile(&policy, None).map_err(|error| unusable(py, &error))?;
+        Ok(Self(Loaded::new(compiled)))
+    }
+
+    /// The policy of a TOML text.
+    #[staticmethod]
+    fn from_toml(py: Python<'_>, text: &str) -> PyResult<Self> {
+        let read = CorePolicy::from_toml(text).map_err(UnusablePolicy::from);
+        let compiled = read.and_then(|read| policy::compile(&read, None));
+        compiled.map(|compiled| Self(Loaded::new(compiled))).map_err(|error| unusable(py, &error))
+    }
+
+    /// The policy of a file in TOML.
+    #[staticmethod]
+    #[allow(clippy::needless_pass_by_value, reason = "arguments from Python are owned")]
+    fn from_file(py: Python<'_>, path: PathBuf) -> PyResult<Self> {
+        let read = policy::read(&path);
+        let compiled = read.and_then(|read| policy::compile(&read, path.parent()));
+        compiled.map(|compiled| Self(Loaded::new(compiled))).map_err(|error| unusable(py, &error))
+    }
+
+    /// Redacts a payload, a bytes-like object: `.data` is the JSON, `.report` the counts.
+    ///
+    /// Without `framing` the payload is that of one request. With `framing="auto"`, `"lines"` or `"documents"` it is a
+    /// file of many documents: those that cannot be read are left out, and counted. Raises `DecodeError` as `decode` does.
+    #[pyo3(signature = (payload, *, mode="lenient", framing=None))]
+    fn redact(
+        &self,
+        py: Python<'_>,
+        payload: &Bound<'_, PyAny>,
+        mode: &str,
+        framing: Option<Bound<'_, PyAny>>,
+    ) -> PyResult<Redaction> {
+        let framing = framing.map(|framing| framing_of(&framing)).transpose()?;
+        let (data, report) = self.0.redact_json(py, payload, mode_of(mode)?, framing)?;
+        Ok(Redaction {
+            data: PyBytes::new(py, &data).unbind(),
+            report: report_dict(py, &self.0.policy, &report)?.unbind(),
+        })
+    }
+
+    /// What becomes of an attribute with this key, and which rule decides, in words. `place` is "resource", "scope",
+    /// "span", "event" or "link"; `event` the name of the event.
+    #[pyo3(signature = (key, *, place="span", event=None))]
+    fn explain(&self, key: &str, place: &str, event: Option<&str>) -> PyResult<String> {
+        let place = Place::from_id(place).filter(|place| place.has_keys()).ok_or_else(|| {
+            PyValueError::new_err(
+                "place must be one of \"resource\", \"scope\", \"span\", \"event\", \"link\"",
+            )
+        })?;
+        Ok(self.0.policy.explain(place, key, event).to_string())
+    }
+
+    fn __repr__(&self) -> String {
+        format!("<spanwise.Policy of {} rules>", self.0.policy.rule_count())
+    }
+}
+
+/// Redacted JSON (`data`) and what was done (`report`): counts by name, and by place, rule and detector.
+#[pyclass(frozen, module = "spanwise")]
+pub(crate) struct Redaction {
+    #[pyo3(get)]
+    data: Py<PyBytes>,
+    #[pyo3(get)]
+    report: Py<PyDict>,
+}
+
+/// Redacts a payload, a bytes-like object, and gives bytes.
+///
+/// `policy` is a `Policy`, the name of a preset (`"privacy-mode"`, `"secrets"`), the path of a policy file, or a list of
+/// presets and at most one file. `mode` and `framing` are those of `Policy.redact`. What cannot be read is left out, with a
+/// `SpanwiseWarning`. Raises `PolicyError` for a policy that cannot be applied, and `DecodeError` as `decode` does.
+#[pyfunction]
+#[pyo3(signature = (payload, policy, *, mode="lenient", framing=None))]
+pub(crate) fn redact<'py>(
+    py: Python<'py>,
+    payload: &Bound<'py, PyAny>,
+    policy: PolicyArgument,
+    mode: &str,
+    framing: Option<Bound<'py, PyAny>>,
+) -> PyResult<Bound<'py, PyBytes>> {
+    let framing = framing.map(|framing| framing_of(&framing)).transpose()?;
+    let (data, report) = policy.load(py)?.redact_json(py, payload, mode_of(mode)?, framing)?;
+    if report.lost_anything() {
+        let RedactionReport { rejected_spans, bad_documents, other_signals, .. } = &report;
+        let message = std::ffi::CString::new(format!(
+            "left out: {rejected_spans} rejected spans, {bad_documents} bad documents, {other_signals} of other signals"
+        ));
+        let message = message.unwrap_or_default();
+        PyErr::warn(py, &py.get_type::<SpanwiseWarning>(), &message, 1)?;
+    }
+    Ok(PyBytes::new(py, &data))
+}

@@ -1,0 +1,278 @@
+//! The members of a span that are read without looking anything up: ids, times, numbers, short strings, empty lists.
+//!
+//! A loop over the gaps that were learned, compiled per instruction set. It reads what is written as nearly every writer
+//! does, and stops at the first byte of anything else: the general path reads that member, and the loop goes on after it.
+//! It makes no finding, so nothing it reads may be one.
+
+use super::gaps::{Gaps, Members};
+use super::reader::{Reader, Scratch};
+use crate::batch::{ByteRange, Id, Rows, SpanBatch, SpanRow, SpanSource, Text};
+use crate::json::number;
+use crate::json::scan::{Kernel, Vectorized};
+use crate::schema::Field;
+
+/// Where the loop stopped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Stop {
+    /// At the value of this member.
+    Member(Field),
+    /// After the object.
+    End,
+    /// After the last member that it read.
+    Unknown,
+}
+
+struct SimpleMembers<'a, 'r> {
+    reader: &'a mut Reader<'r>,
+    members: &'a mut Members,
+    row: &'a mut SpanRow,
+    source: &'a mut SpanSource,
+}
+
+impl Vectorized for SimpleMembers<'_, '_> {
+    type Output = Stop;
+
+    #[allow(clippy::inline_always, reason = "must be compiled with the instruction set of its caller")]
+    #[inline(always)]
+    fn run<K: Kernel>(self, kernel: K) -> Stop {
+        self.reader.simple_members_by(kernel, self.members, self.row, self.source)
+    }
+}
+
+impl Reader<'_> {
+    /// Reads members of a span as long as they are simple and come as learned.
+    #[inline]
+    pub(super) fn simple_members(
+        &mut self,
+        members: &mut Members,
+        row: &mut SpanRow,
+        source: &mut SpanSource,
+    ) -> Stop {
+        if self.options.general_path {
+            return Stop::Unknown;
+        }
+        self.cursor.simd.vectorize(SimpleMembers { reader: self, members, row, source })
+    }
+
+    #[allow(clippy::inline_always, reason = "must be compiled with the instruction set of its caller")]
+    #[inline(always)]
+    fn simple_members_by<K: Kernel>(
+        &mut self,
+        kernel: K,
+        members: &mut Members,
+        row: &mut SpanRow,
+        source: &mut SpanSource,
+    ) -> Stop {
+        let Self { cursor, batch, scratch, record, .. } = self;
+        let Scratch { gaps, .. } = &mut **scratch;
+        let SpanBatch { events, links, .. } = &**batch;
+        let text = cursor.text;
+        let mut at = cursor.at;
+        let mut seen = members.seen;
+        let mut last = members.last;
+        let stop = loop {
+            let rest = text.get(at..).unwrap_or_default();
+            let guess = gaps.after(members.message, last);
+            let (field, length) = if let Some(gap) = guess.filter(|gap| gap.literal.stands_at(kernel, rest)) {
+                (gap.field, gap.literal.len())
+            } else {
+                let unguessed = Unguessed { gaps, members, last, at, rest };
+                let Some(found) = cursor.simd.vectorize(unguessed) else { break Stop::Unknown };
+                found
+            };
+            let Some(field) = field else {
+                if members.duplicates {
+                    break Stop::Unknown;
+                }
+                at += length;
+                cursor.depth = cursor.depth.saturating_sub(1);
+                break Stop::End;
+            };
+            let start = at + length;
+            let value = rest.get(length..).unwrap_or_default();
+            // The same gap may be followed by white space, which is not part of it.
+            if seen & field.bit() != 0 || value.first().is_none_or(|byte| *byte <= b' ') {
+                break Stop::Unknown;
+            }
+            at = start;
+            let length = match field {
+                Field::TraceId => trace_id(kernel, value, start, &mut row.trace_id),
+                Field::SpanId => span_id(kernel, value, start, &mut row.span_id),
+                Field::ParentSpanId if value.starts_with(b"\"\"") => {
+                    row.parent_span_id = Id::NONE;
+                    Some(2)
+                }
+                // All zeros are a finding.
+                Field::ParentSpanId => {
+                    let mut id = Id::NONE;
+                    let length = span_id(kernel, value, start, &mut id).filter(|_| id.valid);
+                    if length.is_some() {
+                        row.parent_span_id = id;
+                    }
+                    length
+                }
+                Field::StartTimeUnixNano => time(kernel, value, &mut row.start_time_unix_nano),
+                Field::EndTimeUnixNano => time(kernel, value, &mut row.end_time_unix_nano),
+                Field::Kind => digit(value).map(|digit| {
+                    row.kind = digit;
+                    1
+                }),
+                Field::Flags => count(value, &mut row.flags),
+                Field::DroppedAttributesCount => count(value, &mut row.dropped_attributes_count),
+                Field::DroppedEventsCount => count(value, &mut row.dropped_events_count),
+                Field::DroppedLinksCount => count(value, &mut row.dropped_links_count),
+                Field::Events if value.starts_with(b"[]") && cursor.depth < cursor.max_depth => {
+                    row.events = Rows::since(events.len(), events);
+                    Some(2)
+                }
+                Field::Links if value.starts_with(b"[]") && cursor.depth < cursor.max_depth => {
+                    row.links = Rows::since(links.len(), links);
+                    Some(2)
+                }
+                Field::Name | Field::TraceState if value.first() == Some(&b'"') => {
+                    cursor.clean_string_by(kernel, start + 1).map(|(end, escaped)| {
+                        let text = Text::input(start + 1, end, escaped);
+                        let range =
+                            if *record { ByteRange::new(start, end + 1) } else { ByteRange::default() };
+                        if field == Field::Name {
+                            (row.name, source.name) = (text, range);
+                        } else {
+                            (row.trace_state, source.trace_state) = (text, range);
+                        }
+                        end + 1 - start
+                    })
+                }
+                Field::Status if cursor.depth < cursor.max_depth => status(value).map(|(code, length)| {
+                    row.status_code = code;
+                    row.status_message = Text::EMPTY;
+                    source.status_message = ByteRange::default();
+                    length
+                }),
+                _ => None,
+            };
+            seen |= field.bit();
+            last = field as u8;
+            match length {
+                Some(length) => at += length,
+                None => break Stop::Member(field),
+            }
+        };
+        members.seen = seen;
+        members.last = last;
+        cursor.at = at;
+        stop
+    }
+}
+
+/// What stands at `rest` where the likeliest gap does not: another that was learned; or, where members have come in no order
+/// lately, whatever is written without white space and escapes. Gives the field, `None` for the object's end, and how much
+/// stands before the value. Out of the way of what is guessed.
+struct Unguessed<'a> {
+    gaps: &'a mut Gaps,
+    members: &'a mut Members,
+    last: u8,
+    at: usize,
+    rest: &'a [u8],
+}
+
+impl Vectorized for Unguessed<'_> {
+    type Output = Option<(Option<Field>, usize)>;
+
+    #[allow(clippy::inline_always, reason = "must be compiled with the instruction set of its caller")]
+    #[inline(always)]
+    fn run<K: Kernel>(self, kernel: K) -> Self::Output {
+        let Self { gaps, members, last, at, rest } = self;
+        members.misses = members.misses.saturating_add(1);
+        if !gaps.is_disordered() {
+            let gap = gaps.other(members.message, last, rest)?;
+            return Some((gap.field, gap.literal.len()));
+        }
+        let before = match rest {
+            [b'"', ..] if members.is_first(at) => 1,
+            [b',', b'"', ..] if !members.is_first(at) => 2,
+            [b'}', ..] => return Some((None, 1)),
+            _ => return None,
+        };
+        let (field, length) = members.message.field_at(kernel, rest.get(before..)?.first_chunk()?)?;
+        Some((Some(field), before + length))
+    }
+}
+
+/// Reads an id in lower-case hex; its length, quotes included.
+#[allow(clippy::inline_always, reason = "must be compiled with the instruction set of its caller")]
+#[inline(always)]
+fn trace_id<K: Kernel>(kernel: K, value: &[u8], start: usize, id: &mut Id<16>) -> Option<usize> {
+    let [b'"', digits @ .., b'"'] = value.first_chunk::<34>()? else { return None };
+    let bytes = kernel.hex_32(digits)?;
+    let zero = u128::from_le_bytes(bytes) == 0;
+    *id = Id { bytes, valid: !zero, zero, text: Text::input(start + 1, start + 33, false) };
+    Some(34)
+}
+
+/// [`trace_id`] for the shorter id.
+#[allow(clippy::inline_always, reason = "must be compiled with the instruction set of its caller")]
+#[inline(always)]
+fn span_id<K: Kernel>(kernel: K, value: &[u8], start: usize, id: &mut Id<8>) -> Option<usize> {
+    let [b'"', digits @ .., b'"'] = value.first_chunk::<18>()? else { return None };
+    let bytes = kernel.hex_16(digits)?;
+    let zero = u64::from_le_bytes(bytes) == 0;
+    *id = Id { bytes, valid: !zero, zero, text: Text::input(start + 1, start + 17, false) };
+    Some(18)
+}
+
+/// Reads 19 digits in quotes; their length, quotes included.
+#[allow(clippy::inline_always, reason = "must be compiled with the instruction set of its caller")]
+#[inline(always)]
+fn time<K: Kernel>(kernel: K, value: &[u8], time: &mut u64) -> Option<usize> {
+    let [b'"', digits @ .., b'"'] = value.first_chunk::<21>()? else { return None };
+    let (high, low) = (digits.first_chunk::<16>()?, digits.last_chunk::<3>()?);
+    let low = low.map(|digit| digit.wrapping_sub(b'0'));
+    if low.iter().any(|digit| *digit > 9) {
+        return None;
+    }
+    let [hundreds, tens, ones] = low.map(u64::from);
+    *time = kernel.digits_16(high)? * 1000 + hundreds * 100 + tens * 10 + ones;
+    Some(21)
+}
+
+/// Whether a number ends before this byte.
+#[inline]
+fn ends_number(byte: u8) -> bool {
+    matches!(byte, b',' | b'}' | b' ' | b'\n' | b'\r' | b'\t')
+}
+
+/// The digit that stands alone.
+#[inline]
+fn digit(value: &[u8]) -> Option<i32> {
+    match value {
+        [digit @ b'0'..=b'9', after, ..] if ends_number(*after) => Some(i32::from(digit - b'0')),
+        _ => None,
+    }
+}
+
+/// Reads a uint32; its length.
+#[inline]
+fn count(value: &[u8], count: &mut u32) -> Option<usize> {
+    if let Some(digit) = digit(value) {
+        *count = digit.unsigned_abs();
+        return Some(1);
+    }
+    let (read, length) = number::short_integer(value)?;
+    let read = u32::try_from(read).ok()?;
+    ends_number(*value.get(length)?).then(|| {
+        *count = read;
+        length
+    })
+}
+
+/// The code of a status that is `{}` or `{"code":N}`, and its length.
+#[inline]
+fn status(value: &[u8]) -> Option<(i32, usize)> {
+    match value {
+        [b'{', b'}', ..] => Some((0, 2)),
+        [b'{', b'"', b'c', b'o', b'd', b'e', b'"', b':', digit @ b'0'..=b'9', b'}', ..] => {
+            Some((i32::from(digit - b'0'), 10))
+        }
+        _ => None,
+    }
+}

@@ -1,0 +1,298 @@
+//! One attribute as a writer lays it out: the bytes that stay the same, and how to read those that do not.
+
+use crate::batch::{AttributeSource, ByteRange, Keys, Text, ValueTag};
+use crate::json::scan::Kernel;
+use crate::json::{Cursor, Literal, Scalar, number};
+use crate::schema::{Field, Message};
+
+/// Templates are numbered from one; zero is none.
+pub(super) const NONE: u16 = 0;
+/// The generation of a template whose key has no id yet; never that of a batch.
+pub(super) const NEVER: u32 = u32::MAX;
+
+/// How a value is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Shape {
+    /// `stringValue`.
+    String,
+    /// `intValue` in quotes.
+    QuotedInt,
+    /// `intValue` without.
+    Int,
+    /// `doubleValue` without quotes.
+    Double,
+    /// `boolValue`.
+    Bool,
+}
+
+impl Shape {
+    pub(super) const COUNT: usize = Self::Bool as usize + 1;
+}
+
+/// See the module's head. 256 bytes, so that a number is an address by a shift.
+#[derive(Debug)]
+#[repr(align(64))]
+pub(super) struct Template {
+    /// The part with the key. From the end of the attribute before to the first byte of the value's content; or, where the
+    /// value comes first, from the end of the content to the end of the attribute.
+    pub(super) with_key: Literal<5>,
+    /// The other part.
+    pub(super) without_key: Literal<2>,
+    pub(super) shape: Shape,
+    /// Whether `value` is written before `key`.
+    pub(super) value_first: bool,
+    /// Whether the attribute begins with the comma after another.
+    pub(super) separated: bool,
+    /// Where the attribute's `{` and the value's `{` stand in the head.
+    pub(super) element: u8,
+    pub(super) value: u8,
+    /// Where in the tail the value's `}` ends.
+    pub(super) value_end: u8,
+    /// Where the key's quote and the key's end stand in the part with the key.
+    pub(super) key: u8,
+    pub(super) key_end: u8,
+    /// The key's id, if `generation` is that of the batch.
+    pub(super) key_id: u32,
+    pub(super) generation: u32,
+    pub(super) key_hash: u64,
+    /// What followed the last time, in any list.
+    pub(super) next: u16,
+    /// The same attribute with its members in the other order.
+    pub(super) sibling: u16,
+}
+
+/// What was read by a template.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Value {
+    pub(super) tag: ValueTag,
+    pub(super) payload: u64,
+    pub(super) content_end: usize,
+    /// Where the attribute ends.
+    pub(super) end: usize,
+}
+const _: () = assert!(size_of::<Template>() == 256);
+
+impl Template {
+    /// The key, as it is written.
+    pub(super) fn name(&self) -> &[u8] {
+        let quoted = usize::from(self.key) + 1..usize::from(self.key_end).saturating_sub(1);
+        self.with_key.text().get(quoted).unwrap_or_default()
+    }
+
+    /// Whether what stands before the content of the value stands at `rest`.
+    #[allow(clippy::inline_always, reason = "must be compiled with the instruction set of its caller")]
+    #[inline(always)]
+    pub(super) fn begins<K: Kernel>(&self, kernel: K, rest: &[u8]) -> bool {
+        if self.value_first {
+            return self.without_key.stands_at(kernel, rest);
+        }
+        self.with_key.stands_at(kernel, rest)
+    }
+
+    /// Whether what stands after the content of the value stands at `rest`.
+    #[allow(clippy::inline_always, reason = "must be compiled with the instruction set of its caller")]
+    #[inline(always)]
+    pub(super) fn ends<K: Kernel>(&self, kernel: K, rest: &[u8]) -> bool {
+        if self.value_first {
+            return self.with_key.stands_at(kernel, rest);
+        }
+        self.without_key.stands_at(kernel, rest)
+    }
+
+    /// [`Self::read`] where the key comes first.
+    #[allow(clippy::inline_always, reason = "must be compiled with the instruction set of its caller")]
+    #[inline(always)]
+    pub(super) fn read_key_first<K: Kernel>(
+        &self,
+        kernel: K,
+        cursor: &Cursor<'_>,
+        at: usize,
+    ) -> Option<Value> {
+        let (tag, payload, content_end) = read_content(kernel, cursor, self.shape, at + self.with_key.len())?;
+        let rest = cursor.text.get(content_end..).unwrap_or_default();
+        let end = content_end + self.without_key.len();
+        self.without_key.stands_at(kernel, rest).then_some(Value { tag, payload, content_end, end })
+    }
+
+    /// Reads the value of the attribute at `at`, which begins as the template does. `None` where it does not end so.
+    #[allow(clippy::inline_always, reason = "must be compiled with the instruction set of its caller")]
+    #[inline(always)]
+    pub(super) fn read<K: Kernel>(&self, kernel: K, cursor: &Cursor<'_>, at: usize) -> Option<Value> {
+        let (head, tail) = if self.value_first {
+            (self.without_key.len(), self.with_key.len())
+        } else {
+            (self.with_key.len(), self.without_key.len())
+        };
+        let (tag, payload, content_end) = read_content(kernel, cursor, self.shape, at + head)?;
+        let rest = cursor.text.get(content_end..).unwrap_or_default();
+        self.ends(kernel, rest).then_some(Value { tag, payload, content_end, end: content_end + tail })
+    }
+
+    /// Where the key stands in an attribute at `at`, quotes included.
+    pub(super) fn key_token(&self, at: usize, value: &Value) -> (usize, usize) {
+        let base = if self.value_first { value.content_end } else { at };
+        (base + usize::from(self.key), base + usize::from(self.key_end))
+    }
+
+    /// The id of the key, which the batch has not met in an attribute of this template.
+    #[inline(never)]
+    pub(super) fn intern(
+        &self,
+        keys: &mut Keys,
+        text: &[u8],
+        made: &[u8],
+        at: usize,
+        value: &Value,
+    ) -> Option<u32> {
+        let (start, end) = self.key_token(at, value);
+        let (start, end) = (start + 1, end - 1);
+        let name = text.get(start..end).unwrap_or_default();
+        let handle = || Some(Text::input(start, end, false));
+        keys.intern_hashed(self.key_hash, name, |key| key.raw(text, made), handle)
+    }
+
+    /// Where the parts of the attribute at `at` stand.
+    #[inline(never)]
+    pub(super) fn source(&self, at: usize, value: &Value) -> AttributeSource {
+        let (key, key_end) = self.key_token(at, value);
+        AttributeSource {
+            element: ByteRange::new(at + usize::from(self.element), value.end),
+            key: ByteRange::new(key, key_end),
+            value: ByteRange::new(
+                at + usize::from(self.value),
+                value.content_end + usize::from(self.value_end),
+            ),
+        }
+    }
+
+    /// Whether both are the same key in the same place with a value of the same kind.
+    pub(super) fn is_akin(&self, other: &Self) -> bool {
+        self.shape == other.shape && self.separated == other.separated && self.name() == other.name()
+    }
+}
+
+/// Reads a member's name and colon.
+fn name<'t>(cursor: &mut Cursor<'t>) -> Option<&'t [u8]> {
+    cursor.white();
+    let raw = cursor.string().ok()?;
+    cursor.colon().ok()?;
+    Some(cursor.slice(raw.start, raw.end))
+}
+
+/// Reads a key that is learned: not empty, without escapes. Its first quote and its end.
+fn key(cursor: &mut Cursor<'_>) -> Option<(usize, usize)> {
+    let start = cursor.at;
+    let raw = cursor.string().ok()?;
+    (!raw.escaped && raw.start < raw.end).then_some((start, cursor.at))
+}
+
+/// Takes an attribute apart that the general path has read. `None` where it is not simple: other members, an escaped key, a
+/// value that is no scalar.
+#[cold]
+pub(super) fn parse(text: &[u8], gap: usize, start: usize, end: usize) -> Option<Template> {
+    let mut cursor = Cursor::over(text.get(..end)?, start, false);
+    cursor.open().ok()?;
+    let is = |name: &[u8], field: Field| name == field.name().as_bytes();
+    let first = name(&mut cursor)?;
+    let value_first = is(first, Field::Value);
+    (value_first || is(first, Field::Key)).then_some(())?;
+    let mut key_token = (0, 0);
+    if !value_first {
+        key_token = key(&mut cursor)?;
+        cursor.next_item(false, b'}').ok()?.then_some(())?;
+        is(name(&mut cursor)?, Field::Value).then_some(())?;
+    }
+    let value = cursor.at;
+    (cursor.peek()? == b'{').then_some(())?;
+    cursor.open().ok()?;
+    let variant = name(&mut cursor)?;
+    let mut content = cursor.at;
+    let scalar = cursor.scalar().ok()?;
+    let mut content_end = cursor.at;
+    let shape = match (Message::AnyValue.field(variant)?, scalar) {
+        (Field::StringValue, Scalar::String(_)) => Shape::String,
+        (Field::IntValue, Scalar::String(_)) => Shape::QuotedInt,
+        (Field::IntValue, Scalar::Number(_)) => Shape::Int,
+        (Field::DoubleValue, Scalar::Number(_)) => Shape::Double,
+        (Field::BoolValue, Scalar::Bool(_)) => Shape::Bool,
+        _ => return None,
+    };
+    if let Scalar::String(raw) = scalar {
+        (content, content_end) = (raw.start, raw.end);
+    }
+    (!cursor.next_item(false, b'}').ok()?).then_some(())?;
+    let value_end = cursor.at;
+    if value_first {
+        cursor.next_item(false, b'}').ok()?.then_some(())?;
+        is(name(&mut cursor)?, Field::Key).then_some(())?;
+        key_token = key(&mut cursor)?;
+    }
+    (!cursor.next_item(false, b'}').ok()?).then_some(())?;
+    (cursor.at == end).then_some(())?;
+    let (head, tail) = (text.get(gap..content)?, text.get(content_end..end)?);
+    let (with_key, without_key, base) =
+        if value_first { (tail, head, content_end) } else { (head, tail, gap) };
+    let offset = |from: usize, at: usize| u8::try_from(at - from).ok();
+    Some(Template {
+        with_key: Literal::new(with_key)?,
+        without_key: Literal::new(without_key)?,
+        shape,
+        value_first,
+        separated: text.get(gap..start)?.contains(&b','),
+        element: offset(gap, start)?,
+        value: offset(gap, value)?,
+        value_end: offset(content_end, value_end)?,
+        key: offset(base, key_token.0)?,
+        key_end: offset(base, key_token.1)?,
+        key_id: 0,
+        generation: NEVER,
+        key_hash: 0,
+        next: NONE,
+        sibling: NONE,
+    })
+}
+
+/// Reads a value's content: its tag and payload in a row, and where it ends. `None` where anything is out of the ordinary.
+#[allow(clippy::inline_always, reason = "must be compiled with the instruction set of its caller")]
+#[inline(always)]
+pub(super) fn read_content<K: Kernel>(
+    kernel: K,
+    cursor: &Cursor<'_>,
+    shape: Shape,
+    start: usize,
+) -> Option<(ValueTag, u64, usize)> {
+    match shape {
+        Shape::String => {
+            let (end, escaped) = cursor.clean_string_by(kernel, start)?;
+            Some((ValueTag::String, Text::input(start, end, escaped).bits(), end))
+        }
+        Shape::QuotedInt | Shape::Int => {
+            let rest = cursor.text.get(start..)?;
+            let (value, length) = number::short_integer(rest)?;
+            Some((ValueTag::Int, value.cast_unsigned(), start + length))
+        }
+        Shape::Double => {
+            let rest = cursor.text.get(start..)?;
+            if let Some((value, length)) = number::short_double(rest) {
+                return Some((ValueTag::Double, value.to_bits(), start + length));
+            }
+            let (value, end) = read_double(cursor, start)?;
+            Some((ValueTag::Double, value.to_bits(), end))
+        }
+        Shape::Bool => {
+            let rest = cursor.text.get(start..)?;
+            if rest.starts_with(b"true") {
+                return Some((ValueTag::Bool, 1, start + 4));
+            }
+            rest.starts_with(b"false").then_some((ValueTag::Bool, 0, start + 5))
+        }
+    }
+}
+
+#[inline(never)]
+fn read_double(cursor: &Cursor<'_>, start: usize) -> Option<(f64, usize)> {
+    let mut number = Cursor::over(cursor.text, start, false);
+    let raw = number.number().ok()?;
+    let value = number::double(cursor.slice(raw.start, raw.end)).filter(|value| value.is_finite())?;
+    Some((value, raw.end))
+}

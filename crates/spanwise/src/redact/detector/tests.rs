@@ -1,0 +1,119 @@
+//! The vectors of `tests/payloads/secrets.json` and `tests/redact/detectors.jsonl`, and the laws of all detectors.
+
+use serde_json::Value;
+
+use super::*;
+use crate::redact::text::redact_text;
+
+const SECRETS: &str = include_str!("../../../../../tests/payloads/secrets.json");
+const EXPECTED: &str = include_str!("../../../../../tests/payloads/expected.json");
+
+fn everything() -> DetectorSet {
+    Builtin::all().fold(DetectorSet::empty(), DetectorSet::with)
+}
+
+/// Replaces what `detectors` find in `text`, and says whose the finds are.
+fn redacted(detectors: &DetectorSet, text: &str) -> (String, Vec<String>) {
+    let mut ids = Vec::new();
+    let look = Look { on: detectors.selection(), is_query: false };
+    let redacted = redact_text(detectors, look, text, &mut |detector, _: &str, out: &mut String| {
+        ids.push(detectors.id(detector).to_owned());
+        crate::redact::placeholder::push_mask(out, detectors.id(detector));
+    });
+    (redacted.unwrap_or_else(|| text.to_owned()), ids)
+}
+
+/// All strings of a text, at every level of JSON in strings.
+fn strings_within(text: &str, strings: &mut Vec<String>) {
+    fn walk(value: &Value, strings: &mut Vec<String>) {
+        match value {
+            Value::String(text) => strings_within(text, strings),
+            Value::Array(values) => values.iter().for_each(|value| walk(value, strings)),
+            Value::Object(members) => members.iter().for_each(|(name, value)| {
+                strings_within(name, strings);
+                walk(value, strings);
+            }),
+            _ => {}
+        }
+    }
+    strings.push(text.to_owned());
+    if text.starts_with(['{', '[', '"'])
+        && let Ok(value) = serde_json::from_str::<Value>(text)
+    {
+        walk(&value, strings);
+    }
+}
+
+fn payload_values() -> Vec<(String, String)> {
+    let payload: Value = serde_json::from_str(SECRETS).unwrap();
+    let mut values = Vec::new();
+    for resource in payload["resourceSpans"].as_array().unwrap() {
+        for scope in resource["scopeSpans"].as_array().unwrap() {
+            for span in scope["spans"].as_array().unwrap() {
+                for attribute in span["attributes"].as_array().unwrap() {
+                    let value = &attribute["value"];
+                    let text = value["stringValue"].as_str().or(value["intValue"].as_str()).unwrap();
+                    values.push((attribute["key"].as_str().unwrap().to_owned(), text.to_owned()));
+                }
+            }
+        }
+    }
+    values
+}
+
+#[test]
+fn every_hit_of_the_payload_is_found_and_no_miss() {
+    let expected: Value = serde_json::from_str(EXPECTED).unwrap();
+    let values = payload_values();
+    let mut failures = Vec::new();
+    for row in expected["files"]["secrets.json"]["detectors"].as_array().unwrap() {
+        let key = row["key"].as_str().unwrap();
+        let id = row["id"].as_str().unwrap();
+        let text = &values.iter().find(|(name, _)| name == key).unwrap().1;
+        let is_off = row["default"] == "off";
+        let builtin = Builtin::from_id(id);
+        let detectors = match builtin {
+            Some(builtin) if is_off => DetectorSet::default().with(builtin),
+            _ => DetectorSet::default(),
+        };
+        let (redacted, ids) = redacted(&detectors, text);
+        if row["hit"] == true {
+            let mut strings = Vec::new();
+            strings_within(&redacted, &mut strings);
+            let secret = row["secret"].as_str().unwrap();
+            let around = [row["before"].as_str().unwrap(), row["after"].as_str().unwrap()];
+            let whole = format!("{}[REDACTED:{id}]{}", around[0], around[1]);
+            if strings.iter().any(|text| text.contains(secret)) || !strings.contains(&whole) || ids != [id] {
+                failures.push(format!("{key}: {ids:?} {redacted:?}"));
+            }
+        } else if !ids.is_empty() || redacted != *text {
+            failures.push(format!("{key}: {ids:?} {redacted:?}"));
+        }
+    }
+    assert!(failures.is_empty(), "{}", failures.join("\n"));
+}
+
+#[test]
+fn the_raw_text_never_hides_a_find() {
+    let detectors = everything();
+    for (key, text) in payload_values() {
+        let (redacted, ids) = redacted(&detectors, &text);
+        let mut raw = String::new();
+        crate::redact::escape::push_escaped(&mut raw, &text);
+        if !ids.is_empty() {
+            assert!(detectors.may_contain(raw.as_bytes()), "{key}");
+        }
+        let (twice, ids) = self::redacted(&detectors, &redacted);
+        assert!(ids.is_empty() && twice == redacted, "{key}: {ids:?} {redacted:?}");
+    }
+}
+
+#[test]
+fn hits_are_in_order_and_apart() {
+    let detectors = everything();
+    let text = payload_values().into_iter().map(|(_, text)| text).collect::<Vec<_>>().join(" ");
+    let mut hits = Vec::new();
+    detectors.find(&text, &mut hits);
+    assert!(hits.len() > 50);
+    assert!(hits.is_sorted_by(|a, b| a.end <= b.start));
+}

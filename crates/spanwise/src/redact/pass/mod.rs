@@ -1,0 +1,455 @@
+//! The pass itself: a policy carried out on a batch, or on JSON.
+//!
+//! It decides once what is to be changed (`walk`), and carries that out in one of two ways: on the tables, which gives a
+//! batch in buffers of its own (`rebuild`), or on the input, which gives JSON in which every untouched byte is the one that
+//! came in (`output`). Where decoding took a liberty with a document, its bytes are not trusted: the document is written
+//! afresh from the new tables, in canonical form.
+//!
+//! **It fails closed.** What could not be read does not come out, and is counted; what cannot be addressed is an error; a
+//! text that is too long, too deep or not what it should be is masked whole.
+
+mod edits;
+mod keys;
+mod output;
+mod rebuild;
+mod report;
+mod walk;
+mod window;
+
+use std::fmt;
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use crate::batch::{DocumentRow, SpanBatch};
+use crate::decode::{DecodeOptions, Decoder, Framing};
+use crate::diagnostic::{Code, DecodeError};
+use crate::encode::encode_into;
+use crate::redact::policy::CompiledPolicy;
+use crate::splice::{self, Splice, is_white};
+use edits::Edits;
+use output::Splices;
+pub use report::{Count, RedactionReport};
+use walk::Walk;
+
+/// Findings kept of one decode. If there are more, what they were is not known, and all is written afresh.
+const MOST_FINDINGS: usize = 1 << 16;
+
+/// Why nothing came out.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum RedactError {
+    /// The input could not be decoded.
+    Decode(DecodeError),
+    /// The output would be larger than a batch can be: 2 GiB − 1 of text.
+    TooLarge,
+}
+
+impl fmt::Display for RedactError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Decode(error) => error.fmt(formatter),
+            Self::TooLarge => formatter.write_str("the redacted batch would hold more text than a batch can"),
+        }
+    }
+}
+
+impl std::error::Error for RedactError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Decode(error) => Some(error),
+            Self::TooLarge => None,
+        }
+    }
+}
+
+impl From<DecodeError> for RedactError {
+    fn from(error: DecodeError) -> Self {
+        Self::Decode(error)
+    }
+}
+
+/// A redacted batch, and what was done.
+#[derive(Clone, Debug)]
+pub struct Redacted {
+    /// The batch. It shares no buffer with the one that was read, and has no diagnostics.
+    pub batch: SpanBatch,
+    /// Counts.
+    pub report: RedactionReport,
+}
+
+/// Redacted JSON, and what was done.
+#[derive(Clone, Debug)]
+pub struct RedactedJson {
+    /// The JSON: one document, or a block of many as the input was one.
+    pub data: Vec<u8>,
+    /// Counts.
+    pub report: RedactionReport,
+}
+
+/// Carries a policy out, over and over. Keep one: it remembers what becomes of which key, and reuses its buffers.
+///
+/// # Examples
+///
+/// ```
+/// use spanwise::redact::{Policy, Preset, Redactor};
+///
+/// let policy = Policy::from_preset(Preset::PrivacyMode).compile(None)?;
+/// let mut redactor = Redactor::new(policy);
+/// let body = br#"{"resourceSpans":[{"scopeSpans":[{"spans":[{"name":"chat","attributes":[
+///     {"key":"gen_ai.prompt","value":{"stringValue":"a secret"}},
+///     {"key":"gen_ai.usage.input_tokens","value":{"intValue":"3"}}]}]}]}]}"#;
+/// let redacted = redactor.redact_json(&body[..])?;
+/// assert_eq!(
+///     redacted.data,
+///     br#"{"resourceSpans":[{"scopeSpans":[{"spans":[{"name":"chat","attributes":[
+///     {"key":"gen_ai.prompt","value":{"stringValue":"[REDACTED:content]"}},
+///     {"key":"gen_ai.usage.input_tokens","value":{"intValue":"3"}}]}]}]}]}"#
+/// );
+/// assert_eq!(redacted.report.changes(), 1);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct Redactor {
+    policy: Arc<CompiledPolicy>,
+    decoder: Decoder,
+    batch: SpanBatch,
+    lines: bool,
+    state: State,
+}
+
+/// What is remembered and reused.
+#[derive(Clone, Debug, Default)]
+struct State {
+    edits: Edits,
+    keys: keys::Keys,
+    window: window::Window,
+    splices: Splices,
+}
+
+impl Redactor {
+    /// A redactor that decodes leniently.
+    pub fn new(policy: impl Into<Arc<CompiledPolicy>>) -> Self {
+        Self::with_options(policy, DecodeOptions::default())
+    }
+
+    /// A redactor that decodes so. Sources are recorded whatever the options say.
+    pub fn with_options(policy: impl Into<Arc<CompiledPolicy>>, options: DecodeOptions) -> Self {
+        let mut options = options.with_record_sources(true);
+        options.limits.diagnostics = MOST_FINDINGS;
+        Self {
+            policy: policy.into(),
+            decoder: Decoder::new(options),
+            batch: SpanBatch::new(),
+            lines: false,
+            state: State::default(),
+        }
+    }
+
+    /// The same, with every document of a block on a line of its own in the output, ended by a line feed: line ends within
+    /// a document are left out. What comes of several inputs can then be put one behind the other.
+    #[must_use]
+    pub fn in_lines(mut self) -> Self {
+        self.lines = true;
+        self
+    }
+
+    /// The options it decodes with, for who decodes batches for it.
+    pub fn decode_options(&self) -> DecodeOptions {
+        self.decoder.options()
+    }
+
+    /// The policy.
+    pub fn policy(&self) -> &CompiledPolicy {
+        &self.policy
+    }
+
+    /// Redacts a batch.
+    ///
+    /// Costs a walk over the batch and a copy of what stays.
+    ///
+    /// # Errors
+    /// The new batch would hold more than 2 GiB − 1 of text.
+    pub fn redact(&mut self, batch: &SpanBatch) -> Result<Redacted, RedactError> {
+        let mut report = RedactionReport::default();
+        self.state.walk(batch, &self.policy, &mut report);
+        let whole = whole_document(batch);
+        let is_made = batch.documents.is_empty() && !batch.is_block;
+        let documents = if is_made { std::slice::from_ref(&whole) } else { &batch.documents };
+        let redacted = rebuild::rebuild(batch, &self.state.edits, documents, &mut report);
+        let mut redacted = redacted.map_err(|rebuild::TooLarge| RedactError::TooLarge)?;
+        redacted.is_block = batch.is_block;
+        redacted.rejected_spans = batch.rejected_spans;
+        redacted.bad_documents = batch.bad_documents;
+        redacted.other_signals = batch.other_signals;
+        count_losses(batch, &mut report);
+        Ok(Redacted { batch: redacted, report })
+    }
+
+    /// Redacts the payload of one request.
+    ///
+    /// Costs a decode, a walk over the batch, and a copy of what stays.
+    ///
+    /// # Errors
+    /// The payload cannot be decoded at all. Spans that strict decoding rejects are no error: they are not in the output,
+    /// and counted.
+    pub fn redact_json(&mut self, payload: impl Into<Bytes>) -> Result<RedactedJson, RedactError> {
+        let mut data = Vec::new();
+        let report = self.redact_json_into(payload, &mut data)?;
+        Ok(RedactedJson { data, report })
+    }
+
+    /// The same, written behind `out`, which keeps its capacity from call to call.
+    ///
+    /// # Errors
+    /// As [`redact_json`](Self::redact_json); then nothing is written.
+    pub fn redact_json_into(
+        &mut self,
+        payload: impl Into<Bytes>,
+        out: &mut Vec<u8>,
+    ) -> Result<RedactionReport, RedactError> {
+        self.decoded(out, |decoder, batch| decoder.decode(payload, batch))
+    }
+
+    /// Redacts a block of documents: a file of JSON lines, say.
+    ///
+    /// Documents that cannot be read, and those of other signals, are not in the output, and counted.
+    ///
+    /// # Errors
+    /// The block is larger than 2 GiB − 1.
+    pub fn redact_block(
+        &mut self,
+        block: impl Into<Bytes>,
+        framing: Framing,
+    ) -> Result<RedactedJson, RedactError> {
+        let mut data = Vec::new();
+        let report = self.redact_block_into(block, framing, &mut data)?;
+        Ok(RedactedJson { data, report })
+    }
+
+    /// The same, written behind `out`, which keeps its capacity from call to call.
+    ///
+    /// # Errors
+    /// As [`redact_block`](Self::redact_block); then nothing is written.
+    pub fn redact_block_into(
+        &mut self,
+        block: impl Into<Bytes>,
+        framing: Framing,
+        out: &mut Vec<u8>,
+    ) -> Result<RedactionReport, RedactError> {
+        self.decoded(out, |decoder, batch| decoder.decode_block(block, framing, batch))
+    }
+
+    /// Writes what becomes of the batch that `decode` gives.
+    fn decoded(
+        &mut self,
+        out: &mut Vec<u8>,
+        decode: impl FnOnce(&mut Decoder, &mut SpanBatch) -> Result<(), DecodeError>,
+    ) -> Result<RedactionReport, RedactError> {
+        let mut batch = std::mem::take(&mut self.batch);
+        let result = match decode(&mut self.decoder, &mut batch) {
+            Ok(()) => self.redact_batch_into(&batch, out),
+            Err(error) => Err(error.into()),
+        };
+        batch.clear();
+        self.batch = batch;
+        result
+    }
+
+    /// Redacts a batch that is decoded already, and writes its JSON behind `out`: one document for the payload of one
+    /// request, and for a block as many as it has.
+    ///
+    /// Costs a walk over the batch and a copy of what stays. Where the batch was decoded with
+    /// [`DecodeOptions::record_sources`], untouched bytes come out as they went in; where not, or where decoding took
+    /// more liberties than [`crate::Limits::diagnostics`] keeps, all is written afresh in canonical form.
+    ///
+    /// # Errors
+    /// What was written afresh would hold more than 2 GiB − 1 of text; then nothing is written.
+    pub fn redact_batch_into(
+        &mut self,
+        batch: &SpanBatch,
+        out: &mut Vec<u8>,
+    ) -> Result<RedactionReport, RedactError> {
+        let begin = out.len();
+        let result = self.write(batch, out);
+        if result.is_err() {
+            out.truncate(begin);
+        }
+        result
+    }
+
+    fn write(&mut self, batch: &SpanBatch, out: &mut Vec<u8>) -> Result<RedactionReport, RedactError> {
+        let mut report = RedactionReport::default();
+        self.state.walk(batch, &self.policy, &mut report);
+        count_losses(batch, &mut report);
+        let State { edits, splices, .. } = &mut self.state;
+        let has_sources = splices.collect(batch, edits).is_ok() && batch.has_sources;
+        // An empty policy leaves valid input alone, what no reader reads included.
+        let cuts_residue = !self.policy.is_empty() || batch.rejected_spans > 0 || batch.other_signals > 0;
+        if cuts_residue {
+            splices.residue(batch, &self.policy, &mut report);
+        }
+        splices.list.sort_unstable_by_key(|splice| splice.start);
+        let liberties = Liberties::of(batch);
+        if !batch.is_block && batch.documents.len() != 1 {
+            // One payload becomes one document, whatever was taken for it.
+            let whole = whole_document(batch);
+            let rebuilt = rebuild::rebuild(batch, edits, std::slice::from_ref(&whole), &mut report);
+            encode_into(&rebuilt.map_err(|rebuild::TooLarge| RedactError::TooLarge)?, out);
+            report.canonical_documents += 1;
+            return Ok(report);
+        }
+        let in_lines = self.lines && batch.is_block;
+        let begin = out.len();
+        let mut copied = 0;
+        let input: &[u8] = &batch.input;
+        for document in &batch.documents {
+            let range = document.bytes.range();
+            let gap = input.get(copied..range.start).unwrap_or_default();
+            copied = range.end;
+            // Between documents stands white space, or what could not be read.
+            if !in_lines && gap.iter().all(|byte| is_white(*byte)) {
+                out.extend_from_slice(gap);
+            }
+            let written = out.get(begin..).unwrap_or_default();
+            let line = written.iter().rev().take_while(|byte| is_white(**byte));
+            if line.clone().count() < written.len() && !line.clone().any(|byte| *byte == b'\n') {
+                out.push(b'\n');
+            }
+            if document.other_signal && batch.is_block {
+                copied += line_end(input, range.end);
+                continue;
+            }
+            let document_begin = out.len();
+            if !has_sources || liberties.any_in(&range) {
+                let rebuilt = rebuild::rebuild(batch, edits, std::slice::from_ref(document), &mut report);
+                encode_into(&rebuilt.map_err(|rebuild::TooLarge| RedactError::TooLarge)?, out);
+                report.canonical_documents += 1;
+            } else {
+                let first = splices.list.partition_point(|splice| splice.start < range.start);
+                let last = splices.list.partition_point(|splice| splice.start < range.end);
+                let own: &mut [Splice] = splices.list.get_mut(first..last).unwrap_or_default();
+                splice::splice(input, range, own, &splices.put_in, out);
+            }
+            if in_lines {
+                end_line(out, document_begin);
+            }
+        }
+        let rest = input.get(copied..).unwrap_or_default();
+        if !in_lines && rest.iter().all(|byte| is_white(*byte)) {
+            out.extend_from_slice(rest);
+        }
+        Ok(report)
+    }
+}
+
+impl State {
+    fn walk(&mut self, batch: &SpanBatch, policy: &CompiledPolicy, report: &mut RedactionReport) {
+        let Self { edits, keys, window, .. } = self;
+        Walk::new(batch, policy, edits, report, keys, window).run();
+    }
+}
+
+/// A row for all of a batch, for one that was made without documents.
+fn whole_document(batch: &SpanBatch) -> DocumentRow {
+    use crate::batch::Rows;
+    DocumentRow {
+        resources: Rows::since(0, &batch.resources),
+        spans: Rows::since(0, &batch.spans),
+        ..DocumentRow::default()
+    }
+}
+
+fn count_losses(batch: &SpanBatch, report: &mut RedactionReport) {
+    report.documents += batch.documents.len() as u64;
+    report.rejected_spans += batch.rejected_spans;
+    report.bad_documents += batch.bad_documents;
+    report.other_signals += batch.other_signals;
+}
+
+/// Makes one line of the document behind `begin`. A line end in valid JSON is never within a string.
+fn end_line(out: &mut Vec<u8>, begin: usize) {
+    if memchr::memchr2(b'\n', b'\r', out.get(begin..).unwrap_or_default()).is_some() {
+        let document = out.split_off(begin);
+        out.extend(document.into_iter().filter(|byte| !matches!(byte, b'\n' | b'\r')));
+    }
+    out.push(b'\n');
+}
+
+/// How many bytes of white space follow `at`, up to and with the end of the line.
+fn line_end(input: &[u8], at: usize) -> usize {
+    let rest = input.get(at..).unwrap_or_default();
+    let blank = rest.iter().take_while(|byte| is_white(**byte)).count();
+    let line = rest.iter().take(blank).position(|byte| *byte == b'\n');
+    line.map_or(blank, |line| line + 1)
+}
+
+/// Where decoding took liberties: the bytes there are not what the tables say.
+enum Liberties {
+    /// At these offsets, in order.
+    At(Vec<usize>),
+    /// There were more findings than are kept.
+    Everywhere,
+}
+
+impl Liberties {
+    fn of(batch: &SpanBatch) -> Self {
+        if batch.log.dropped() > 0 {
+            return Self::Everywhere;
+        }
+        let mut offsets: Vec<usize> =
+            batch.log.findings().filter(|(code, _)| is_liberty(*code)).map(|(_, offset)| offset).collect();
+        offsets.sort_unstable();
+        Self::At(offsets)
+    }
+
+    fn any_in(&self, range: &std::ops::Range<usize>) -> bool {
+        match self {
+            Self::Everywhere => true,
+            Self::At(offsets) => {
+                let next = offsets.partition_point(|offset| *offset < range.start);
+                offsets.get(next).is_some_and(|offset| *offset <= range.end)
+            }
+        }
+    }
+}
+
+/// Whether a finding means that a reader that goes by the letter would read something else than the tables hold, or
+/// nothing at all. The others are of what any reader ignores or takes as it is.
+fn is_liberty(code: Code) -> bool {
+    !matches!(
+        code,
+        Code::UnknownMember
+            | Code::DuplicateKey
+            | Code::OtherSignal
+            | Code::NoKnownField
+            | Code::SpanNameEmpty
+            | Code::EndBeforeStart
+            | Code::EntityRefType
+            | Code::TraceIdEmpty
+            | Code::SpanIdEmpty
+            | Code::TraceIdZero
+            | Code::SpanIdZero
+            | Code::AttributeKeyEmpty
+            | Code::StringIndex
+            | Code::ConcatenatedDocuments
+            | Code::BlankLine
+            | Code::MixedSignals
+    )
+}
+
+/// Redacts a batch once. For more than one batch keep a [`Redactor`].
+///
+/// # Errors
+/// As [`Redactor::redact`].
+pub fn redact(batch: &SpanBatch, policy: &CompiledPolicy) -> Result<Redacted, RedactError> {
+    Redactor::new(policy.clone()).redact(batch)
+}
+
+/// Redacts a payload once. For more than one keep a [`Redactor`].
+///
+/// # Errors
+/// As [`Redactor::redact_json`].
+pub fn redact_json(payload: impl Into<Bytes>, policy: &CompiledPolicy) -> Result<RedactedJson, RedactError> {
+    Redactor::new(policy.clone()).redact_json(payload)
+}

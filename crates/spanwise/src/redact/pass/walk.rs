@@ -1,0 +1,597 @@
+//! Goes through a batch and decides what is to be changed.
+//!
+//! Only rows that the batch refers to are visited: what a duplicate superseded is no row of it, and never comes into any
+//! output. Every text is visited, wherever it stands; what is left alone is left alone on purpose.
+
+use std::borrow::Cow;
+use std::ops::Range;
+
+use super::edits::{Change, Edits, Slot};
+use super::keys::{self, Keys, Known, Quick};
+use super::report::RedactionReport;
+use super::window::Window;
+use crate::batch::{AttributeRow, Id, RawValue, Rows, SpanBatch, Text, ValueTag};
+use crate::redact::body;
+use crate::redact::detector::{Look, Selection};
+use crate::redact::place::Place;
+use crate::redact::placeholder;
+use crate::redact::policy::{CompiledPolicy, EventClass, LONGEST_PATH, TextAction, Treatment, Verdict};
+use crate::redact::text::{self, redact_text};
+
+/// What the walk needs, for one batch.
+pub(super) struct Walk<'a> {
+    pub(super) batch: &'a SpanBatch,
+    pub(super) policy: &'a CompiledPolicy,
+    pub(super) edits: &'a mut Edits,
+    pub(super) report: &'a mut RedactionReport,
+    pub(super) keys: &'a mut Keys,
+    pub(super) window: &'a mut Window,
+    /// The detectors of all places together, with which stretches of the input are read.
+    pub(super) every: Look,
+}
+
+/// A value, and all that is needed to change it.
+#[derive(Clone, Copy)]
+struct Item {
+    slot: Slot,
+    row: usize,
+    value: RawValue,
+    place: Place,
+    event: EventClass,
+}
+
+impl<'a> Walk<'a> {
+    pub(super) fn new(
+        batch: &'a SpanBatch,
+        policy: &'a CompiledPolicy,
+        edits: &'a mut Edits,
+        report: &'a mut RedactionReport,
+        keys: &'a mut Keys,
+        window: &'a mut Window,
+    ) -> Self {
+        edits.clear();
+        keys.begin(batch, edits);
+        window.clear();
+        let on = Place::ALL
+            .into_iter()
+            .map(|place| policy.selection(place))
+            .fold(Selection::NONE, Selection::union);
+        let every = Look { on, is_query: false };
+        Self { batch, policy, edits, report, keys, window, every }
+    }
+
+    pub(super) fn run(mut self) {
+        let batch = self.batch;
+        for (row, resource) in batch.resources.iter().enumerate() {
+            self.attributes(Place::Resource, EventClass::default(), resource.attributes.range());
+            self.text(Place::Schema, Slot::ResourceSchema, row, resource.schema_url);
+            self.entity_refs(row, resource.entity_refs);
+        }
+        for (row, scope) in batch.scopes.iter().enumerate() {
+            self.text(Place::ScopeName, Slot::ScopeName, row, scope.name);
+            self.text(Place::ScopeName, Slot::ScopeVersion, row, scope.version);
+            self.attributes(Place::Scope, EventClass::default(), scope.attributes.range());
+            self.text(Place::Schema, Slot::ScopeSchema, row, scope.schema_url);
+        }
+        for (row, span) in batch.spans.iter().enumerate() {
+            self.id(Slot::TraceId, row, span.trace_id);
+            self.id(Slot::SpanId, row, span.span_id);
+            self.id(Slot::ParentSpanId, row, span.parent_span_id);
+            self.text(Place::SpanName, Slot::SpanName, row, span.name);
+            self.text(Place::TraceState, Slot::SpanTraceState, row, span.trace_state);
+            self.text(Place::StatusMessage, Slot::StatusMessage, row, span.status_message);
+            self.attributes(Place::Span, EventClass::default(), span.attributes.range());
+            for row in span.events.range() {
+                if let Some(event) = batch.events.get(row) {
+                    self.text(Place::EventName, Slot::EventName, row, event.name);
+                    let class = self.policy.event_class_of(|| batch.text(event.name));
+                    self.attributes(Place::Event, class, event.attributes.range());
+                }
+            }
+            for row in span.links.range() {
+                if let Some(link) = batch.links.get(row) {
+                    self.id(Slot::LinkTraceId, row, link.trace_id);
+                    self.id(Slot::LinkSpanId, row, link.span_id);
+                    self.text(Place::TraceState, Slot::LinkTraceState, row, link.trace_state);
+                    self.attributes(Place::Link, EventClass::default(), link.attributes.range());
+                }
+            }
+        }
+        self.report.spans += batch.spans.len() as u64;
+    }
+
+    fn attributes(&mut self, place: Place, event: EventClass, rows: Range<usize>) {
+        let mut changes_keys = false;
+        for row in rows.clone() {
+            let Some(attribute) = self.batch.attributes.get(row).copied() else {
+                continue;
+            };
+            let Some(key) = attribute.key() else {
+                continue;
+            };
+            let stays = match self.keys.quick(place, event, key) {
+                Quick::No => false,
+                Quick::Lists => !matches!(attribute.tag, ValueTag::Array | ValueTag::KvList),
+                Quick::ListsAndStrings => {
+                    !matches!(attribute.tag, ValueTag::Array | ValueTag::KvList | ValueTag::String)
+                }
+            };
+            if stays {
+                continue;
+            }
+            let known = self.keys.known(self.batch, self.policy, self.edits, place, event, key);
+            let Some(known) = known else {
+                // More keys than can be numbered: nothing is known of this one, so nothing of it stays.
+                self.edits.push(Slot::Attribute, row, Change::Drop);
+                continue;
+            };
+            changes_keys |= known.key.is_some();
+            let item = Item { slot: Slot::Attribute, row, value: attribute.value(), place, event };
+            self.attribute(item, attribute, known);
+        }
+        if changes_keys {
+            self.change_keys(Slot::AttributeKey, place, event, rows);
+        }
+    }
+
+    #[inline]
+    fn attribute(&mut self, item: Item, attribute: AttributeRow, known: Known) {
+        let Verdict { treatment, selection, .. } = known.verdict;
+        if let Some(mask) = known.mask {
+            return self.put_mask(item, known.verdict, mask);
+        }
+        if treatment == Treatment::Keep {
+            match item.value {
+                RawValue::String(_) if selection.is_empty() => {}
+                RawValue::String(text) => {
+                    let look = Look { on: selection, is_query: known.is_query };
+                    self.look_at(item.slot, item.row, item.place, text, look);
+                }
+                RawValue::Array(rows) | RawValue::KvList(rows) => {
+                    let mut path = vec![self.key_of(attribute)];
+                    self.children(item, rows, &mut path, known.verdict);
+                }
+                value => self.number(item, value, selection),
+            }
+            return;
+        }
+        let mut path = Vec::new();
+        if matches!(item.value, RawValue::Array(_) | RawValue::KvList(_)) {
+            path.push(self.key_of(attribute));
+        }
+        self.treat(item, known.verdict, &mut path);
+    }
+
+    fn key_of(&self, row: AttributeRow) -> Cow<'a, str> {
+        row.key().map_or(Cow::Borrowed(""), |key| self.batch.key(key))
+    }
+
+    /// Carries out a verdict.
+    fn treat(&mut self, item: Item, verdict: Verdict, path: &mut Vec<Cow<'a, str>>) {
+        match verdict.treatment {
+            Treatment::Keep => self.keep(item, verdict, path),
+            Treatment::KeepMark if self.is_mark(item.value) => {}
+            Treatment::Drop => {
+                self.edits.push(item.slot, item.row, Change::Drop);
+                self.report.count_rule(verdict.rule, item.place);
+            }
+            Treatment::Mask | Treatment::KeepMark => self.mask(item, verdict),
+            Treatment::Hash => self.hash(item, verdict),
+            Treatment::Truncate(length) => self.truncate(item, verdict, length, path),
+            Treatment::Structure => self.structure(item, verdict),
+            Treatment::Members => self.members(item, verdict, path),
+        }
+    }
+
+    fn keep(&mut self, item: Item, verdict: Verdict, path: &mut Vec<Cow<'a, str>>) {
+        match item.value {
+            RawValue::String(text) => {
+                let look = Look { on: verdict.selection, is_query: false };
+                self.look_at(item.slot, item.row, item.place, text, look);
+            }
+            RawValue::Array(rows) | RawValue::KvList(rows) => self.children(item, rows, path, verdict),
+            value => self.number(item, value, verdict.selection),
+        }
+    }
+
+    /// Goes through the children of an array or a kvlist that stays.
+    fn children(&mut self, item: Item, rows: Rows, path: &mut Vec<Cow<'a, str>>, verdict: Verdict) {
+        if self.policy.is_empty() {
+            return;
+        }
+        let mut changes_keys = false;
+        let paired = self.paired(item, rows, path);
+        for row in rows.range() {
+            let Some(child) = self.batch.values.get(row).copied() else {
+                continue;
+            };
+            let child_item = Item { slot: Slot::Child, row, value: child.value(), ..item };
+            if let Some(verdict) = paired
+                && self.key_of(child) != "key"
+            {
+                self.treat(child_item, verdict, path);
+                continue;
+            }
+            if child.key().is_none() {
+                self.treat(child_item, Verdict { treatment: Treatment::Keep, ..verdict }, path);
+                continue;
+            }
+            path.push(self.key_of(child));
+            let names: Vec<&str> = path.iter().rev().take(LONGEST_PATH).rev().map(AsRef::as_ref).collect();
+            let own = self.policy.resolve_nested(item.place, item.event, &names);
+            let look = self.policy.look(item.place);
+            changes_keys |= !look.on.is_empty()
+                && names.last().is_some_and(|name| keys::redacted_key(self.policy, look, name).is_some());
+            self.treat(child_item, own.unwrap_or(Verdict { treatment: Treatment::Keep, ..verdict }), path);
+            path.pop();
+        }
+        if changes_keys {
+            self.change_keys(Slot::ChildKey, item.place, item.event, rows.range());
+        }
+    }
+
+    /// What becomes of the members of a list that is a pair itself, `{"key": …, "value": …}`, where the rules do not let what
+    /// has that key stay. So are attributes that somebody wrote where no attributes belong.
+    fn paired(&self, item: Item, rows: Rows, path: &mut Vec<Cow<'a, str>>) -> Option<Verdict> {
+        let children = self.batch.values.get(rows.range())?;
+        let key = children.iter().find_map(|child| match child.value() {
+            RawValue::String(text) if child.key().is_some() && self.key_of(*child) == "key" => Some(text),
+            _ => None,
+        })?;
+        path.push(self.batch.text(key));
+        let names: Vec<&str> = path.iter().rev().take(LONGEST_PATH).rev().map(AsRef::as_ref).collect();
+        let verdict = self.policy.resolve_nested(item.place, item.event, &names);
+        path.pop();
+        verdict.filter(|verdict| verdict.treatment != Treatment::Keep)
+    }
+
+    /// Puts other texts in the place of keys in which detectors find something, so that no two of a list are the same.
+    fn change_keys(&mut self, slot: Slot, place: Place, event: EventClass, rows: Range<usize>) {
+        let table = if slot == Slot::AttributeKey { &self.batch.attributes } else { &self.batch.values };
+        let mut names = std::collections::HashSet::new();
+        let mut changed = Vec::new();
+        for row in rows {
+            let Some(attribute) = table.get(row).copied() else {
+                continue;
+            };
+            let name = self.key_of(attribute);
+            let look = self.policy.look(place);
+            let known = attribute.key().filter(|_| slot == Slot::AttributeKey);
+            let known =
+                known.and_then(|key| self.keys.known(self.batch, self.policy, self.edits, place, event, key));
+            let redacted = match known {
+                Some(known) => known.key.and_then(|key| self.edits.text(key)).map(str::to_owned),
+                None => keys::redacted_key(self.policy, look, &name),
+            };
+            match redacted {
+                Some(redacted) => changed.push((row, redacted)),
+                None => {
+                    names.insert(name.into_owned());
+                }
+            }
+        }
+        for (row, mut name) in changed {
+            for number in 2.. {
+                if names.insert(name.clone()) {
+                    break;
+                }
+                name.clear();
+                placeholder::push_mask_of_length(&mut name, "key", number);
+            }
+            let change = self.edits.keep(&name);
+            self.edits.push(slot, row, change);
+            self.report.count_place(place);
+        }
+    }
+
+    /// Lets detectors look at a string.
+    fn look_at(&mut self, slot: Slot, row: usize, place: Place, text: Text, look: Look) {
+        if look.on.is_empty() || !self.window.may_hold(self.batch, text, look, self.every) {
+            return;
+        }
+        if text.stored_len() > self.policy.longest_text() {
+            let change = self.edits.keep("[REDACTED:long_text]");
+            self.edits.push(slot, row, change);
+            self.report.long_texts += 1;
+            self.report.count_place(place);
+            return;
+        }
+        let content = self.batch.text(text);
+        if let Some(redacted) = self.redacted(&content, look) {
+            let change = self.edits.keep(&redacted);
+            self.edits.push(slot, row, change);
+            self.report.count_place(place);
+        }
+    }
+
+    /// The text without what detectors find in it; none where they find nothing.
+    fn redacted(&mut self, text: &str, look: Look) -> Option<String> {
+        let (policy, report) = (self.policy, &mut *self.report);
+        redact_text(policy.detectors(), look, text, &mut |detector, found: &str, out: &mut String| {
+            report.count_detector(detector);
+            policy.push_find(detector, found, out);
+        })
+    }
+
+    /// Lets detectors look at a number, if the policy says so.
+    fn number(&mut self, item: Item, value: RawValue, selection: Selection) {
+        if !self.policy.reads_numbers() || selection.is_empty() {
+            return;
+        }
+        let text = match value {
+            RawValue::Int(number) => number.to_string(),
+            RawValue::Double(number) => number.to_string(),
+            _ => return,
+        };
+        if let Some(redacted) = self.redacted(&text, Look { on: selection, is_query: false }) {
+            let change = self.edits.keep(&redacted);
+            self.edits.push(item.slot, item.row, change);
+            self.report.count_place(item.place);
+        }
+    }
+
+    /// Whether a value is no more than a mark: true, false, a number, or one of them as a short text.
+    fn is_mark(&self, value: RawValue) -> bool {
+        const LONGEST: usize = 8;
+        match value {
+            RawValue::Empty | RawValue::Bool(_) | RawValue::Int(_) | RawValue::Double(_) => true,
+            RawValue::String(text) => {
+                let content = self.batch.text(text);
+                let is_number = content.len() <= LONGEST && content.bytes().all(|byte| byte.is_ascii_digit());
+                is_number || matches!(content.as_ref(), "true" | "false")
+            }
+            _ => false,
+        }
+    }
+
+    /// Puts the rule's placeholder in the place of a value.
+    fn mask(&mut self, item: Item, verdict: Verdict) {
+        if matches!(item.value, RawValue::Empty) {
+            return;
+        }
+        let mut mask = String::new();
+        placeholder::push_mask(&mut mask, self.policy.label(verdict.rule));
+        let change = self.edits.keep(&mask);
+        self.put_mask(item, verdict, change);
+    }
+
+    /// Puts a placeholder there, unless it stands there already.
+    #[inline]
+    fn put_mask(&mut self, item: Item, verdict: Verdict, mask: Change) {
+        if matches!(item.value, RawValue::Empty) {
+            return;
+        }
+        if let RawValue::String(text) = item.value
+            && self.edits.text(mask).is_some_and(|mask| self.batch.stored_bytes(text) == mask.as_bytes())
+        {
+            return;
+        }
+        self.edits.push(item.slot, item.row, mask);
+        self.report.count_rule(verdict.rule, item.place);
+    }
+
+    /// Puts a text in the place of a value, for a rule.
+    fn put(&mut self, item: Item, verdict: Verdict, text: &str) {
+        let change = self.edits.keep(text);
+        self.edits.push(item.slot, item.row, change);
+        self.report.count_rule(verdict.rule, item.place);
+    }
+
+    /// Puts the value's pseudonym in its place. Lists have none, and are masked.
+    fn hash(&mut self, item: Item, verdict: Verdict) {
+        let text = match item.value {
+            RawValue::Empty => return,
+            RawValue::String(text) => self.batch.text(text),
+            RawValue::Bool(value) => value.to_string().into(),
+            RawValue::Int(value) => value.to_string().into(),
+            RawValue::Double(value) => value.to_string().into(),
+            RawValue::Bytes(_) | RawValue::Array(_) | RawValue::KvList(_) => return self.mask(item, verdict),
+        };
+        if placeholder::is_placeholder(&text) {
+            return;
+        }
+        match self.policy.key() {
+            Some(key) => self.put(item, verdict, &key.pseudonym(&text)),
+            None => self.mask(item, verdict),
+        }
+    }
+
+    /// Lets detectors look at a text, then keeps its beginning.
+    fn truncate(&mut self, item: Item, verdict: Verdict, length: usize, path: &mut Vec<Cow<'a, str>>) {
+        let RawValue::String(text) = item.value else {
+            return self.keep(item, verdict, path);
+        };
+        let content = self.batch.text(text);
+        let redacted = self.redacted(&content, Look { on: verdict.selection, is_query: false });
+        let whole = redacted.as_deref().unwrap_or(&content);
+        let end = whole.char_indices().nth(length).map_or(whole.len(), |(end, _)| end);
+        if redacted.is_some() || end < content.len() {
+            let text = whole.get(..end).unwrap_or_default().to_owned();
+            self.put(item, verdict, &text);
+        }
+    }
+
+    /// Masks the members of a value that the rule names, and keeps the others.
+    fn members(&mut self, item: Item, verdict: Verdict, path: &mut Vec<Cow<'a, str>>) {
+        let names = self.policy.members(verdict.rule);
+        match item.value {
+            RawValue::String(text) => {
+                let content = self.batch.text(text);
+                let Some(masked) = text::mask_members(&content, names, self.policy.label(verdict.rule))
+                else {
+                    return self.mask(item, verdict);
+                };
+                let redacted = self.redacted(&masked, Look { on: verdict.selection, is_query: false });
+                let result = redacted.unwrap_or(masked);
+                if result != content {
+                    self.put(item, verdict, &result);
+                }
+            }
+            RawValue::KvList(rows) => {
+                for row in rows.range() {
+                    let Some(child) = self.batch.values.get(row).copied() else {
+                        continue;
+                    };
+                    let child_item = Item { slot: Slot::Child, row, value: child.value(), ..item };
+                    let name = self.key_of(child);
+                    if names.iter().any(|member| *member == name) {
+                        self.mask(child_item, verdict);
+                    } else {
+                        path.push(name);
+                        self.keep(child_item, verdict, path);
+                        path.pop();
+                    }
+                }
+            }
+            RawValue::Array(_) | RawValue::Bytes(_) => self.mask(item, verdict),
+            value => self.number(item, value, verdict.selection),
+        }
+    }
+
+    /// Keeps the structure of messages, as text or as lists.
+    fn structure(&mut self, item: Item, verdict: Verdict) {
+        let RawValue::String(text) = item.value else {
+            return self.structured(item, verdict, body::Member::Container, false);
+        };
+        let content = self.batch.text(text);
+        match body::structure(&content, self.policy.label(verdict.rule)) {
+            Some(structured) if structured == content => {}
+            Some(structured) => self.put(item, verdict, &structured),
+            None if placeholder::is_placeholder(&content) => {}
+            None => self.mask(item, verdict),
+        }
+    }
+
+    /// The same of a value within messages that are lists. `member` is what its name says it is.
+    fn structured(&mut self, item: Item, verdict: Verdict, member: body::Member, is_tool: bool) {
+        use body::Member;
+        let is_container = matches!(member, Member::Container | Member::ToolContainer);
+        match item.value {
+            RawValue::Empty => {}
+            RawValue::String(text) => {
+                let content = self.batch.text(text);
+                if !body::stays(member, is_tool, &content) {
+                    let mut mask = String::new();
+                    let length = content.chars().count();
+                    placeholder::push_mask_of_length(&mut mask, self.policy.label(verdict.rule), length);
+                    self.put(item, verdict, &mask);
+                }
+            }
+            RawValue::Int(0..=9999) if member == Member::Count => {}
+            RawValue::Array(rows) if is_container || member == Member::Word => {
+                for row in rows.range() {
+                    if let Some(child) = self.batch.values.get(row).copied() {
+                        let child = Item { slot: Slot::Child, row, value: child.value(), ..item };
+                        self.structured(child, verdict, member, is_tool);
+                    }
+                }
+            }
+            RawValue::KvList(rows) if is_container => {
+                let is_tool = member == Member::ToolContainer || self.is_of_tool(rows);
+                self.structured_members(item, verdict, rows, is_tool);
+            }
+            _ => self.mask(item, verdict),
+        }
+    }
+
+    fn structured_members(&mut self, item: Item, verdict: Verdict, rows: Rows, is_tool: bool) {
+        let mut unknown = 0;
+        for row in rows.range() {
+            let Some(child) = self.batch.values.get(row).copied() else {
+                continue;
+            };
+            let name = self.key_of(child);
+            let member = body::member(&name);
+            if member.is_none() && !placeholder::is_placeholder(&name) {
+                unknown += 1;
+                let mut mask = String::new();
+                placeholder::push_mask_of_length(&mut mask, self.policy.label(verdict.rule), unknown);
+                let change = self.edits.keep(&mask);
+                self.edits.push(Slot::ChildKey, row, change);
+            }
+            let child = Item { slot: Slot::Child, row, value: child.value(), ..item };
+            self.structured(child, verdict, member.unwrap_or(body::Member::Content), is_tool);
+        }
+    }
+
+    fn is_of_tool(&self, rows: Rows) -> bool {
+        rows.range().filter_map(|row| self.batch.values.get(row)).any(|child| {
+            let RawValue::String(text) = child.value() else {
+                return false;
+            };
+            body::is_type_name(&self.key_of(*child)) && body::is_of_tool(&self.batch.text(text))
+        })
+    }
+
+    /// A text without a key.
+    #[inline]
+    fn text(&mut self, place: Place, slot: Slot, row: usize, text: Text) {
+        let on = self.policy.selection(place);
+        match self.policy.text_action(place) {
+            TextAction::Keep => {}
+            TextAction::Scan if on.is_empty() => {}
+            TextAction::Scan => self.look_at(slot, row, place, text, Look { on, is_query: false }),
+            TextAction::Mask => self.mask_text(place, slot, row, text),
+        }
+    }
+
+    fn mask_text(&mut self, place: Place, slot: Slot, row: usize, text: Text) {
+        if text.is_empty() {
+            return;
+        }
+        // A placeholder is no trace state, and no URL: those go without one.
+        let change = if matches!(place, Place::TraceState | Place::Schema) {
+            Change::Drop
+        } else {
+            let mut mask = String::new();
+            placeholder::push_mask(&mut mask, place.id());
+            if self.batch.stored_bytes(text) == mask.as_bytes() {
+                return;
+            }
+            self.edits.keep(&mask)
+        };
+        self.edits.push(slot, row, change);
+        self.report.masked_texts += 1;
+        self.report.count_place(place);
+    }
+
+    /// The entity references of a resource: they go together where anything is found in one of their texts.
+    fn entity_refs(&mut self, resource: usize, rows: Rows) {
+        let look = self.policy.look(Place::Schema);
+        let action = self.policy.text_action(Place::Schema);
+        if rows.len == 0 || action == TextAction::Keep || (action == TextAction::Scan && look.on.is_empty()) {
+            return;
+        }
+        let batch = self.batch;
+        let of = |rows: Rows| batch.strings.get(rows.range()).unwrap_or_default().iter().copied();
+        let texts = batch.entity_refs.get(rows.range()).unwrap_or_default().iter().flat_map(|row| {
+            [row.schema_url, row.kind].into_iter().chain(of(row.id_keys)).chain(of(row.description_keys))
+        });
+        let has_find = |text: Text| {
+            let mut finds = Vec::new();
+            self.policy.detectors().find_selected(&batch.text(text), look, &mut finds);
+            !finds.is_empty()
+        };
+        if action == TextAction::Mask || texts.into_iter().any(has_find) {
+            self.edits.push(Slot::EntityRefs, resource, Change::Drop);
+            self.report.count_place(Place::Schema);
+        }
+    }
+
+    /// An identifier that is none but a text: whatever a caller wrote there. A digest of it takes its place, so that spans
+    /// still belong together, nothing can be read, and the output is valid.
+    #[inline]
+    fn id<const N: usize>(&mut self, slot: Slot, row: usize, id: Id<N>) {
+        if !id.valid && !id.zero && !id.text.is_empty() {
+            self.text_id(slot, row, id.text, N);
+        }
+    }
+
+    #[cold]
+    fn text_id(&mut self, slot: Slot, row: usize, text: Text, width: usize) {
+        let digest = placeholder::digest_id(self.policy.key(), &self.batch.text(text), width);
+        let change = self.edits.keep(&digest);
+        self.edits.push(slot, row, change);
+        self.report.text_ids += 1;
+    }
+}

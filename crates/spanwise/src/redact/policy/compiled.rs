@@ -1,0 +1,523 @@
+//! Policies made ready: what becomes of a key at a place.
+
+use foldhash::fast::RandomState;
+use hashbrown::HashMap;
+use regex::Regex;
+
+use super::rule::{KeyPattern, Matcher, glob_regex, is_separator};
+use super::{Action, Bodies, Identity, Mode, Policy, PolicyError, Preset, TextAction, Unknown};
+use crate::redact::catalogue::{self, Class, Match, Row};
+use crate::redact::detector::{Builtin, DetectorIndex, DetectorSet, Look, Selection};
+use crate::redact::place::{Place, Places};
+use crate::redact::placeholder::{self, HashKey};
+
+/// Events are told apart by as many names, which rules ask for.
+const MOST_EVENTS: usize = 64;
+/// So many names of nested lists are joined to a key.
+pub(crate) const LONGEST_PATH: usize = 8;
+/// Bytes of joined names. Many members below one long name would cost its length each.
+const LONGEST_NAMES: usize = 2048;
+
+/// A policy that can be applied. Immutable, and cheap to share.
+#[derive(Clone, Debug)]
+pub struct CompiledPolicy {
+    pub(super) rules: Vec<CompiledRule>,
+    exact: HashMap<String, Vec<u32>, RandomState>,
+    prefixes: HashMap<String, Vec<u32>, RandomState>,
+    expressions: Vec<(u32, Regex)>,
+    events: Vec<Regex>,
+    pub(super) folds_case: bool,
+    pub(super) mode: Mode,
+    unknown: Unknown,
+    texts: [TextAction; Place::ALL.len()],
+    pub(super) detectors: DetectorSet,
+    pub(super) selections: [Selection; Place::ALL.len()],
+    key: Option<HashKey>,
+    hashes_finds: bool,
+    reads_numbers: bool,
+    longest_text: usize,
+}
+
+/// A rule with all that was decided when the policy was compiled.
+#[derive(Clone, Debug)]
+pub(super) struct CompiledRule {
+    pub(super) origin: Origin,
+    pub(super) pattern: KeyPattern,
+    places: Places,
+    event: Option<usize>,
+    pub(super) event_name: Option<String>,
+    treatment: Treatment,
+    label: String,
+    members: Vec<String>,
+    scan: Scan,
+}
+
+/// Which detectors look at what a rule keeps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Scan {
+    All,
+    WithoutDigits,
+    Nothing,
+}
+
+/// Where a rule comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Origin {
+    /// A rule of the policy's own, counted from 1.
+    Rule(usize),
+    /// A row of a preset.
+    Preset {
+        /// Which preset.
+        preset: Preset,
+        /// Whose convention the key is.
+        convention: &'static str,
+        /// Where that is written down.
+        source: &'static str,
+    },
+}
+
+/// What becomes of a value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Treatment {
+    /// It stays; detectors look at it.
+    Keep,
+    /// It stays if it is no more than a mark (true, false, a number), and is masked otherwise.
+    KeepMark,
+    /// The attribute goes.
+    Drop,
+    /// A placeholder stands in its place.
+    Mask,
+    /// A pseudonym stands in its place.
+    Hash,
+    /// The first so many characters stay.
+    Truncate(usize),
+    /// The structure of its messages stays, and a placeholder stands in the place of all content.
+    Structure,
+    /// Some members of its JSON are masked, the rest stays.
+    Members,
+}
+
+/// What becomes of a key, and which rule says so.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Verdict {
+    /// What to do with the value.
+    pub treatment: Treatment,
+    /// The rule, to be passed to [`CompiledPolicy::label`] and for counting; none where no rule matched.
+    pub rule: Option<u32>,
+    /// The detectors that look at what stays.
+    pub selection: Selection,
+}
+
+/// Which of the event names that rules ask for an event has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
+pub struct EventClass(u64);
+
+pub(super) fn compile(policy: &Policy, key: Option<HashKey>) -> Result<CompiledPolicy, PolicyError> {
+    if matches!(policy.content, Action::Keep | Action::Truncate(_)) {
+        return Err(PolicyError::new(
+            "content is masked, dropped or hashed; to keep some of it, write a rule",
+        ));
+    }
+    if policy.longest_text == 0 {
+        return Err(PolicyError::new("the longest text is 0 bytes: all text would be masked"));
+    }
+    if key.as_ref().is_some_and(HashKey::is_empty) {
+        return Err(PolicyError::new("the key of the pseudonyms is empty"));
+    }
+    let mut builder = Builder { policy, events: Vec::new(), rules: Vec::new() };
+    for (place, (rule, position)) in policy.rules.iter().enumerate() {
+        builder.own_rule(place, rule).map_err(|error| error.at_position(*position))?;
+    }
+    for row in catalogue::rows() {
+        builder.row(&row)?;
+    }
+    let detectors = detectors(policy)?;
+    let selections = selections(policy, &detectors)?;
+    let mut compiled = CompiledPolicy {
+        rules: Vec::with_capacity(builder.rules.len()),
+        exact: HashMap::default(),
+        prefixes: HashMap::default(),
+        expressions: Vec::new(),
+        events: builder.events.iter().map(|(_, regex)| regex.clone()).collect(),
+        folds_case: policy.folds_case,
+        mode: policy.mode,
+        unknown: policy.unknown.unwrap_or(if policy.presets.is_empty() {
+            Unknown::Keep
+        } else {
+            Unknown::Drop
+        }),
+        texts: policy.texts,
+        detectors,
+        selections,
+        key,
+        hashes_finds: policy.detectors.hashes,
+        reads_numbers: policy.detectors.reads_numbers,
+        longest_text: policy.longest_text,
+    };
+    for (place, (matcher, rule)) in builder.rules.into_iter().enumerate() {
+        let place = u32::try_from(place).map_err(|_| PolicyError::new("there are too many rules"))?;
+        match matcher {
+            Matcher::Exact(key) => compiled.exact.entry(key).or_default().push(place),
+            Matcher::Prefix(key) => compiled.prefixes.entry(key).or_default().push(place),
+            Matcher::Regex(regex) => compiled.expressions.push((place, regex)),
+        }
+        compiled.rules.push(rule);
+    }
+    let needs_key =
+        compiled.hashes_finds || compiled.rules.iter().any(|rule| rule.treatment == Treatment::Hash);
+    if needs_key && compiled.key.is_none() {
+        return Err(PolicyError::new(
+            "something is to be hashed, and there is no key: name an environment variable or a file under [hash]",
+        ));
+    }
+    Ok(compiled)
+}
+
+/// All detectors of the policy: those of its presets and those that it names, and the user's own.
+fn detectors(policy: &Policy) -> Result<DetectorSet, PolicyError> {
+    let settings = &policy.detectors;
+    let mut set = settings.set.clone();
+    if policy.presets.contains(&Preset::Secrets) {
+        set = Builtin::all().filter(|builtin| builtin.is_on_by_default()).fold(set, DetectorSet::with);
+    }
+    for id in settings.on.iter().chain(&settings.off).chain(settings.only.iter().map(|(id, _)| id)) {
+        if set.select(id).is_none() {
+            return Err(PolicyError::new(format!("there is no detector `{id}`")));
+        }
+    }
+    set = settings.on.iter().filter_map(|id| Builtin::from_id(id)).fold(set, DetectorSet::with);
+    set = settings.off.iter().filter_map(|id| Builtin::from_id(id)).fold(set, DetectorSet::without);
+    if !set.selection().is_empty() {
+        set = set.with(Builtin::DeepEscapes);
+    }
+    Ok(set)
+}
+
+fn selections(policy: &Policy, set: &DetectorSet) -> Result<[Selection; Place::ALL.len()], PolicyError> {
+    let settings = &policy.detectors;
+    let mut selections = [Selection::NONE; Place::ALL.len()];
+    for (place, selection) in Place::ALL.into_iter().zip(&mut selections) {
+        if settings.places.has(place) {
+            *selection = set.selection();
+        }
+        for (id, places) in &settings.only {
+            let one =
+                set.select(id).ok_or_else(|| PolicyError::new(format!("there is no detector `{id}`")))?;
+            let is_on = places.has(place) && set.selection().intersects(one);
+            *selection = if is_on { selection.union(one) } else { selection.difference(one) };
+        }
+        for id in &settings.off {
+            *selection = set.select(id).map_or(*selection, |one| selection.difference(one));
+        }
+    }
+    Ok(selections)
+}
+
+struct Builder<'p> {
+    policy: &'p Policy,
+    events: Vec<(String, Regex)>,
+    rules: Vec<(Matcher, CompiledRule)>,
+}
+
+impl Builder<'_> {
+    fn own_rule(&mut self, place: usize, rule: &super::Rule) -> Result<(), PolicyError> {
+        if !placeholder::is_label(&rule.label) {
+            return Err(PolicyError::new(
+                "a label is made of lower-case letters, `_`, `-` and up to four digits, 32 characters at most",
+            ));
+        }
+        if rule.places == Places::NONE || !rule.places.is_within(Places::KEYED) {
+            return Err(PolicyError::new(
+                "a rule is for resource, scope, span, event or link, for one of them at least",
+            ));
+        }
+        let scan = if rule.detects { Scan::All } else { Scan::Nothing };
+        let treatment = treatment(rule.action);
+        let matcher = Matcher::new(&rule.pattern, self.policy.folds_case)?;
+        let compiled = CompiledRule {
+            origin: Origin::Rule(place + 1),
+            pattern: rule.pattern.clone(),
+            places: rule.places,
+            event: self.event(rule.event.as_deref())?,
+            event_name: rule.event.clone(),
+            treatment,
+            label: rule.label.clone(),
+            members: Vec::new(),
+            scan,
+        };
+        self.rules.push((matcher, compiled));
+        Ok(())
+    }
+
+    fn row(&mut self, row: &Row) -> Result<(), PolicyError> {
+        let policy = self.policy;
+        let privacy = policy.presets.contains(&Preset::PrivacyMode);
+        let secrets = policy.presets.contains(&Preset::Secrets);
+        let content = match treatment(policy.content) {
+            Treatment::Mask if policy.bodies == Bodies::Structure => Treatment::Structure,
+            treatment => treatment,
+        };
+        let (preset, treatment, scan) = match row.class {
+            Class::Content if privacy => (Preset::PrivacyMode, content, Scan::All),
+            Class::Settings if privacy => (Preset::PrivacyMode, Treatment::Members, Scan::All),
+            Class::Credential if privacy => (Preset::PrivacyMode, Treatment::Mask, Scan::All),
+            Class::Credential if secrets => (Preset::Secrets, Treatment::Mask, Scan::All),
+            Class::Identity if privacy => {
+                let treatment = match policy.identity {
+                    Identity::Keep => Treatment::Keep,
+                    Identity::Hash => Treatment::Hash,
+                    Identity::Mask => Treatment::Mask,
+                    Identity::Drop => Treatment::Drop,
+                };
+                (Preset::PrivacyMode, treatment, Scan::All)
+            }
+            Class::Kept if privacy => (Preset::PrivacyMode, Treatment::Keep, Scan::All),
+            Class::Numeric if privacy || secrets => {
+                let treatment = if row.label == "marker" { Treatment::KeepMark } else { Treatment::Keep };
+                let preset = if privacy { Preset::PrivacyMode } else { Preset::Secrets };
+                (preset, if privacy { treatment } else { Treatment::Keep }, Scan::WithoutDigits)
+            }
+            _ => return Ok(()),
+        };
+        let pattern = match row.matching {
+            Match::Exact => KeyPattern::Exact(row.pattern.to_owned()),
+            Match::Tree => KeyPattern::Prefix(row.pattern.to_owned()),
+            Match::Glob => KeyPattern::Glob(row.pattern.to_owned()),
+        };
+        let matcher = Matcher::new(&pattern, policy.folds_case)?;
+        let compiled = CompiledRule {
+            origin: Origin::Preset { preset, convention: row.convention, source: row.source },
+            pattern,
+            places: row.places,
+            event: self.event(row.event)?,
+            event_name: row.event.map(str::to_owned),
+            treatment,
+            label: row.label.to_owned(),
+            members: row.members.iter().map(|member| (*member).to_owned()).collect(),
+            scan,
+        };
+        self.rules.push((matcher, compiled));
+        Ok(())
+    }
+
+    fn event(&mut self, name: Option<&str>) -> Result<Option<usize>, PolicyError> {
+        let Some(name) = name else {
+            return Ok(None);
+        };
+        if let Some(place) = self.events.iter().position(|(known, _)| known == name) {
+            return Ok(Some(place));
+        }
+        if self.events.len() == MOST_EVENTS {
+            return Err(PolicyError::new("rules ask for more than 64 names of events"));
+        }
+        self.events.push((name.to_owned(), glob_regex(name)?));
+        Ok(Some(self.events.len() - 1))
+    }
+}
+
+fn treatment(action: Action) -> Treatment {
+    match action {
+        Action::Keep => Treatment::Keep,
+        Action::Drop => Treatment::Drop,
+        Action::Mask => Treatment::Mask,
+        Action::Hash => Treatment::Hash,
+        Action::Truncate(length) => Treatment::Truncate(length),
+    }
+}
+
+impl CompiledPolicy {
+    /// Which of the event names that rules ask for `name` is.
+    pub fn event_class(&self, name: &str) -> EventClass {
+        let events = self.events.iter().enumerate().filter(|(_, event)| event.is_match(name));
+        EventClass(events.fold(0, |class, (place, _)| class | 1 << place))
+    }
+
+    /// The same for a name that need not be read where no rule asks for names.
+    pub(crate) fn event_class_of<'n>(&self, name: impl FnOnce() -> std::borrow::Cow<'n, str>) -> EventClass {
+        if self.events.is_empty() { EventClass::default() } else { self.event_class(&name()) }
+    }
+
+    /// What becomes of the attribute `key` at `place`. `event` is the class of the event that it belongs to; for other
+    /// places the default.
+    ///
+    /// Looks the key and its beginnings up, and tries the globs and expressions: worth remembering per key.
+    pub fn resolve(&self, place: Place, event: EventClass, key: &str) -> Verdict {
+        match self.first_match(place, event, key, |_| true) {
+            Some(rule) => self.verdict(place, rule),
+            None => self.default_verdict(place),
+        }
+    }
+
+    /// What becomes of a member of nested lists, whose names are `path` from the attribute's key down to the member's.
+    ///
+    /// Rules are asked for the names joined by dots, all of them first, then ever fewer, at last the member's name
+    /// alone. (The rows of presets are not asked for a name without a separator: `prompt` in any list is not content.)
+    /// None where no rule matches: then what holds for the list holds for the member. Names that are too long to be joined
+    /// are not looked at, and the member is masked.
+    pub fn resolve_nested(&self, place: Place, event: EventClass, path: &[&str]) -> Option<Verdict> {
+        if self.rules.is_empty() {
+            return None;
+        }
+        let longest = path.len().min(LONGEST_PATH);
+        let names = path.get(path.len() - longest..)?;
+        if names.iter().map(|name| name.len() + 1).sum::<usize>() > LONGEST_NAMES {
+            return Some(Verdict { treatment: Treatment::Mask, ..self.default_verdict(place) });
+        }
+        (1..=longest).rev().find_map(|length| {
+            let names = path.get(path.len() - length..)?;
+            let key = names.join(".");
+            let is_bare = !key.contains(is_separator);
+            let counts = |rule: &CompiledRule| !is_bare || matches!(rule.origin, Origin::Rule(_));
+            self.first_match(place, event, &key, counts).map(|rule| self.verdict(place, rule))
+        })
+    }
+
+    fn first_match(
+        &self,
+        place: Place,
+        event: EventClass,
+        key: &str,
+        counts: impl Fn(&CompiledRule) -> bool,
+    ) -> Option<u32> {
+        let folded;
+        let key = if self.folds_case {
+            folded = key.to_lowercase();
+            folded.as_str()
+        } else {
+            key
+        };
+        let applies = |rule: &u32| {
+            self.rules.get(*rule as usize).is_some_and(|rule| {
+                rule.places.has(place)
+                    && rule.event.is_none_or(|name| event.0 >> name & 1 == 1)
+                    && counts(rule)
+            })
+        };
+        let first_of =
+            |rules: Option<&Vec<u32>>| rules.and_then(|rules| rules.iter().copied().find(&applies));
+        let mut best = first_of(self.exact.get(key));
+        let mut consider = |rule: Option<u32>| best = best.into_iter().chain(rule).min();
+        consider(first_of(self.prefixes.get(key)));
+        for (end, _) in key.match_indices(is_separator) {
+            consider(first_of(self.prefixes.get(key.get(..end).unwrap_or(""))));
+        }
+        for (rule, regex) in &self.expressions {
+            if best.is_some_and(|best| best < *rule) {
+                break;
+            }
+            if applies(rule) && regex.is_match(key) {
+                best = Some(*rule);
+                break;
+            }
+        }
+        best
+    }
+
+    fn verdict(&self, place: Place, rule: u32) -> Verdict {
+        let Some(compiled) = self.rules.get(rule as usize) else {
+            return self.default_verdict(place);
+        };
+        let all = self.selection(place);
+        let selection = match compiled.scan {
+            Scan::All => all,
+            Scan::WithoutDigits => all.without_digits(),
+            Scan::Nothing => Selection::NONE,
+        };
+        Verdict { treatment: compiled.treatment, rule: Some(rule), selection }
+    }
+
+    fn default_verdict(&self, place: Place) -> Verdict {
+        let treatment = if self.mode == Mode::Allow { Treatment::Drop } else { Treatment::Keep };
+        Verdict { treatment, rule: None, selection: self.selection(place) }
+    }
+
+    /// The detectors that look at a place.
+    pub fn selection(&self, place: Place) -> Selection {
+        self.selections.get(place.as_usize()).copied().unwrap_or(Selection::NONE)
+    }
+
+    /// What the placeholder of a rule says.
+    pub fn label(&self, rule: Option<u32>) -> &str {
+        rule.and_then(|rule| self.rules.get(rule as usize)).map_or("masked", |rule| &rule.label)
+    }
+
+    /// Where a rule comes from.
+    pub fn origin(&self, rule: u32) -> Option<&Origin> {
+        self.rules.get(rule as usize).map(|rule| &rule.origin)
+    }
+
+    /// The pattern of a rule, as it is written.
+    pub fn pattern_text(&self, rule: u32) -> &str {
+        self.rules.get(rule as usize).map_or("", |rule| match &rule.pattern {
+            KeyPattern::Exact(text)
+            | KeyPattern::Prefix(text)
+            | KeyPattern::Glob(text)
+            | KeyPattern::Regex(text) => text,
+        })
+    }
+
+    /// How many rules there are; a rule is known by a number below.
+    pub fn rule_count(&self) -> usize {
+        self.rules.len()
+    }
+
+    /// The members that a rule of settings masks.
+    pub(crate) fn members(&self, rule: Option<u32>) -> &[String] {
+        rule.and_then(|rule| self.rules.get(rule as usize)).map_or(&[], |rule| &rule.members)
+    }
+
+    /// What becomes of the texts of a place without keys.
+    pub fn text_action(&self, place: Place) -> TextAction {
+        self.texts.get(place.as_usize()).copied().unwrap_or(TextAction::Mask)
+    }
+
+    /// What becomes of unknown members.
+    pub fn unknown(&self) -> Unknown {
+        self.unknown
+    }
+
+    /// The detectors.
+    pub fn detectors(&self) -> &DetectorSet {
+        &self.detectors
+    }
+
+    pub(crate) fn look(&self, place: Place) -> Look {
+        Look { on: self.selection(place), is_query: false }
+    }
+
+    /// Writes what stands in the place of a find behind `out`.
+    pub(crate) fn push_find(&self, detector: DetectorIndex, found: &str, out: &mut String) {
+        match self.key.as_ref().filter(|_| self.hashes_finds) {
+            Some(key) => out.push_str(&key.pseudonym(found)),
+            None => placeholder::push_mask(out, self.detectors.id(detector)),
+        }
+    }
+
+    pub(crate) fn key(&self) -> Option<&HashKey> {
+        self.key.as_ref()
+    }
+
+    #[cfg(test)]
+    pub(crate) fn hashes_finds(&self) -> bool {
+        self.hashes_finds
+    }
+
+    pub(crate) fn reads_numbers(&self) -> bool {
+        self.reads_numbers
+    }
+
+    pub(crate) fn longest_text(&self) -> usize {
+        self.longest_text
+    }
+
+    /// Whether it changes nothing, whatever the trace.
+    pub fn is_empty(&self) -> bool {
+        self.rules.iter().all(|rule| rule.treatment == Treatment::Keep)
+            && self.mode == Mode::Deny
+            && self.unknown == Unknown::Keep
+            && self.texts.iter().all(|text| *text != TextAction::Mask)
+            && self.selections.iter().all(|selection| selection.is_empty())
+    }
+}

@@ -1,0 +1,314 @@
+//! The catalogue's rows and traps, one by one, and the errors of policy files.
+
+use super::*;
+use crate::redact::catalogue::{self, Class, Match};
+
+fn privacy_mode() -> CompiledPolicy {
+    Policy::from_preset(Preset::PrivacyMode).compile(None).unwrap()
+}
+
+fn treatment(policy: &CompiledPolicy, key: &str) -> Treatment {
+    policy.resolve(Place::Span, EventClass::default(), key).treatment
+}
+
+/// A key that a row's pattern matches.
+fn example(pattern: &str) -> String {
+    pattern.replace("**", "x.y").replace('*', "7")
+}
+
+#[test]
+fn every_row_of_the_catalogue_decides_what_becomes_of_its_keys() {
+    let policy = privacy_mode();
+    for row in catalogue::rows() {
+        let class = row.event.map(|event| policy.event_class(&example(event))).unwrap_or_default();
+        let place = row.places.iter().next().unwrap();
+        let mut keys = vec![example(row.pattern)];
+        if row.matching == Match::Tree {
+            keys.extend([".7", ".7.content", ":x", "[0]"].map(|rest| format!("{}{rest}", row.pattern)));
+        }
+        for key in keys {
+            let verdict = policy.resolve(place, class, &key);
+            let expected = match row.class {
+                Class::Content | Class::Credential => Treatment::Mask,
+                Class::Settings => Treatment::Members,
+                Class::Numeric if row.label == "marker" => Treatment::KeepMark,
+                Class::Identity | Class::Kept | Class::Numeric => Treatment::Keep,
+            };
+            // Another row may decide of a key below, and must then be an exception that is meant.
+            let decides = policy.label(verdict.rule) == row.label;
+            assert!(verdict.treatment == expected || !decides, "{key}: {verdict:?}");
+            if key == example(row.pattern) && row.matching != Match::Glob {
+                assert_eq!(verdict.treatment, expected, "{key}");
+                assert!(verdict.rule.is_some(), "{key}");
+            }
+        }
+    }
+}
+
+#[test]
+fn content_goes_and_what_only_looks_like_it_stays() {
+    let policy = privacy_mode();
+    for (key, expected) in [
+        // A key of metadata under the prefix of a content key, and a key that only shares its letters.
+        ("gen_ai.prompt.name", Treatment::Keep),
+        ("gen_ai.prompt_caching", Treatment::Keep),
+        ("gen_ai.prompt.truncated", Treatment::KeepMark),
+        // Bare and flattened.
+        ("gen_ai.prompt", Treatment::Mask),
+        ("gen_ai.prompt.0.content", Treatment::Mask),
+        ("gen_ai.prompt.0.role", Treatment::Keep),
+        ("llm.prompts", Treatment::Mask),
+        ("llm.prompts.0.prompt.text", Treatment::Mask),
+        ("traceloop.entity.input.topic", Treatment::Mask),
+        ("langfuse.observation.metadata.apiKey", Treatment::Keep),
+        // A key that is a leaf and a prefix.
+        ("gen_ai.usage.input_tokens", Treatment::Keep),
+        ("gen_ai.usage.input_tokens.cached", Treatment::Keep),
+        // Colons and camel case.
+        ("genkit:input", Treatment::Mask),
+        ("genkit:metadata:subtype", Treatment::Keep),
+        ("ai.toolCall.args", Treatment::Mask),
+        ("ai.toolcall.args", Treatment::Keep),
+        ("mlflow.spanInputs", Treatment::Mask),
+        // Near names are other keys.
+        ("gen_ai.input_messages", Treatment::Keep),
+        ("gen_ai.response.reasoning_text", Treatment::Keep),
+        ("GEN_AI.PROMPT", Treatment::Keep),
+        ("llm.input_messages.0.message.name", Treatment::Mask),
+        ("llm.invocation_parameters", Treatment::Members),
+        ("ai.prompt.format", Treatment::Keep),
+        ("ai.prompt.messages", Treatment::Mask),
+        ("content", Treatment::Keep),
+    ] {
+        assert_eq!(treatment(&policy, key), expected, "{key}");
+    }
+}
+
+#[test]
+fn events_of_messages_hold_content_and_others_do_not() {
+    let policy = privacy_mode();
+    let of = |event: &str, key: &str| policy.resolve(Place::Event, policy.event_class(event), key).treatment;
+    for event in ["gen_ai.system.message", "gen_ai.user.message", "gen_ai.tool.message", "gen_ai.choice"] {
+        for key in ["content", "message", "tool_calls", "gen_ai.event.content"] {
+            assert_eq!(of(event, key), Treatment::Mask, "{event} {key}");
+        }
+        assert_eq!(of(event, "finish_reason"), Treatment::Keep);
+    }
+    assert_eq!(of("cache.miss", "content"), Treatment::Keep);
+    assert_eq!(of("gen_ai.content.prompt", "gen_ai.prompt"), Treatment::Mask);
+}
+
+#[test]
+fn nested_names_are_matched_alone_and_joined() {
+    let policy = privacy_mode();
+    let of =
+        |path: &[&str]| policy.resolve_nested(Place::Span, EventClass::default(), path).map(|v| v.treatment);
+    assert_eq!(of(&["app.payload", "gen_ai.prompt"]), Some(Treatment::Mask));
+    assert_eq!(of(&["app.payload", "gen_ai", "completion"]), Some(Treatment::Mask));
+    assert_eq!(of(&["gen_ai", "prompt", "name"]), Some(Treatment::Keep));
+    assert_eq!(of(&["app.payload", "label"]), None);
+    assert_eq!(of(&["app.payload", "prompt"]), None);
+    let own = Policy::new()
+        .rule(Rule::new(KeyPattern::Exact("prompt".into()), Action::Mask))
+        .compile(None)
+        .unwrap();
+    let verdict = own.resolve_nested(Place::Span, EventClass::default(), &["app.payload", "prompt"]);
+    assert_eq!(verdict.map(|verdict| verdict.treatment), Some(Treatment::Mask));
+}
+
+#[test]
+fn identities_are_kept_hashed_masked_or_dropped() {
+    for (identity, expected) in [
+        (Identity::Keep, Treatment::Keep),
+        (Identity::Hash, Treatment::Hash),
+        (Identity::Mask, Treatment::Mask),
+        (Identity::Drop, Treatment::Drop),
+    ] {
+        let policy = Policy::from_preset(Preset::PrivacyMode).identity(identity);
+        let policy = policy.compile(Some(HashKey::new(b"key"))).unwrap();
+        for row in catalogue::rows().filter(|row| row.class == Class::Identity) {
+            assert_eq!(treatment(&policy, row.pattern), expected, "{}", row.pattern);
+        }
+    }
+}
+
+#[test]
+fn identifiers_and_counts_are_not_read_by_detectors_of_digits() {
+    for preset in [vec![Preset::Secrets], vec![Preset::PrivacyMode, Preset::Secrets]] {
+        let policy = preset.into_iter().fold(Policy::new(), Policy::preset).compile(None).unwrap();
+        let selection = |key| policy.resolve(Place::Span, EventClass::default(), key).selection;
+        for key in
+            ["gen_ai.response.id", "openrouter.trace.id", "gen_ai.usage.input_tokens", "llm.cost.total"]
+        {
+            assert!(!selection(key).has(crate::redact::Builtin::Card), "{key}");
+            assert!(selection(key).has(crate::redact::Builtin::Email), "{key}");
+        }
+        assert!(selection("app.note").has(crate::redact::Builtin::Card));
+    }
+}
+
+#[test]
+fn the_first_rule_that_matches_decides() {
+    let policy = Policy::from_preset(Preset::PrivacyMode)
+        .rule(Rule::new(KeyPattern::Regex("^app\\.".into()), Action::Drop).places([Place::Span]))
+        .rule(Rule::new(KeyPattern::Exact("app.x".into()), Action::Keep))
+        .rule(Rule::new(KeyPattern::Glob("gen_ai.**".into()), Action::Keep))
+        .compile(None)
+        .unwrap();
+    assert_eq!(treatment(&policy, "app.x"), Treatment::Drop);
+    assert_eq!(policy.resolve(Place::Link, EventClass::default(), "app.x").rule, Some(1));
+    assert_eq!(treatment(&policy, "gen_ai.prompt"), Treatment::Keep);
+    assert_eq!(treatment(&policy, "input.value"), Treatment::Mask);
+}
+
+#[test]
+fn an_allow_list_drops_what_no_rule_keeps() {
+    let policy = Policy::from_preset(Preset::PrivacyMode).mode(Mode::Allow).compile(None).unwrap();
+    assert_eq!(treatment(&policy, "gen_ai.input_messages"), Treatment::Drop);
+    assert_eq!(treatment(&policy, "gen_ai.request.model"), Treatment::Keep);
+    assert_eq!(treatment(&policy, "service.name"), Treatment::Keep);
+    assert_eq!(treatment(&policy, "gen_ai.prompt"), Treatment::Mask);
+}
+
+#[test]
+fn case_is_folded_where_asked() {
+    let policy = Policy::from_preset(Preset::PrivacyMode).fold_case(true).compile(None).unwrap();
+    for key in ["GEN_AI.PROMPT", "Input.Value", "AI.TOOLCALL.ARGS", "llm.prompts.0.PROMPT.text"] {
+        assert_eq!(treatment(&policy, key), Treatment::Mask, "{key}");
+    }
+}
+
+#[test]
+fn an_empty_policy_changes_nothing_and_a_preset_drops_what_is_unknown() {
+    assert!(Policy::new().compile(None).unwrap().is_empty());
+    assert_eq!(Policy::new().compile(None).unwrap().unknown(), Unknown::Keep);
+    assert_eq!(privacy_mode().unknown(), Unknown::Drop);
+    assert!(privacy_mode().selection(Place::Span).is_empty());
+    assert!(!privacy_mode().is_empty());
+}
+
+#[test]
+fn a_file_says_all_that_the_builder_says() {
+    let policy = Policy::from_toml(
+        r#"
+presets = ["privacy-mode", "secrets"]
+mode = "allow"
+unknown = "keep"
+bodies = "structure"
+content = "mask"
+identity = "hash"
+fold_case = true
+
+[hash]
+key_env = "SPANWISE_HASH_KEY"
+
+[text]
+span_name = "mask"
+trace_state = "keep"
+
+[detectors]
+on = ["ipv4", "employee"]
+off = ["phone_e164"]
+action = "hash"
+places = ["span", "event", "status_message"]
+only = { card = ["span"] }
+numbers = true
+custom = { employee = '\bEMP-[0-9]{6}\b' }
+
+[limits]
+text = 1000
+
+[[rules]]
+key = "app.note"
+places = ["span"]
+action = "truncate"
+length = 20
+
+[[rules]]
+prefix = "app.secret"
+action = "mask"
+label = "app"
+detectors = false
+
+[[rules]]
+glob = "app.*.x"
+event = "log"
+action = "drop"
+
+[[rules]]
+regex = "^x-"
+action = "hash"
+"#,
+    )
+    .unwrap();
+    assert_eq!(policy.key_source(), Some(&HashKeySource::Environment("SPANWISE_HASH_KEY".into())));
+    let policy = policy.compile(Some(HashKey::new(b"key"))).unwrap();
+    assert_eq!(treatment(&policy, "app.note"), Treatment::Truncate(20));
+    assert_eq!(treatment(&policy, "app.secret.x"), Treatment::Mask);
+    assert_eq!(treatment(&policy, "x-a"), Treatment::Hash);
+    assert_eq!(treatment(&policy, "input.value"), Treatment::Structure);
+    assert_eq!(policy.resolve(Place::Event, policy.event_class("log"), "app.1.x").rule, Some(2));
+    assert_eq!(policy.text_action(Place::SpanName), TextAction::Mask);
+    assert_eq!(policy.text_action(Place::StatusMessage), TextAction::Scan);
+    let ids = policy.detectors().ids_of(policy.selection(Place::Event));
+    assert!(ids.contains(&"ipv4") && ids.contains(&"employee"));
+    assert!(!ids.contains(&"phone_e164") && !ids.contains(&"card"));
+    assert!(policy.detectors().ids_of(policy.selection(Place::Span)).contains(&"card"));
+    assert!(policy.selection(Place::Link).is_empty());
+    assert!(policy.hashes_finds() && policy.reads_numbers() && policy.longest_text() == 1000);
+}
+
+#[test]
+fn mistakes_in_a_file_are_errors_with_their_line() {
+    for (file, line, message) in [
+        ("presets = [\"secrets\"]\nmod = 1\n", 2, "unknown field `mod`"),
+        ("presets = [\"privacy\"]\n", 1, "a preset: \"privacy-mode\", \"secrets\""),
+        ("\nmode = \"off\"\n", 2, "a mode"),
+        ("mode = 1\n", 1, "invalid type"),
+        ("[text]\nspan = \"mask\"\n", 2, "no place of texts"),
+        ("[detectors]\non = [\n \"emial\"]\n", 3, "no such detector"),
+        ("[detectors]\nonly = { emial = [\"span\"] }\n", 2, "no such detector"),
+        ("[detectors.custom]\nx = '('\n", 2, "not valid"),
+        ("[detectors.custom]\nx = 'a*'\n", 2, "matches the empty text"),
+        ("[detectors.custom]\nemail = 'a'\n", 2, "already is a detector"),
+        ("[detectors.custom]\n\"Big Id\" = 'a'\n", 2, "lower-case letters"),
+        ("[[rules]]\nkey = \"a\"\n", 1, "missing field `action`"),
+        ("[[rules]]\naction = \"mask\"\n", 1, "one of `key`"),
+        ("[[rules]]\nkey = \"a\"\nglob = \"b\"\naction = \"mask\"\n", 1, "one of `key`"),
+        ("[[rules]]\nkey = \"a\"\naction = \"truncate\"\n", 1, "needs a `length`"),
+        ("[[rules]]\nkey = \"a\"\naction = \"mask\"\nlength = 3\n", 1, "`length` is for"),
+        ("[[rules]]\nregex = \"(\"\naction = \"mask\"\n", 2, "unclosed group"),
+        ("[[rules]]\nglob = \"a***\"\naction = \"mask\"\n", 2, "stars in a row"),
+        ("[[rules]]\nkey = \"\"\naction = \"mask\"\n", 2, "empty"),
+        ("[[rules]]\nkey = \"a\"\naction = \"burn\"\n", 3, "an action"),
+        ("[[rules]]\nkey = \"a\"\naction = \"mask\"\nplaces = [\"spam\"]\n", 4, "a place"),
+        ("[hash]\nkey = \"c2VjcmV0\"\n", 2, "unknown field `key`"),
+        ("[hash]\n", 1, "either `key_env` or `key_file`"),
+        ("x = [\n", 1, ""),
+    ] {
+        let error = Policy::from_toml(file).unwrap_err();
+        assert_eq!(error.line(), Some(line), "{file}: {error}");
+        assert!(error.message().contains(message), "{file}: {error}");
+        assert!(!error.to_string().contains("c2VjcmV0"), "{error}");
+    }
+    for (file, line) in [
+        (
+            "[[rules]]\nkey = \"a\"\naction = \"mask\"\n[[rules]]\nkey = \"a\"\naction = \"mask\"\nlabel = \"A B\"\n",
+            4,
+        ),
+        ("\n[[rules]]\nkey = \"a\"\naction = \"mask\"\nplaces = [\"span_name\"]\n", 2),
+    ] {
+        assert_eq!(Policy::from_toml(file).unwrap().compile(None).unwrap_err().line(), Some(line), "{file}");
+    }
+}
+
+#[test]
+fn a_policy_that_cannot_be_applied_is_not() {
+    let hashing = Policy::new().rule(Rule::new(KeyPattern::Exact("a".into()), Action::Hash));
+    assert!(hashing.compile(None).unwrap_err().message().contains("no key"));
+    assert!(hashing.compile(Some(HashKey::new(b""))).unwrap_err().message().contains("empty"));
+    assert!(Policy::from_preset(Preset::PrivacyMode).identity(Identity::Hash).compile(None).is_err());
+    assert!(Policy::new().detectors_on(["email"]).hash_finds(true).compile(None).is_err());
+    assert!(Policy::new().detectors_on(["nothing"]).compile(None).is_err());
+    assert!(Policy::new().content(Action::Keep).compile(None).is_err());
+}
