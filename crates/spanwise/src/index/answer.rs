@@ -22,7 +22,7 @@ impl Index {
     /// values are neither long nor of very many kinds.
     ///
     /// # Errors
-    /// The source failed; or the index was opened from a file that turns out to be damaged.
+    /// The source failed.
     pub fn run(&self, query: &Query, source: &dyn SpanSource) -> Result<RowSet, IndexError> {
         pipeline::run(&query.stages, &Answering { index: self, source }).map(RowSet)
     }

@@ -34,17 +34,12 @@ impl Default for Limits {
 
 /// Why an index cannot answer.
 #[derive(Debug)]
+#[non_exhaustive]
 pub enum IndexError {
     /// More than 2³² − 1 spans.
     TooManyRows,
     /// The source could not give a span.
     Source(Box<dyn Error + Send + Sync>),
-    /// The file is no index.
-    Foreign,
-    /// The file is an index of another version.
-    Version(u32),
-    /// The file is damaged or cut short; what was found to be so.
-    Damaged(&'static str),
 }
 
 impl fmt::Display for IndexError {
@@ -52,11 +47,6 @@ impl fmt::Display for IndexError {
         match self {
             Self::TooManyRows => f.write_str("an index holds at most 4,294,967,295 spans"),
             Self::Source(error) => write!(f, "cannot read the indexed spans: {error}"),
-            Self::Foreign => f.write_str("this is no index"),
-            Self::Version(version) => {
-                write!(f, "this index is of version {version}, which cannot be read here")
-            }
-            Self::Damaged(what) => write!(f, "the index is damaged: {what}"),
         }
     }
 }
@@ -65,7 +55,7 @@ impl Error for IndexError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
             Self::Source(error) => Some(&**error),
-            _ => None,
+            Self::TooManyRows => None,
         }
     }
 }
@@ -150,12 +140,20 @@ impl Index {
             + self.overflow.iter().map(bitmap_bytes).sum::<usize>()
     }
 
-    #[allow(clippy::unnecessary_wraps, clippy::unused_self, reason = "an index from a file can fail here")]
+    #[allow(
+        clippy::unnecessary_wraps,
+        clippy::unused_self,
+        reason = "where columns are read from elsewhere this fails"
+    )]
     pub(super) fn load(&mut self) -> Result<(), IndexError> {
         Ok(())
     }
 
-    #[allow(clippy::unnecessary_wraps, clippy::unused_self, reason = "an index from a file can fail here")]
+    #[allow(
+        clippy::unnecessary_wraps,
+        clippy::unused_self,
+        reason = "where columns are read from elsewhere this fails"
+    )]
     pub(super) fn column(&self, field: &Field) -> Result<Option<&Column>, IndexError> {
         let Some(slot) = self.numbers.get(field).and_then(|number| self.slots.get(*number as usize)) else {
             return Ok(None);
@@ -196,7 +194,11 @@ impl Index {
         self.overflow.get(at).cloned().unwrap_or_default()
     }
 
-    #[allow(clippy::unnecessary_wraps, clippy::unused_self, reason = "an index from a file can fail here")]
+    #[allow(
+        clippy::unnecessary_wraps,
+        clippy::unused_self,
+        reason = "where columns are read from elsewhere this fails"
+    )]
     pub(super) fn traces(&self) -> Result<&Traces, IndexError> {
         Ok(self.traces.get_or_init(Traces::default))
     }

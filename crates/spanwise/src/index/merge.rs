@@ -13,7 +13,7 @@ impl Index {
     /// The answers are those of one index that was given the spans of both.
     ///
     /// # Errors
-    /// There would be more rows than 2³² − 1; or one was opened from a file that turns out to be damaged.
+    /// There would be more rows than 2³² − 1. Nothing is added then.
     pub fn merge(&mut self, other: &Self) -> Result<(), IndexError> {
         let first = self.len();
         let len =

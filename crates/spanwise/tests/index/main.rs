@@ -75,6 +75,49 @@ fn random_queries_over_random_spans() {
     assert!(telling > 3000, "{telling} of 10,000");
 }
 
+/// The text with some of its characters taken out, put twice, or put in the place of others.
+fn damaged(random: &mut Random, text: &str) -> String {
+    let mut letters: Vec<char> = text.chars().collect();
+    for _ in 0..=random.below(3) {
+        let (at, from) = (random.below(letters.len() as u64), random.below(letters.len() as u64));
+        let (at, letter) = (at as usize, letters[from as usize]);
+        match random.below(4) {
+            0 if letters.len() > 1 => drop(letters.remove(at)),
+            1 => letters.insert(at, letter),
+            2 => letters.truncate(at.max(1)),
+            _ => letters[at] = letter,
+        }
+    }
+    letters.into_iter().collect()
+}
+
+#[test]
+fn damaged_queries_are_read_or_refused_with_a_column_of_theirs() {
+    let mut random = Random::new(3);
+    let batches = documents(&mut random);
+    let scan = Scan::new(&batches);
+    let indexes = [built(&batches, Limits::default()), built(&batches, TIGHT)];
+    let (mut read, mut refused) = (0, 0);
+    for _ in 0..20_000 {
+        let text = query(&mut random);
+        let text = damaged(&mut random, &text);
+        match Query::parse(&text) {
+            Ok(query) => {
+                read += 1;
+                let expected = scan.run(&query);
+                for index in &indexes {
+                    assert_eq!(rows(&index.run(&query, &scan).unwrap()), rows(&expected), "{text}");
+                }
+            }
+            Err(error) => {
+                refused += 1;
+                assert!((1..=text.chars().count() + 1).contains(&error.column()), "{text}: {error}");
+            }
+        }
+    }
+    assert!(read > 1000 && refused > 10_000, "{read} read, {refused} refused");
+}
+
 #[test]
 fn random_queries_over_documents_of_every_kind() {
     let mut random = Random::new(2);
