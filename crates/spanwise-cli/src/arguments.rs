@@ -215,7 +215,7 @@ pub(crate) struct Convert {
 pub(crate) struct Query {
     /// The query
     #[arg(value_name = "QUERY")]
-    pub(crate) query: String,
+    pub(crate) traceql: String,
 
     #[command(flatten)]
     pub(crate) inputs: Inputs,

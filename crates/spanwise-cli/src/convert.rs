@@ -14,7 +14,7 @@ use crate::Outcome;
 use crate::arguments::Convert;
 use crate::output::Output;
 use crate::policy;
-use crate::reading::Reading;
+use crate::reading::{Reading, Stopped};
 
 /// The bytes that are handed to the system at once.
 const BUFFER: usize = 1 << 20;
@@ -85,6 +85,8 @@ enum Failure {
     Write(WriteError),
     Convert(ConvertError),
     Redact(RedactError),
+    /// Of the source of this name.
+    Contradiction(String, String),
     NothingRead,
 }
 
@@ -110,6 +112,7 @@ impl fmt::Display for Failure {
             Self::Write(error) => error.fmt(f),
             Self::Convert(error) => error.fmt(f),
             Self::Redact(error) => error.fmt(f),
+            Self::Contradiction(source, message) => write!(f, "not written: {source}: {message}"),
             Self::NothingRead => f.write_str("nothing could be read, so nothing is written"),
         }
     }
@@ -172,7 +175,12 @@ fn write(
                         writer.write(&rows)?;
                     }
                 }
-                Err(message) => {
+                // Rows that were written lack what came too late: no file is better than a wrong one.
+                Err(stopped) if stopped.contradicts => {
+                    let name = inputs.get(input).map(|(name, _)| name.clone()).unwrap_or_default();
+                    return Err(Failure::Contradiction(name, stopped.message));
+                }
+                Err(Stopped { message, .. }) => {
                     if let Some((_, slot)) = inputs.get_mut(input) {
                         *slot = Some(message);
                     }

@@ -7,7 +7,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use spanwise::{DecodeOptions, Decoder, SpanBatch};
-use spanwise_io::{ReadSettings, Scan, Source, Unreadable, expand};
+use spanwise_io::{ReadError, ReadErrorKind, ReadSettings, Scan, Source, Unreadable, expand};
 
 use crate::arguments::Inputs;
 use crate::progress::Progress;
@@ -24,6 +24,27 @@ pub(crate) struct Reading {
     places: Vec<usize>,
     settings: ReadSettings,
     threads: usize,
+}
+
+/// Why an input was not read to its end.
+pub(crate) struct Stopped {
+    pub(crate) message: String,
+    /// What was given before is not what the input says: its resource or scope came too late, or a fault behind it makes
+    /// the whole document a bad one.
+    pub(crate) contradicts: bool,
+}
+
+impl From<ReadError> for Stopped {
+    fn from(error: ReadError) -> Self {
+        let contradicts = matches!(error.kind(), ReadErrorKind::Contradiction(_));
+        Self { message: error.to_string(), contradicts }
+    }
+}
+
+impl From<String> for Stopped {
+    fn from(message: String) -> Self {
+        Self { message, contradicts: false }
+    }
 }
 
 /// Batches that were read, to be filled again.
@@ -78,7 +99,7 @@ impl Reading {
     pub(crate) fn scan<T, W, E>(
         self,
         worker: impl Fn() -> W,
-        mut each: impl FnMut(usize, Result<T, String>) -> Result<(), E>,
+        mut each: impl FnMut(usize, Result<T, Stopped>) -> Result<(), E>,
     ) -> Result<(), E>
     where
         T: Send + 'static,
@@ -92,10 +113,11 @@ impl Reading {
             let (mut work, spans) = (worker(), Arc::clone(&spans));
             let (mut decoder, mut batch) = (Decoder::new(options), SpanBatch::new());
             move |piece| {
-                let result = piece.block.map_err(|error| error.to_string()).and_then(|block| {
+                let result = piece.block.map_err(Stopped::from).and_then(|block| {
                     let read = decoder.decode_framed(block, &mut batch);
                     spans.fetch_add(batch.len() as u64, Ordering::Relaxed);
-                    read.map(|()| work(&mut batch)).map_err(|error| error.diagnostic().message().to_owned())
+                    read.map(|()| work(&mut batch))
+                        .map_err(|error| Stopped::from(error.diagnostic().message().to_owned()))
                 });
                 (piece.source, result)
             }
@@ -116,7 +138,7 @@ impl Reading {
     /// The same with the batches themselves.
     pub(crate) fn read<E>(
         self,
-        mut each: impl FnMut(usize, Result<&SpanBatch, String>) -> Result<(), E>,
+        mut each: impl FnMut(usize, Result<&SpanBatch, Stopped>) -> Result<(), E>,
     ) -> Result<(), E> {
         let spare = Spare::default();
         let worker = || {
@@ -129,7 +151,7 @@ impl Reading {
                 spare.give(batch);
                 Ok(())
             }
-            Err(message) => each(input, Err(message)),
+            Err(stopped) => each(input, Err(stopped)),
         })
     }
 }

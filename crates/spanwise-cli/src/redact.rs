@@ -12,7 +12,7 @@ use crate::Outcome;
 use crate::arguments::Redact;
 use crate::output::Output;
 use crate::policy;
-use crate::reading::Reading;
+use crate::reading::{Reading, Stopped};
 use crate::table::{Align, Table, counted, grouped};
 
 /// Runs the command.
@@ -85,11 +85,16 @@ fn redact(
         text.clear();
         let done = batch.and_then(|batch| {
             let report = redactor.redact_batch_into(batch, &mut text);
-            report.map_err(|error| error.to_string())
+            report.map_err(|error| Stopped::from(error.to_string()))
         });
         match done {
             Ok(report) => redacted.report.add(&report),
-            Err(message) => {
+            // What was written lacks what came too late: no file is better than a wrong one.
+            Err(stopped) if stopped.contradicts => {
+                let name = inputs.get(input).map_or("", |(name, _)| name);
+                return Err(io::Error::other(format!("{name}: {}", stopped.message)));
+            }
+            Err(Stopped { message, .. }) => {
                 if let Some((_, slot)) = inputs.get_mut(input) {
                     slot.get_or_insert(message);
                 }

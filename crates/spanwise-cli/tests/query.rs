@@ -28,7 +28,7 @@ fn ids_and_counts() {
         (r#"{ name = "chat" }"#, &["01", "04", "05"][..]),
         // What needs the other spans of a trace.
         (r#"{ name = "chat" } >> { }"#, &["02", "03", "04", "06"]),
-        (r#"{ } | by(name) | count() > 1"#, &["01", "04"]),
+        ("{ } | by(name) | count() > 1", &["01", "04"]),
         (r#"{ name = "nobody" }"#, &[]),
     ] {
         let run = query(&[text, "--ids"]);

@@ -11,6 +11,9 @@ use crate::compression::Compression;
 use crate::error::{ReadError, ReadErrorKind};
 use crate::source::Source;
 
+/// Most that is reserved at once, in bytes: a setting may ask for blocks of any size.
+const MOST_AT_ONCE: usize = 64 << 20;
+
 /// What a source's own bytes told: how many were read, and whether reading them failed.
 #[derive(Debug, Default)]
 struct Meter {
@@ -132,11 +135,20 @@ impl Input {
     /// It cannot be read, or its compression is at fault; what was good before is appended.
     pub fn read(&mut self, text: &mut Vec<u8>, size: usize) -> Result<usize, ReadError> {
         let before = text.len();
-        // At once: growing step by step copies what is there at each step.
-        if before < size {
-            text.reserve_exact(size);
+        // At once, since growing step by step copies what is there at each step; yet no more than a source is known to
+        // have, and not without bound where it is not known.
+        let left = match (self.length, self.compression) {
+            (Some(length), None) => {
+                usize::try_from(length.saturating_sub(self.delivered)).unwrap_or(usize::MAX)
+            }
+            _ => usize::MAX,
+        };
+        // One byte beyond the end tells the reader that it is one.
+        let room = size.min(left.saturating_add(1)).min(MOST_AT_ONCE);
+        if before < room {
+            text.reserve_exact(room);
         } else {
-            text.reserve(size);
+            text.reserve(room);
         }
         let result = self.reader.by_ref().take(size as u64).read_to_end(text);
         let read = text.len() - before;

@@ -120,9 +120,9 @@ pub(crate) fn run(
     output: &mut dyn Write,
     errors: &mut dyn Write,
 ) -> io::Result<Outcome> {
-    let query = match Query::parse(&arguments.query) {
+    let query = match Query::parse(&arguments.traceql) {
         Ok(query) => query,
-        Err(error) => return refuse(&arguments.query, &error, errors).map(|()| Outcome::Unreadable),
+        Err(error) => return refuse(&arguments.traceql, &error, errors).map(|()| Outcome::Unreadable),
     };
     for warning in query.warnings() {
         writeln!(errors, "spanwise: the query, {warning}")?;
@@ -161,8 +161,8 @@ pub(crate) fn run(
         };
         reading.scan(worker, |input, part| match part {
             Ok(part) => take(part),
-            Err(message) => {
-                unreadable(input, message);
+            Err(stopped) => {
+                unreadable(input, stopped.message);
                 Ok(())
             }
         })
@@ -172,7 +172,7 @@ pub(crate) fn run(
         let read = reading.scan(worker, |input, batch| {
             match batch {
                 Ok(batch) => batches.push(batch),
-                Err(message) => unreadable(input, message),
+                Err(stopped) => unreadable(input, stopped.message),
             }
             Ok(())
         });

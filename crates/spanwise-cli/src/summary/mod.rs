@@ -13,7 +13,7 @@ use spanwise_io::Unreadable;
 
 use crate::Outcome;
 use crate::arguments::{Format, Summary};
-use crate::reading::Reading;
+use crate::reading::{Reading, Stopped};
 use models::{Calls, Model};
 
 /// What all inputs hold.
@@ -93,7 +93,7 @@ pub(crate) fn run(
     reading.read(|input, decoded| {
         match decoded {
             Ok(batch) => totals.add(batch),
-            Err(message) => {
+            Err(Stopped { message, .. }) => {
                 if let Some((_, slot)) = inputs.get_mut(input) {
                     *slot = Some(message);
                 }

@@ -9,7 +9,7 @@ use spanwise::{Code, DecodeOptions, Diagnostic, Limits, Severity, SpanBatch};
 
 use crate::Outcome;
 use crate::arguments::{Format, Validate};
-use crate::reading::Reading;
+use crate::reading::{Reading, Stopped};
 
 /// Findings shown of each file, where nothing else is asked for.
 const SHOWN_TO_PEOPLE: usize = 20;
@@ -159,7 +159,7 @@ pub(crate) fn run(
         if let Some(file) = files.get_mut(input) {
             match decoded {
                 Ok(batch) => file.add(batch, arguments),
-                Err(message) => file.unreadable = Some(message),
+                Err(Stopped { message, .. }) => file.unreadable = Some(message),
             }
         }
         io::Result::Ok(())

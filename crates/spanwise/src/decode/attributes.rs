@@ -9,7 +9,7 @@ use crate::schema::{Field, Message};
 
 /// Where the rows of a list go while it is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Into {
+pub(super) enum Into {
     /// Straight to `attributes`: no other such list can be open.
     Attributes,
     /// On the stack: lists within lists must each lie together in `values`.
@@ -20,17 +20,12 @@ impl Reader<'_> {
     /// Reads the attributes of a resource, scope, span, event or link.
     pub(super) fn attributes(&mut self, field: Field, owner: Message) -> Result<Rows, Fatal> {
         let first = self.batch.attributes.len();
-        if self.peek() == Some(b'[') {
-            self.attribute_list(field, owner)?;
-        } else {
-            self.key_values(field, Into::Attributes)?;
-        }
+        self.key_values(field, owner, Into::Attributes)?;
         Ok(Rows::since(first, &self.batch.attributes))
     }
 
-    /// The array of attributes that stands here, by templates where they match.
-    fn attribute_list(&mut self, field: Field, owner: Message) -> Result<(), Fatal> {
-        let mut run = Run::new(owner, self.batch.keys.next_list());
+    /// The array of key-values that stands here, by templates where they match.
+    fn key_value_list(&mut self, field: Field, mut run: Run) -> Result<(), Fatal> {
         self.cursor.open()?;
         self.scratch.path.push(Step::Field(field));
         self.scratch.path.push(Step::Index(0));
@@ -47,8 +42,8 @@ impl Reader<'_> {
             let start = self.cursor.at;
             if self.peek() == Some(b'{') {
                 let findings = self.batch.log.count();
-                let (row, source) = self.key_value(run.list, Into::Attributes)?;
-                self.put(row, source, Into::Attributes);
+                let (row, source) = self.key_value(run.list, run.into)?;
+                self.put(row, source, run.into);
                 if self.batch.log.count() == findings {
                     self.learn_attribute(&mut run, gap, start);
                 }
@@ -64,7 +59,7 @@ impl Reader<'_> {
     /// Reads the `values` of a kvlist.
     pub(super) fn kvlist_values(&mut self, field: Field) -> Result<Rows, Fatal> {
         let base = self.scratch.stack.len();
-        self.key_values(field, Into::Stack)?;
+        self.key_values(field, Message::List, Into::Stack)?;
         Ok(self.take_children(base))
     }
 
@@ -78,18 +73,12 @@ impl Reader<'_> {
         Rows::since(first, &self.batch.values)
     }
 
-    fn key_values(&mut self, field: Field, into: Into) -> Result<(), Fatal> {
+    fn key_values(&mut self, field: Field, owner: Message, into: Into) -> Result<(), Fatal> {
         let list = self.batch.keys.next_list();
         let taken = self.scratch.stamps.len();
         let start = self.cursor.at;
         match self.peek() {
-            Some(b'[') => {
-                self.messages(field, |reader| {
-                    let (row, source) = reader.key_value(list, into)?;
-                    reader.put(row, source, into);
-                    Ok(())
-                })?;
-            }
+            Some(b'[') => self.key_value_list(field, Run::new(owner, self.cursor.depth, list, into))?,
             Some(b'{') => {
                 self.report(Code::AttributesAsMap, start, &[field])?;
                 self.scratch.path.push(Step::Field(field));

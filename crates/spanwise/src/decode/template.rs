@@ -165,6 +165,11 @@ impl Template {
         }
     }
 
+    /// Whether all constant bytes of both are the same.
+    pub(super) fn is_laid_out_as(&self, other: &Self) -> bool {
+        self.with_key.text() == other.with_key.text() && self.without_key.text() == other.without_key.text()
+    }
+
     /// Whether both are the same key in the same place with a value of the same kind.
     pub(super) fn is_akin(&self, other: &Self) -> bool {
         self.shape == other.shape && self.separated == other.separated && self.name() == other.name()

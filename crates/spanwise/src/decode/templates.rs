@@ -15,7 +15,8 @@ use crate::json::scan::{self, Kernel, Vectorized};
 use crate::json::{Cursor, Literal};
 use crate::schema::Message;
 
-use super::reader::Reader;
+use super::attributes::Into;
+use super::reader::{Reader, Scratch};
 use super::template::{self, NEVER, NONE, Shape, Template, Value};
 
 /// All templates of a decoder.
@@ -23,12 +24,14 @@ use super::template::{self, NEVER, NONE, Shape, Template, Value};
 pub(super) struct Templates {
     known: Vec<Template>,
     by_key: HashTable<u16>,
-    /// What began a list the last time, per kind of owner.
-    first: [u16; Message::COUNT],
+    /// What began a list the last time, per kind of owner and depth: kvlists of kvlists alternate.
+    first: [[u16; DEPTHS]; Message::COUNT],
     /// What followed the last time in a list that began alike: a guess, by a hash of the first template and the last.
     follows: Vec<u16>,
     /// From the list's bracket, or from the end of an attribute, to the first byte of the next one's key.
-    openings: [Option<Literal<2>>; 2],
+    openings: [[Option<Literal<2>>; LAYOUTS]; 2],
+    /// Whose turn it is to be forgotten where there is no room for another layout.
+    turn: usize,
     /// A template of each shape in which the value comes first; in lists, for the first attribute and for others.
     value_first: [[u16; Shape::COUNT]; 2],
     /// Key ids are known for one batch, until rows of it are taken back.
@@ -41,6 +44,12 @@ pub(super) struct Templates {
 
 /// More than most services' vocabulary.
 const MOST: usize = 1024;
+/// Depths told apart; deeper ones share.
+const DEPTHS: usize = 16;
+/// Stands for an attribute that is not simple: the general path reads it.
+const OTHER: u16 = u16::MAX;
+/// Layouts kept of one key: writers of several may share a stream. A hostile one must not fill the bucket of a key.
+const LAYOUTS: usize = 4;
 /// Failures to learn in a row after which one in so many attributes is looked at.
 const PATIENCE: u32 = 8;
 /// When so many more were wanted, learning begins anew.
@@ -65,8 +74,8 @@ impl Templates {
 
     /// What most likely begins a list.
     #[inline]
-    fn begins_with(&self, owner: Message) -> u16 {
-        self.first[owner as usize]
+    fn begins_with(&self, owner: Message, depth: usize) -> u16 {
+        self.first[owner as usize][depth % DEPTHS]
     }
 
     /// What most likely follows `previous` in a list that began with `first`.
@@ -85,9 +94,14 @@ impl Templates {
                     *slot = number;
                 }
             }
+            None if run.previous == OTHER => {
+                if let Some(slot) = self.follows.get_mut(slot(run.first, OTHER)) {
+                    *slot = number;
+                }
+            }
             // INVARIANT: what is guessed to be first has no comma before it, so `[,{` is never taken.
             None if separated => {}
-            None => self.first[run.owner as usize] = number,
+            None => self.first[run.owner as usize][run.depth % DEPTHS] = number,
         }
     }
 
@@ -148,14 +162,22 @@ impl Templates {
 
     /// The template whose head stands at `rest`, by its key.
     fn find<K: Kernel>(&self, kernel: K, rest: &[u8], follows: bool) -> u16 {
-        let opening = self.openings[usize::from(follows)].as_ref();
-        let Some(opening) = opening.filter(|opening| opening.begins(rest)) else { return NONE };
-        let start = opening.len();
-        let end = scan::string_run(rest, start, &mut 0);
-        let Some(key) = rest.get(start..end) else { return NONE };
-        let matches = |it: &Template| !it.value_first && it.separated == follows && it.begins(kernel, rest);
-        let found = self.by_key.find(Keys::hash(key), |number| self.get(*number).is_some_and(matches));
-        found.copied().unwrap_or(NONE)
+        for opening in self.openings[usize::from(follows)].iter().flatten() {
+            if !opening.begins(rest) {
+                continue;
+            }
+            let start = opening.len();
+            let end = scan::string_run(rest, start, &mut 0);
+            let Some(key) = rest.get(start..end) else { return NONE };
+            let matches =
+                |it: &Template| !it.value_first && it.separated == follows && it.begins(kernel, rest);
+            let found = self.by_key.find(Keys::hash(key), |number| self.get(*number).is_some_and(matches));
+            // White space of one layout may begin as that of another.
+            if let Some(found) = found {
+                return *found;
+            }
+        }
+        NONE
     }
 
     /// The template of the attribute at `at` whose value comes first, by its key.
@@ -188,16 +210,32 @@ impl Templates {
         template.key_hash = Keys::hash(template.name());
         let hash = template.key_hash;
         if !template.value_first {
-            let opening = template.with_key.text().get(..=usize::from(template.key));
-            self.openings[usize::from(template.separated)] = Literal::new(opening.unwrap_or_default());
+            let opening = template.with_key.text().get(..=usize::from(template.key)).unwrap_or_default();
+            let openings = &mut self.openings[usize::from(template.separated)];
+            if !openings.iter().flatten().any(|known| known.text() == opening) {
+                let room = openings.iter().position(Option::is_none).unwrap_or(self.turn % LAYOUTS);
+                openings[room] = Literal::new(opening);
+            }
         }
-        // One layout a key, shape, order and place: a writer has one, and a hostile one must not fill the bucket of a key.
-        let same = |it: &Template| it.value_first == template.value_first && it.is_akin(&template);
-        if let Some(number) = self.by_key.find(hash, |number| self.get(*number).is_some_and(same)).copied() {
-            if let Some(known) = self.known.get_mut(usize::from(number).wrapping_sub(1))
-                && (known.with_key.text() != template.with_key.text()
-                    || known.without_key.text() != template.without_key.text())
-            {
+        // The layouts of one key, shape, order and place.
+        let mut layouts = [NONE; LAYOUTS];
+        let mut count = 0;
+        for number in self.by_key.iter_hash(hash).copied() {
+            let Some(known) = self.get(number) else { continue };
+            if known.value_first != template.value_first || !known.is_akin(&template) {
+                continue;
+            }
+            if known.is_laid_out_as(&template) {
+                return number;
+            }
+            if let Some(layout) = layouts.get_mut(count) {
+                (*layout, count) = (number, count + 1);
+            }
+        }
+        if count == LAYOUTS {
+            self.turn = self.turn.wrapping_add(1);
+            let number = layouts[self.turn % LAYOUTS];
+            if let Some(known) = self.known.get_mut(usize::from(number).wrapping_sub(1)) {
                 let Template { next, sibling, .. } = *known;
                 *known = Template { next, sibling, ..template };
             }
@@ -219,6 +257,7 @@ impl Templates {
             self.known.clear();
             self.by_key.clear();
             self.first = Default::default();
+            self.openings = Default::default();
             self.value_first = Default::default();
             self.follows.fill(NONE);
         }
@@ -254,12 +293,14 @@ pub(super) struct Run {
     owner: Message,
     first: u16,
     previous: u16,
+    depth: usize,
     pub(super) list: u32,
+    pub(super) into: Into,
 }
 
 impl Run {
-    pub(super) fn new(owner: Message, list: u32) -> Self {
-        Self { owner, first: NONE, previous: NONE, list }
+    pub(super) fn new(owner: Message, depth: usize, list: u32, into: Into) -> Self {
+        Self { owner, first: NONE, previous: NONE, depth, list, into }
     }
 
     #[inline]
@@ -325,19 +366,23 @@ impl Reader<'_> {
         let room = self.options.limits.attributes.saturating_sub(self.items);
         let Self { cursor, batch, scratch, record, .. } = self;
         let (cursor, record) = (&mut *cursor, *record);
-        let templates = &mut scratch.templates;
+        let Scratch { templates, stack, stack_sources, stamps, .. } = &mut **scratch;
         let SpanBatch { attributes, keys, made, sources, .. } = &mut **batch;
         let generation = templates.generation;
         let text = cursor.text;
-        let begin = attributes.len();
+        let (rows, row_sources) = match run.into {
+            Into::Attributes => (attributes, &mut sources.attributes),
+            Into::Stack => (stack, stack_sources),
+        };
+        let begin = rows.len();
         let limit = begin.saturating_add(room);
         let mut at = cursor.at;
         // In registers: storing halves and loading the whole would stall.
-        let Run { owner, list, mut first, mut previous } = *run;
-        while attributes.len() < limit {
+        let Run { owner, depth, list, into, mut first, mut previous } = *run;
+        while rows.len() < limit {
             let rest = text.get(at..).unwrap_or_default();
             let guess = if previous == NONE {
-                templates.begins_with(owner)
+                templates.begins_with(owner, depth)
             } else {
                 templates.after(first, previous)
             };
@@ -349,11 +394,11 @@ impl Reader<'_> {
                 let Some(value) = template.read_key_first(kernel, cursor, at) else { break };
                 (guess, guess, value)
             } else {
-                if rest.first() == Some(&b']') {
+                if guess == OTHER || rest.first() == Some(&b']') {
                     break;
                 }
-                let run = Run { owner, first, previous, list };
-                let follows = follows || attributes.len() > begin;
+                let run = Run { owner, first, previous, depth, list, into };
+                let follows = follows || rows.len() > begin;
                 let other = Other { templates, guess, run, cursor, at, follows };
                 let Some(found) = cursor.simd.vectorize(other) else { break };
                 found
@@ -365,12 +410,16 @@ impl Reader<'_> {
                 template.generation = generation;
             }
             // A duplicate is the general path's business; it finds this same stamp.
-            if keys.stamp(template.key_id, list) == list {
+            let before = keys.stamp(template.key_id, list);
+            if before == list {
                 break;
             }
-            attributes.push(AttributeRow { key: template.key_id, tag: value.tag, payload: value.payload });
+            if into == Into::Stack {
+                stamps.push((template.key_id, before));
+            }
+            rows.push(AttributeRow { key: template.key_id, tag: value.tag, payload: value.payload });
             if record {
-                sources.attributes.push(template.source(at, &value));
+                row_sources.push(template.source(at, &value));
             }
             at = value.end;
             previous = step;
@@ -378,9 +427,9 @@ impl Reader<'_> {
                 first = step;
             }
         }
-        *run = Run { owner, first, previous, list };
+        *run = Run { owner, first, previous, depth, list, into };
         cursor.at = at;
-        let count = attributes.len() - begin;
+        let count = rows.len() - begin;
         self.items += count;
         u32::try_from(count).unwrap_or(u32::MAX)
     }
@@ -395,14 +444,13 @@ impl Reader<'_> {
         // Where nothing can be learned, looking is given up, but for a look now and then.
         if templates.barren >= PATIENCE && !templates.barren.is_multiple_of(PATIENCE) {
             templates.barren += 1;
-            run.advance(NONE);
+            run.advance(OTHER);
             return;
         }
         let number = templates.learn(self.cursor.text, gap, start, self.cursor.at);
         templates.barren = if number == NONE { templates.barren.wrapping_add(1) } else { 0 };
-        if number != NONE {
-            self.scratch.templates.follow(run, number);
-        }
+        let number = if number == NONE { OTHER } else { number };
+        self.scratch.templates.follow(run, number);
         run.advance(number);
     }
 }

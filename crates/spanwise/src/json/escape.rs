@@ -13,14 +13,28 @@ pub(crate) enum Escape {
     Cut,
 }
 
-/// Reads the four hex digits at `at`.
-fn unit(text: &[u8], at: usize) -> Option<u32> {
-    let digits = text.get(at..at.checked_add(4)?)?;
-    let mut value = 0;
-    for &digit in digits {
-        value = value << 4 | u32::from(hex_value(digit)?);
+/// What no digit has, and no four of them.
+const NO_DIGIT: u32 = 1 << 16;
+
+static DIGITS: [u32; 256] = {
+    let mut table = [NO_DIGIT; 256];
+    let mut byte = u8::MAX;
+    while byte > 0 {
+        if let Some(value) = hex_value(byte) {
+            table[byte as usize] = value as u32;
+        }
+        byte -= 1;
     }
-    Some(value)
+    table
+};
+
+/// Reads the four hex digits at `at`.
+#[inline]
+fn unit(text: &[u8], at: usize) -> Option<u32> {
+    let [a, b, c, d] = *text.get(at..)?.first_chunk::<4>()?;
+    let value = |digit: u8| DIGITS[usize::from(digit)];
+    let unit = value(a) << 12 | value(b) << 8 | value(c) << 4 | value(d);
+    (unit < NO_DIGIT).then_some(unit)
 }
 
 /// The value of one hex digit of either case.

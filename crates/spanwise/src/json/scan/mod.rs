@@ -27,6 +27,33 @@ struct Masks {
     high: u64,
 }
 
+/// What the bytes of `\\uXXXX` may be, a bit a byte of a block.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Digits {
+    /// `u`.
+    u: u64,
+    /// A hex digit of either case.
+    hex: u64,
+    /// `d` of either case, with which surrogates begin.
+    d: u64,
+    /// `0` to `7`, after which no `d` begins a surrogate.
+    low: u64,
+}
+
+impl Digits {
+    /// Those of `escapes` that are `u` and four digits within the block. `None` where one is not that, or is half a pair.
+    #[allow(clippy::inline_always, reason = "as its caller")]
+    #[inline(always)]
+    fn units(self, escapes: u64) -> Option<u64> {
+        /// Behind these bytes there is room for four more.
+        const WHOLE: u64 = u64::MAX >> 4;
+        let units = escapes & self.u & WHOLE;
+        let digits = units << 1 | units << 2 | units << 3 | units << 4;
+        let halves = units << 1 & self.d & !(self.low >> 1);
+        (digits & !self.hex == 0 && halves == 0).then_some(units)
+    }
+}
+
 const BLOCK: usize = 64;
 
 /// A well-formed string, but for its UTF-8.
@@ -72,7 +99,12 @@ static ESCAPED: [u8; 256] = {
 
 #[allow(clippy::inline_always, reason = "must be compiled with the instruction set of its caller")]
 #[inline(always)]
-fn clean_with(text: &[u8], start: usize, masks: impl Fn(&[u8; BLOCK]) -> Masks) -> Option<Clean> {
+fn clean_with(
+    text: &[u8],
+    start: usize,
+    masks: impl Fn(&[u8; BLOCK]) -> Masks,
+    digits: impl Fn(&[u8; BLOCK]) -> Option<Digits>,
+) -> Option<Clean> {
     let mut at = start;
     let mut found = Clean { end: 0, escaped: false, high: false };
     let mut first_is_escaped = 0;
@@ -104,18 +136,29 @@ fn clean_with(text: &[u8], start: usize, masks: impl Fn(&[u8; BLOCK]) -> Masks) 
         found.escaped |= masks.backslash & inside != 0;
         found.high |= masks.high & inside != 0;
         let mut bits = escaped & inside;
+        // Units of a block are checked together, once.
+        let mut together = true;
         while bits != 0 {
             let byte_at = at + bits.trailing_zeros() as usize;
-            bits &= bits - 1;
+            let rest_of_bits = bits & (bits - 1);
             match ESCAPED[usize::from(*text.get(byte_at)?)] {
                 SIMPLE => {}
                 UNICODE if byte_at < pair_end => {}
+                UNICODE
+                    if std::mem::take(&mut together)
+                        && let Some(units) = digits(block).and_then(|digits| digits.units(bits))
+                        && units != 0 =>
+                {
+                    bits &= !units;
+                    continue;
+                }
                 UNICODE => match escape::check(text, byte_at - 1) {
                     Escape::Legal(length) => pair_end = byte_at - 1 + length,
                     _ => return None,
                 },
                 _ => return None,
             }
+            bits = rest_of_bits;
         }
         if quote != 0 {
             found.end = at + quote.trailing_zeros() as usize;
@@ -201,6 +244,9 @@ mod tests {
             r"\ude00",
             r"\x",
             r"\u12g4",
+            r"\uD7ff\u0041\u4e2d",
+            r"\u4E2D\ud8zz",
+            r"\u4e2d\u6587\uD83D\uDE00\u5b57",
             "\\",
             "\\\\\\",
             "é",

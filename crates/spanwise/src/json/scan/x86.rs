@@ -17,7 +17,7 @@ use std::arch::x86_64::{
 };
 
 use super::kernel::{Kernel, Portable, Vectorized};
-use super::{BLOCK, Clean, Masks, clean_with};
+use super::{BLOCK, Clean, Digits, Masks, clean_with};
 
 const QUOTE: i8 = b'"'.cast_signed();
 const BACKSLASH: i8 = b'\\'.cast_signed();
@@ -70,14 +70,36 @@ fn masks_avx2(block: &[u8; BLOCK]) -> Masks {
     masks
 }
 
+#[target_feature(enable = "avx2,bmi1,bmi2")]
+#[inline]
+fn digits_avx2(block: &[u8; BLOCK]) -> Digits {
+    let mut digits = Digits { u: 0, hex: 0, d: 0, low: 0 };
+    let (vectors, _) = block.as_chunks::<32>();
+    for (index, vector) in vectors.iter().enumerate() {
+        let vector = load_avx2(vector);
+        let bits = |lanes: __m256i| u64::from(_mm256_movemask_epi8(lanes).cast_unsigned()) << (32 * index);
+        let is = |lanes: __m256i, byte: u8| _mm256_cmpeq_epi8(lanes, _mm256_set1_epi8(byte.cast_signed()));
+        let within = |lanes: __m256i, first: u8, most: i8| {
+            let lanes = _mm256_sub_epi8(lanes, _mm256_set1_epi8(first.cast_signed()));
+            _mm256_cmpeq_epi8(_mm256_min_epu8(lanes, _mm256_set1_epi8(most)), lanes)
+        };
+        let lower = _mm256_or_si256(vector, _mm256_set1_epi8(0x20));
+        digits.u |= bits(is(vector, b'u'));
+        digits.hex |= bits(_mm256_or_si256(within(vector, b'0', 9), within(lower, b'a', 5)));
+        digits.d |= bits(is(lower, b'd'));
+        digits.low |= bits(within(vector, b'0', 7));
+    }
+    digits
+}
+
 #[target_feature(enable = "sse2")]
 fn clean_sse2(text: &[u8], start: usize) -> Option<Clean> {
-    clean_with(text, start, |block| masks_sse2(block))
+    clean_with(text, start, |block| masks_sse2(block), |_| None)
 }
 
 #[target_feature(enable = "avx2,bmi1,bmi2")]
 fn clean_avx2(text: &[u8], start: usize) -> Option<Clean> {
-    clean_with(text, start, |block| masks_avx2(block))
+    clean_with(text, start, |block| masks_avx2(block), |block| Some(digits_avx2(block)))
 }
 
 #[target_feature(enable = "sse2")]
