@@ -1,10 +1,10 @@
 #!/bin/sh
 # Fills the corpora of the fuzz targets: every case, payload and regression for `decode`, with the sizes that it wants before
 # them for `frame`, and with a byte before it for `redact`; a few bytes for `made`, whose inputs are choices and not documents,
-# and for `redact` too. Nothing that is there already is touched.
+# and for `redact` too; for `query` each query of the tests. Nothing that is there already is touched.
 set -eu
 cd "$(dirname "$0")"
-mkdir -p corpus/decode corpus/frame corpus/made corpus/redact
+mkdir -p corpus/decode corpus/frame corpus/made corpus/redact corpus/query
 for file in ../tests/cases/* ../tests/payloads/* ../tests/regressions/*; do
     case "$file" in
         */README.md | */expected.*) ;;
@@ -27,4 +27,11 @@ while [ "$index" -lt 24 ]; do
     [ -e "corpus/redact/seed-$index" ] || cp "$seed" "corpus/redact/seed-$index"
     index=$((index + 1))
 done
-ls corpus/decode corpus/frame corpus/made corpus/redact | wc -l
+grep -h -v -e '^#' -e '^$' ../crates/spanwise/tests/traceql/*.txt | sed 's/ *=>[^>]*$//' | {
+    index=0
+    while IFS= read -r query; do
+        [ -e "corpus/query/query-$index" ] || printf '%s' "$query" > "corpus/query/query-$index"
+        index=$((index + 1))
+    done
+}
+ls corpus/decode corpus/frame corpus/made corpus/redact corpus/query | wc -l

@@ -7,6 +7,9 @@
     report = spanwise.validate("traces/")          # what is wrong, and where
     batch = spanwise.decode(payload)               # one request: a sequence of Span
     safe = spanwise.redact(payload, "privacy-mode")  # the same JSON without prompts and completions
+    index = spanwise.Index()                       # spans in memory, asked in TraceQL
+    index.add(payload)
+    index.query("{ duration > 1s }")               # a Table
 
 A source is a bytes-like object, a path, a glob pattern, a directory (its ``.json``, ``.jsonl`` and ``.ndjson`` files,
 each maybe with ``.gz`` or ``.zst`` after it, by name), a binary file object, or a list of these. What is compressed
@@ -24,6 +27,7 @@ from spanwise._spanwise import (
     DecodeError,
     Diagnostic,
     Event,
+    Index,
     IndexFileError,
     Link,
     Policy,
@@ -55,6 +59,7 @@ __all__ = [
     "DecodeError",
     "Diagnostic",
     "Event",
+    "Index",
     "IndexFileError",
     "Link",
     "Policy",

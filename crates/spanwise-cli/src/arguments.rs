@@ -44,6 +44,15 @@ pub(crate) enum Command {
                             whole or not at all. Exits 1 if documents or spans had to be left out: `validate` says why."
     )]
     Convert(Convert),
+    /// Pick spans by a `TraceQL` query
+    #[command(
+        about = "Pick spans by a TraceQL query",
+        long_about = "Pick spans by a TraceQL query, such as '{ span.gen_ai.request.model = \"heron-2\" && duration > 1s }'.\n\n\
+                            It is not an error if none matches. Exits 1 if documents or spans could not be looked at: \
+                            `validate` says why. A query about more than single spans (structure, count(), rootName and the \
+                            like) holds the sources in memory."
+    )]
+    Query(Query),
     /// Write made-up traces to measure with: the corpora of the benchmark
     #[command(
         long_about = "Write made-up traces to measure with: the corpora of the benchmark.\n\nEqual arguments write equal \
@@ -200,6 +209,80 @@ pub(crate) struct Convert {
     /// Our names of columns, or those of the Collector's exporter to `ClickHouse`
     #[arg(long, value_enum, default_value_t = Names::Spanwise)]
     pub(crate) names: Names,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Query {
+    /// The query
+    #[arg(value_name = "QUERY")]
+    pub(crate) traceql: String,
+
+    #[command(flatten)]
+    pub(crate) inputs: Inputs,
+
+    /// The rules to go by
+    #[arg(long, value_enum, default_value_t = Mode::Lenient)]
+    pub(crate) mode: Mode,
+
+    /// For people or for programs
+    #[arg(long, value_enum, default_value_t = QueryFormat::Human)]
+    pub(crate) format: QueryFormat,
+
+    /// Show only how many spans match
+    #[arg(long, conflicts_with_all = ["ids", "columns", "limit", "order"])]
+    pub(crate) count: bool,
+
+    /// Show only the ids of trace and span
+    #[arg(long, conflicts_with = "columns")]
+    pub(crate) ids: bool,
+
+    /// The columns to show, in this order, of those that `convert` writes; for json and jsonl
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    pub(crate) columns: Option<Vec<String>>,
+
+    /// Spans shown, at most [default: 100 for people, all for programs]
+    #[arg(long, value_name = "N")]
+    pub(crate) limit: Option<usize>,
+
+    /// Which spans come first
+    #[arg(long, value_enum, default_value_t = Order::Input)]
+    pub(crate) order: Order,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum QueryFormat {
+    /// A table
+    Human,
+    /// One array of JSON objects
+    Json,
+    /// One JSON object a line
+    Jsonl,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Order {
+    /// As they stand in the sources
+    Input,
+    /// By start, the earliest first
+    Earliest,
+    /// By start, the latest first
+    Latest,
+    /// By duration, the shortest first
+    Shortest,
+    /// By duration, the longest first
+    Longest,
+}
+
+impl From<Order> for spanwise::index::Order {
+    fn from(order: Order) -> Self {
+        match order {
+            Order::Input => Self::Input,
+            Order::Earliest => Self::Earliest,
+            Order::Latest => Self::Latest,
+            Order::Shortest => Self::Shortest,
+            Order::Longest => Self::Longest,
+        }
+    }
 }
 
 fn promotion(text: &str) -> Result<Promotion, String> {

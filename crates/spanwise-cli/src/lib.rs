@@ -6,6 +6,7 @@
 //! spanwise redact   SOURCE... --policy PRESET|FILE [-o OUT] [--report FILE]
 //! spanwise redact   --policy PRESET|FILE --explain KEY
 //! spanwise convert  SOURCE... -o OUT.parquet|.arrow|.jsonl|.csv [--columns NAME,...] [--promote KEY:TYPE]... [--policy PRESET|FILE]
+//! spanwise query    '{ TraceQL }' SOURCE... [--ids|--count] [--format human|json|jsonl] [--limit N] [--order ORDER]
 //! spanwise generate --corpus NAME [--size 100MiB] [--seed N] [--single-document] -o OUT
 //! ```
 //!
@@ -24,6 +25,7 @@ mod generate;
 mod output;
 pub mod policy;
 mod progress;
+mod query;
 mod reading;
 mod redact;
 mod summary;
@@ -84,6 +86,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> i32 {
         Command::Summary(arguments) => summary::run(arguments, &mut output, &mut errors),
         Command::Redact(arguments) => redact::run(arguments, &mut output, &mut errors),
         Command::Convert(arguments) => convert::run(arguments, &mut errors),
+        Command::Query(arguments) => query::run(arguments, &mut output, &mut errors),
         Command::Generate(arguments) => generate::run(arguments, &mut output),
     };
     match result.and_then(|outcome| output.flush().map(|()| outcome)) {

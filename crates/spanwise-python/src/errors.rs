@@ -63,3 +63,12 @@ pub(crate) fn convert_error(error: &spanwise_arrow::ConvertError) -> PyErr {
         spanwise_arrow::ConvertError::Arrow(_) => PyRuntimeError::new_err(error.to_string()),
     }
 }
+
+/// A query that cannot be read.
+pub(crate) fn query_error(py: Python<'_>, error: &spanwise::index::QueryError) -> PyErr {
+    let raised = QueryError::new_err(error.to_string());
+    match raised.value(py).setattr("column", error.column()) {
+        Ok(()) => raised,
+        Err(other) => other,
+    }
+}

@@ -6,6 +6,7 @@
 mod batch;
 mod diagnostic;
 mod errors;
+mod index;
 mod options;
 mod read;
 mod redact;
@@ -37,6 +38,8 @@ mod _spanwise {
     use super::diagnostic::{Diagnostic, Report};
     #[pymodule_export]
     use super::errors::{DecodeError, IndexFileError, PolicyError, QueryError, SpanwiseWarning};
+    #[pymodule_export]
+    use super::index::Index;
     #[pymodule_export]
     use super::read::{BatchScan, read, scan_batches, validate};
     #[pymodule_export]

@@ -28,6 +28,8 @@ mod decode;
 mod diagnostic;
 mod encode;
 pub mod frame;
+#[cfg(feature = "index")]
+pub mod index;
 mod json;
 pub mod llm;
 mod plain;

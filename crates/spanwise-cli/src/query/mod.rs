@@ -1,0 +1,242 @@
+//! `spanwise query`: the spans that a `TraceQL` query picks, found by looking at each.
+//!
+//! A query that judges each span by itself is run block by block, on several threads, in bounded memory. One that asks
+//! about other spans of the trace (structure, counts, roots) needs all of them: their text is held in memory.
+
+mod print;
+mod rows;
+
+use std::io::{self, Write};
+use std::sync::Arc;
+
+use spanwise::index::{Order, Query, QueryError, Scan};
+use spanwise::{DecodeOptions, SpanBatch};
+use spanwise_arrow::{ArrowOptions, Converter};
+
+use crate::Outcome;
+use crate::arguments::{self, QueryFormat};
+use crate::reading::Reading;
+use crate::table::counted;
+use print::Printer;
+use rows::{Found, Shape};
+
+/// Spans shown to people, where nothing else is asked for.
+const SHOWN_TO_PEOPLE: usize = 100;
+
+/// What came of a block, or of all of them.
+struct Part {
+    matched: u64,
+    found: Result<Vec<Found>, String>,
+    left_out: LeftOut,
+}
+
+/// What no query can find.
+#[derive(Debug, Clone, Copy, Default)]
+struct LeftOut {
+    bad_documents: u64,
+    rejected_spans: u64,
+}
+
+impl LeftOut {
+    fn of(batch: &SpanBatch) -> Self {
+        Self { bad_documents: batch.bad_documents(), rejected_spans: batch.rejected_spans() }
+    }
+
+    fn add(&mut self, other: Self) {
+        self.bad_documents += other.bad_documents;
+        self.rejected_spans += other.rejected_spans;
+    }
+}
+
+/// Finds and renders spans: one on each thread.
+#[derive(Clone)]
+struct Finder {
+    query: Arc<Query>,
+    order: Order,
+    limit: usize,
+    shape: Shape,
+}
+
+impl Finder {
+    fn in_block(&mut self, batch: &SpanBatch) -> Part {
+        let scan = Scan::new([batch]);
+        let rows = scan.run(&self.query);
+        let first = match self.shape {
+            Shape::Count => Vec::new(),
+            _ => scan.first(&rows, self.order, self.limit),
+        };
+        let found = self.shape.render(batch, &first, self.order);
+        Part { matched: rows.len(), found, left_out: LeftOut::of(batch) }
+    }
+
+    fn in_all(&mut self, batches: &[SpanBatch]) -> Part {
+        let scan = Scan::new(batches);
+        let rows = scan.run(&self.query);
+        let mut first = match self.shape {
+            Shape::Count => Vec::new(),
+            _ => scan.first(&rows, self.order, self.limit),
+        };
+        // Rendered batch by batch, then put in order: those of one batch are converted once.
+        first.sort_unstable();
+        let mut found = Ok(Vec::new());
+        let mut left_out = LeftOut::default();
+        let mut start = 0u32;
+        let mut rest = first.as_slice();
+        for batch in batches {
+            left_out.add(LeftOut::of(batch));
+            let end = start.saturating_add(u32::try_from(batch.len()).unwrap_or(u32::MAX));
+            let (here, after) = rest.split_at(rest.partition_point(|row| *row < end));
+            rest = after;
+            let here: Vec<u32> = here.iter().map(|row| row - start).collect();
+            start = end;
+            if let Ok(all) = &mut found {
+                match self.shape.render(batch, &here, self.order) {
+                    Ok(rendered) => all.extend(rendered),
+                    Err(message) => found = Err(message),
+                }
+            }
+        }
+        Part { matched: rows.len(), found, left_out }
+    }
+}
+
+/// Why reading ended before the sources did.
+enum Stop {
+    /// As many are shown as were asked for.
+    Enough,
+    Io(io::Error),
+    Convert(String),
+}
+
+impl From<io::Error> for Stop {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
+}
+
+/// Runs the command.
+pub(crate) fn run(
+    arguments: &arguments::Query,
+    output: &mut dyn Write,
+    errors: &mut dyn Write,
+) -> io::Result<Outcome> {
+    let query = match Query::parse(&arguments.traceql) {
+        Ok(query) => query,
+        Err(error) => return refuse(&arguments.traceql, &error, errors).map(|()| Outcome::Unreadable),
+    };
+    for warning in query.warnings() {
+        writeln!(errors, "spanwise: the query, {warning}")?;
+    }
+    let shape = match shape(arguments) {
+        Ok(shape) => shape,
+        Err(message) => return writeln!(errors, "spanwise: {message}").map(|()| Outcome::Unreadable),
+    };
+    let limit = arguments.limit.unwrap_or(match shape {
+        Shape::Cells => SHOWN_TO_PEOPLE,
+        _ => usize::MAX,
+    });
+    let singly = query.is_of_single_spans();
+    let order = arguments.order.into();
+    let mut finder = Finder { query: Arc::new(query), order, limit, shape };
+    let decode = DecodeOptions::default().with_mode(arguments.mode.into());
+    let reading = Reading::new(&arguments.inputs, decode);
+    let mut inputs: Vec<_> =
+        reading.inputs().map(|(name, message)| (name.to_owned(), message.map(str::to_owned))).collect();
+    let mut unreadable = |input: usize, why: String| {
+        if let Some((_, message)) = inputs.get_mut(input) {
+            *message = Some(why);
+        }
+    };
+    let mut printer = Printer::new(arguments.format, &finder.shape, order, limit);
+    let mut left_out = LeftOut::default();
+    let mut take = |part: Part| -> Result<(), Stop> {
+        left_out.add(part.left_out);
+        printer.add(part.matched, part.found.map_err(Stop::Convert)?, output)?;
+        if printer.is_full() { Err(Stop::Enough) } else { Ok(()) }
+    };
+    let read = if singly {
+        let worker = || {
+            let mut finder = finder.clone();
+            move |batch: &mut SpanBatch| finder.in_block(batch)
+        };
+        reading.scan(worker, |input, part| match part {
+            Ok(part) => take(part),
+            Err(stopped) => {
+                unreadable(input, stopped.message);
+                Ok(())
+            }
+        })
+    } else {
+        let mut batches = Vec::new();
+        let worker = || |batch: &mut SpanBatch| std::mem::take(batch);
+        let read = reading.scan(worker, |input, batch| {
+            match batch {
+                Ok(batch) => batches.push(batch),
+                Err(stopped) => unreadable(input, stopped.message),
+            }
+            Ok(())
+        });
+        read.and_then(|()| take(finder.in_all(&batches)))
+    };
+    match read {
+        Ok(()) | Err(Stop::Enough) => {}
+        Err(Stop::Io(error)) => return Err(error),
+        Err(Stop::Convert(message)) => {
+            return writeln!(errors, "spanwise: {message}").map(|()| Outcome::Unreadable);
+        }
+    }
+    printer.finish(output)?;
+    report(&inputs, left_out, errors)
+}
+
+/// What is shown of each span that is found.
+fn shape(arguments: &arguments::Query) -> Result<Shape, String> {
+    if arguments.count {
+        return Ok(Shape::Count);
+    }
+    let columns = match arguments.format {
+        QueryFormat::Human if arguments.ids => return Ok(Shape::Ids),
+        QueryFormat::Human if arguments.columns.is_some() => {
+            return Err("--columns chooses among the columns of --format json and jsonl".to_owned());
+        }
+        QueryFormat::Human => return Ok(Shape::Cells),
+        _ if arguments.ids => Some(vec!["trace_id".to_owned(), "span_id".to_owned()]),
+        _ => arguments.columns.clone(),
+    };
+    let options = ArrowOptions { columns, ..ArrowOptions::default() };
+    let converter = Converter::new(&options).map_err(|error| error.to_string())?;
+    Ok(Shape::Json(Box::new(converter)))
+}
+
+/// Says what is wrong with a query, and where.
+fn refuse(query: &str, error: &QueryError, errors: &mut dyn Write) -> io::Result<()> {
+    writeln!(errors, "spanwise: the query, {error}")?;
+    // Where a query has several lines, the column alone must do.
+    if query.len() <= 200 && !query.chars().any(char::is_control) {
+        let caret = " ".repeat(error.column().saturating_sub(1));
+        writeln!(errors, "  {query}\n  {caret}^")?;
+    }
+    Ok(())
+}
+
+fn report(
+    inputs: &[(String, Option<String>)],
+    left_out: LeftOut,
+    errors: &mut dyn Write,
+) -> io::Result<Outcome> {
+    let mut outcome = Outcome::Fine;
+    for (name, message) in inputs {
+        if let Some(message) = message {
+            writeln!(errors, "spanwise: {name}: {message}")?;
+            outcome = Outcome::Unreadable;
+        }
+    }
+    let kinds = [(left_out.bad_documents, "bad document"), (left_out.rejected_spans, "rejected span")];
+    let named: Vec<_> =
+        kinds.into_iter().filter(|(count, _)| *count > 0).map(|(count, noun)| counted(count, noun)).collect();
+    if !named.is_empty() {
+        writeln!(errors, "not looked at: {} (`spanwise validate` says why)", named.join(", "))?;
+        outcome = outcome.max(Outcome::Findings);
+    }
+    Ok(outcome)
+}

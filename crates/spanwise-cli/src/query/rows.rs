@@ -1,0 +1,101 @@
+//! A span that was found, as it is shown.
+
+use std::sync::Arc;
+
+use spanwise::index::Order;
+use spanwise::{SpanBatch, SpanRef};
+use spanwise_arrow::Converter;
+use spanwise_arrow::write::{FileFormat, to_vec};
+
+use crate::timestamp::{duration, rfc3339};
+
+/// What is shown of spans.
+#[derive(Clone)]
+pub(super) enum Shape {
+    /// Nothing but how many there are.
+    Count,
+    /// A line with the ids of trace and span.
+    Ids,
+    /// The cells of a table for people.
+    Cells,
+    /// A line of JSON with the columns of a table.
+    Json(Box<Converter>),
+}
+
+/// A span that was found.
+pub(super) struct Found {
+    /// Ascends in the order that was asked for.
+    pub(super) key: u64,
+    pub(super) shown: Shown,
+}
+
+pub(super) enum Shown {
+    Line(String),
+    Cells([String; 7]),
+}
+
+impl Shape {
+    /// The spans of these rows of a batch.
+    pub(super) fn render(
+        &mut self,
+        batch: &SpanBatch,
+        rows: &[u32],
+        order: Order,
+    ) -> Result<Vec<Found>, String> {
+        let spans = rows.iter().filter_map(|row| batch.span(*row as usize));
+        Ok(match self {
+            Self::Count => Vec::new(),
+            Self::Ids => spans
+                .map(|span| Found {
+                    key: key(span, order),
+                    shown: Shown::Line(format!("{} {}", span.trace_id(), span.span_id())),
+                })
+                .collect(),
+            Self::Cells => {
+                spans.map(|span| Found { key: key(span, order), shown: Shown::Cells(cells(span)) }).collect()
+            }
+            Self::Json(_) if rows.is_empty() => Vec::new(),
+            Self::Json(converter) => {
+                let table = converter.convert(batch).map_err(|error| error.to_string())?;
+                let line = |row: u32| {
+                    let slice = [Arc::new(table.slice(row as usize, 1))];
+                    let line = to_vec(FileFormat::JsonLines, converter.schema(), &slice);
+                    let line = line.map_err(|error| error.to_string())?;
+                    String::from_utf8(line).map_err(|error| error.to_string())
+                };
+                let mut found = Vec::new();
+                for (row, span) in rows.iter().zip(spans) {
+                    let line = line(*row)?.trim_end().to_owned();
+                    found.push(Found { key: key(span, order), shown: Shown::Line(line) });
+                }
+                found
+            }
+        })
+    }
+}
+
+fn key(span: SpanRef<'_>, order: Order) -> u64 {
+    match order {
+        Order::Input => 0,
+        Order::Earliest => span.start_time_unix_nano(),
+        Order::Latest => !span.start_time_unix_nano(),
+        Order::Shortest => span.duration_nanos(),
+        Order::Longest => !span.duration_nanos(),
+    }
+}
+
+/// Start, duration, status, service, name, trace and span.
+fn cells(span: SpanRef<'_>) -> [String; 7] {
+    let start = span.start_time_unix_nano();
+    let service = span.resource().attributes().get("service.name");
+    let service = service.and_then(|value| value.as_str().map(std::borrow::Cow::into_owned));
+    [
+        if start == 0 { "-".to_owned() } else { rfc3339(start) },
+        duration(span.duration_nanos()),
+        span.status().code.as_str().unwrap_or("-").to_owned(),
+        service.unwrap_or_else(|| "-".to_owned()),
+        span.name().into_owned(),
+        span.trace_id().into_owned(),
+        span.span_id().into_owned(),
+    ]
+}

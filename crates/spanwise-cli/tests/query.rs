@@ -1,0 +1,129 @@
+//! `spanwise query`: which spans, in which form and order; what is said of queries that cannot be read.
+
+#![allow(clippy::unwrap_used, reason = "a test")]
+
+#[allow(dead_code, reason = "not every test needs all of it")]
+mod support;
+
+use std::path::Path;
+
+use serde_json::{Value, json};
+use support::{Run, run_with};
+
+/// Eight spans of three traces; each id ends in the number of its span.
+const SPANS: &[u8] = include_bytes!("../../spanwise/tests/traceql/spans.json");
+
+fn query(words: &[&str]) -> Run {
+    run_with(["query"].iter().chain(words), SPANS, Path::new("."))
+}
+
+/// The numbers of the spans in an answer of `--ids`.
+fn numbers(run: &Run) -> Vec<&str> {
+    run.stdout.lines().map(|line| &line[line.len() - 2..]).collect()
+}
+
+#[test]
+fn ids_and_counts() {
+    for (text, expected) in [
+        (r#"{ name = "chat" }"#, &["01", "04", "05"][..]),
+        // What needs the other spans of a trace.
+        (r#"{ name = "chat" } >> { }"#, &["02", "03", "04", "06"]),
+        ("{ } | by(name) | count() > 1", &["01", "04"]),
+        (r#"{ name = "nobody" }"#, &[]),
+    ] {
+        let run = query(&[text, "--ids"]);
+        assert_eq!((run.code, numbers(&run), run.stderr.as_str()), (0, expected.to_vec(), ""), "{text}");
+        let run = query(&[text, "--count"]);
+        assert_eq!((run.code, run.stdout), (0, format!("{}\n", expected.len())), "{text}");
+    }
+    let run = query(&[r#"{ name = "chat" }"#, "--ids", "--limit=1"]);
+    assert_eq!(run.stdout, "00000000000000000000000000000001 0000000000000001\n");
+}
+
+#[test]
+fn orders_hold_for_queries_of_either_kind() {
+    for text in ["{ duration > 1ms }", "{ duration > 1ms && traceDuration >= 0s }"] {
+        let ids = |words: &[&str]| {
+            let run = query(&[&[text, "--ids"], words].concat());
+            assert_eq!(run.code, 0, "{run:?}");
+            numbers(&run).join(" ")
+        };
+        let input = ids(&[]);
+        assert_eq!(ids(&["--order=input", "--limit=2"]), input[..5]);
+        let longest = ids(&["--order=longest"]);
+        assert_eq!(ids(&["--order=longest", "--limit=1"]), "01");
+        assert!(longest.starts_with("01 "), "{longest}");
+        let (earliest, latest) = (ids(&["--order=earliest"]), ids(&["--order=latest"]));
+        assert_eq!(ids(&["--order=latest", "--limit=1"]), latest[..2]);
+        assert_ne!(earliest, latest);
+        let sorted = |text: &str| {
+            let mut all: Vec<_> = text.split(' ').map(str::to_owned).collect();
+            all.sort();
+            all
+        };
+        for order in [&longest, &earliest, &latest] {
+            assert_eq!(sorted(order), sorted(&input));
+        }
+    }
+}
+
+#[test]
+fn the_forms_for_programs_have_the_columns_of_convert() {
+    let text = r#"{ name = "tool" }"#;
+    let run = query(&[text, "--format=jsonl", "--columns=span_id,name,service_name"]);
+    let expected = [
+        json!({"span_id": "0000000000000002", "name": "tool", "service_name": "web"}),
+        json!({"span_id": "0000000000000006", "name": "tool", "service_name": "job"}),
+    ];
+    let lines: Vec<Value> = run.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(lines, expected);
+    let run = query(&[text, "--format=json", "--columns=span_id,name,service_name"]);
+    assert_eq!(run.json(), json!(expected));
+
+    let all = query(&[text, "--format=json", "--limit=1"]).json();
+    let converted = run_with(["convert", "-o", "-", "--to=jsonl"], SPANS, Path::new("."));
+    let second: Value = serde_json::from_str(converted.stdout.lines().nth(1).unwrap()).unwrap();
+    assert_eq!(all, json!([second]));
+
+    let ids = query(&[text, "--format=json", "--ids", "--limit=1"]).json();
+    assert_eq!(ids, json!([{"trace_id": "00000000000000000000000000000001", "span_id": "0000000000000002"}]));
+    assert_eq!(query(&["{ false }", "--format=json"]).stdout, "[]\n");
+    assert_eq!(query(&["{ false }", "--format=jsonl"]).stdout, "");
+    assert_eq!(query(&["{ }", "--format=json", "--count"]).stdout, "{\"spans\":8}\n");
+}
+
+#[test]
+fn people_get_a_table() {
+    let run = query(&[r#"{ name = "chat" }"#, "--limit=1"]);
+    assert_eq!(
+        run.stdout,
+        "start                 duration  status  service  name  trace                             span\n\
+         2023-11-14T22:13:20Z    2.00 s  unset   web      chat  00000000000000000000000000000001  0000000000000001\n\
+         \n1 of 3 spans shown; --limit shows more\n"
+    );
+    assert_eq!(query(&["{ false }"]).stdout, "no span matches\n");
+    assert!(query(&["{ }"]).stdout.ends_with("\n\n8 spans\n"));
+}
+
+#[test]
+fn a_query_that_cannot_be_read_is_shown_with_its_column() {
+    let run = query(&["{ parent.name = \"x\" }"]);
+    assert_eq!((run.code, run.stdout.as_str()), (2, ""));
+    assert_eq!(
+        run.stderr,
+        "spanwise: the query, column 3: the scope `parent.` is not supported\n  { parent.name = \"x\" }\n    ^\n"
+    );
+    let run = query(&["{ .a = 1 || .b = 2 && .c = 3 }", "--count"]);
+    assert_eq!((run.code, run.stdout.as_str()), (0, "0\n"));
+    assert!(run.stderr.starts_with("spanwise: the query, column "), "{}", run.stderr);
+}
+
+#[test]
+fn what_was_not_looked_at_is_said() {
+    let run = run_with(["query", "{ }", "--count"], b"{\"resourceSpans\":[}", Path::new("."));
+    assert_eq!((run.code, run.stdout.as_str()), (1, "0\n"));
+    assert_eq!(run.stderr, "not looked at: 1 bad document (`spanwise validate` says why)\n");
+    let run = run_with(["query", "{ }", "no-such-file.json", "-", "--count"], SPANS, Path::new("."));
+    assert_eq!((run.code, run.stdout.as_str()), (2, "8\n"));
+    assert!(run.stderr.starts_with("spanwise: no-such-file.json: "), "{}", run.stderr);
+}

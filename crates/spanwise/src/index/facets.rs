@@ -1,0 +1,222 @@
+//! What an index knows of a field without a query: which fields there are, their commonest values, and how their numbers
+//! are spread.
+
+use super::column::Column;
+use super::numbers::Number;
+use super::query::ast::{Field, Intrinsic, Scope};
+use super::query::{QueryError, read_field};
+use super::{Index, IndexError};
+
+/// A field that spans have.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyFacet {
+    /// The field as it is written in a query: `span.http.route`.
+    pub field: String,
+    /// Spans that have it.
+    pub spans: u64,
+    /// Distinct values that are itemised.
+    pub distinct: u64,
+    /// Spans with values that are not: lists of values, and texts and numbers beyond the limits.
+    pub others: u64,
+}
+
+/// A value of a field.
+#[derive(Debug, Clone, PartialEq)]
+pub enum FacetValue {
+    /// A text.
+    Text(String),
+    /// An integer; of a duration, nanoseconds.
+    Int(i64),
+    /// A double.
+    Double(f64),
+    /// True or false.
+    Bool(bool),
+}
+
+/// The commonest values of a field.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct ValuesFacet {
+    /// Values with the spans that have them, the commonest first.
+    pub values: Vec<(FacetValue, u64)>,
+    /// Spans with values that are not among them, because there are more, or because they are not itemised.
+    pub others: u64,
+}
+
+/// A bin of a histogram.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Bin {
+    /// The least number that belongs to it.
+    pub low: f64,
+    /// The greatest; of all but the last bin, the first that belongs no more.
+    pub high: f64,
+    /// Numbers in it.
+    pub count: u64,
+}
+
+impl Column {
+    /// Numbers, each with how often it is there. NaN and infinities are left out.
+    fn numbers(&self) -> Vec<(f64, u64)> {
+        #[allow(clippy::cast_precision_loss, reason = "a summary in doubles")]
+        let ints = self.ints.values.iter().map(|number| *number as f64).zip(&self.ints.postings);
+        let floats = self.floats.values.iter().copied().zip(&self.floats.postings);
+        let mut numbers: Vec<(f64, u64)> =
+            ints.chain(floats).map(|(number, rows)| (number, rows.len())).collect();
+        #[allow(clippy::cast_precision_loss, reason = "a summary in doubles")]
+        numbers.extend(self.ints.rest.bits.iter().map(|bits| (i64::of_bits(*bits) as f64, 1)));
+        numbers.extend(self.floats.rest.bits.iter().map(|bits| (f64::of_bits(*bits), 1)));
+        numbers.retain(|(number, _)| number.is_finite());
+        numbers
+    }
+
+    fn itemised(&self) -> Vec<(FacetValue, u64)> {
+        let texts = self.texts.iter().map(|(text, rows)| (FacetValue::Text(text.to_owned()), rows));
+        let ints = self.ints.values.iter().map(|number| FacetValue::Int(*number)).zip(&self.ints.postings);
+        let floats = self.floats.values.iter().map(|number| FacetValue::Double(*number));
+        let floats = floats.zip(&self.floats.postings);
+        let bools = [false, true].map(FacetValue::Bool).into_iter().zip(&self.bools);
+        let all = texts.chain(ints).chain(floats).chain(bools);
+        all.map(|(value, rows)| (value, rows.len())).filter(|(_, count)| *count > 0).collect()
+    }
+
+    /// Spans with a value that is not itemised.
+    fn others(&self) -> u64 {
+        let mut rows = &self.other | &self.long;
+        rows.extend(self.checksums.rows.iter().chain(&self.ints.rest.rows).chain(&self.floats.rest.rows));
+        rows.len()
+    }
+}
+
+impl Index {
+    /// The fields that spans have, attributes and intrinsics, in the order of their names.
+    ///
+    /// # Errors
+    /// As [`Self::run`].
+    pub fn keys(&self) -> Result<Vec<KeyFacet>, IndexError> {
+        let mut keys = Vec::new();
+        for slot in &self.slots {
+            let Some(column) = self.column(&slot.field)? else { continue };
+            let spans = column.present().len();
+            if spans > 0 {
+                let distinct = column.itemised().len() as u64;
+                keys.push(KeyFacet { field: slot.field.name(), spans, distinct, others: column.others() });
+            }
+        }
+        keys.sort_by(|a, b| a.field.cmp(&b.field));
+        Ok(keys)
+    }
+
+    /// The `limit` commonest values of a field, given as in a query and with its scope: `span.http.route`, `name`.
+    ///
+    /// # Errors
+    /// The text is no field; or as [`Self::run`].
+    pub fn values(&self, field: &str, limit: usize) -> Result<Result<ValuesFacet, IndexError>, QueryError> {
+        let field = facet_field(field)?;
+        Ok(self.column(&field).map(|column| {
+            let Some(column) = column else { return ValuesFacet::default() };
+            let mut values = column.itemised();
+            if let Field::Intrinsic(intrinsic @ (Intrinsic::Status | Intrinsic::Kind)) = field {
+                for (value, _) in &mut values {
+                    name_enum(intrinsic, value);
+                }
+            }
+            // Of equal counts, the one that came first.
+            values.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+            let more = values.split_off(limit.min(values.len()));
+            let others = column.others() + more.iter().map(|(_, count)| count).sum::<u64>();
+            ValuesFacet { values, others }
+        }))
+    }
+
+    /// The numbers of a field in `bins` bins of one width.
+    ///
+    /// # Errors
+    /// As [`Self::values`].
+    pub fn histogram(&self, field: &str, bins: usize) -> Result<Result<Vec<Bin>, IndexError>, QueryError> {
+        let field = facet_field(field)?;
+        Ok(self.numbers_of(&field).map(|numbers| {
+            let low = numbers.iter().map(|(number, _)| *number).fold(f64::INFINITY, f64::min);
+            let high = numbers.iter().map(|(number, _)| *number).fold(f64::NEG_INFINITY, f64::max);
+            if numbers.is_empty() || bins == 0 {
+                return Vec::new();
+            }
+            let bins = if low < high { bins.min(1 << 16) } else { 1 };
+            #[allow(clippy::cast_precision_loss, reason = "at most 2^16 bins")]
+            let edge = |at: usize| {
+                let share = at as f64 / bins as f64;
+                if at == bins { high } else { low * (1.0 - share) + high * share }
+            };
+            let mut found: Vec<Bin> =
+                (0..bins).map(|at| Bin { low: edge(at), high: edge(at + 1), count: 0 }).collect();
+            for (number, count) in numbers {
+                let at = found.partition_point(|bin| bin.low <= number).saturating_sub(1);
+                if let Some(bin) = found.get_mut(at) {
+                    bin.count += count;
+                }
+            }
+            found
+        }))
+    }
+
+    /// Quantiles of a field's numbers, each a number that is there: the least that at least such a share does not exceed.
+    /// Empty where there are no numbers.
+    ///
+    /// # Errors
+    /// As [`Self::values`].
+    pub fn quantiles(&self, field: &str, shares: &[f64]) -> Result<Result<Vec<f64>, IndexError>, QueryError> {
+        let field = facet_field(field)?;
+        Ok(self.numbers_of(&field).map(|mut numbers| {
+            numbers.sort_unstable_by(|a, b| a.0.total_cmp(&b.0));
+            let total: u64 = numbers.iter().map(|(_, count)| count).sum();
+            let mut until = 0;
+            let ends: Vec<u64> = numbers
+                .iter()
+                .map(|(_, count)| {
+                    until += count;
+                    until
+                })
+                .collect();
+            let quantile = |share: &f64| {
+                #[allow(
+                    clippy::cast_precision_loss,
+                    clippy::cast_possible_truncation,
+                    clippy::cast_sign_loss,
+                    reason = "a rank within the total"
+                )]
+                let rank = ((share.clamp(0.0, 1.0) * total as f64).ceil() as u64).clamp(1, total.max(1));
+                let at = ends.partition_point(|end| *end < rank);
+                numbers.get(at).map(|(number, _)| *number)
+            };
+            shares.iter().filter_map(quantile).collect()
+        }))
+    }
+
+    fn numbers_of(&self, field: &Field) -> Result<Vec<(f64, u64)>, IndexError> {
+        if *field == Field::Intrinsic(Intrinsic::Duration) {
+            #[allow(clippy::cast_precision_loss, reason = "a summary in doubles")]
+            return Ok(self.traces()?.duration.iter().map(|nanos| (*nanos as f64, 1)).collect());
+        }
+        Ok(self.column(field)?.map(Column::numbers).unwrap_or_default())
+    }
+}
+
+fn facet_field(text: &str) -> Result<Field, QueryError> {
+    match read_field(text)? {
+        Field::Attribute(Scope::Unscoped, _) => {
+            Err(QueryError::new(1, "name the scope of the attribute, as in `span.http.route`"))
+        }
+        field => Ok(field),
+    }
+}
+
+fn name_enum(intrinsic: Intrinsic, value: &mut FacetValue) {
+    let FacetValue::Int(number) = value else { return };
+    let number = i32::try_from(*number).unwrap_or(-1);
+    let word = if intrinsic == Intrinsic::Kind {
+        crate::SpanKind::new(number).as_str()
+    } else {
+        crate::StatusCode::new(number).as_str()
+    };
+    if let Some(word) = word {
+        *value = FacetValue::Text(word.to_owned());
+    }
+}

@@ -1,0 +1,212 @@
+//! [`Index`]: columns by field, and the table of traces.
+
+use std::collections::HashMap;
+use std::error::Error;
+use std::fmt;
+use std::sync::OnceLock;
+
+use roaring::RoaringBitmap;
+
+use super::build::{Scratch, column_bytes};
+use super::column::{Column, Run, bitmap_bytes};
+use super::query::ast::{Field, Scope};
+use super::traces::Traces;
+use super::{RowSet, Scan};
+use crate::SpanRef;
+
+/// How much of a field is kept in postings. What is beyond is answered from sorted numbers and checksums, and from the
+/// source: slower, and never wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Distinct texts, and distinct numbers, of a field that have postings. Default 4,096.
+    pub distinct: u32,
+    /// The longest text that has a posting, in bytes. Default 256.
+    pub text_bytes: usize,
+    /// Distinct fields. Attributes of further ones are only known to be there. Default 65,536.
+    pub fields: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { distinct: 4096, text_bytes: 256, fields: 1 << 16 }
+    }
+}
+
+/// Why an index cannot answer.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum IndexError {
+    /// More than 2³² − 1 spans.
+    TooManyRows,
+    /// The source could not give a span.
+    Source(Box<dyn Error + Send + Sync>),
+}
+
+impl fmt::Display for IndexError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::TooManyRows => f.write_str("an index holds at most 4,294,967,295 spans"),
+            Self::Source(error) => write!(f, "cannot read the indexed spans: {error}"),
+        }
+    }
+}
+
+impl Error for IndexError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Source(error) => Some(&**error),
+            Self::TooManyRows => None,
+        }
+    }
+}
+
+/// Gives the spans that were added to an index, by row.
+pub trait SpanSource {
+    /// Calls `each` for each of these rows with its span, in ascending order.
+    ///
+    /// # Errors
+    /// A span cannot be read any more.
+    fn spans(&self, rows: &RowSet, each: &mut dyn FnMut(u32, SpanRef<'_>)) -> Result<(), IndexError>;
+}
+
+impl SpanSource for Scan<'_> {
+    fn spans(&self, rows: &RowSet, each: &mut dyn FnMut(u32, SpanRef<'_>)) -> Result<(), IndexError> {
+        for row in rows.iter() {
+            let span =
+                self.span(row).ok_or_else(|| IndexError::Source("there are fewer spans than rows".into()))?;
+            each(row, span);
+        }
+        Ok(())
+    }
+}
+
+/// An index over the fields of spans.
+///
+/// Rows are spans, in the order in which they were added. The spans themselves are not in it.
+///
+/// ```
+/// use spanwise::index::{Index, Query, Scan};
+/// let body = br#"{"resourceSpans":[{"scopeSpans":[{"spans":[
+///     {"name":"chat","attributes":[{"key":"llm.model","value":{"stringValue":"heron-2"}}]},{"name":"tool"}]}]}]}"#;
+/// let batches = [spanwise::decode(&body[..])?];
+/// let mut index = Index::default();
+/// index.add(&batches[0])?;
+/// let found = index.run(&Query::parse(r#"{ .llm.model = "heron-2" }"#)?, &Scan::new(&batches))?;
+/// assert_eq!(found.iter().collect::<Vec<_>>(), [0]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Default)]
+pub struct Index {
+    pub(super) len: u32,
+    pub(super) limits: Limits,
+    pub(super) numbers: HashMap<Field, u32>,
+    pub(super) slots: Vec<Slot>,
+    /// By scope, as in `build`: rows with attributes beyond the last field.
+    pub(super) overflow: [RoaringBitmap; 5],
+    pub(super) traces: OnceLock<Traces>,
+    pub(super) scratch: Scratch,
+}
+
+/// A column, or where it is to be read from.
+#[derive(Debug)]
+pub(super) struct Slot {
+    pub(super) field: Field,
+    pub(super) column: OnceLock<Column>,
+}
+
+impl Index {
+    /// An empty index with these limits.
+    pub fn new(limits: Limits) -> Self {
+        Self { limits, ..Self::default() }
+    }
+
+    /// Number of rows.
+    pub fn len(&self) -> u32 {
+        self.len
+    }
+
+    /// Whether there is no row.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// Bytes of memory that it takes, nearly.
+    pub fn memory(&self) -> usize {
+        let columns = self.slots.iter().filter_map(|slot| slot.column.get()).map(column_bytes);
+        let names = self.slots.len() * size_of::<(Slot, Field, u32)>();
+        columns.sum::<usize>()
+            + names
+            + self.traces.get().map_or(0, Traces::bytes)
+            + self.overflow.iter().map(bitmap_bytes).sum::<usize>()
+    }
+
+    #[allow(
+        clippy::unnecessary_wraps,
+        clippy::unused_self,
+        reason = "where columns are read from elsewhere this fails"
+    )]
+    pub(super) fn load(&mut self) -> Result<(), IndexError> {
+        Ok(())
+    }
+
+    #[allow(
+        clippy::unnecessary_wraps,
+        clippy::unused_self,
+        reason = "where columns are read from elsewhere this fails"
+    )]
+    pub(super) fn column(&self, field: &Field) -> Result<Option<&Column>, IndexError> {
+        let Some(slot) = self.numbers.get(field).and_then(|number| self.slots.get(*number as usize)) else {
+            return Ok(None);
+        };
+        Ok(slot.column.get())
+    }
+
+    /// The number of a field's column, which is made if there is none; `None` if there are too many.
+    pub(super) fn column_number(&mut self, field: Field) -> Option<u32> {
+        if let Some(number) = self.numbers.get(&field) {
+            return Some(*number);
+        }
+        let number = u32::try_from(self.slots.len()).ok().filter(|number| *number < self.limits.fields)?;
+        self.numbers.insert(field.clone(), number);
+        self.slots.push(Slot { field, column: OnceLock::from(Column::default()) });
+        Some(number)
+    }
+
+    #[inline]
+    pub(super) fn column_mut(&mut self, number: u32) -> Option<&mut Column> {
+        self.slots.get_mut(number as usize)?.column.get_mut()
+    }
+
+    pub(super) fn overflow(&mut self, scope: usize, run: Run) {
+        if let Some(rows) = self.overflow.get_mut(scope) {
+            rows.insert_range(run.start..run.end);
+        }
+    }
+
+    pub(super) fn overflowed(&self, scope: Scope) -> RoaringBitmap {
+        let at = match scope {
+            Scope::Span | Scope::Unscoped => 0,
+            Scope::Resource => 1,
+            Scope::Event => 2,
+            Scope::Link => 3,
+            Scope::Instrumentation => 4,
+        };
+        self.overflow.get(at).cloned().unwrap_or_default()
+    }
+
+    #[allow(
+        clippy::unnecessary_wraps,
+        clippy::unused_self,
+        reason = "where columns are read from elsewhere this fails"
+    )]
+    pub(super) fn traces(&self) -> Result<&Traces, IndexError> {
+        Ok(self.traces.get_or_init(Traces::default))
+    }
+
+    pub(super) fn traces_mut(&mut self) -> Option<&mut Traces> {
+        if self.traces.get().is_none() {
+            self.traces = OnceLock::from(Traces::default());
+        }
+        self.traces.get_mut()
+    }
+}

@@ -1,0 +1,111 @@
+//! Joins indexes.
+
+use roaring::RoaringBitmap;
+
+use super::column::Column;
+use super::column::Run;
+use super::numbers::{Number, Numbers};
+use super::{Index, IndexError, Limits};
+
+impl Index {
+    /// Adds the rows of another index after these: its row 0 becomes row [`Self::len`].
+    ///
+    /// The answers are those of one index that was given the spans of both.
+    ///
+    /// # Errors
+    /// There would be more rows than 2³² − 1. Nothing is added then.
+    pub fn merge(&mut self, other: &Self) -> Result<(), IndexError> {
+        let first = self.len();
+        let len =
+            first.checked_add(other.len()).filter(|len| *len < u32::MAX).ok_or(IndexError::TooManyRows)?;
+        self.load()?;
+        for slot in &other.slots {
+            let Some(theirs) = other.column(&slot.field)? else { continue };
+            let limits = self.limits;
+            if let Some(number) = self.column_number(slot.field.clone()) {
+                if let Some(ours) = self.column_mut(number) {
+                    ours.append(theirs, first, limits);
+                }
+            } else {
+                let scope = super::build::scope_number(&slot.field);
+                let rows = shifted(&theirs.present(), first);
+                if let Some(overflow) = scope.and_then(|scope| self.overflow.get_mut(scope)) {
+                    *overflow |= rows;
+                }
+            }
+        }
+        for (ours, theirs) in self.overflow.iter_mut().zip(&other.overflow) {
+            *ours |= shifted(theirs, first);
+        }
+        let theirs = other.traces()?;
+        if let Some(ours) = self.traces_mut() {
+            ours.append(theirs);
+        }
+        self.len = len;
+        Ok(())
+    }
+}
+
+fn shifted(rows: &RoaringBitmap, first: u32) -> RoaringBitmap {
+    RoaringBitmap::from_sorted_iter(rows.iter().map(|row| row + first)).unwrap_or_default()
+}
+
+fn join(ours: &mut RoaringBitmap, theirs: &RoaringBitmap, first: u32) {
+    // All rows of the other come after all of these.
+    if ours.append(theirs.iter().map(|row| row + first)).is_err() {
+        *ours |= shifted(theirs, first);
+    }
+}
+
+impl Column {
+    fn append(&mut self, other: &Self, first: u32, limits: Limits) {
+        for (text, rows) in
+            (0..).zip(&other.texts.postings).map(|(number, rows)| (other.texts.get(number), rows))
+        {
+            let number =
+                if text.len() <= limits.text_bytes { self.texts.intern(text, limits.distinct) } else { None };
+            let posting = number.and_then(|number| self.texts.postings.get_mut(number as usize));
+            if let Some(posting) = posting {
+                join(posting, rows, first);
+            } else {
+                let sum = crc32fast::hash(text);
+                for row in rows {
+                    self.checksums.rows.push(row + first);
+                    self.checksums.sums.push(sum);
+                }
+            }
+        }
+        self.checksums.rows.extend(other.checksums.rows.iter().map(|row| row + first));
+        self.checksums.sums.extend(&other.checksums.sums);
+        self.ints.append(&other.ints, first, limits.distinct);
+        self.floats.append(&other.floats, first, limits.distinct);
+        let [no, yes] = &mut self.bools;
+        let [their_no, their_yes] = &other.bools;
+        for (ours, theirs) in [
+            (&mut self.text_rows, &other.text_rows),
+            (&mut self.long, &other.long),
+            (no, their_no),
+            (yes, their_yes),
+            (&mut self.other, &other.other),
+            (&mut self.several, &other.several),
+        ] {
+            join(ours, theirs, first);
+        }
+        self.last = other.last.map(|row| row + first).or(self.last);
+    }
+}
+
+impl<N: Number> Numbers<N> {
+    fn append(&mut self, other: &Self, first: u32, distinct: u32) {
+        // NaN that found no room is in the rows alone.
+        join(&mut self.rows, &other.rows, first);
+        for (number, rows) in other.values.iter().zip(&other.postings) {
+            for row in rows {
+                self.add(*number, Run { start: row + first, end: row + first + 1 }, distinct);
+            }
+        }
+        for (row, bits) in other.rest.rows.iter().zip(&other.rest.bits) {
+            self.add(N::of_bits(*bits), Run { start: row + first, end: row + first + 1 }, distinct);
+        }
+    }
+}

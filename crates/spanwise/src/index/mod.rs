@@ -1,0 +1,24 @@
+//! `TraceQL` over spans: by looking at each ([`Scan`]), or by an index over their fields ([`Index`]).
+//!
+//! A [`Query`] is read once and run on either, with the same answer: a set of rows ([`RowSet`]), that is spans by number.
+//! The guide to the language, and to what is indexed, is `docs/query.md`.
+
+mod answer;
+mod build;
+mod column;
+mod facets;
+#[allow(clippy::module_inception, reason = "the type that the module is about")]
+mod index;
+mod merge;
+mod numbers;
+mod pipeline;
+mod query;
+mod rows;
+mod scan;
+mod traces;
+
+pub use facets::{Bin, FacetValue, KeyFacet, ValuesFacet};
+pub use index::{Index, IndexError, Limits, SpanSource};
+pub use query::{Query, QueryError, QueryWarning};
+pub use rows::{Order, RowSet};
+pub use scan::Scan;

@@ -1,0 +1,315 @@
+//! The numbers of one field: a dictionary while they are few, sorted segments after.
+//!
+//! A segment holds 65,536 numbers in the order of their rows, and the order of the numbers as a permutation of two bytes
+//! each. A comparison is two binary searches in each segment. The last numbers, too few for a segment, are looked at one by
+//! one.
+
+use std::collections::HashMap;
+
+use roaring::{MultiOps, RoaringBitmap};
+
+use super::column::{Run, ascending, bitmap_bytes, push};
+use super::query::ast::Comparison;
+use super::query::value::Value;
+
+/// Numbers of a segment.
+pub(crate) const SEGMENT: usize = 1 << 16;
+
+/// A number that has an order and a spelling in 64 bits.
+pub(crate) trait Number: Copy + PartialOrd {
+    /// Bits that sort as the numbers do; NaN before or after all others.
+    fn bits(self) -> u64;
+    fn of_bits(bits: u64) -> Self;
+    fn is_nan(self) -> bool;
+}
+
+impl Number for i64 {
+    fn bits(self) -> u64 {
+        self.cast_unsigned() ^ 1 << 63
+    }
+
+    fn of_bits(bits: u64) -> Self {
+        (bits ^ 1 << 63).cast_signed()
+    }
+
+    fn is_nan(self) -> bool {
+        false
+    }
+}
+
+impl Number for f64 {
+    fn bits(self) -> u64 {
+        let bits = self.to_bits();
+        if bits >> 63 == 0 { bits | 1 << 63 } else { !bits }
+    }
+
+    fn of_bits(bits: u64) -> Self {
+        Self::from_bits(if bits >> 63 == 0 { !bits } else { bits & !(1 << 63) })
+    }
+
+    fn is_nan(self) -> bool {
+        self.is_nan()
+    }
+}
+
+/// See the module's head.
+#[derive(Debug)]
+pub(crate) struct Numbers<N> {
+    /// Rows with such a number.
+    pub(crate) rows: RoaringBitmap,
+    /// By bits: the place of a value and its posting.
+    places: HashMap<u64, u32, foldhash::fast::RandomState>,
+    pub(crate) values: Vec<N>,
+    pub(crate) postings: Vec<RoaringBitmap>,
+    last: usize,
+    pub(crate) rest: Sorted,
+}
+
+impl<N> Default for Numbers<N> {
+    fn default() -> Self {
+        Self {
+            rows: RoaringBitmap::new(),
+            places: HashMap::default(),
+            values: Vec::new(),
+            postings: Vec::new(),
+            last: 0,
+            rest: Sorted::default(),
+        }
+    }
+}
+
+/// Numbers, as bits that sort as they do, in the order of their rows.
+#[derive(Debug, Default)]
+pub(crate) struct Sorted {
+    pub(crate) rows: Vec<u32>,
+    pub(crate) bits: Vec<u64>,
+    /// For each whole segment, its places in ascending order of the numbers.
+    pub(crate) order: Vec<u16>,
+}
+
+impl Sorted {
+    pub(crate) fn push(&mut self, row: u32, bits: u64) {
+        self.rows.push(row);
+        self.bits.push(bits);
+        if self.bits.len().is_multiple_of(SEGMENT) {
+            let start = self.bits.len() - SEGMENT;
+            self.order.extend(order(self.bits.get(start..).unwrap_or_default()));
+        }
+    }
+
+    /// The rows whose bits are in the range between these two tests: after all that are `below`, before all `above`.
+    pub(crate) fn between(&self, below: impl Fn(u64) -> bool, above: impl Fn(u64) -> bool) -> RoaringBitmap {
+        between(&self.bits, &self.order, below, above, |at| self.rows.get(at).copied().unwrap_or(u32::MAX))
+    }
+
+    fn bytes(&self) -> usize {
+        self.rows.capacity() * 4 + self.bits.capacity() * 8 + self.order.capacity() * 2
+    }
+}
+
+/// The places of a segment's numbers in ascending order.
+pub(crate) fn order(bits: &[u64]) -> impl Iterator<Item = u16> {
+    let mut pairs: Vec<(u64, u16)> = bits.iter().copied().zip(0..=u16::MAX).collect();
+    pairs.sort_unstable();
+    pairs.into_iter().map(|(_, at)| at)
+}
+
+/// The rows of a column of segments, by `row` of a place, whose numbers lie between. The tests must be those of a range.
+pub(crate) fn between(
+    bits: &[u64],
+    order: &[u16],
+    below: impl Fn(u64) -> bool,
+    above: impl Fn(u64) -> bool,
+    row: impl Fn(usize) -> u32,
+) -> RoaringBitmap {
+    let mut marks = vec![0u64; SEGMENT / 64];
+    let mut places: Vec<usize> = Vec::new();
+    for (segment, order) in order.chunks_exact(SEGMENT).enumerate() {
+        let start = segment * SEGMENT;
+        let number = |at: &u16| bits.get(start + usize::from(*at)).copied().unwrap_or(0);
+        let first = order.partition_point(|at| below(number(at)));
+        let last = order.partition_point(|at| !above(number(at)));
+        let found = order.get(first..last).unwrap_or_default();
+        if found.is_empty() {
+            continue;
+        }
+        if found.len() < 64 {
+            let mut few = found.to_vec();
+            few.sort_unstable();
+            places.extend(few.into_iter().map(|at| start + usize::from(at)));
+            continue;
+        }
+        marks.fill(0);
+        for at in found {
+            if let Some(word) = marks.get_mut(usize::from(*at) / 64) {
+                *word |= 1 << (at % 64);
+            }
+        }
+        for (at, word) in marks.iter().enumerate() {
+            let mut word = *word;
+            while word != 0 {
+                places.push(start + at * 64 + word.trailing_zeros() as usize);
+                word &= word - 1;
+            }
+        }
+    }
+    let sealed = bits.len() / SEGMENT * SEGMENT;
+    let open = bits.iter().enumerate().skip(sealed.min(order.len()));
+    places.extend(open.filter(|(_, bits)| !below(**bits) && !above(**bits)).map(|(at, _)| at));
+    ascending(places.into_iter().map(row))
+}
+
+impl<N: Number> Numbers<N> {
+    #[inline]
+    pub(crate) fn add(&mut self, number: N, run: Run, distinct: u32) {
+        let bits = number.bits();
+        let one = run.end - run.start == 1;
+        if one {
+            push(&mut self.rows, run.start);
+        } else {
+            self.rows.insert_range(run.start..run.end);
+        }
+        let found = match self.values.get(self.last) {
+            Some(last) if last.bits() == bits => Some(self.last),
+            _ => self.places.get(&bits).map(|number| *number as usize),
+        };
+        let next = self.values.len();
+        let place = found.or_else(|| {
+            let number_of = u32::try_from(next).ok().filter(|next| *next < distinct)?;
+            self.places.insert(bits, number_of);
+            self.values.push(number);
+            self.postings.push(RoaringBitmap::new());
+            Some(next)
+        });
+        match place {
+            Some(place) => {
+                self.last = place;
+                if let Some(posting) = self.postings.get_mut(place) {
+                    if one {
+                        push(posting, run.start);
+                    } else {
+                        posting.insert_range(run.start..run.end);
+                    }
+                }
+            }
+            // NaN compares with nothing: that it is there is all there is to know.
+            None if number.is_nan() => {}
+            None => (run.start..run.end).for_each(|row| self.rest.push(row, bits)),
+        }
+    }
+
+    /// The rows with a number that compares so with the literal. `!=` is not asked.
+    pub(crate) fn rows_that<'a>(
+        &self,
+        comparison: Comparison,
+        value: impl Fn(N) -> Value<'a>,
+        literal: &Value<'a>,
+    ) -> RoaringBitmap {
+        let holds = |number: N| value(number).compares(comparison, literal);
+        let mut found = self.values.iter().zip(&self.postings).filter(|(number, _)| holds(**number));
+        let first = found.next().map(|(_, rows)| rows);
+        let rows = match (first, found.next()) {
+            (None, _) => RoaringBitmap::new(),
+            (Some(only), None) => only.clone(),
+            (Some(first), Some((_, second))) => {
+                [first, second].into_iter().chain(found.map(|(_, rows)| rows)).union()
+            }
+        };
+        if self.rest.bits.is_empty() || literal.as_float().is_none_or(f64::is_nan) {
+            return rows;
+        }
+        let is = |comparison, bits| value(N::of_bits(bits)).compares(comparison, literal);
+        let rest = match comparison {
+            Comparison::Less => self.rest.between(|_| false, |bits| is(Comparison::GreaterEqual, bits)),
+            Comparison::LessEqual => self.rest.between(|_| false, |bits| is(Comparison::Greater, bits)),
+            Comparison::Greater => self.rest.between(|bits| is(Comparison::LessEqual, bits), |_| false),
+            Comparison::GreaterEqual => self.rest.between(|bits| is(Comparison::Less, bits), |_| false),
+            Comparison::Equal | Comparison::NotEqual => {
+                self.rest.between(|bits| is(Comparison::Less, bits), |bits| is(Comparison::Greater, bits))
+            }
+        };
+        if rows.is_empty() { rest } else { rows | rest }
+    }
+
+    pub(crate) fn bytes(&self) -> usize {
+        self.postings.iter().map(bitmap_bytes).sum::<usize>()
+            + bitmap_bytes(&self.rows)
+            + self.places.capacity() * 16
+            + self.values.capacity() * 8
+            + self.rest.bytes()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::index::query::ast::Literal;
+
+    /// Numbers that look random and are the same in every run.
+    fn numbers(count: u32) -> impl Iterator<Item = u64> {
+        (0..count).scan(7u64, |state, _| {
+            *state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            Some(*state >> 20)
+        })
+    }
+
+    const COMPARISONS: [Comparison; 5] = [
+        Comparison::Equal,
+        Comparison::Less,
+        Comparison::LessEqual,
+        Comparison::Greater,
+        Comparison::GreaterEqual,
+    ];
+
+    #[test]
+    fn segments_answer_as_looking_at_each_number_does() {
+        let rows = 3 * 65_536 + 100;
+        let ints: Vec<i64> = numbers(rows).map(|bits| (bits % 5000).cast_signed() - 2500).collect();
+        #[allow(clippy::cast_precision_loss, reason = "small")]
+        let floats: Vec<f64> = ints.iter().map(|number| *number as f64 / 4.0).collect();
+        let (mut of_ints, mut of_floats) = (Numbers::default(), Numbers::default());
+        for (row, (int, float)) in (0..).zip(ints.iter().zip(&floats)) {
+            let run = Run { start: row, end: row + 1 };
+            of_ints.add(*int, run, 10);
+            of_floats.add(*float, run, 10);
+        }
+        assert_eq!(of_ints.rest.order.len(), 2 * SEGMENT);
+        for literal in [
+            Literal::Int(-2501),
+            Literal::Int(-2500),
+            Literal::Int(17),
+            Literal::Float(17.25),
+            Literal::Duration(2499),
+            Literal::Float(f64::INFINITY),
+            Literal::Float(f64::NAN),
+        ] {
+            let literal = Value::from(&literal);
+            for comparison in COMPARISONS {
+                let plain: Vec<u32> = (0..)
+                    .zip(&ints)
+                    .filter(|(_, number)| Value::Int(**number).compares(comparison, &literal))
+                    .map(|(row, _)| row)
+                    .collect();
+                let found = of_ints.rows_that(comparison, Value::Int, &literal);
+                assert!(found.iter().eq(plain), "{comparison:?} {literal:?}");
+                let plain: Vec<u32> = (0..)
+                    .zip(&floats)
+                    .filter(|(_, number)| Value::Float(**number).compares(comparison, &literal))
+                    .map(|(row, _)| row)
+                    .collect();
+                let found = of_floats.rows_that(comparison, Value::Float, &literal);
+                assert!(found.iter().eq(plain), "{comparison:?} {literal:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn bits_sort_as_the_numbers_do() {
+        let ints = [i64::MIN, -1, 0, 1, i64::MAX];
+        assert!(ints.map(Number::bits).is_sorted());
+        assert_eq!(ints.map(|number| i64::of_bits(number.bits())), ints);
+        let floats = [f64::NEG_INFINITY, -1.5, -0.0, 0.0, f64::MIN_POSITIVE, 2.0, f64::INFINITY];
+        assert!(floats.map(Number::bits).is_sorted());
+        assert_eq!(floats.map(|number| f64::of_bits(number.bits()).to_bits()), floats.map(f64::to_bits));
+    }
+}

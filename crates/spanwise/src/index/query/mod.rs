@@ -1,0 +1,120 @@
+//! `TraceQL`: text to a checked tree, and what the tree means for one span.
+//!
+//! The language is Grafana Tempo's; what of it is supported, and where its documentation leaves a choice, is in
+//! `docs/query.md`.
+
+pub(crate) mod ast;
+mod error;
+pub(crate) mod evaluate;
+mod expression;
+mod parse;
+mod token;
+pub(crate) mod value;
+
+pub use error::QueryError;
+
+use ast::{Expr, Field, Spanset, Stage};
+
+/// The longest query that is read, in bytes.
+const LONGEST: usize = 1 << 20;
+
+/// Something in a query that may not mean what its author thinks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct QueryWarning {
+    column: usize,
+    message: &'static str,
+}
+
+impl QueryWarning {
+    /// Where it is: characters from the start of the query, from 1.
+    pub fn column(&self) -> usize {
+        self.column
+    }
+
+    /// What it is about.
+    pub fn message(&self) -> &'static str {
+        self.message
+    }
+}
+
+impl std::fmt::Display for QueryWarning {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "column {}: {}", self.column, self.message)
+    }
+}
+
+/// A `TraceQL` query that has been read and checked.
+///
+/// ```
+/// use spanwise::index::Query;
+/// let query: Query = r#"{ span.gen_ai.request.model = "heron-2" && duration > 1s }"#.parse()?;
+/// assert!(query.warnings().is_empty());
+/// let error = "{ parent.name }".parse::<Query>().unwrap_err();
+/// assert_eq!(error.to_string(), "column 3: the scope `parent.` is not supported");
+/// # Ok::<(), spanwise::index::QueryError>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct Query {
+    pub(crate) stages: Vec<Stage>,
+    warnings: Vec<QueryWarning>,
+}
+
+impl std::str::FromStr for Query {
+    type Err = QueryError;
+
+    fn from_str(text: &str) -> Result<Self, QueryError> {
+        Self::parse(text)
+    }
+}
+
+impl Query {
+    /// Reads a query.
+    ///
+    /// # Errors
+    /// It is no `TraceQL`, or asks for what is not supported; the error says where.
+    pub fn parse(text: &str) -> Result<Self, QueryError> {
+        if text.len() > LONGEST {
+            return Err(QueryError::new(1, "the query is longer than 1 MiB"));
+        }
+        let tokens = token::tokens(text)?;
+        let mut parser = parse::Parser::new(&tokens);
+        let stages = parser.query()?;
+        Ok(Self { stages, warnings: parser.warnings })
+    }
+
+    /// What may not mean what its author thinks.
+    pub fn warnings(&self) -> &[QueryWarning] {
+        &self.warnings
+    }
+
+    /// Whether each span can be judged by itself. Otherwise the other spans of its trace must be known.
+    pub fn is_of_single_spans(&self) -> bool {
+        fn is_single(spanset: &Spanset) -> bool {
+            match spanset {
+                Spanset::Filter(expr) => !expr.needs_trace(),
+                Spanset::Or(left, right) => is_single(left) && is_single(right),
+                _ => false,
+            }
+        }
+        self.stages.iter().all(|stage| match stage {
+            Stage::Spanset(spanset) => is_single(spanset),
+            Stage::Select(fields) => !fields.iter().any(Expr::needs_trace),
+            _ => false,
+        })
+    }
+}
+
+/// Reads a single field.
+pub(crate) fn read_field(text: &str) -> Result<Field, QueryError> {
+    let tokens = token::tokens(text)?;
+    match tokens.as_slice() {
+        [token, end] if end.kind == token::Kind::End => match &token.kind {
+            token::Kind::Attribute(scope, name) => Ok(Field::Attribute(*scope, name.clone())),
+            token::Kind::Intrinsic(intrinsic) => Ok(Field::Intrinsic(*intrinsic)),
+            _ => {
+                Err(QueryError::new(1, "this is no field; an attribute has a scope, as in `span.http.route`"))
+            }
+        },
+        _ => Err(QueryError::new(1, "this is no field; an attribute has a scope, as in `span.http.route`")),
+    }
+}

@@ -1,0 +1,315 @@
+//! Tokens to pipelines: what stands outside of braces.
+//!
+//! ```text
+//! pipeline = stage { "|" stage }
+//! stage    = spanset | aggregate comparison literal | "by" "(" expr ")" | "select" "(" expr { "," expr } ")" | "coalesce()"
+//! spanset  = related { ("&&" | "||") related }
+//! related  = primary { structural primary }
+//! primary  = "{" [ expr ] "}" | "(" pipeline ")"
+//! ```
+
+use super::ast::{Aggregate, Comparison, Expr, Literal, Relation, Spanset, Stage, Type};
+use super::token::{Kind, Token};
+use super::{QueryError, QueryWarning};
+
+/// How deep a query may nest. Every step of the parser and of those who walk its trees counts, so no query can exhaust
+/// the stack.
+const DEPTH: usize = 100;
+
+pub(super) struct Parser<'a> {
+    tokens: &'a [Token],
+    next: usize,
+    depth: usize,
+    pub(super) warnings: Vec<QueryWarning>,
+}
+
+impl<'a> Parser<'a> {
+    pub(super) fn new(tokens: &'a [Token]) -> Self {
+        Self { tokens, next: 0, depth: 0, warnings: Vec::new() }
+    }
+
+    /// A whole query.
+    pub(super) fn query(&mut self) -> Result<Vec<Stage>, QueryError> {
+        if *self.peek() == Kind::End {
+            return Err(self.error("the query is empty; `{ }` matches every span"));
+        }
+        let stages = self.pipeline()?;
+        if *self.peek() == Kind::End { Ok(stages) } else { Err(self.unexpected("the end of the query")) }
+    }
+
+    pub(super) fn peek(&self) -> &'a Kind {
+        self.tokens.get(self.next).map_or(&Kind::End, |token| &token.kind)
+    }
+
+    /// The column of the next token.
+    pub(super) fn column(&self) -> usize {
+        self.tokens.get(self.next).or(self.tokens.last()).map_or(1, |token| token.column)
+    }
+
+    pub(super) fn advance(&mut self) {
+        self.next += 1;
+    }
+
+    pub(super) fn eat(&mut self, sign: &str) -> bool {
+        let found = matches!(self.peek(), Kind::Sign(next) if *next == sign);
+        self.next += usize::from(found);
+        found
+    }
+
+    pub(super) fn expect(&mut self, sign: &str) -> Result<(), QueryError> {
+        if self.eat(sign) { Ok(()) } else { Err(self.unexpected(&format!("`{sign}`"))) }
+    }
+
+    pub(super) fn error(&self, message: impl Into<String>) -> QueryError {
+        QueryError::new(self.column(), message)
+    }
+
+    pub(super) fn unexpected(&self, wanted: &str) -> QueryError {
+        let found = match self.peek() {
+            Kind::Sign(sign) => format!("`{sign}`"),
+            Kind::Word(_) => "a word".to_owned(),
+            Kind::Text(_) => "a text".to_owned(),
+            Kind::Int(_) | Kind::Float(_) => "a number".to_owned(),
+            Kind::Duration(_) => "a duration".to_owned(),
+            Kind::Attribute(..) => "an attribute".to_owned(),
+            Kind::Intrinsic(_) => "an intrinsic".to_owned(),
+            Kind::End => "the end of the query".to_owned(),
+        };
+        self.error(format!("{wanted} is expected here, not {found}"))
+    }
+
+    /// Goes a step deeper while `inside` runs.
+    pub(super) fn deeper<T>(
+        &mut self,
+        inside: impl FnOnce(&mut Self) -> Result<T, QueryError>,
+    ) -> Result<T, QueryError> {
+        self.depth += 1;
+        self.check_depth(0)?;
+        let result = inside(self);
+        self.depth -= 1;
+        result
+    }
+
+    /// An error if a tree of `height` more steps would be too deep here.
+    pub(super) fn check_depth(&self, height: usize) -> Result<(), QueryError> {
+        if self.depth + height > DEPTH { Err(self.error("the query is nested too deep")) } else { Ok(()) }
+    }
+
+    /// Warns where `&&` and `||` stand side by side.
+    pub(super) fn warn_mixed(&mut self, column: usize) {
+        let message = "`&&` and `||` bind alike and from the left: put parentheses where they are mixed";
+        self.warnings.push(QueryWarning { column, message });
+    }
+
+    fn pipeline(&mut self) -> Result<Vec<Stage>, QueryError> {
+        let mut stages = vec![self.stage()?];
+        while self.eat("|") {
+            stages.push(self.stage()?);
+        }
+        if matches!(self.peek(), Kind::Word(word) if word == "with") {
+            return Err(self.error("hints (`with`) are not supported"));
+        }
+        Ok(stages)
+    }
+
+    fn stage(&mut self) -> Result<Stage, QueryError> {
+        match self.peek() {
+            Kind::Word(word) => {
+                let column = self.column();
+                self.advance();
+                self.operation(word, column)
+            }
+            Kind::Int(_) | Kind::Float(_) | Kind::Duration(_) | Kind::Sign("-") => {
+                Err(self.error("in a comparison with an aggregate, the aggregate stands on the left"))
+            }
+            _ => Ok(Stage::Spanset(self.spanset()?)),
+        }
+    }
+
+    /// A stage that begins with a word.
+    fn operation(&mut self, word: &str, column: usize) -> Result<Stage, QueryError> {
+        let aggregate = match word {
+            "count" => {
+                self.expect("(")?;
+                self.expect(")")?;
+                Aggregate::Count
+            }
+            "avg" => Aggregate::Average(self.number_argument()?),
+            "min" => Aggregate::Minimum(self.number_argument()?),
+            "max" => Aggregate::Maximum(self.number_argument()?),
+            "sum" => Aggregate::Sum(self.number_argument()?),
+            "by" => return Ok(Stage::By(self.argument()?)),
+            "coalesce" => {
+                self.expect("(")?;
+                self.expect(")")?;
+                return Ok(Stage::Coalesce);
+            }
+            "select" => {
+                self.expect("(")?;
+                let mut fields = vec![self.expression()?];
+                while self.eat(",") {
+                    fields.push(self.expression()?);
+                }
+                self.expect(")")?;
+                return Ok(Stage::Select(fields));
+            }
+            "rate"
+            | "count_over_time"
+            | "sum_over_time"
+            | "avg_over_time"
+            | "min_over_time"
+            | "max_over_time"
+            | "quantile_over_time"
+            | "histogram_over_time"
+            | "compare"
+            | "topk"
+            | "bottomk" => {
+                return Err(QueryError::new(
+                    column,
+                    format!("the metrics function `{word}` is not supported"),
+                ));
+            }
+            _ => return Err(QueryError::new(column, "this is no operation of a pipeline")),
+        };
+        let comparison = self.comparison().ok_or_else(|| match self.peek() {
+            Kind::Sign(sign @ ("+" | "-" | "*" | "/" | "%" | "^")) => {
+                self.error(format!("arithmetic on aggregates (`{sign}`) is not supported"))
+            }
+            _ => self.error("an aggregate needs a comparison with a number, as in `count() > 2`"),
+        })?;
+        let sign = if self.eat("-") { -1 } else { 1 };
+        let literal = match *self.peek() {
+            Kind::Int(number) => Literal::Int(sign * number),
+            Kind::Float(number) => Literal::Float(if sign < 0 { -number } else { number }),
+            Kind::Duration(nanos) => Literal::Duration(sign * nanos),
+            Kind::Word(_) => {
+                return Err(self.error("comparing an aggregate with an aggregate is not supported"));
+            }
+            _ => return Err(self.unexpected("a number or a duration")),
+        };
+        self.advance();
+        Ok(Stage::Aggregate(aggregate, comparison, literal))
+    }
+
+    /// An argument in parentheses that has one value for each span.
+    fn argument(&mut self) -> Result<Expr, QueryError> {
+        self.expect("(")?;
+        let column = self.column();
+        let expr = self.expression()?;
+        if expr.is_repeated() {
+            return Err(QueryError::new(
+                column,
+                "a field of events or links is not supported here: a span has several",
+            ));
+        }
+        let mut is_of_span = false;
+        expr.fields(&mut |_| is_of_span = true);
+        if !is_of_span {
+            return Err(QueryError::new(column, "this says nothing about a span"));
+        }
+        self.expect(")")?;
+        Ok(expr)
+    }
+
+    fn number_argument(&mut self) -> Result<Expr, QueryError> {
+        let column = self.column() + 1;
+        let expr = self.argument()?;
+        match expr.type_of() {
+            Type::Any | Type::Number => Ok(expr),
+            _ => Err(QueryError::new(column, "an aggregate is of numbers")),
+        }
+    }
+
+    /// Goes past a comparison with an order.
+    pub(super) fn comparison(&mut self) -> Option<Comparison> {
+        let Kind::Sign(sign) = self.peek() else { return None };
+        let comparison = match *sign {
+            "=" => Comparison::Equal,
+            "!=" => Comparison::NotEqual,
+            "<" => Comparison::Less,
+            "<=" => Comparison::LessEqual,
+            ">" => Comparison::Greater,
+            ">=" => Comparison::GreaterEqual,
+            _ => return None,
+        };
+        self.advance();
+        Some(comparison)
+    }
+
+    fn spanset(&mut self) -> Result<Spanset, QueryError> {
+        let mut left = self.related()?;
+        let mut first = None;
+        let mut height = 0;
+        loop {
+            let (column, is_and) = (self.column(), matches!(self.peek(), Kind::Sign("&&")));
+            if !is_and && !matches!(self.peek(), Kind::Sign("||")) {
+                return Ok(left);
+            }
+            self.advance();
+            if *first.get_or_insert(is_and) != is_and {
+                self.warn_mixed(column);
+                first = Some(is_and);
+            }
+            height += 1;
+            self.check_depth(height)?;
+            let right = Box::new(self.deeper(Self::related)?);
+            left =
+                if is_and { Spanset::And(Box::new(left), right) } else { Spanset::Or(Box::new(left), right) };
+        }
+    }
+
+    fn related(&mut self) -> Result<Spanset, QueryError> {
+        let mut left = self.primary()?;
+        let mut height = 0;
+        while let Kind::Sign(sign) = *self.peek() {
+            let (negated, relation) = match sign.strip_prefix('!') {
+                Some(relation) => (true, relation),
+                None => (false, sign),
+            };
+            let relation = match relation {
+                ">" => Relation::Child,
+                ">>" => Relation::Descendant,
+                "<" => Relation::Parent,
+                "<<" => Relation::Ancestor,
+                "~" => Relation::Sibling,
+                "&>" | "&>>" | "&<" | "&<<" | "&~" => {
+                    return Err(self.error(format!("the union form `{sign}` is not supported")));
+                }
+                _ => break,
+            };
+            self.advance();
+            height += 1;
+            self.check_depth(height)?;
+            let right = Box::new(self.deeper(Self::primary)?);
+            left = Spanset::Related { relation, negated, left: Box::new(left), right };
+        }
+        Ok(left)
+    }
+
+    fn primary(&mut self) -> Result<Spanset, QueryError> {
+        if self.eat("{") {
+            if self.eat("}") {
+                return Ok(Spanset::Filter(Expr::Literal(Literal::Bool(true))));
+            }
+            let column = self.column();
+            let expr = self.deeper(Self::expression)?;
+            self.expect("}")?;
+            return match expr.type_of() {
+                Type::Any | Type::Bool => Ok(Spanset::Filter(expr)),
+                _ => Err(QueryError::new(column, "a filter is true or false; this is neither")),
+            };
+        }
+        if self.eat("(") {
+            let mut stages = self.deeper(Self::pipeline)?;
+            self.expect(")")?;
+            return Ok(match (stages.pop(), stages.is_empty()) {
+                (Some(Stage::Spanset(spanset)), true) => spanset,
+                (last, _) => Spanset::Pipeline(stages.into_iter().chain(last).collect()),
+            });
+        }
+        Err(match self.peek() {
+            Kind::Attribute(..) | Kind::Intrinsic(_) => self.error("a filter stands in braces: `{ … }`"),
+            _ => self.unexpected("a filter in braces"),
+        })
+    }
+}

@@ -1,0 +1,93 @@
+//! What a query picks, and the order in which it is shown.
+
+use std::cmp::Reverse;
+
+use roaring::RoaringBitmap;
+
+use super::traces::Traces;
+use super::{Index, IndexError, Scan};
+
+/// A set of rows, by number: spans in the order in which they were added.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct RowSet(pub(crate) RoaringBitmap);
+
+impl RowSet {
+    /// Number of rows.
+    pub fn len(&self) -> u64 {
+        self.0.len()
+    }
+
+    /// Whether there is no row.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Whether a row is in the set.
+    pub fn contains(&self, row: u32) -> bool {
+        self.0.contains(row)
+    }
+
+    /// The rows in ascending order.
+    pub fn iter(&self) -> impl Iterator<Item = u32> + '_ {
+        self.0.iter()
+    }
+}
+
+impl FromIterator<u32> for RowSet {
+    fn from_iter<T: IntoIterator<Item = u32>>(rows: T) -> Self {
+        Self(rows.into_iter().collect())
+    }
+}
+
+/// The order of rows in an answer. Rows that are equal in it keep the order of the input.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Order {
+    /// As the spans were added.
+    #[default]
+    Input,
+    /// By start, the earliest first.
+    Earliest,
+    /// By start, the latest first.
+    Latest,
+    /// By duration, the shortest first.
+    Shortest,
+    /// By duration, the longest first.
+    Longest,
+}
+
+impl Order {
+    /// The first `limit` of these rows.
+    fn first(self, rows: &RowSet, limit: usize, traces: &Traces) -> Vec<u32> {
+        let of = |times: &[u64], row: u32| times.get(row as usize).copied().unwrap_or(0);
+        let mut rows: Vec<u32> = match self {
+            Self::Input => return rows.iter().take(limit).collect(),
+            _ => rows.iter().collect(),
+        };
+        match self {
+            Self::Input => {}
+            Self::Earliest => rows.sort_by_key(|row| of(&traces.start, *row)),
+            Self::Latest => rows.sort_by_key(|row| Reverse(of(&traces.start, *row))),
+            Self::Shortest => rows.sort_by_key(|row| of(&traces.duration, *row)),
+            Self::Longest => rows.sort_by_key(|row| Reverse(of(&traces.duration, *row))),
+        }
+        rows.truncate(limit);
+        rows
+    }
+}
+
+impl Index {
+    /// The first `limit` of these rows in an order.
+    ///
+    /// # Errors
+    /// As [`Self::run`].
+    pub fn first(&self, rows: &RowSet, order: Order, limit: usize) -> Result<Vec<u32>, IndexError> {
+        Ok(order.first(rows, limit, self.traces()?))
+    }
+}
+
+impl Scan<'_> {
+    /// The first `limit` of these rows in an order.
+    pub fn first(&self, rows: &RowSet, order: Order, limit: usize) -> Vec<u32> {
+        order.first(rows, limit, self.table())
+    }
+}

@@ -1,0 +1,306 @@
+//! Which spans make a trace, and who is whose parent.
+//!
+//! Ids are kept as numbers: a valid id is its own bytes, and a text that is no id is hashed with a key of the process's.
+//! Spans without a trace id are a trace each. A parent is looked for in the same trace only; of several spans with one id,
+//! each is the parent.
+
+use std::collections::{HashMap, HashSet};
+use std::hash::{BuildHasher, RandomState};
+use std::sync::{LazyLock, OnceLock};
+
+use roaring::RoaringBitmap;
+
+use super::column::{ascending, bitmap_bytes, push};
+use super::numbers::{SEGMENT, order};
+use super::query::ast::{Intrinsic, Relation};
+use crate::{Id, SpanBatch, SpanRow};
+
+static TEXT_IDS: LazyLock<[RandomState; 2]> = LazyLock::new(|| [RandomState::new(), RandomState::new()]);
+
+/// Rows and traces, by number. A row's number is its place in the tables.
+#[derive(Debug, Default)]
+pub(crate) struct Traces {
+    numbers: HashMap<u128, u32>,
+    count: u32,
+    last: Option<(u128, u32)>,
+    pub(crate) trace: Vec<u32>,
+    /// The span's id; 0 where it has none.
+    pub(crate) span: Vec<u64>,
+    /// The parent's; 0 on a root.
+    pub(crate) parent: Vec<u64>,
+    pub(crate) start: Vec<u64>,
+    pub(crate) duration: Vec<u64>,
+    /// Places of each whole segment by duration.
+    pub(crate) duration_order: Vec<u16>,
+    /// Rows without a trace id.
+    pub(crate) anonymous: RoaringBitmap,
+    facts: OnceLock<Facts>,
+}
+
+/// What filters ask of traces.
+#[derive(Debug, Default)]
+pub(crate) struct Facts {
+    /// By row.
+    pub(crate) children: Vec<u32>,
+    /// By trace: the root that starts first.
+    pub(crate) root: Vec<Option<u32>>,
+    /// By trace: from the first start to the last end. Spans that do not say when they start are left out.
+    pub(crate) duration: Vec<u64>,
+}
+
+fn matching<T: PartialEq>(values: &[T], wanted: &T) -> RoaringBitmap {
+    ascending((0..).zip(values).filter(|(_, value)| *value == wanted).map(|(row, _)| row))
+}
+
+fn text_span_number(text: &str) -> u64 {
+    if text.is_empty() { 0 } else { TEXT_IDS[0].hash_one(text) | 1 }
+}
+
+fn text_trace_number(text: &str) -> u128 {
+    let half = |state: &RandomState| u128::from(state.hash_one(text));
+    half(&TEXT_IDS[0]) << 64 | half(&TEXT_IDS[1])
+}
+
+/// The number of an id; 0 if there is none.
+pub(crate) fn span_number(batch: &SpanBatch, id: &Id<8>) -> u64 {
+    if id.valid { u64::from_be_bytes(id.bytes) } else { text_span_number(&batch.text(id.text)) }
+}
+
+fn trace_number(batch: &SpanBatch, id: &Id<16>) -> Option<u128> {
+    if id.valid {
+        return Some(u128::from_be_bytes(id.bytes));
+    }
+    let text = batch.text(id.text);
+    (!text.is_empty()).then(|| text_trace_number(&text))
+}
+
+impl Traces {
+    pub(crate) fn push(&mut self, batch: &SpanBatch, row: &SpanRow) {
+        let trace = trace_number(batch, &row.trace_id);
+        let (span, parent) = (span_number(batch, &row.span_id), span_number(batch, &row.parent_span_id));
+        let duration = row.end_time_unix_nano.saturating_sub(row.start_time_unix_nano);
+        self.push_row(trace, span, parent, row.start_time_unix_nano, duration);
+    }
+
+    fn push_row(&mut self, trace: Option<u128>, span: u64, parent: u64, start: u64, duration: u64) {
+        let known = trace.and_then(|id| self.last.filter(|(last, _)| *last == id));
+        let number = if let Some((_, number)) = known {
+            number
+        } else {
+            let number = trace.map_or(self.count, |id| *self.numbers.entry(id).or_insert(self.count));
+            self.count += u32::from(number == self.count);
+            if let Some(id) = trace {
+                self.last = Some((id, number));
+            } else {
+                let row = self.len();
+                push(&mut self.anonymous, row);
+            }
+            number
+        };
+        self.trace.push(number);
+        self.span.push(span);
+        self.parent.push(parent);
+        self.start.push(start);
+        self.duration.push(duration);
+        if self.duration.len().is_multiple_of(SEGMENT) {
+            let sealed = self.duration.len() - SEGMENT;
+            self.duration_order.extend(order(self.duration.get(sealed..).unwrap_or_default()));
+        }
+        self.facts = OnceLock::new();
+    }
+
+    /// Adds the rows of another table after these.
+    pub(crate) fn append(&mut self, other: &Self) {
+        let mut ids = vec![None; other.count as usize];
+        for (id, number) in &other.numbers {
+            if let Some(place) = ids.get_mut(*number as usize) {
+                *place = Some(*id);
+            }
+        }
+        let times = other.start.iter().zip(&other.duration);
+        let rows = other.trace.iter().zip(&other.span).zip(&other.parent).zip(times);
+        for (((trace, span), parent), (start, duration)) in rows {
+            let id = ids.get(*trace as usize).copied().flatten();
+            self.push_row(id, *span, *parent, *start, *duration);
+        }
+    }
+
+    /// The rows whose id reads so.
+    pub(crate) fn with_id(&self, which: Intrinsic, text: &str) -> RoaringBitmap {
+        let is_hex =
+            |len| text.len() == len && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+        if which == Intrinsic::TraceId {
+            if text.is_empty() {
+                return self.anonymous.clone();
+            }
+            let valid = if is_hex(32) { u128::from_str_radix(text, 16).ok() } else { None };
+            let id = valid.filter(|id| *id != 0).unwrap_or_else(|| text_trace_number(text));
+            let Some(number) = self.numbers.get(&id) else { return RoaringBitmap::new() };
+            return matching(&self.trace, number);
+        }
+        let valid = if is_hex(16) { u64::from_str_radix(text, 16).ok() } else { None };
+        let id = valid.filter(|id| *id != 0).unwrap_or_else(|| text_span_number(text));
+        matching(if which == Intrinsic::SpanId { &self.span } else { &self.parent }, &id)
+    }
+
+    /// Bytes on the heap, nearly.
+    pub(crate) fn bytes(&self) -> usize {
+        self.numbers.capacity() * 33
+            + self.trace.capacity() * 4
+            + (self.span.capacity()
+                + self.parent.capacity()
+                + self.start.capacity()
+                + self.duration.capacity())
+                * 8
+            + self.duration_order.capacity() * 2
+            + bitmap_bytes(&self.anonymous)
+            + self.facts.get().map_or(0, |facts| facts.children.len() * 4 + facts.root.len() * 16)
+    }
+
+    pub(crate) fn len(&self) -> u32 {
+        u32::try_from(self.trace.len()).unwrap_or(u32::MAX)
+    }
+
+    pub(crate) fn trace_of(&self, row: u32) -> u32 {
+        self.trace.get(row as usize).copied().unwrap_or(u32::MAX)
+    }
+
+    /// The traces that the rows belong to.
+    pub(crate) fn of(&self, rows: &RoaringBitmap) -> RoaringBitmap {
+        let mut traces: Vec<u32> = rows.iter().map(|row| self.trace_of(row)).collect();
+        traces.sort_unstable();
+        traces.dedup();
+        traces.into_iter().collect()
+    }
+
+    /// The rows of `rows` whose trace is among `traces`.
+    pub(crate) fn within(&self, rows: &RoaringBitmap, traces: &RoaringBitmap) -> RoaringBitmap {
+        rows.iter().filter(|row| traces.contains(self.trace_of(*row))).collect()
+    }
+
+    /// The rows of each trace, for all traces that `rows` belong to.
+    pub(crate) fn groups(&self, rows: &RoaringBitmap) -> Vec<Vec<u32>> {
+        let mut pairs: Vec<(u32, u32)> = rows.iter().map(|row| (self.trace_of(row), row)).collect();
+        pairs.sort_unstable();
+        pairs.chunk_by(|a, b| a.0 == b.0).map(|chunk| chunk.iter().map(|(_, row)| *row).collect()).collect()
+    }
+
+    /// The rows of `right` that stand (or, negated, do not stand) so to any row of `left`.
+    pub(crate) fn related(
+        &self,
+        relation: Relation,
+        negated: bool,
+        left: &RoaringBitmap,
+        right: &RoaringBitmap,
+    ) -> RoaringBitmap {
+        let common = self.of(left) & self.of(right);
+        let mut related = RoaringBitmap::new();
+        if !common.is_empty() {
+            let all = RoaringBitmap::from_sorted_iter(0..self.len()).unwrap_or_default();
+            for rows in self.groups(&self.within(&all, &common)) {
+                related.extend(self.related_of_trace(relation, &rows, left, right));
+            }
+        }
+        if negated { right - related } else { related }
+    }
+
+    fn related_of_trace(
+        &self,
+        relation: Relation,
+        rows: &[u32],
+        left: &RoaringBitmap,
+        right: &RoaringBitmap,
+    ) -> Vec<u32> {
+        let of = |ids: &[u64], row: u32| ids.get(row as usize).copied().unwrap_or(0);
+        let (span, parent) = (|row: u32| of(&self.span, row), |row: u32| of(&self.parent, row));
+        let from = || rows.iter().copied().filter(|row| left.contains(*row));
+        let keep = |test: &dyn Fn(u32) -> bool| -> Vec<u32> {
+            rows.iter().copied().filter(|row| right.contains(*row) && test(*row)).collect()
+        };
+        match relation {
+            Relation::Child => {
+                let parents: HashSet<u64> = from().map(span).filter(|id| *id != 0).collect();
+                keep(&|row| parents.contains(&parent(row)))
+            }
+            Relation::Parent => {
+                let parents: HashSet<u64> = from().map(parent).filter(|id| *id != 0).collect();
+                keep(&|row| parents.contains(&span(row)))
+            }
+            Relation::Sibling => {
+                let mut counts: HashMap<u64, u32> = HashMap::new();
+                for id in from().map(parent).filter(|id| *id != 0) {
+                    *counts.entry(id).or_default() += 1;
+                }
+                keep(&|row| {
+                    let others = counts.get(&parent(row)).copied().unwrap_or(0);
+                    others > u32::from(left.contains(row))
+                })
+            }
+            Relation::Descendant => {
+                let reached = spread(rows, from().map(span), &parent, &span);
+                keep(&|row| reached.contains(&row))
+            }
+            Relation::Ancestor => {
+                let reached = spread(rows, from().map(parent), &span, &parent);
+                keep(&|row| reached.contains(&row))
+            }
+        }
+    }
+
+    pub(crate) fn facts(&self) -> &Facts {
+        self.facts.get_or_init(|| {
+            let traces = self.count as usize;
+            let mut children: HashMap<(u32, u64), u32> = HashMap::new();
+            let mut root: Vec<Option<u32>> = vec![None; traces];
+            let mut ends = vec![(u64::MAX, 0u64); traces];
+            let start = |row: u32| self.start.get(row as usize).copied().unwrap_or(0);
+            for (row, trace) in (0..).zip(&self.trace) {
+                let at = row as usize;
+                let parent = self.parent.get(at).copied().unwrap_or(0);
+                if parent != 0 {
+                    *children.entry((*trace, parent)).or_default() += 1;
+                } else if let Some(root) = root
+                    .get_mut(*trace as usize)
+                    .filter(|root| root.is_none_or(|found| start(row) < start(found)))
+                {
+                    *root = Some(row);
+                }
+                let (start, duration) = (start(row), self.duration.get(at).copied().unwrap_or(0));
+                if let Some((first, last)) = ends.get_mut(*trace as usize).filter(|_| start != 0) {
+                    *first = start.min(*first);
+                    *last = start.saturating_add(duration).max(*last);
+                }
+            }
+            let rows = self.trace.iter().zip(&self.span);
+            let children =
+                rows.map(|(trace, span)| children.get(&(*trace, *span)).copied().unwrap_or(0)).collect();
+            let duration = ends.into_iter().map(|(first, last)| last.saturating_sub(first)).collect();
+            Facts { children, root, duration }
+        })
+    }
+}
+
+/// The rows that are reached from `frontier`: a row whose `entry` is in it is reached, and its `exit` joins it.
+fn spread(
+    rows: &[u32],
+    frontier: impl Iterator<Item = u64>,
+    entry: &dyn Fn(u32) -> u64,
+    exit: &dyn Fn(u32) -> u64,
+) -> HashSet<u32> {
+    let mut by_entry: HashMap<u64, Vec<u32>> = HashMap::new();
+    for row in rows {
+        by_entry.entry(entry(*row)).or_default().push(*row);
+    }
+    let mut todo: Vec<u64> = frontier.filter(|id| *id != 0).collect();
+    let mut reached = HashSet::new();
+    while let Some(id) = todo.pop() {
+        // Taken out: an id that comes again has been dealt with.
+        for row in by_entry.remove(&id).unwrap_or_default() {
+            reached.insert(row);
+            if exit(row) != 0 {
+                todo.push(exit(row));
+            }
+        }
+    }
+    reached
+}

@@ -1,0 +1,84 @@
+//! Facets by hand.
+
+use spanwise::index::{Bin, FacetValue, Index, Limits};
+
+fn index(limits: Limits) -> Index {
+    let span = |model: &str, tokens: &str, kind: u8| {
+        format!(
+            r#"{{"name":"chat","kind":{kind},"attributes":[{{"key":"model","value":{{"stringValue":"{model}"}}}},
+               {{"key":"tokens","value":{{{tokens}}}}},{{"key":"tags","value":{{"arrayValue":{{"values":[{{"stringValue":"a"}}]}}}}}}]}}"#
+        )
+    };
+    let spans = [
+        span("heron", r#""intValue":"1""#, 2),
+        span("owl", r#""intValue":"2""#, 3),
+        span("heron", r#""doubleValue":3.0"#, 3),
+        span("heron", r#""intValue":"4""#, 3),
+        span("wren", r#""stringValue":"many""#, 77),
+    ]
+    .join(",");
+    let body = format!(
+        r#"{{"resourceSpans":[{{"resource":{{"attributes":[{{"key":"service.name","value":{{"stringValue":"web"}}}}]}},"scopeSpans":[{{"spans":[{spans}]}}]}}]}}"#
+    );
+    let mut index = Index::new(limits);
+    index.add(&spanwise::decode(body.into_bytes()).unwrap()).unwrap();
+    index
+}
+
+fn text(text: &str) -> FacetValue {
+    FacetValue::Text(text.to_owned())
+}
+
+#[test]
+fn keys_are_told_with_how_many_spans_have_them() {
+    let keys = index(Limits::default()).keys().unwrap();
+    let told: Vec<_> = keys.iter().map(|key| (&*key.field, key.spans, key.distinct, key.others)).collect();
+    assert_eq!(
+        told,
+        [
+            ("instrumentation:name", 5, 1, 0),
+            ("instrumentation:version", 5, 1, 0),
+            ("kind", 5, 3, 0),
+            ("name", 5, 1, 0),
+            ("resource.service.name", 5, 1, 0),
+            ("span.model", 5, 3, 0),
+            ("span.tags", 5, 1, 0),
+            ("span.tokens", 5, 5, 0),
+            ("status", 5, 1, 0),
+            ("statusMessage", 5, 1, 0),
+        ]
+    );
+}
+
+#[test]
+fn values_come_with_their_counts_and_the_rest_is_counted() {
+    let index = index(Limits::default());
+    let models = index.values("span.model", 2).unwrap().unwrap();
+    assert_eq!((models.values, models.others), (vec![(text("heron"), 3), (text("owl"), 1)], 1));
+    let kinds = index.values("kind", 9).unwrap().unwrap();
+    assert_eq!(kinds.values, [(text("client"), 3), (text("server"), 1), (FacetValue::Int(77), 1)]);
+    assert_eq!(index.values("span.absent", 9).unwrap().unwrap().values, []);
+    let few = self::index(Limits { distinct: 1, ..Limits::default() });
+    let models = few.values("span.model", 9).unwrap().unwrap();
+    assert_eq!((models.values, models.others), (vec![(text("heron"), 3)], 2));
+}
+
+#[test]
+fn numbers_are_summed_up_wherever_they_are_kept() {
+    for distinct in [0, 1, 4096] {
+        let index = index(Limits { distinct, ..Limits::default() });
+        let quantiles = index.quantiles("span.tokens", &[0.0, 0.25, 0.5, 0.51, 1.0]).unwrap().unwrap();
+        assert_eq!(quantiles, [1.0, 1.0, 2.0, 3.0, 4.0]);
+        let bins = index.histogram("span.tokens", 2).unwrap().unwrap();
+        assert_eq!(bins, [Bin { low: 1.0, high: 2.5, count: 2 }, Bin { low: 2.5, high: 4.0, count: 2 }]);
+        assert_eq!(index.quantiles("span.model", &[0.5]).unwrap().unwrap(), [] as [f64; 0]);
+    }
+}
+
+#[test]
+fn a_field_is_named_with_its_scope() {
+    let index = index(Limits::default());
+    for (field, column) in [(".model", 1), ("model", 1), ("span.", 6), ("span.a = 1", 1)] {
+        assert_eq!(index.values(field, 1).unwrap_err().column(), column, "{field}");
+    }
+}

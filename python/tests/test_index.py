@@ -1,0 +1,139 @@
+"""`Index`: TraceQL over spans in memory."""
+
+import json
+import threading
+import warnings
+from pathlib import Path
+
+import pytest
+import spanwise
+
+CORE = Path(__file__).parents[2] / "crates/spanwise/tests/traceql"
+PAYLOAD = (CORE / "spans.json").read_bytes()
+ANSWERS = [
+    tuple(part.strip() for part in line.rsplit("=>", 1))
+    for line in (CORE / "answers.txt").read_text().splitlines()
+    if line and not line.startswith("#")
+]
+
+
+@pytest.fixture(scope="module")
+def index():
+    index = spanwise.Index()
+    index.add(PAYLOAD)
+    return index
+
+
+def numbers(index, query, **options):
+    return [span[-2:] for _, span in index.ids(query, **options)]
+
+
+@pytest.mark.parametrize(("query", "expected"), ANSWERS)
+@pytest.mark.filterwarnings("ignore:the query")
+def test_answers(index, query, expected):
+    expected = [f"{number:02}" for number in range(1, 9)] if expected == "all" else expected.split()
+    assert numbers(index, query) == expected
+    assert index.count(query) == len(expected)
+
+
+def test_a_table_has_the_rows_and_columns_of_read(index):
+    query = '{ name = "chat" }'
+    whole = spanwise.decode(PAYLOAD).to_table(llm=True).to_pyarrow()
+    picked = index.query(query, llm=True)
+    assert picked.column_names == whole.column_names
+    assert picked.to_pyarrow().to_pylist() == [row for row in whole.to_pylist() if row["name"] == "chat"]
+    few = index.query(query, columns=["span_id"], promote={"tokens": "int64"}, order="longest", limit=2)
+    assert few.to_pyarrow().to_pylist() == [
+        {"span_id": "0000000000000001", "tokens": 58},
+        {"span_id": "0000000000000005", "tokens": 100},
+    ]
+    none = index.query("{ false }")
+    assert (len(none), none.column_names) == (0, index.query("{ }").column_names)
+    assert none.to_pyarrow().num_rows == 0
+
+
+def test_rows_of_several_batches_in_one_order():
+    spans = [
+        {"name": f"n{at}", "startTimeUnixNano": str(1 + at * 7 % 5), "spanId": f"{at + 1:016x}", "kind": at}
+        for at in range(5)
+    ]
+    index = spanwise.Index()
+    for span in spans:
+        index.add(spanwise.decode(json.dumps({"resourceSpans": [{"scopeSpans": [{"spans": [span]}]}]}).encode()))
+    assert len(index) == 5
+    by_start = sorted(spans, key=lambda span: span["startTimeUnixNano"])
+    table = index.query("{ }", order="earliest").to_pyarrow()
+    assert table["name"].to_pylist() == [span["name"] for span in by_start]
+    assert table["kind"].to_pylist() == [
+        ["unspecified", "internal", "server", "client", "producer"][span["kind"]] for span in by_start
+    ]
+    assert numbers(index, "{ }", order="latest", limit=2) == [span["spanId"][-2:] for span in by_start[:-3:-1]]
+
+
+def test_facets(index):
+    keys = index.keys()
+    assert (keys["name"], keys["span.model"], keys["event.n"]) == (8, 5, 2)
+    values = [(value, type(value), spans) for value, spans in index.values("span.tokens")]
+    assert values == [
+        ("58", str, 1),
+        *((number, int, 1) for number in (58, 5, 100, 7, 1)),
+        (58.0, float, 1),
+    ]
+    assert dict(index.values("resource.service.name")) == {"web": 4, "job": 4}
+    assert index.values("resource.service.name", limit=0) == [(None, 8)]
+    assert dict(index.values("status"))["error"] == 2
+    assert index.values("span.absent") == []
+    assert index.quantiles("duration", [1.0]) == [2e9]
+    assert sum(count for _, _, count in index.histogram("duration", bins=3)) == 8
+    with pytest.raises(spanwise.QueryError, match="name the scope"):
+        index.values(".model")
+
+
+def test_merge(index):
+    first, second = spanwise.Index(), spanwise.Index()
+    first.add(PAYLOAD)
+    second.add(PAYLOAD)
+    first.merge(second)
+    assert (len(first), len(second), len(index)) == (16, 8, 8)
+    assert numbers(first, '{ name = "chat" }') == ["01", "04", "05"] * 2
+    assert len(first.query('{ name = "chat" }')) == 6
+    with pytest.raises(ValueError, match="itself"):
+        first.merge(first)
+
+
+def test_errors(index):
+    with pytest.raises(spanwise.QueryError, match=r"column 3: the scope `parent\.` is not supported") as caught:
+        index.count("{ parent.name }")
+    assert caught.value.column == 3
+    with pytest.raises(ValueError, match="order is one of"):
+        index.ids("{ }", order="nonsense")
+    with pytest.raises(ValueError, match="nonsense"):
+        index.query("{ }", columns=["nonsense"])
+    with pytest.raises(spanwise.DecodeError):
+        spanwise.Index().add(b"{")
+    with pytest.raises(TypeError):
+        spanwise.Index().add(3)
+    with pytest.warns(UserWarning, match="the query, column"):
+        index.count("{ .a = 1 || .b = 2 && .c = 3 }")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert index.count("{ .a = 1 || (.b = 2 && .c = 3) }") == 0
+
+
+def test_threads_that_add_and_merge_do_not_wait_for_each_other_forever():
+    one, other = spanwise.Index(), spanwise.Index()
+
+    def work(left, right):
+        for _ in range(5):
+            left.add(PAYLOAD)
+            left.merge(right)
+            left.count("{ }")
+
+    threads = [threading.Thread(target=work, args=pair, daemon=True) for pair in ((one, other), (other, one))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert not any(thread.is_alive() for thread in threads)
+    assert len(one) >= 40
+    assert one.count('{ name = "chat" }') * 8 == len(one) * 3
