@@ -1,9 +1,10 @@
 #!/bin/sh
 # Fills the corpora of the fuzz targets: every case, payload and regression for `decode`, and with a byte before it for
-# `redact`; a few bytes for `made`, whose inputs are choices and not documents, and for `redact` too. Nothing that is there already is touched.
+# `redact` and `receiver_body`; a few bytes for `made`, whose inputs are choices and not documents, and for `redact` too.
+# Nothing that is there already is touched.
 set -eu
 cd "$(dirname "$0")"
-mkdir -p corpus/decode corpus/made corpus/redact
+mkdir -p corpus/decode corpus/made corpus/redact corpus/receiver_body
 for file in ../tests/cases/* ../tests/payloads/* ../tests/regressions/*; do
     case "$file" in
         */README.md | */expected.*) ;;
@@ -11,6 +12,7 @@ for file in ../tests/cases/* ../tests/payloads/* ../tests/regressions/*; do
             name="$(basename "$(dirname "$file")")-$(basename "$file")"
             cp -n "$file" "corpus/decode/$name"
             [ -e "corpus/redact/$name" ] || { printf 'p'; cat "$file"; } > "corpus/redact/$name"
+            [ -e "corpus/receiver_body/$name" ] || { printf '\000'; cat "$file"; } > "corpus/receiver_body/$name"
             ;;
     esac
 done
@@ -25,4 +27,4 @@ while [ "$index" -lt 24 ]; do
     [ -e "corpus/redact/seed-$index" ] || cp "$seed" "corpus/redact/seed-$index"
     index=$((index + 1))
 done
-ls corpus/decode corpus/made corpus/redact | wc -l
+ls corpus/decode corpus/made corpus/redact corpus/receiver_body | wc -l
