@@ -3,7 +3,7 @@
 
 CARGO ?= cargo
 
-.PHONY: demo setup check test python bench fuzz complexity clean
+.PHONY: demo setup check test python bench fuzz complexity instructions clean
 
 demo: ## Build the command and the wheel, look at the examples, and ask DuckDB what the models cost
 	$(CARGO) build --release --locked -p spanwise-cli
@@ -22,12 +22,12 @@ demo: ## Build the command and the wheel, look at the examples, and ask DuckDB w
 setup: ## Fetch what the tests need: crates, and the packages of the JavaScript client
 	$(CARGO) fetch --locked
 
-# Without the benchmark, which builds many peers: `make bench` does that.
 check: ## Formatting, lints, documentation
 	$(CARGO) fmt --all --check
-	$(CARGO) clippy --workspace --exclude spanwise-bench --all-targets --locked -- -D warnings
+	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --exclude spanwise-bench --no-deps --locked
 
+# Without the benchmark, whose peers take long to build.
 test: ## All tests
 	$(CARGO) test --workspace --exclude spanwise-bench --locked
 
@@ -42,6 +42,9 @@ fuzz: ## Fuzz every target for MINUTES each (needs nightly and cargo-fuzz)
 
 complexity: ## Count instructions at n and 2n for hostile inputs (needs valgrind)
 	tests/complexity/run.sh
+
+instructions: ## Count the instructions of decoding and compare them with the baseline (needs valgrind)
+	tests/instructions/run.sh
 
 clean:
 	$(CARGO) clean

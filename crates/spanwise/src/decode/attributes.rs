@@ -78,7 +78,7 @@ impl Reader<'_> {
         let taken = self.scratch.stamps.len();
         let start = self.cursor.at;
         match self.peek() {
-            Some(b'[') => self.key_value_list(field, Run::new(owner, list, into))?,
+            Some(b'[') => self.key_value_list(field, Run::new(owner, self.cursor.depth, list, into))?,
             Some(b'{') => {
                 self.report(Code::AttributesAsMap, start, &[field])?;
                 self.scratch.path.push(Step::Field(field));

@@ -67,13 +67,13 @@ impl Gaps {
 
     /// What stands at `rest` after the member `last` where [`Self::after`] does not; it is the likeliest from now on.
     #[inline]
-    pub(super) fn other(&mut self, message: Message, last: u8, rest: &[u8]) -> Option<Gap> {
+    pub(super) fn other(&mut self, message: Message, last: u8, rest: &[u8]) -> Option<&Gap> {
         let ways = self.index.get_mut(message as usize)?.get_mut(usize::from(last))?;
         for way in 1..WAYS {
             let gap = self.met.get(usize::from(*ways.get(way)?).wrapping_sub(1))?;
             if gap.literal.begins(rest) {
                 ways.swap(0, way);
-                return Some(*gap);
+                return Some(gap);
             }
         }
         None

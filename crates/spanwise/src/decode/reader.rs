@@ -3,7 +3,7 @@
 //! The path is kept as a stack of steps while messages are open. An error leaves it as it stood, so that a rejected
 //! document's path is that of the byte at fault.
 
-use super::gaps::{Gap, Gaps, Members};
+use super::gaps::{Gaps, Members};
 use super::options::{DecodeOptions, Mode};
 use super::templates::Templates;
 use crate::batch::{AttributeRow, AttributeSource, ByteRange, Mark, SpanBatch, Text};
@@ -297,30 +297,29 @@ impl<'r> Reader<'r> {
             && let Some(gap) = self.scratch.gaps.after(members.message, members.last)
             && gap.literal.begins(rest)
         {
-            let gap = *gap;
-            if self.take_gap(members, &gap, rest) {
-                return Ok(gap.field);
+            let (length, field) = (gap.literal.len(), gap.field);
+            if self.take_gap(members, length, field, rest) {
+                return Ok(field);
             }
         }
         self.unguessed_member(members)
     }
 
-    /// Takes the gap that stands here, unless something is out of the ordinary; nothing moves then.
+    /// Takes the gap of this length that stands here, unless something is out of the ordinary; nothing moves then.
     #[inline]
-    fn take_gap(&mut self, members: &mut Members, gap: &Gap, rest: &[u8]) -> bool {
-        match gap.field {
+    fn take_gap(&mut self, members: &mut Members, length: usize, field: Option<Field>, rest: &[u8]) -> bool {
+        match field {
             // The same gap may be followed by white space, which is not part of it.
             Some(field)
-                if members.seen & field.bit() == 0
-                    && rest.get(gap.literal.len()).is_some_and(|byte| *byte > b' ') =>
+                if members.seen & field.bit() == 0 && rest.get(length).is_some_and(|byte| *byte > b' ') =>
             {
-                self.cursor.at += gap.literal.len();
+                self.cursor.at += length;
                 members.seen |= field.bit();
                 members.last = field as u8;
                 true
             }
             None if !members.duplicates => {
-                self.cursor.at += gap.literal.len() - 1;
+                self.cursor.at += length - 1;
                 self.cursor.close();
                 true
             }
@@ -336,11 +335,11 @@ impl<'r> Reader<'r> {
         if !self.options.general_path && self.scratch.gaps.after(message, last).is_some() {
             let rest = self.cursor.text.get(self.cursor.at..).unwrap_or_default();
             let disordered = self.scratch.gaps.is_disordered();
-            if !disordered
-                && let Some(gap) = self.scratch.gaps.other(message, last, rest)
-                && self.take_gap(members, &gap, rest)
-            {
-                return Ok(gap.field);
+            if !disordered && let Some(gap) = self.scratch.gaps.other(message, last, rest) {
+                let (length, field) = (gap.literal.len(), gap.field);
+                if self.take_gap(members, length, field, rest) {
+                    return Ok(field);
+                }
             }
             if (disordered || !self.scratch.gaps.is_worth_learning(message, last))
                 && let Some(field) = self.compact_member(members)

@@ -24,8 +24,8 @@ use super::template::{self, NEVER, NONE, Shape, Template, Value};
 pub(super) struct Templates {
     known: Vec<Template>,
     by_key: HashTable<u16>,
-    /// What began a list the last time, per kind of owner.
-    first: [u16; Message::COUNT],
+    /// What began a list the last time, per kind of owner and depth: kvlists of kvlists alternate.
+    first: [[u16; DEPTHS]; Message::COUNT],
     /// What followed the last time in a list that began alike: a guess, by a hash of the first template and the last.
     follows: Vec<u16>,
     /// From the list's bracket, or from the end of an attribute, to the first byte of the next one's key.
@@ -44,6 +44,10 @@ pub(super) struct Templates {
 
 /// More than most services' vocabulary.
 const MOST: usize = 1024;
+/// Depths told apart; deeper ones share.
+const DEPTHS: usize = 16;
+/// Stands for an attribute that is not simple: the general path reads it.
+const OTHER: u16 = u16::MAX;
 /// Layouts kept of one key: writers of several may share a stream. A hostile one must not fill the bucket of a key.
 const LAYOUTS: usize = 4;
 /// Failures to learn in a row after which one in so many attributes is looked at.
@@ -70,8 +74,8 @@ impl Templates {
 
     /// What most likely begins a list.
     #[inline]
-    fn begins_with(&self, owner: Message) -> u16 {
-        self.first[owner as usize]
+    fn begins_with(&self, owner: Message, depth: usize) -> u16 {
+        self.first[owner as usize][depth % DEPTHS]
     }
 
     /// What most likely follows `previous` in a list that began with `first`.
@@ -90,9 +94,14 @@ impl Templates {
                     *slot = number;
                 }
             }
+            None if run.previous == OTHER => {
+                if let Some(slot) = self.follows.get_mut(slot(run.first, OTHER)) {
+                    *slot = number;
+                }
+            }
             // INVARIANT: what is guessed to be first has no comma before it, so `[,{` is never taken.
             None if separated => {}
-            None => self.first[run.owner as usize] = number,
+            None => self.first[run.owner as usize][run.depth % DEPTHS] = number,
         }
     }
 
@@ -284,13 +293,14 @@ pub(super) struct Run {
     owner: Message,
     first: u16,
     previous: u16,
+    depth: usize,
     pub(super) list: u32,
     pub(super) into: Into,
 }
 
 impl Run {
-    pub(super) fn new(owner: Message, list: u32, into: Into) -> Self {
-        Self { owner, first: NONE, previous: NONE, list, into }
+    pub(super) fn new(owner: Message, depth: usize, list: u32, into: Into) -> Self {
+        Self { owner, first: NONE, previous: NONE, depth, list, into }
     }
 
     #[inline]
@@ -368,11 +378,11 @@ impl Reader<'_> {
         let limit = begin.saturating_add(room);
         let mut at = cursor.at;
         // In registers: storing halves and loading the whole would stall.
-        let Run { owner, list, into, mut first, mut previous } = *run;
+        let Run { owner, depth, list, into, mut first, mut previous } = *run;
         while rows.len() < limit {
             let rest = text.get(at..).unwrap_or_default();
             let guess = if previous == NONE {
-                templates.begins_with(owner)
+                templates.begins_with(owner, depth)
             } else {
                 templates.after(first, previous)
             };
@@ -384,10 +394,10 @@ impl Reader<'_> {
                 let Some(value) = template.read_key_first(kernel, cursor, at) else { break };
                 (guess, guess, value)
             } else {
-                if rest.first() == Some(&b']') {
+                if guess == OTHER || rest.first() == Some(&b']') {
                     break;
                 }
-                let run = Run { owner, first, previous, list, into };
+                let run = Run { owner, first, previous, depth, list, into };
                 let follows = follows || rows.len() > begin;
                 let other = Other { templates, guess, run, cursor, at, follows };
                 let Some(found) = cursor.simd.vectorize(other) else { break };
@@ -417,7 +427,7 @@ impl Reader<'_> {
                 first = step;
             }
         }
-        *run = Run { owner, first, previous, list, into };
+        *run = Run { owner, first, previous, depth, list, into };
         cursor.at = at;
         let count = rows.len() - begin;
         self.items += count;
@@ -434,14 +444,13 @@ impl Reader<'_> {
         // Where nothing can be learned, looking is given up, but for a look now and then.
         if templates.barren >= PATIENCE && !templates.barren.is_multiple_of(PATIENCE) {
             templates.barren += 1;
-            run.advance(NONE);
+            run.advance(OTHER);
             return;
         }
         let number = templates.learn(self.cursor.text, gap, start, self.cursor.at);
         templates.barren = if number == NONE { templates.barren.wrapping_add(1) } else { 0 };
-        if number != NONE {
-            self.scratch.templates.follow(run, number);
-        }
+        let number = if number == NONE { OTHER } else { number };
+        self.scratch.templates.follow(run, number);
         run.advance(number);
     }
 }
