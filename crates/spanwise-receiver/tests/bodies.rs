@@ -1,5 +1,5 @@
 //! Whatever the body is: an answer that the documentation names, memory given back, and nothing stored that does not read as
-//! what was said about it. The fuzz target `receiver_body` does the same without end.
+//! what was said about it. The fuzz target `receiver_body` goes on from there.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test")]
 
