@@ -1,16 +1,17 @@
 #!/bin/sh
-# Fills the corpora of the fuzz targets: every case, payload and regression for `decode`, and with a byte before it for
-# `redact` and `receiver_body`; a few bytes for `made`, whose inputs are choices and not documents, and for `redact` too.
-# Nothing that is there already is touched.
+# Fills the corpora of the fuzz targets: every case, payload and regression for `decode`, with the sizes that it wants before
+# them for `frame`, and with a byte before it for `redact` and `receiver_body`; a few bytes for `made`, whose inputs are choices
+# and not documents, and for `redact` too. Nothing that is there already is touched.
 set -eu
 cd "$(dirname "$0")"
-mkdir -p corpus/decode corpus/made corpus/redact corpus/receiver_body
+mkdir -p corpus/decode corpus/frame corpus/made corpus/redact corpus/receiver_body
 for file in ../tests/cases/* ../tests/payloads/* ../tests/regressions/*; do
     case "$file" in
         */README.md | */expected.*) ;;
         *)
             name="$(basename "$(dirname "$file")")-$(basename "$file")"
             cp -n "$file" "corpus/decode/$name"
+            [ -e "corpus/frame/$name" ] || { printf '\062\031\002' && cat "$file"; } > "corpus/frame/$name"
             [ -e "corpus/redact/$name" ] || { printf 'p'; cat "$file"; } > "corpus/redact/$name"
             [ -e "corpus/receiver_body/$name" ] || { printf '\000'; cat "$file"; } > "corpus/receiver_body/$name"
             ;;
@@ -27,4 +28,4 @@ while [ "$index" -lt 24 ]; do
     [ -e "corpus/redact/seed-$index" ] || cp "$seed" "corpus/redact/seed-$index"
     index=$((index + 1))
 done
-ls corpus/decode corpus/made corpus/redact corpus/receiver_body | wc -l
+ls corpus/decode corpus/frame corpus/made corpus/redact corpus/receiver_body | wc -l

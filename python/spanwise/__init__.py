@@ -1,20 +1,24 @@
 """OTLP JSON traces, decoded, validated and tabulated at memory speed.
 
     import spanwise
-    spans = spanwise.read("traces/*.jsonl")        # a Table: .to_polars(), .to_pandas(), .to_pyarrow()
+    spans = spanwise.read("traces/*.jsonl.zst")    # a Table: .to_polars(), .to_pandas(), .to_pyarrow()
+    for part in spanwise.scan("huge.jsonl.gz"):    # Tables, in bounded memory; scan() is an Arrow stream, too
+        ...
     report = spanwise.validate("traces/")          # what is wrong, and where
     batch = spanwise.decode(payload)               # one request: a sequence of Span
     safe = spanwise.redact(payload, "privacy-mode")  # the same JSON without prompts and completions
 
 A source is a bytes-like object, a path, a glob pattern, a directory (its ``.json``, ``.jsonl`` and ``.ndjson`` files,
-by name), a binary file object, or a list of these.
+each maybe with ``.gz`` or ``.zst`` after it, by name), a binary file object, or a list of these. What is compressed
+(gzip, zstd, the Collector's framing of zstd) is known by its first bytes.
 """
 
 from collections.abc import Mapping, Sequence
 from os import PathLike
 from typing import Literal, TypeAlias
 
-from spanwise._sources import Source, resolve
+from spanwise._progress import Progress, Told, teller
+from spanwise._sources import Source, flat
 from spanwise._spanwise import (
     BatchScan,
     DecodeError,
@@ -28,6 +32,7 @@ from spanwise._spanwise import (
     Redaction,
     Report,
     Resource,
+    Scan,
     Schema,
     Scope,
     Span,
@@ -40,6 +45,7 @@ from spanwise._spanwise import (
     redact,
 )
 from spanwise._spanwise import read as _read
+from spanwise._spanwise import scan as _scan
 from spanwise._spanwise import scan_batches as _scan_batches
 from spanwise._spanwise import validate as _validate
 from spanwise._types import SpanKind, StatusCode
@@ -53,10 +59,12 @@ __all__ = [
     "Link",
     "Policy",
     "PolicyError",
+    "Progress",
     "QueryError",
     "Redaction",
     "Report",
     "Resource",
+    "Scan",
     "Schema",
     "Scope",
     "Span",
@@ -70,6 +78,7 @@ __all__ = [
     "decode",
     "read",
     "redact",
+    "scan",
     "scan_batches",
     "validate",
 ]
@@ -94,6 +103,9 @@ def read(
     policy: AnyPolicy | None = None,
     on_error: OnError = "skip",
     framing: Framing = "auto",
+    threads: int = 0,
+    batch_size: int | None = None,
+    progress: Told = None,
 ) -> Table:
     """Read sources into a table, one row per span.
 
@@ -117,11 +129,17 @@ def read(
     says what was done.
 
     A bad document is left out, with one ``SpanwiseWarning`` for the whole run, and so are the spans that strict mode
-    rejects; ``on_error="raise"`` raises ``DecodeError`` at the first bad document instead. Raises ``FileNotFoundError``
+    rejects and what stands behind a place where compressed data is cut off or corrupt; ``on_error="raise"`` raises
+    ``DecodeError`` at the first bad document instead, and ``OSError`` at such a place. Raises ``FileNotFoundError``
     and its kin, ``ValueError`` for options that are not known.
+
+    ``threads`` read at once, by default as many as there are processors. ``batch_size`` is about how many bytes of
+    text are decoded at a time, by default one mebibyte. ``progress`` is a callable that is given a ``Progress`` some
+    ten times a second and once at the end, or True for a bar of tqdm or rich, whichever is installed. Ctrl-C stops
+    the run.
     """
     return _read(
-        resolve(sources),
+        flat(sources),
         mode=mode,
         columns=columns,
         promote=None if promote is None else list(promote.items()),
@@ -133,6 +151,54 @@ def read(
         policy=policy,
         on_error=on_error,
         framing=framing,
+        threads=threads,
+        batch_size=batch_size,
+        progress=teller(progress),
+    )
+
+
+def scan(
+    sources: Source,
+    *,
+    mode: Mode = "lenient",
+    columns: list[str] | None = None,
+    promote: Mapping[str, str] | None = None,
+    layout: Literal["map", "typed"] = "map",
+    llm: bool = False,
+    names: Literal["spanwise", "clickhouse"] = "spanwise",
+    ids: Literal["text", "binary"] = "text",
+    compact: bool | None = None,
+    policy: AnyPolicy | None = None,
+    on_error: OnError = "skip",
+    framing: Framing = "auto",
+    threads: int = 0,
+    batch_size: int | None = None,
+    progress: Told = None,
+) -> Scan:
+    """Go through sources of any size, a ``Table`` at a time, in bounded memory.
+
+    An iterator of ``Table``, and an Arrow stream that DuckDB, polars and pyarrow read as they need it: each time it
+    is asked for, the sources are read from their beginning (file objects can be read only once). Leaving off early
+    stops the work; ``close()``, or ``with``, does so at once. Options and errors as those of ``read``; ``batch_size``
+    is about how many bytes of text make a table. ``is_request`` is told within each table: spans of one request that
+    lie far from each other may both have it.
+    """
+    return _scan(
+        flat(sources),
+        mode=mode,
+        columns=columns,
+        promote=None if promote is None else list(promote.items()),
+        layout=layout,
+        llm=llm,
+        names=names,
+        ids=ids,
+        compact=compact,
+        policy=policy,
+        on_error=on_error,
+        framing=framing,
+        threads=threads,
+        batch_size=batch_size,
+        progress=teller(progress),
     )
 
 
@@ -143,19 +209,34 @@ def scan_batches(
     policy: AnyPolicy | None = None,
     on_error: OnError = "skip",
     framing: Framing = "auto",
+    threads: int = 0,
+    batch_size: int | None = None,
+    progress: Told = None,
 ) -> BatchScan:
-    """Go through sources, some thousand spans at a time.
+    """Go through sources of any size, some thousand spans at a time, in bounded memory.
 
-    An iterator of ``SpanBatch``. Files of JSON lines are read in blocks, so that memory stays bounded. Errors as those
-    of ``read``. With a ``policy``, as of ``read``, the batches are redacted, and have no diagnostics.
+    An iterator of ``SpanBatch``. Options and errors as those of ``read``. With a ``policy`` the batches are redacted,
+    and have no diagnostics.
     """
-    return _scan_batches(resolve(sources), mode=mode, policy=policy, on_error=on_error, framing=framing)
+    return _scan_batches(
+        flat(sources),
+        mode=mode,
+        policy=policy,
+        on_error=on_error,
+        framing=framing,
+        threads=threads,
+        batch_size=batch_size,
+        progress=teller(progress),
+    )
 
 
-def validate(sources: Source, *, mode: Mode = "lenient", framing: Framing = "auto") -> Report:
+def validate(
+    sources: Source, *, mode: Mode = "lenient", framing: Framing = "auto", threads: int = 0, progress: Told = None
+) -> Report:
     """Read sources, keep nothing, and report what is wrong with them.
 
-    ``report.ok`` says whether there was no error; ``report.diagnostics`` says what and where. Raises only for what
-    cannot be read at all (``FileNotFoundError`` and its kin).
+    ``report.ok`` says whether there was no error; ``report.diagnostics`` says what and where, ``report.unreadable``
+    what is wrong with compressed sources. Raises only for what cannot be read at all (``FileNotFoundError`` and its
+    kin).
     """
-    return _validate(resolve(sources), mode=mode, framing=framing)
+    return _validate(flat(sources), mode=mode, framing=framing, threads=threads, progress=teller(progress))

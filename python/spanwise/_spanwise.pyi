@@ -1,4 +1,4 @@
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from os import PathLike
 from typing import Any, TypeAlias, final, overload
@@ -8,6 +8,7 @@ from typing_extensions import Buffer, CapsuleType
 from spanwise._sources import BinaryFile
 from spanwise._types import SpanKind, StatusCode
 
+_Teller: TypeAlias = Callable[[int, int | None, int, bool], None]
 _Value: TypeAlias = str | bool | int | float | bytes | list["_Value"] | dict[str, "_Value"] | None
 _Policy: TypeAlias = Policy | str | PathLike[str] | Sequence[str | PathLike[str]]
 
@@ -24,6 +25,7 @@ __all__ = [
     "Redaction",
     "Report",
     "Resource",
+    "Scan",
     "Schema",
     "Scope",
     "Span",
@@ -37,6 +39,7 @@ __all__ = [
     "decode",
     "read",
     "redact",
+    "scan",
     "scan_batches",
     "validate",
 ]
@@ -101,6 +104,8 @@ class Report:
     def warnings(self) -> int: ...
     @property
     def mismatches(self) -> dict[str, int]: ...
+    @property
+    def unreadable(self) -> list[str]: ...
     @property
     def redaction(self) -> dict[str, Any] | None: ...
 
@@ -277,6 +282,7 @@ class Redaction:
 class BatchScan:
     def __iter__(self) -> Iterator[SpanBatch]: ...
     def __next__(self) -> SpanBatch: ...
+    def close(self) -> None: ...
 
 @final
 class Schema:
@@ -285,6 +291,22 @@ class Schema:
     @property
     def types(self) -> list[str]: ...
     def __len__(self) -> int: ...
+    def __arrow_c_schema__(self) -> CapsuleType: ...
+
+@final
+class Scan:
+    def __iter__(self) -> Iterator[Table]: ...
+    def __next__(self) -> Table: ...
+    @property
+    def schema(self) -> Schema: ...
+    @property
+    def column_names(self) -> list[str]: ...
+    @property
+    def report(self) -> Report: ...
+    def close(self) -> None: ...
+    def __enter__(self) -> Scan: ...
+    def __exit__(self, *_exception: object) -> None: ...
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> CapsuleType: ...
     def __arrow_c_schema__(self) -> CapsuleType: ...
 
 @final
@@ -326,9 +348,40 @@ def read(
     policy: _Policy | None,
     on_error: str,
     framing: str,
+    threads: int,
+    batch_size: int | None,
+    progress: _Teller | None,
 ) -> Table: ...
 def redact(payload: Buffer, policy: _Policy, *, mode: str = "lenient", framing: str | None = None) -> bytes: ...
+def scan(
+    sources: list[Buffer | str | BinaryFile],
+    *,
+    mode: str,
+    columns: list[str] | None,
+    promote: list[tuple[str, str]] | None,
+    layout: str,
+    llm: bool,
+    names: str,
+    ids: str,
+    compact: bool | None,
+    policy: _Policy | None,
+    on_error: str,
+    framing: str,
+    threads: int,
+    batch_size: int | None,
+    progress: _Teller | None,
+) -> Scan: ...
 def scan_batches(
-    sources: list[Buffer | str | BinaryFile], *, mode: str, policy: _Policy | None, on_error: str, framing: str
+    sources: list[Buffer | str | BinaryFile],
+    *,
+    mode: str,
+    policy: _Policy | None,
+    on_error: str,
+    framing: str,
+    threads: int,
+    batch_size: int | None,
+    progress: _Teller | None,
 ) -> BatchScan: ...
-def validate(sources: list[Buffer | str | BinaryFile], *, mode: str, framing: str) -> Report: ...
+def validate(
+    sources: list[Buffer | str | BinaryFile], *, mode: str, framing: str, threads: int, progress: _Teller | None
+) -> Report: ...

@@ -94,11 +94,11 @@ def check_span(span, path, expected):
     return None
 
 
-def outcome(data, lines, mode):
-    """Whether it was accepted, the codes, the spans, and the counts."""
-    if lines:
-        report = spanwise.validate(data, mode=mode, framing="lines")
-        spans = [span for batch in spanwise.scan_batches(data, mode=mode, framing="lines") for span in batch]
+def outcome(data, framing, mode):
+    """Whether it was accepted, the codes, the spans, and the counts; of a stream if it has a framing."""
+    if framing:
+        report = spanwise.validate(data, mode=mode, framing=framing)
+        spans = [span for batch in spanwise.scan_batches(data, mode=mode, framing=framing) for span in batch]
         assert len(spans) == report.spans
         counts = {"lines.bad": report.bad_documents, "lines.other_signal": report.other_signals}
         counts["rejected_spans"] = report.rejected_spans
@@ -123,10 +123,8 @@ def outcome(data, lines, mode):
 @pytest.mark.parametrize("case", CASES, ids=[case["file"] for case in CASES])
 def test_case(case, mode):
     file, expect = case["file"], case["expect"]
-    if file.endswith(".bin"):
-        pytest.skip("compressed input comes with streams")
-    lines = file.endswith(".ndjson")
-    accepted, codes, spans, counts = outcome((TESTS / "cases" / file).read_bytes(), lines, mode)
+    framing = {".ndjson": "lines", ".bin": "auto"}.get(Path(file).suffix)
+    accepted, codes, spans, counts = outcome((TESTS / "cases" / file).read_bytes(), framing, mode)
     accept = expect[mode] == "accept"
     if expect.get("alt") == "either" and not accepted:
         assert LIMITS & set(codes)

@@ -51,7 +51,7 @@ pub(crate) trait Build {
 /// assert_eq!((rows.num_rows(), rows.schema()), (2, converter.schema().clone()));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Converter {
     options: ArrowOptions,
     columns: Vec<Column>,
@@ -112,6 +112,12 @@ impl Converter {
     pub fn across_batches(mut self, across: bool) -> Self {
         self.across = across && self.columns.contains(&Column::IsRequest);
         self
+    }
+
+    /// Whether requests are told over all batches: [`across_batches`](Self::across_batches) was asked for, and there is a column
+    /// that tells of it. Then one converter must be given all batches in their order.
+    pub fn is_across_batches(&self) -> bool {
+        self.across
     }
 
     /// Says in all record batches that this converter has made, given in their order, which spans stand for a request.

@@ -64,13 +64,18 @@ pub(crate) enum Command {
 
 #[derive(Debug, Args)]
 pub(crate) struct Inputs {
-    /// Files, globs, directories (searched for .json, .jsonl and .ndjson) or - for standard input, the default
+    /// Files, globs, directories (searched for .json, .jsonl and .ndjson) or - for standard input, the default; compressed
+    /// with gzip or zstd or not
     #[arg(value_name = "SOURCE")]
     pub(crate) sources: Vec<OsString>,
 
     /// How documents lie in a file
     #[arg(long, value_enum, default_value_t = Framing::Auto)]
     pub(crate) framing: Framing,
+
+    /// Threads that decode; 0 for as many as the machine has
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(crate) threads: usize,
 }
 
 #[derive(Debug, Args)]

@@ -2,20 +2,19 @@
 
 use std::fmt;
 use std::io::{self, BufWriter, Write};
-use std::ops::ControlFlow;
 use std::path::Path;
 
-use spanwise::redact::{RedactError, Redactor};
+use arrow_array::RecordBatch;
+use spanwise::redact::{CompiledPolicy, RedactError, Redactor};
 use spanwise::{DecodeOptions, SpanBatch};
 use spanwise_arrow::write::{FileFormat, TableWriter, WriteError};
 use spanwise_arrow::{ArrowOptions, ConvertError, Converter};
 
 use crate::Outcome;
 use crate::arguments::Convert;
-use crate::input::Reading;
 use crate::output::Output;
 use crate::policy;
-use crate::source::{Source, Unreadable, expand};
+use crate::reading::{Reading, Stopped};
 
 /// The bytes that are handed to the system at once.
 const BUFFER: usize = 1 << 20;
@@ -30,6 +29,8 @@ struct Counts {
     rejected_spans: u64,
     other_signals: u64,
     unreadable: u64,
+    /// Per promoted column, values of another type.
+    mismatches: Vec<u64>,
 }
 
 /// Runs the command.
@@ -52,24 +53,25 @@ pub(crate) fn run(arguments: &Convert, errors: &mut dyn Write) -> io::Result<Out
             Err(error) => return wrong(errors, &error.to_string()),
         },
     };
-    let mut redactor = policy.map(Redactor::new);
-    let mut converter = match Converter::new(&arguments.options()) {
+    let options = arguments.options();
+    let converter = match Converter::new(&options) {
         Ok(converter) => converter,
         Err(error) => return wrong(errors, &error.to_string()),
     };
-    let sources = expand(&arguments.inputs.sources);
-    if sources.iter().flatten().any(|source| is_same_file(source, &arguments.output)) {
+    let decode = DecodeOptions::default().with_mode(arguments.mode.into());
+    let reading = Reading::new(&arguments.inputs, decode);
+    if reading.reads(&arguments.output) {
         return wrong(errors, "the output is one of the sources");
     }
     let mut counts = Counts::default();
-    let written = write(arguments, format, &mut converter, redactor.as_mut(), sources, &mut counts, errors);
+    let written = write(arguments, format, &converter, policy.as_ref(), reading, &mut counts, errors);
     match written.and_then(|output| output.commit().map_err(Failure::from)) {
         Ok(()) => {}
         // Whoever reads standard output has seen enough: the caller knows what that means.
         Err(Failure::Io(error)) if error.kind() == io::ErrorKind::BrokenPipe => return Err(error),
         Err(failure) => return wrong(errors, &format!("{}: {failure}", arguments.output.display())),
     }
-    report(&counts, &converter, &arguments.output, errors)?;
+    report(&counts, &options, &arguments.output, errors)?;
     Ok(match () {
         () if counts.unreadable > 0 => Outcome::Unreadable,
         () if counts.bad_documents > 0 || counts.rejected_spans > 0 => Outcome::Findings,
@@ -83,6 +85,8 @@ enum Failure {
     Write(WriteError),
     Convert(ConvertError),
     Redact(RedactError),
+    /// Of the source of this name.
+    Contradiction(String, String),
     NothingRead,
 }
 
@@ -108,8 +112,40 @@ impl fmt::Display for Failure {
             Self::Write(error) => error.fmt(f),
             Self::Convert(error) => error.fmt(f),
             Self::Redact(error) => error.fmt(f),
+            Self::Contradiction(source, message) => write!(f, "not written: {source}: {message}"),
             Self::NothingRead => f.write_str("nothing could be read, so nothing is written"),
         }
+    }
+}
+
+/// What comes of a block.
+struct Part {
+    counts: Counts,
+    rows: Result<Option<RecordBatch>, Failure>,
+    mismatches: Vec<u64>,
+}
+
+/// Work on blocks.
+fn worker(
+    mut converter: Converter,
+    policy: Option<&CompiledPolicy>,
+) -> impl FnMut(&mut SpanBatch) -> Part + Send + use<> {
+    let mut redactor = policy.cloned().map(Redactor::new);
+    move |batch| {
+        let mut counts = Counts::default();
+        counts.add(batch);
+        if batch.is_empty() {
+            return Part { counts, rows: Ok(None), mismatches: Vec::new() };
+        }
+        let before: Vec<_> = converter.mismatches().map(|(_, count)| count).collect();
+        let rows = match redactor.as_mut().map(|redactor| redactor.redact(batch)) {
+            None => converter.convert(batch).map_err(Failure::Convert),
+            Some(Ok(redacted)) => converter.convert(&redacted.batch).map_err(Failure::Convert),
+            Some(Err(error)) => Err(Failure::Redact(error)),
+        };
+        let after = converter.mismatches().map(|(_, count)| count);
+        let mismatches = after.zip(before).map(|(after, before)| after - before).collect();
+        Part { counts, rows: rows.map(Some), mismatches }
     }
 }
 
@@ -117,31 +153,47 @@ impl fmt::Display for Failure {
 fn write(
     arguments: &Convert,
     format: FileFormat,
-    converter: &mut Converter,
-    mut redactor: Option<&mut Redactor>,
-    sources: Vec<Result<Source, Unreadable>>,
+    converter: &Converter,
+    policy: Option<&CompiledPolicy>,
+    reading: Reading,
     counts: &mut Counts,
     errors: &mut dyn Write,
 ) -> Result<Output, Failure> {
     let output = BufWriter::with_capacity(BUFFER, Output::create(&arguments.output)?);
     let mut writer = TableWriter::new(output, format, converter.schema())?;
-    let options = DecodeOptions::default().with_mode(arguments.mode.into());
-    let mut reading = Reading::new(options, arguments.inputs.framing.into());
-    for source in sources {
-        let mut appended = Ok(());
-        let result = source.and_then(|source| {
-            let read = reading.read_while(&source, |batch, _| {
-                counts.add(batch);
-                appended = append(batch, converter, redactor.as_deref_mut(), &mut writer);
-                if appended.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
-            });
-            read.map_err(|message| Unreadable { name: source.name(), message })
-        });
-        appended?;
-        match result {
-            Ok(()) => counts.files += 1,
-            Err(unreadable) => {
-                writeln!(errors, "spanwise: {}: {}", unreadable.name, unreadable.message)?;
+    let options = arguments.options();
+    let mut inputs: Vec<_> =
+        reading.inputs().map(|(name, message)| (name.to_owned(), message.map(str::to_owned))).collect();
+    counts.mismatches = vec![0; options.promote.len()];
+    reading.scan(
+        || worker(converter.clone(), policy),
+        |input, part| {
+            match part {
+                Ok(part) => {
+                    counts.sum(&part);
+                    if let Some(rows) = part.rows? {
+                        writer.write(&rows)?;
+                    }
+                }
+                // Rows that were written lack what came too late: no file is better than a wrong one.
+                Err(stopped) if stopped.contradicts => {
+                    let name = inputs.get(input).map(|(name, _)| name.clone()).unwrap_or_default();
+                    return Err(Failure::Contradiction(name, stopped.message));
+                }
+                Err(Stopped { message, .. }) => {
+                    if let Some((_, slot)) = inputs.get_mut(input) {
+                        *slot = Some(message);
+                    }
+                }
+            }
+            Ok::<_, Failure>(())
+        },
+    )?;
+    for (name, message) in inputs {
+        match message {
+            None => counts.files += 1,
+            Some(message) => {
+                writeln!(errors, "spanwise: {name}: {message}")?;
                 counts.unreadable += 1;
             }
         }
@@ -152,28 +204,24 @@ fn write(
     writer.finish()?.into_inner().map_err(|error| error.into_error().into())
 }
 
-fn append<W: Write + Send>(
-    batch: &SpanBatch,
-    converter: &mut Converter,
-    redactor: Option<&mut Redactor>,
-    writer: &mut TableWriter<W>,
-) -> Result<(), Failure> {
-    if batch.is_empty() {
-        return Ok(());
-    }
-    let redacted = redactor.map(|redactor| redactor.redact(batch)).transpose().map_err(Failure::Redact)?;
-    let batch = redacted.as_ref().map_or(batch, |redacted| &redacted.batch);
-    let rows = converter.convert(batch).map_err(Failure::Convert)?;
-    Ok(writer.write(&rows)?)
-}
-
 impl Counts {
     fn add(&mut self, batch: &SpanBatch) {
         self.spans += batch.len() as u64;
-        self.documents += batch.documents().len() as u64;
+        self.documents += batch.document_count();
         self.bad_documents += batch.bad_documents();
         self.rejected_spans += batch.rejected_spans();
         self.other_signals += batch.other_signals();
+    }
+
+    fn sum(&mut self, part: &Part) {
+        self.spans += part.counts.spans;
+        self.documents += part.counts.documents;
+        self.bad_documents += part.counts.bad_documents;
+        self.rejected_spans += part.counts.rejected_spans;
+        self.other_signals += part.counts.other_signals;
+        for (sum, count) in self.mismatches.iter_mut().zip(&part.mismatches) {
+            *sum += count;
+        }
     }
 }
 
@@ -191,13 +239,8 @@ impl Convert {
     }
 }
 
-fn is_same_file(source: &Source, output: &Path) -> bool {
-    let Source::File(path) = source else { return false };
-    path == output || matches!((path.canonicalize(), output.canonicalize()), (Ok(a), Ok(b)) if a == b)
-}
-
 /// Says what was written and what was not.
-fn report(counts: &Counts, converter: &Converter, output: &Path, errors: &mut dyn Write) -> io::Result<()> {
+fn report(counts: &Counts, options: &ArrowOptions, output: &Path, errors: &mut dyn Write) -> io::Result<()> {
     if output.as_os_str() != "-" {
         let spans = counted(counts.spans, "span", "spans");
         let documents = counted(counts.documents, "document", "documents");
@@ -215,8 +258,10 @@ fn report(counts: &Counts, converter: &Converter, output: &Path, errors: &mut dy
     if !left_out.is_empty() {
         writeln!(errors, "left out: {} (`spanwise validate` says why)", left_out.join(", "))?;
     }
-    for (key, count) in converter.mismatches().filter(|(_, count)| *count > 0) {
-        let values = counted(count, "value", "values");
+    let columns = options.promote.iter().zip(&counts.mismatches);
+    for (promotion, count) in columns.filter(|(_, count)| **count > 0) {
+        let values = counted(*count, "value", "values");
+        let key = &promotion.key;
         writeln!(errors, "{key}: {values} of another type, null in the column")?;
     }
     Ok(())

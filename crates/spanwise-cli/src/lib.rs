@@ -11,7 +11,8 @@
 //! ```
 //!
 //! A source is a file, a glob, a directory (searched for `.json`, `.jsonl` and `.ndjson`), or `-` for standard input,
-//! which is also what is read where no source is given. Exit codes: 0 fine, 1 findings, 2 wrong use or unreadable input.
+//! which is also what is read where no source is given. Compression (gzip, zstd) is known by a source's first bytes. Sources
+//! are read block by block, on several threads, in bounded memory. Exit codes: 0 fine, 1 findings, 2 wrong use or unreadable input.
 //!
 //! Findings show where a fault is and never what stands there: no value and no attribute key of a trace is printed by
 //! `validate`. `summary` prints the names of services and models, since that is what it is for.
@@ -21,13 +22,13 @@
 mod arguments;
 mod convert;
 mod generate;
-mod input;
 mod output;
 pub mod policy;
+mod progress;
+mod reading;
 mod redact;
 #[cfg(feature = "serve")]
 mod serve;
-mod source;
 mod summary;
 mod table;
 mod timestamp;

@@ -2,18 +2,17 @@
 
 use std::collections::BTreeMap;
 use std::io::{self, BufWriter, Write};
-use std::ops::ControlFlow;
 
 use serde::Serialize;
 use spanwise::DecodeOptions;
 use spanwise::redact::{CompiledPolicy, Count, RedactionReport, Redactor};
+use spanwise_io::Unreadable;
 
 use crate::Outcome;
 use crate::arguments::Redact;
-use crate::input::Reading;
 use crate::output::Output;
 use crate::policy;
-use crate::source::{Unreadable, expand};
+use crate::reading::{Reading, Stopped};
 use crate::table::{Align, Table, counted, grouped};
 
 /// Runs the command.
@@ -71,41 +70,48 @@ fn redact(
     output: &mut dyn Write,
     errors: &mut dyn Write,
 ) -> io::Result<Redacted> {
-    let sources = expand(&arguments.inputs.sources);
     let options = DecodeOptions::default().with_mode(arguments.mode.into());
     let mut redactor = Redactor::with_options(policy.clone(), options);
-    if sources.len() > 1 {
+    let reading = Reading::new(&arguments.inputs, redactor.decode_options());
+    let mut inputs: Vec<_> =
+        reading.inputs().map(|(name, message)| (name.to_owned(), message.map(str::to_owned))).collect();
+    if inputs.len() > 1 {
         redactor = redactor.in_lines();
     }
-    let mut reading = Reading::new(redactor.decode_options(), arguments.inputs.framing.into());
     let mut redacted = Redacted { policy, report: RedactionReport::default(), unreadable: Vec::new() };
     let mut text = Vec::new();
     let mut ends_line = true;
-    for source in sources {
-        let mut written = Ok(());
-        let mut refused = None;
-        let result = source.and_then(|source| {
-            let read = reading.read_while(&source, |batch, _| {
-                text.clear();
-                match redactor.redact_batch_into(batch, &mut text) {
-                    Ok(report) => redacted.report.add(&report),
-                    Err(error) => refused = Some(error.to_string()),
-                }
-                if let Some(last) = text.last() {
-                    let between: &[u8] = if ends_line { b"" } else { b"\n" };
-                    ends_line = *last == b'\n';
-                    written = output.write_all(between).and_then(|()| output.write_all(&text));
-                }
-                let goes_on = written.is_ok() && refused.is_none();
-                if goes_on { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
-            });
-            let read = refused.map_or(read, Err);
-            read.map_err(|message| Unreadable { name: source.name(), message })
+    reading.read(|input, batch| {
+        text.clear();
+        let done = batch.and_then(|batch| {
+            let report = redactor.redact_batch_into(batch, &mut text);
+            report.map_err(|error| Stopped::from(error.to_string()))
         });
-        written?;
-        if let Err(unreadable) = result {
-            writeln!(errors, "spanwise: {}: {}", unreadable.name, unreadable.message)?;
-            redacted.unreadable.push(unreadable);
+        match done {
+            Ok(report) => redacted.report.add(&report),
+            // What was written lacks what came too late: no file is better than a wrong one.
+            Err(stopped) if stopped.contradicts => {
+                let name = inputs.get(input).map_or("", |(name, _)| name);
+                return Err(io::Error::other(format!("{name}: {}", stopped.message)));
+            }
+            Err(Stopped { message, .. }) => {
+                if let Some((_, slot)) = inputs.get_mut(input) {
+                    slot.get_or_insert(message);
+                }
+            }
+        }
+        if let Some(last) = text.last() {
+            let between: &[u8] = if ends_line { b"" } else { b"\n" };
+            ends_line = *last == b'\n';
+            output.write_all(between)?;
+            output.write_all(&text)?;
+        }
+        Ok::<_, io::Error>(())
+    })?;
+    for (name, message) in inputs {
+        if let Some(message) = message {
+            writeln!(errors, "spanwise: {name}: {message}")?;
+            redacted.unreadable.push(Unreadable { name, message });
         }
     }
     redacted.tell_losses(errors)?;

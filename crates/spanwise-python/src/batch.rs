@@ -22,13 +22,11 @@ use crate::table::Table;
 #[pyclass(frozen, sequence, module = "spanwise")]
 pub(crate) struct SpanBatch {
     pub(crate) inner: Arc<spanwise::SpanBatch>,
-    /// Bytes and lines of the file before the batch.
-    pub(crate) base: (u64, u64),
 }
 
 impl SpanBatch {
-    pub(crate) fn new(inner: spanwise::SpanBatch, base: (u64, u64)) -> Self {
-        Self { inner: Arc::new(inner), base }
+    pub(crate) fn new(inner: spanwise::SpanBatch) -> Self {
+        Self { inner: Arc::new(inner) }
     }
 }
 
@@ -72,7 +70,7 @@ impl SpanBatch {
     /// The findings.
     #[getter]
     fn diagnostics(&self) -> Vec<Diagnostic> {
-        self.inner.diagnostics().map(|diagnostic| Diagnostic::new(&diagnostic, self.base)).collect()
+        self.inner.diagnostics().map(|diagnostic| Diagnostic::new(&diagnostic)).collect()
     }
 
     /// The batch as one canonical OTLP/JSON request, as bytes.
@@ -83,7 +81,7 @@ impl SpanBatch {
 
     /// The batch without what the policy takes out, in buffers of its own; `policy` as for `spanwise.redact`.
     fn redact(&self, py: Python<'_>, policy: PolicyArgument) -> PyResult<Self> {
-        policy.load(py)?.redact_batch(py, &self.inner).map(|inner| Self::new(inner, self.base))
+        policy.load(py)?.redact_batch(py, &self.inner).map(Self::new)
     }
 
     /// The batch as a table; the options are those of `read`.
@@ -104,11 +102,12 @@ impl SpanBatch {
         let options = TableOptions { columns, promote, layout, llm, names, ids, compact }.read()?;
         py.detach(|| {
             let mut report = Report::default();
-            report.add(&self.inner, self.base);
+            report.add(&self.inner);
             let mut converter = Converter::new(&options)
                 .map_err(|error| pyo3::exceptions::PyValueError::new_err(error.to_string()))?;
             let rows = converter.convert(&self.inner).map_err(|error| convert_error(&error))?;
-            Ok(Table::new(&converter, vec![rows], report))
+            report.mismatched(&converter);
+            Ok(Table::new(converter.schema().clone(), vec![rows], report))
         })
     }
 
@@ -178,7 +177,7 @@ pub(crate) fn decode(py: Python<'_>, payload: &Bound<'_, PyAny>, mode: &str) -> 
         Decoder::new(DecodeOptions::default().with_mode(mode)).decode(payload, &mut batch).map(|()| batch)
     });
     match result {
-        Ok(batch) => Ok(SpanBatch::new(batch, (0, 0))),
-        Err(error) => Err(decode_error(py, &Diagnostic::new(error.diagnostic(), (0, 0)))),
+        Ok(batch) => Ok(SpanBatch::new(batch)),
+        Err(error) => Err(decode_error(py, &Diagnostic::new(error.diagnostic()))),
     }
 }

@@ -3,6 +3,7 @@
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use spanwise::{Layer, Severity, SpanBatch};
+use spanwise_arrow::Converter;
 
 use crate::redact::Done;
 
@@ -31,11 +32,7 @@ pub(crate) struct Diagnostic {
 }
 
 impl Diagnostic {
-    /// `base` is where the input begins in its file: bytes and lines before it.
-    pub(crate) fn new(diagnostic: &spanwise::Diagnostic, base: (u64, u64)) -> Self {
-        let mut diagnostic = diagnostic.clone();
-        diagnostic.offset += base.0;
-        diagnostic.line += base.1;
+    pub(crate) fn new(diagnostic: &spanwise::Diagnostic) -> Self {
         Self {
             severity: diagnostic.severity.as_str(),
             code: diagnostic.code.as_str(),
@@ -46,7 +43,7 @@ impl Diagnostic {
             rendered: diagnostic.to_string(),
             of_document: diagnostic.severity == Severity::Error
                 && matches!(diagnostic.code.layer(), Layer::Syntax | Layer::Text | Layer::Limit),
-            path: diagnostic.path,
+            path: diagnostic.path.clone(),
         }
     }
 }
@@ -63,7 +60,8 @@ impl Diagnostic {
 }
 
 /// What a run found: `ok` (no error), `spans`, `rejected_spans`, `documents`, `bad_documents`, `other_signals`,
-/// `diagnostics` (the first thousand of each block; `dropped_diagnostics` counts the rest).
+/// `diagnostics` (the first thousand of each block, ten thousand in all; `dropped_diagnostics` counts the rest), `unreadable`
+/// (what is wrong with sources that could not be read to their end).
 #[pyclass(frozen, module = "spanwise")]
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Report {
@@ -88,6 +86,9 @@ pub(crate) struct Report {
     /// Per promoted column, how many values were of another type.
     #[pyo3(get)]
     pub(crate) mismatches: std::collections::BTreeMap<String, u64>,
+    /// Sources whose compressed data is cut off or corrupt, and what is wrong with each.
+    #[pyo3(get)]
+    pub(crate) unreadable: Vec<String>,
     /// What a policy did, where there was one.
     pub(crate) redaction: Option<Done>,
 }
@@ -96,10 +97,10 @@ pub(crate) struct Report {
 const KEPT: usize = 10_000;
 
 impl Report {
-    pub(crate) fn add(&mut self, batch: &SpanBatch, base: (u64, u64)) {
+    pub(crate) fn add(&mut self, batch: &SpanBatch) {
         self.spans += batch.len() as u64;
         self.rejected_spans += batch.rejected_spans();
-        self.documents += batch.documents().len() as u64;
+        self.documents += batch.document_count();
         self.bad_documents += batch.bad_documents();
         self.other_signals += batch.other_signals();
         self.errors += batch.error_count();
@@ -107,11 +108,43 @@ impl Report {
         self.dropped_diagnostics += batch.dropped_diagnostics();
         for diagnostic in batch.diagnostics() {
             if self.diagnostics.len() < KEPT {
-                self.diagnostics.push(Diagnostic::new(&diagnostic, base));
+                self.diagnostics.push(Diagnostic::new(&diagnostic));
             } else {
                 self.dropped_diagnostics += 1;
             }
         }
+    }
+
+    fn is_ok(&self) -> bool {
+        self.errors == 0 && self.unreadable.is_empty()
+    }
+
+    /// Adds what was found in a part.
+    pub(crate) fn merge(&mut self, part: Self) {
+        self.spans += part.spans;
+        self.rejected_spans += part.rejected_spans;
+        self.documents += part.documents;
+        self.bad_documents += part.bad_documents;
+        self.other_signals += part.other_signals;
+        self.errors += part.errors;
+        self.warnings += part.warnings;
+        let room = KEPT.saturating_sub(self.diagnostics.len());
+        self.dropped_diagnostics +=
+            part.dropped_diagnostics + part.diagnostics.len().saturating_sub(room) as u64;
+        self.diagnostics.extend(part.diagnostics.into_iter().take(room));
+        for (key, count) in part.mismatches {
+            *self.mismatches.entry(key).or_default() += count;
+        }
+        self.unreadable.extend(part.unreadable);
+        match (&mut self.redaction, part.redaction) {
+            (Some(sum), Some(done)) => sum.merge(&done),
+            (slot, done) => *slot = done.or(slot.take()),
+        }
+    }
+
+    /// Takes the counts of a converter.
+    pub(crate) fn mismatched(&mut self, converter: &Converter) {
+        self.mismatches = converter.mismatches().map(|(key, count)| (key.to_owned(), count)).collect();
     }
 
     /// What the one warning of a run says; `None` where nothing was left out.
@@ -126,6 +159,7 @@ impl Report {
         for (key, count) in self.mismatches.iter().filter(|(_, count)| **count > 0) {
             parts.push(format!("{count} values of {key:?} that are not of its type"));
         }
+        parts.extend(self.unreadable.iter().cloned());
         (!parts.is_empty()).then(|| format!("left out: {}; see .report", parts.join(", ")))
     }
 }
@@ -140,13 +174,13 @@ impl Report {
 
     #[getter]
     fn ok(&self) -> bool {
-        self.errors == 0
+        self.is_ok()
     }
 
     fn __repr__(&self) -> String {
         format!(
             "<Report {}: {} spans, {} rejected, {} documents, {} bad, {} of other signals, {} errors, {} warnings>",
-            if self.errors == 0 { "ok" } else { "not ok" },
+            if self.is_ok() { "ok" } else { "not ok" },
             self.spans,
             self.rejected_spans,
             self.documents,

@@ -4,12 +4,14 @@
 //! touched: a batch is one object, and a span of it another, which holds the batch and an index.
 
 mod batch;
-mod blocks;
 mod diagnostic;
 mod errors;
 mod options;
 mod read;
 mod redact;
+mod run;
+mod scan;
+mod source;
 mod span;
 mod table;
 mod value;
@@ -39,6 +41,8 @@ mod _spanwise {
     use super::read::{BatchScan, read, scan_batches, validate};
     #[pymodule_export]
     use super::redact::{Policy, Redaction, redact};
+    #[pymodule_export]
+    use super::scan::{Scan, scan};
     #[pymodule_export]
     use super::span::{Event, Link, Resource, Scope, Span, Status};
     #[pymodule_export]

@@ -79,7 +79,7 @@ impl Loaded {
 
 fn redact_error(py: Python<'_>, error: &RedactError) -> PyErr {
     match error {
-        RedactError::Decode(error) => decode_error(py, &Diagnostic::new(error.diagnostic(), (0, 0))),
+        RedactError::Decode(error) => decode_error(py, &Diagnostic::new(error.diagnostic())),
         error => PyValueError::new_err(error.to_string()),
     }
 }
@@ -131,6 +131,10 @@ impl Done {
 
     pub(crate) fn add(&mut self, report: &RedactionReport) {
         self.report.add(report);
+    }
+
+    pub(crate) fn merge(&mut self, other: &Self) {
+        self.report.add(&other.report);
     }
 
     pub(crate) fn to_dict<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {

@@ -9,7 +9,6 @@ use arrow_schema::{ArrowError, SchemaRef};
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyCapsule;
-use spanwise_arrow::Converter;
 use spanwise_arrow::write::{FileFormat, TableWriter, WriteError, compact};
 
 use crate::diagnostic::Report;
@@ -27,13 +26,8 @@ pub(crate) struct Table {
 }
 
 impl Table {
-    pub(crate) fn new(converter: &Converter, batches: Vec<RecordBatch>, mut report: Report) -> Self {
-        report.mismatches = converter.mismatches().map(|(key, count)| (key.to_owned(), count)).collect();
-        Self { schema: converter.schema().clone(), batches, report }
-    }
-
-    pub(crate) fn found(&self) -> &Report {
-        &self.report
+    pub(crate) fn new(schema: SchemaRef, batches: Vec<RecordBatch>, report: Report) -> Self {
+        Self { schema, batches, report }
     }
 
     fn rows(&self) -> usize {
@@ -178,7 +172,7 @@ impl Table {
 
 /// The schema of a table: `names`, `types` (as text), `len()`, and Arrow's C schema for any engine.
 #[pyclass(frozen, module = "spanwise")]
-pub(crate) struct Schema(SchemaRef);
+pub(crate) struct Schema(pub(crate) SchemaRef);
 
 #[pymethods]
 impl Schema {
@@ -196,7 +190,7 @@ impl Schema {
         self.0.fields().len()
     }
 
-    fn __arrow_c_schema__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyCapsule>> {
+    pub(crate) fn __arrow_c_schema__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyCapsule>> {
         let schema = FFI_ArrowSchema::try_from(self.0.as_ref()).map_err(|error| arrow_error(&error))?;
         PyCapsule::new_with_value(py, schema, c"arrow_schema")
     }

@@ -27,6 +27,7 @@ mod batch;
 mod decode;
 mod diagnostic;
 mod encode;
+pub mod frame;
 mod json;
 pub mod llm;
 mod plain;

@@ -9,11 +9,11 @@ use std::io::{self, Write};
 
 use spanwise::llm::{LlmKeys, Requests};
 use spanwise::{DecodeOptions, SpanBatch, SpanRef, StatusCode};
+use spanwise_io::Unreadable;
 
 use crate::Outcome;
 use crate::arguments::{Format, Summary};
-use crate::input::Reading;
-use crate::source::{Unreadable, expand};
+use crate::reading::{Reading, Stopped};
 use models::{Calls, Model};
 
 /// What all inputs hold.
@@ -40,7 +40,7 @@ struct Totals {
 
 impl Totals {
     fn add(&mut self, batch: &SpanBatch) {
-        self.documents += batch.documents().len() as u64;
+        self.documents += batch.document_count();
         self.bad_documents += batch.bad_documents();
         self.other_signals += batch.other_signals();
         self.spans += batch.len() as u64;
@@ -86,19 +86,27 @@ pub(crate) fn run(
     output: &mut dyn Write,
     errors: &mut dyn Write,
 ) -> io::Result<Outcome> {
-    let mut reading = Reading::new(DecodeOptions::default(), arguments.inputs.framing.into());
+    let reading = Reading::new(&arguments.inputs, DecodeOptions::default());
     let mut totals = Totals::default();
-    for source in expand(&arguments.inputs.sources) {
-        let result = source.and_then(|source| {
-            reading
-                .read(&source, |batch, _| totals.add(batch))
-                .map_err(|message| Unreadable { name: source.name(), message })
-        });
-        match result {
-            Ok(()) => totals.files += 1,
-            Err(unreadable) => {
-                writeln!(errors, "spanwise: {}: {}", unreadable.name, unreadable.message)?;
-                totals.unreadable.push(unreadable);
+    let mut inputs: Vec<_> =
+        reading.inputs().map(|(name, message)| (name.to_owned(), message.map(str::to_owned))).collect();
+    reading.read(|input, decoded| {
+        match decoded {
+            Ok(batch) => totals.add(batch),
+            Err(Stopped { message, .. }) => {
+                if let Some((_, slot)) = inputs.get_mut(input) {
+                    *slot = Some(message);
+                }
+            }
+        }
+        io::Result::Ok(())
+    })?;
+    for (name, message) in inputs {
+        match message {
+            None => totals.files += 1,
+            Some(message) => {
+                writeln!(errors, "spanwise: {name}: {message}")?;
+                totals.unreadable.push(Unreadable { name, message });
             }
         }
     }

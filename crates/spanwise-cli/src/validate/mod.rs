@@ -9,8 +9,7 @@ use spanwise::{Code, DecodeOptions, Diagnostic, Limits, Severity, SpanBatch};
 
 use crate::Outcome;
 use crate::arguments::{Format, Validate};
-use crate::input::{Place, Reading};
-use crate::source::{Unreadable, expand};
+use crate::reading::{Reading, Stopped};
 
 /// Findings shown of each file, where nothing else is asked for.
 const SHOWN_TO_PEOPLE: usize = 20;
@@ -41,7 +40,7 @@ impl Counts {
 
     fn of(batch: &SpanBatch) -> Self {
         Self {
-            documents: batch.documents().len() as u64,
+            documents: batch.document_count(),
             bad_documents: batch.bad_documents(),
             other_signals: batch.other_signals(),
             spans: batch.len() as u64,
@@ -74,34 +73,37 @@ struct FileReport {
 }
 
 impl FileReport {
-    fn new(name: String) -> Self {
-        Self { name, counts: Counts::default(), findings: Vec::new(), unreadable: None }
+    fn new((name, unreadable): (&str, Option<&str>)) -> Self {
+        let unreadable = unreadable.map(str::to_owned);
+        Self { name: name.to_owned(), counts: Counts::default(), findings: Vec::new(), unreadable }
     }
 
-    fn add(&mut self, batch: &SpanBatch, place: Place, arguments: &Validate) {
+    fn add(&mut self, batch: &SpanBatch, arguments: &Validate) {
         self.counts.add(Counts::of(batch));
+        let mut wanted = false;
         for (code, count) in batch.diagnostic_counts() {
-            let severity = code.severity(arguments.mode.into());
-            self.update(code, severity, |findings| findings.count += count);
+            let findings = self.findings_of(code, code.severity(arguments.mode.into()));
+            findings.count += count;
+            wanted |= findings.kept.len() < arguments.shown();
         }
-        for mut diagnostic in batch.diagnostics() {
-            diagnostic.offset += place.offset;
-            diagnostic.line += place.lines;
-            self.update(diagnostic.code, diagnostic.severity, |findings| {
-                if findings.kept.len() < arguments.shown() {
-                    findings.kept.push(diagnostic);
-                }
-            });
+        if !wanted {
+            return;
+        }
+        for diagnostic in batch.diagnostics() {
+            let findings = self.findings_of(diagnostic.code, diagnostic.severity);
+            if findings.kept.len() < arguments.shown() {
+                findings.kept.push(diagnostic);
+            }
         }
     }
 
-    fn update(&mut self, code: Code, severity: Severity, change: impl FnOnce(&mut Findings)) {
-        if let Some(findings) = self.findings.iter_mut().find(|findings| findings.code == code) {
-            return change(findings);
-        }
-        let mut findings = Findings { code, severity, count: 0, kept: Vec::new() };
-        change(&mut findings);
-        self.findings.push(findings);
+    fn findings_of(&mut self, code: Code, severity: Severity) -> &mut Findings {
+        let found = self.findings.iter().position(|findings| findings.code == code);
+        let index = found.unwrap_or_else(|| {
+            self.findings.push(Findings { code, severity, count: 0, kept: Vec::new() });
+            self.findings.len() - 1
+        });
+        &mut self.findings[index]
     }
 
     /// Orders the codes and keeps at most `shown` findings: every code has its turn before any has a second.
@@ -151,26 +153,22 @@ pub(crate) fn run(
         .with_mode(arguments.mode.into())
         .with_limits(limits)
         .with_report_keys(arguments.report_keys);
-    let mut reading = Reading::new(options, arguments.inputs.framing.into());
-    let mut files = Vec::new();
-    for source in expand(&arguments.inputs.sources) {
-        let mut file;
-        match source {
-            Ok(source) => {
-                file = FileReport::new(source.name());
-                let result = reading.read(&source, |batch, place| file.add(batch, place, arguments));
-                file.unreadable = result.err();
-            }
-            Err(Unreadable { name, message }) => {
-                file = FileReport::new(name);
-                file.unreadable = Some(message);
+    let reading = Reading::new(&arguments.inputs, options);
+    let mut files: Vec<_> = reading.inputs().map(FileReport::new).collect();
+    reading.read(|input, decoded| {
+        if let Some(file) = files.get_mut(input) {
+            match decoded {
+                Ok(batch) => file.add(batch, arguments),
+                Err(Stopped { message, .. }) => file.unreadable = Some(message),
             }
         }
+        io::Result::Ok(())
+    })?;
+    for file in &mut files {
         file.finish(arguments.shown());
         if let Some(message) = &file.unreadable {
             writeln!(errors, "spanwise: {}: {message}", file.name)?;
         }
-        files.push(file);
     }
     let mut total = Counts::default();
     for file in &files {

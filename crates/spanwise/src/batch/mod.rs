@@ -72,6 +72,8 @@ pub struct SpanBatch {
     pub(crate) rejected_spans: u64,
     pub(crate) bad_documents: u64,
     pub(crate) other_signals: u64,
+    /// Documents of which this is a part and not the last.
+    pub(crate) unended: u64,
 }
 
 /// The lengths of all tables at one moment, to go back to.
@@ -121,6 +123,7 @@ impl SpanBatch {
         self.rejected_spans = 0;
         self.bad_documents = 0;
         self.other_signals = 0;
+        self.unended = 0;
     }
 
     #[allow(clippy::too_many_arguments, reason = "one length per table, used here alone")]
@@ -267,7 +270,12 @@ impl SpanBatch {
         self.other_signals
     }
 
-    /// The documents that were read.
+    /// How many documents end here: a document that was too large for one batch counts in the last of its parts.
+    pub fn document_count(&self) -> u64 {
+        self.documents.len() as u64 - self.unended.min(self.documents.len() as u64)
+    }
+
+    /// The documents that were read; a part of one that was too large for one batch is one here.
     pub fn documents(&self) -> &[DocumentRow] {
         &self.documents
     }

@@ -7,6 +7,7 @@ use super::reader::{Fatal, Reader};
 use super::{Decoder, SpanBatch};
 use crate::batch::Text;
 use crate::diagnostic::{Code, DecodeError, Severity};
+use crate::frame::{Block, Part, Rereads, Rules, first_line, is_blank, line_end, next_in_column_0};
 
 impl Decoder {
     /// Decodes a block of documents into `batch`, which is cleared first: a file of JSON lines, say.
@@ -32,78 +33,91 @@ impl Decoder {
         framing: Framing,
         batch: &mut SpanBatch,
     ) -> Result<(), DecodeError> {
-        let input = block.into();
+        self.decode_framed(Block::whole(block.into(), framing), batch)
+    }
+
+    /// Decodes a block that a [`Framer`](crate::frame::Framer) cut out of a stream, as [`Self::decode_block`] does a whole
+    /// one. Findings tell their place in the stream. The framer must have been made for the options of this decoder.
+    ///
+    /// # Errors
+    /// As those of [`Self::decode_block`].
+    pub fn decode_framed(&mut self, block: Block, batch: &mut SpanBatch) -> Result<(), DecodeError> {
         batch.clear();
         batch.is_block = true;
         batch.log.bound = self.options.limits.diagnostics;
         batch.log.show_keys = self.options.report_keys;
-        if input.len() > Text::MAX {
+        batch.origin = block.origin;
+        if block.bytes.len() > Text::MAX {
             return Err(self.rejection(Code::DocumentSize, 0, &[]));
         }
-        let mut reader = Reader::new(&input, batch, &mut self.scratch, self.options);
-        reader.block(framing);
+        let mut reader = Reader::new(&block.bytes, batch, &mut self.scratch, self.options);
+        reader.block(&block);
         reader.finish();
-        batch.input = input;
+        batch.input = block.bytes;
         Ok(())
     }
 }
 
-/// Index after the next newline at or after `from`, or the end.
-fn line_end(text: &[u8], from: usize) -> usize {
-    memchr::memchr(b'\n', text.get(from..).unwrap_or_default()).map_or(text.len(), |at| from + at + 1)
-}
-
-/// Whether nothing but JSON's white space stands there.
-fn is_blank(line: &[u8]) -> bool {
-    line.iter().all(|byte| matches!(byte, b' ' | b'\n' | b'\r' | b'\t'))
-}
-
 impl Reader<'_> {
-    fn block(&mut self, framing: Framing) {
-        let marked = self.byte_order_mark();
-        if let Err(fatal) = marked {
-            // Strict: the mark belongs to the first document, which is bad with it.
-            self.bad_document(fatal);
-            self.cursor.at = line_end(self.cursor.text, 0);
-        }
-        let start = self.cursor.at;
-        if self.cursor.white().is_none() {
-            if marked.is_ok()
-                && let Err(fatal) = self.report(Code::EmptyInput, self.cursor.at, &[])
-            {
-                self.bad_document(fatal);
+    /// Reads a part of a document, which is a document of its own.
+    fn part(&mut self, block: &Block, part: &Part) {
+        let text = self.cursor.text;
+        let own = part.before..text.len() - part.behind.min(text.len());
+        // What a torn document ends with is its own, and so is its end.
+        let end = if part.behind == 0 { usize::MAX } else { own.end };
+        self.batch.log.part(own.start..end, part.indices);
+        if part.before == 0 {
+            // Lenient: strict mode refuses the mark and its line.
+            let _ = block.first && self.byte_order_mark().is_ok();
+            if block.follows && block.framing != Framing::Lines && self.cursor.white().is_some() {
+                self.scratch.path.clear();
+                self.note(Code::ConcatenatedDocuments, self.cursor.at);
             }
+        }
+        if self.attempt(|reader| reader.document().and_then(|()| reader.after_document())) && !part.ends {
+            self.batch.unended += 1;
+        }
+    }
+
+    fn block(&mut self, block: &Block) {
+        if let Some(part) = &block.part {
+            self.part(block, part);
             return;
         }
-        match framing {
-            Framing::Auto if !self.is_lines(start) => self.documents(start),
+        if block.first {
+            let marked = self.byte_order_mark();
+            if let Err(fatal) = marked {
+                // Strict: the mark belongs to the first document, which is bad with it.
+                self.bad_document(fatal);
+                self.cursor.at = line_end(self.cursor.text, 0);
+            }
+            let start = self.cursor.at;
+            if block.last && self.cursor.white().is_none() {
+                if marked.is_ok()
+                    && let Err(fatal) = self.report(Code::EmptyInput, self.cursor.at, &[])
+                {
+                    self.bad_document(fatal);
+                }
+                return;
+            }
+            self.cursor.at = start;
+        }
+        let start = self.cursor.at;
+        match block.framing {
+            Framing::Auto if !self.is_lines(start) => self.documents(start, block),
             Framing::Auto | Framing::Lines => self.lines(start),
-            Framing::Documents => self.documents(start),
+            Framing::Documents => self.documents(start, block),
         }
     }
 
     /// Whether the first line that is not blank is a whole JSON value, with more than white space after it.
     fn is_lines(&mut self, start: usize) -> bool {
         let text = self.cursor.text;
-        let mut from = start;
-        let mut end = line_end(text, from);
-        while from < end && is_blank(self.cursor.slice(from, end)) {
-            from = end;
-            end = line_end(text, from);
-        }
-        if is_blank(self.cursor.slice(end, text.len())) {
-            return false;
-        }
+        let Some((from, end)) = first_line(text, start) else { return false };
         // A document that is laid out over several lines fails at the end of the first, without a second look at the rest.
-        self.cursor.text = text.get(..end).unwrap_or_default();
-        self.cursor.at = from;
-        self.cursor.depth = 0;
-        self.cursor.white();
-        let whole = self.cursor.skip().is_ok() && self.cursor.white().is_none();
-        self.cursor.anomalies.clear();
-        self.cursor.text = text;
-        self.cursor.at = start;
-        whole
+        let line = self.cursor.slice(from, end);
+        let more = !is_blank(self.cursor.slice(end, text.len()));
+        more && Rules::new(&self.options).is_value(line, &mut self.cursor.anomalies)
     }
 
     fn lines(&mut self, start: usize) {
@@ -128,8 +142,7 @@ impl Reader<'_> {
         self.cursor.text = whole.get(..end).unwrap_or_default();
         self.cursor.at = from;
         let others = self.batch.other_signals;
-        // Whether it counted is in the batch.
-        let _ = self.attempt(Self::payload);
+        self.attempt(Self::payload);
         self.cursor.text = whole;
         if self.strict && self.batch.other_signals > others {
             self.scratch.path.clear();
@@ -137,57 +150,76 @@ impl Reader<'_> {
         }
     }
 
-    fn documents(&mut self, start: usize) {
+    fn documents(&mut self, start: usize, block: &Block) {
         self.cursor.at = start;
-        let mut first = true;
-        let mut budget = self.cursor.text.len().saturating_mul(REREADS);
+        let mut follows = block.follows;
+        let mut rereads = block.rereads;
         while self.cursor.white().is_some() {
             let begin = self.cursor.at;
-            if !first {
+            if follows {
                 self.scratch.path.clear();
                 self.note(Code::ConcatenatedDocuments, begin);
             }
-            first = false;
-            let attempt = self.attempt(|reader| reader.document().and_then(|()| reader.after_document()));
-            if let Err(fault) = attempt {
-                let reached = fault.max(self.cursor.at);
-                let spent = reached - begin;
-                let from = if spent <= budget { begin } else { reached };
-                budget = budget.saturating_sub(spent);
-                self.cursor.at = resynchronise(self.cursor.text, from);
+            follows = true;
+            if !self.attempt(|reader| reader.document().and_then(|()| reader.after_document())) {
+                self.cursor.at = self.after_bad(begin, block.origin.offset, &mut rereads);
             }
         }
+    }
+
+    /// Where reading goes on after a bad document. If it is JSON, whatever else is wrong with it, that is after it; if it is
+    /// torn, at the next bracket in column 0.
+    fn after_bad(&mut self, begin: usize, offset: u64, rereads: &mut Rereads) -> usize {
+        let text = self.cursor.text;
+        let rules = Rules::new(&self.options);
+        let mut cursor = rules.cursor(text, begin, std::mem::take(&mut self.cursor.anomalies));
+        let verdict = cursor.skip();
+        let end = cursor.at;
+        let next = cursor.white();
+        let after = cursor.at;
+        cursor.anomalies.clear();
+        self.cursor.anomalies = cursor.anomalies;
+        let from = match verdict {
+            Ok(()) if next.is_none_or(|byte| rules.may_follow(self.cursor.slice(end, after), byte)) => {
+                return after;
+            }
+            Ok(()) => end,
+            Err(error) => rereads.after_torn(begin, error.offset, offset),
+        };
+        next_in_column_0(text, from).unwrap_or(text.len())
     }
 
     /// What may follow a document: white space, and on a new line or in lenient mode another document.
     fn after_document(&mut self) -> Result<(), Fatal> {
         let end = self.cursor.at;
-        let next = self.cursor.white();
-        let new_line = memchr::memchr(b'\n', self.cursor.slice(end, self.cursor.at)).is_some();
-        match next {
+        match self.cursor.white() {
             None => Ok(()),
-            Some(b'{' | b'[') if new_line || !self.strict => Ok(()),
-            _ => {
+            Some(byte)
+                if Rules::new(&self.options).may_follow(self.cursor.slice(end, self.cursor.at), byte) =>
+            {
+                Ok(())
+            }
+            Some(_) => {
                 self.scratch.path.clear();
                 Err(Fatal { code: Code::TrailingBytes, offset: self.cursor.at })
             }
         }
     }
 
-    /// Reads something that counts whole or not at all. Where it does not count, returns the place of the fault.
-    fn attempt(&mut self, read: impl FnOnce(&mut Self) -> Result<(), Fatal>) -> Result<(), usize> {
+    /// Reads something that counts whole or not at all. Returns whether it counted.
+    fn attempt(&mut self, read: impl FnOnce(&mut Self) -> Result<(), Fatal>) -> bool {
         let mark = self.batch.mark();
         let documents = self.batch.documents.len();
         let residue = self.batch.residue.len();
         let other_signals = self.batch.other_signals;
-        let Err(fatal) = read(self) else { return Ok(()) };
+        let Err(fatal) = read(self) else { return true };
         self.rewind(&mark);
         self.batch.rejected_spans = mark.rejected_spans;
         self.batch.documents.truncate(documents);
         self.batch.residue.truncate(residue);
         self.batch.other_signals = other_signals;
         self.bad_document(fatal);
-        Err(fatal.offset)
+        false
     }
 
     /// Notes a finding about the block that rejects nothing.
@@ -200,23 +232,5 @@ impl Reader<'_> {
         self.batch.log.push(Severity::Error, fatal.code, fatal.offset, &self.scratch.path, &[]);
         self.batch.bad_documents += 1;
         self.cursor.anomalies.clear();
-    }
-}
-
-/// How many times the length of the block may be read again after bad documents. Each may have been read to the end of the
-/// block before it proved bad, so without a bound the cost would grow with their number.
-const REREADS: usize = 4;
-
-/// Where reading goes on after a bad document: at the next `{` or `[` in column 0 after `from`, which is where the document
-/// began as long as that is affordable. A torn document must not take the next one with it, which it may have swallowed
-/// as one of its own elements.
-fn resynchronise(text: &[u8], from: usize) -> usize {
-    let mut at = from;
-    loop {
-        at = line_end(text, at);
-        match text.get(at) {
-            None | Some(b'{' | b'[') => return at,
-            Some(_) => {}
-        }
     }
 }

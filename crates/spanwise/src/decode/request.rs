@@ -4,9 +4,8 @@ use super::reader::{Fatal, Reader};
 use super::resource_spans::ResourceSpans;
 use crate::batch::{ByteRange, DocumentRow, Rows};
 use crate::diagnostic::Code;
+use crate::frame::BYTE_ORDER_MARK;
 use crate::schema::{Field, Message};
-
-const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
 
 /// What a top-level object held.
 #[derive(Default)]

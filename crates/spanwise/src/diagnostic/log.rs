@@ -1,5 +1,7 @@
 //! Findings as decode notes them, and the reading of them.
 
+use std::ops::Range;
+
 use super::excerpt::Excerpt;
 use super::{Code, Diagnostic, Layer, Severity};
 use crate::schema::Field;
@@ -9,11 +11,28 @@ use crate::schema::Field;
 pub(crate) struct Origin {
     pub(crate) offset: u64,
     pub(crate) line: u64,
+    /// Bytes of that line before it.
+    pub(crate) column: u64,
+    /// Bytes that were put before the input and stand elsewhere: the place is that of the byte behind them.
+    pub(crate) before: usize,
 }
 
 impl Default for Origin {
     fn default() -> Self {
-        Self { offset: 0, line: 1 }
+        Self { offset: 0, line: 1, column: 0, before: 0 }
+    }
+}
+
+impl Origin {
+    /// The place after `bytes` that begin here.
+    pub(crate) fn after(self, bytes: &[u8]) -> Self {
+        let newlines = memchr::memchr_iter(b'\n', bytes).count() as u64;
+        let column = match memchr::memrchr(b'\n', bytes) {
+            Some(last) => (bytes.len() - last - 1) as u64,
+            None => self.column + bytes.len() as u64,
+        };
+        let offset = self.offset + bytes.len() as u64;
+        Self { offset, line: self.line + newlines, column, before: 0 }
     }
 }
 
@@ -45,10 +64,28 @@ pub(crate) struct DiagnosticLog {
     pub(crate) warnings: u64,
     /// How many of each code, by the code's place in [`Code::ALL`]; as long as the last code that was found.
     counts: Vec<u64>,
+    /// What is decoded is a part of a document: what is found elsewhere is another part's.
+    part: Option<Own>,
+    /// Findings that are another part's.
+    others: u64,
+}
+
+/// What a part's findings are about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Own {
+    bytes: Range<usize>,
+    indices: [u32; 3],
 }
 
 impl DiagnosticLog {
+    /// Keeps what is found within `bytes` alone, and counts elements on from `indices`.
+    pub(crate) fn part(&mut self, bytes: Range<usize>, indices: [u32; 3]) {
+        self.part = Some(Own { bytes, indices });
+    }
+
     pub(crate) fn clear(&mut self) {
+        self.part = None;
+        self.others = 0;
         self.rows.clear();
         self.steps.clear();
         self.errors = 0;
@@ -64,6 +101,10 @@ impl DiagnosticLog {
         path: &[Step],
         tail: &[Field],
     ) {
+        if self.part.as_ref().is_some_and(|own| !own.bytes.contains(&offset)) {
+            self.others += 1;
+            return;
+        }
         match severity {
             Severity::Error => self.errors += 1,
             Severity::Warning => self.warnings += 1,
@@ -90,7 +131,7 @@ impl DiagnosticLog {
     /// Findings so far, those not kept included.
     #[inline]
     pub(crate) fn count(&self) -> u64 {
-        self.errors + self.warnings
+        self.errors + self.warnings + self.others
     }
 
     /// The codes that were found, each with how often.
@@ -116,7 +157,20 @@ impl DiagnosticLog {
     /// The path of a row in words.
     fn path(&self, row: &Row) -> String {
         let start = row.steps as usize;
-        path_text(self.steps.get(start..start + row.steps_len as usize).unwrap_or_default())
+        let steps = self.steps.get(start..start + row.steps_len as usize).unwrap_or_default();
+        let Some(own) = &self.part else { return path_text(steps) };
+        // The first element of a list is the one that was open where the part begins, if those round it are.
+        let mut steps = steps.to_vec();
+        let lists = steps.iter_mut().skip(1).step_by(2);
+        for (step, before) in lists.zip(own.indices) {
+            let Step::Index(index) = step else { break };
+            let is_first = *index == 0;
+            *index = index.saturating_add(before);
+            if !is_first {
+                break;
+            }
+        }
+        path_text(&steps)
     }
 }
 
@@ -177,11 +231,13 @@ pub(crate) struct Lines<'a> {
 
 impl<'a> Lines<'a> {
     pub(crate) fn new(input: &'a [u8], origin: Origin) -> Self {
-        Self { input, origin, at: 0, line: origin.line, line_start: 0 }
+        Self { input, origin, at: origin.before, line: origin.line, line_start: origin.before }
     }
 
     /// Moves to `offset` and returns its line and column, both from 1.
     fn position(&mut self, offset: usize) -> (u64, u64) {
+        let first = self.origin.before;
+        let offset = offset.max(first);
         let (low, high) = (self.at.min(offset), self.at.max(offset));
         let between = self.input.get(low..high).unwrap_or_default();
         let newlines = memchr::memchr_iter(b'\n', between).count() as u64;
@@ -193,12 +249,14 @@ impl<'a> Lines<'a> {
         } else {
             self.line -= newlines;
             if offset < self.line_start {
-                let before = self.input.get(..offset).unwrap_or_default();
-                self.line_start = memchr::memrchr(b'\n', before).map_or(0, |at| at + 1);
+                let before = self.input.get(first..offset).unwrap_or_default();
+                self.line_start = memchr::memrchr(b'\n', before).map_or(first, |at| first + at + 1);
             }
         }
         self.at = offset;
-        (self.line, (offset - self.line_start) as u64 + 1)
+        // The first line may have begun before the input.
+        let before = if self.line_start == self.origin.before { self.origin.column } else { 0 };
+        (self.line, before + (offset - self.line_start) as u64 + 1)
     }
 
     pub(crate) fn diagnostic(
@@ -218,7 +276,7 @@ impl<'a> Lines<'a> {
             severity,
             code,
             path,
-            offset: self.origin.offset + offset as u64,
+            offset: self.origin.offset + offset.saturating_sub(self.origin.before) as u64,
             line,
             column,
             excerpt: Excerpt::new(self.input, offset, inside, show_keys),

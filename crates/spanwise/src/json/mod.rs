@@ -9,6 +9,7 @@ pub(crate) mod escape;
 pub(crate) mod hex;
 mod literal;
 pub(crate) mod number;
+mod resume;
 pub(crate) mod scan;
 mod skip;
 
@@ -16,3 +17,4 @@ pub use scan::Simd;
 
 pub(crate) use cursor::{Anomaly, AnomalyKind, Cursor, JsonError, JsonErrorKind, RawString, Scalar};
 pub(crate) use literal::Literal;
+pub(crate) use resume::{Skip, UNDECIDED};

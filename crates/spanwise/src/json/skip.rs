@@ -3,8 +3,8 @@
 use super::cursor::{Cursor, JsonError, Scalar};
 
 /// One bit a level: whether the open container is an object. Nesting is bounded by the cursor's own depth bound.
-#[derive(Default)]
-struct Levels {
+#[derive(Debug, Clone, Default)]
+pub(super) struct Levels {
     bits: [u64; Levels::WORDS],
     count: usize,
 }
@@ -12,7 +12,11 @@ struct Levels {
 impl Levels {
     const WORDS: usize = Cursor::DEEPEST.div_ceil(64);
 
-    fn push(&mut self, object: bool) {
+    pub(super) fn count(&self) -> usize {
+        self.count
+    }
+
+    pub(super) fn push(&mut self, object: bool) {
         let (word, bit) = (self.count / 64, self.count % 64);
         if let Some(word) = self.bits.get_mut(word) {
             *word = *word & !(1 << bit) | u64::from(object) << bit;
@@ -20,8 +24,12 @@ impl Levels {
         self.count += 1;
     }
 
+    pub(super) fn pop(&mut self) {
+        self.count = self.count.saturating_sub(1);
+    }
+
     /// Whether the innermost open container is an object; `None` when none is open.
-    fn top(&self) -> Option<bool> {
+    pub(super) fn top(&self) -> Option<bool> {
         let index = self.count.checked_sub(1)?;
         self.bits.get(index / 64).map(|word| word >> (index % 64) & 1 == 1)
     }
@@ -42,7 +50,7 @@ impl Cursor<'_> {
         let mut first = true;
         while let Some(object) = levels.top() {
             if !self.next_item(first, if object { b'}' } else { b']' })? {
-                levels.count -= 1;
+                levels.pop();
                 first = false;
                 continue;
             }

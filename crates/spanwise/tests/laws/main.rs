@@ -22,12 +22,14 @@ mod block;
 mod history;
 mod json_verdict;
 mod oracle;
+mod parts;
 mod positions;
 mod privacy;
 mod reading;
 mod regressions;
 mod round_trip;
 mod sources;
+mod stream;
 
 use std::sync::LazyLock;
 

@@ -3,7 +3,7 @@
 use spanwise::Mode;
 use spanwise_testgen::samples;
 
-use super::{block, history, json_verdict, oracle, positions, privacy, round_trip, sources};
+use super::{block, history, json_verdict, oracle, positions, privacy, round_trip, sources, stream};
 
 #[test]
 fn what_once_broke_a_law_keeps_all_of_them() {
@@ -17,7 +17,8 @@ fn what_once_broke_a_law_keeps_all_of_them() {
             .and_then(|()| oracle::check(text).map(|_| ()))
             .and_then(|()| privacy::check(text, false))
             .and_then(|()| positions::check(text))
-            .and_then(|()| block::check(text));
+            .and_then(|()| block::check(text))
+            .and_then(|()| stream::check(text));
         assert!(checked.is_ok(), "{}: {checked:?}", file.name);
         for mode in [Mode::Strict, Mode::Lenient] {
             let checked = sources::check_places(text, mode)

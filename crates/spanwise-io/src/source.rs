@@ -1,42 +1,66 @@
 //! From what the user wrote to the files that are meant, in a stable order.
 
 use std::ffi::{OsStr, OsString};
-use std::io::{self, IsTerminal as _};
+use std::fmt;
+use std::io::{self, IsTerminal as _, Read};
 use std::path::{Path, PathBuf};
 
+use bytes::Bytes;
 use globset::GlobBuilder;
 use walkdir::WalkDir;
 
-/// One input.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Source {
+/// Where traces come from.
+pub enum Source {
+    /// Standard input.
     Stdin,
+    /// A file, or anything else that has a path and can be read.
     File(PathBuf),
+    /// What is in memory already; blocks share it.
+    Bytes(Bytes),
+    /// Anything that can be read.
+    Reader(Box<dyn Read + Send>),
+}
+
+impl fmt::Debug for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.name())
+    }
 }
 
 impl Source {
     /// The name in reports.
-    pub(crate) fn name(&self) -> String {
+    pub fn name(&self) -> String {
         match self {
             Self::Stdin => "-".to_owned(),
             Self::File(path) => path.display().to_string(),
+            Self::Bytes(_) => "<bytes>".to_owned(),
+            Self::Reader(_) => "<reader>".to_owned(),
         }
     }
 }
 
 /// Something that was named and cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Unreadable {
-    pub(crate) name: String,
-    pub(crate) message: String,
+pub struct Unreadable {
+    /// What was named.
+    pub name: String,
+    /// Why it cannot be read.
+    pub message: String,
 }
 
-/// What a directory is searched for; each may be compressed, which reading then refuses.
+/// What a directory is searched for; each may be compressed.
 const EXTENSIONS: [&str; 3] = ["json", "jsonl", "ndjson"];
 const COMPRESSIONS: [&str; 2] = ["gz", "zst"];
 
-/// The inputs that `arguments` mean, or standard input where there are none and somebody pipes something in.
-pub(crate) fn expand(arguments: &[OsString]) -> Vec<Result<Source, Unreadable>> {
+/// The sources that `arguments` mean: files, globs (where no file has that name), directories (searched for `.json`, `.jsonl`
+/// and `.ndjson`, each maybe with `.gz` or `.zst` after it), and `-` for standard input, which is also meant where there are
+/// no arguments and somebody pipes something in. Files of a directory come in the order of their names.
+///
+/// ```
+/// let sources = spanwise_io::expand(&["a.json".into(), "no-such-*.json".into()]);
+/// assert!(matches!(&sources[..], [Ok(_), Err(unreadable)] if unreadable.message == "no file matches"));
+/// ```
+pub fn expand(arguments: &[OsString]) -> Vec<Result<Source, Unreadable>> {
     if arguments.is_empty() {
         return vec![if io::stdin().is_terminal() {
             unreadable("-", "name a file, a directory or a glob, or pipe traces in")
@@ -48,7 +72,7 @@ pub(crate) fn expand(arguments: &[OsString]) -> Vec<Result<Source, Unreadable>> 
     for argument in arguments {
         let path = Path::new(argument);
         if argument == "-" {
-            if sources.contains(&Ok(Source::Stdin)) {
+            if sources.iter().any(|source| matches!(source, Ok(Source::Stdin))) {
                 sources.push(unreadable("-", "standard input can be read only once"));
             } else {
                 sources.push(Ok(Source::Stdin));
@@ -179,7 +203,7 @@ mod tests {
     fn standard_input_is_read_once() {
         let twice = expand(&["-".into(), "-".into()]);
         assert_eq!(twice.len(), 2);
-        assert_eq!(twice[0], Ok(Source::Stdin));
+        assert!(matches!(twice[0], Ok(Source::Stdin)));
         assert!(twice[1].is_err());
     }
 }

@@ -1,0 +1,163 @@
+//! The sources of a command, read block by block on several threads.
+
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::Poll;
+use std::time::Duration;
+
+use spanwise::{DecodeOptions, Decoder, SpanBatch};
+use spanwise_io::{ReadError, ReadErrorKind, ReadSettings, Scan, Source, Unreadable, expand};
+
+use crate::arguments::Inputs;
+use crate::progress::Progress;
+
+/// How often progress is drawn while no block is ready.
+const PULSE: Duration = Duration::from_millis(100);
+
+/// What a command was told to read, in the order in which it was told.
+pub(crate) struct Reading {
+    /// Of each input its name, and why it cannot be read if that is known already.
+    inputs: Vec<(String, Option<String>)>,
+    sources: Vec<Source>,
+    /// Of each source its index among the inputs.
+    places: Vec<usize>,
+    settings: ReadSettings,
+    threads: usize,
+}
+
+/// Why an input was not read to its end.
+pub(crate) struct Stopped {
+    pub(crate) message: String,
+    /// What was given before is not what the input says: its resource or scope came too late, or a fault behind it makes
+    /// the whole document a bad one.
+    pub(crate) contradicts: bool,
+}
+
+impl From<ReadError> for Stopped {
+    fn from(error: ReadError) -> Self {
+        let contradicts = matches!(error.kind(), ReadErrorKind::Contradiction(_));
+        Self { message: error.to_string(), contradicts }
+    }
+}
+
+impl From<String> for Stopped {
+    fn from(message: String) -> Self {
+        Self { message, contradicts: false }
+    }
+}
+
+/// Batches that were read, to be filled again.
+#[derive(Clone, Default)]
+struct Spare(Arc<Mutex<Vec<SpanBatch>>>);
+
+impl Spare {
+    fn take(&self) -> SpanBatch {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_default()
+    }
+
+    fn give(&self, batch: SpanBatch) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(batch);
+    }
+}
+
+impl Reading {
+    pub(crate) fn new(arguments: &Inputs, decode: DecodeOptions) -> Self {
+        let settings = ReadSettings { decode, framing: arguments.framing.into(), ..ReadSettings::default() };
+        let threads = arguments.threads;
+        let mut reading =
+            Self { inputs: Vec::new(), sources: Vec::new(), places: Vec::new(), settings, threads };
+        for source in expand(&arguments.sources) {
+            match source {
+                Ok(source) => {
+                    reading.places.push(reading.inputs.len());
+                    reading.inputs.push((source.name(), None));
+                    reading.sources.push(source);
+                }
+                Err(Unreadable { name, message }) => reading.inputs.push((name, Some(message))),
+            }
+        }
+        reading
+    }
+
+    /// The names of the inputs, each with why it cannot be read if that is known already.
+    pub(crate) fn inputs(&self) -> impl Iterator<Item = (&str, Option<&str>)> {
+        self.inputs.iter().map(|(name, message)| (name.as_str(), message.as_deref()))
+    }
+
+    /// Whether `path` is one of the sources.
+    pub(crate) fn reads(&self, path: &Path) -> bool {
+        self.sources.iter().any(|source| {
+            let Source::File(file) = source else { return false };
+            file == path || matches!((file.canonicalize(), path.canonicalize()), (Ok(a), Ok(b)) if a == b)
+        })
+    }
+
+    /// Does the work that `worker` makes on every block, on several threads, and calls `each` with the number of the input
+    /// and what came of the work, in the order of the blocks. After an error of an input, what was good before it has been
+    /// given; an error of `each` stops everything.
+    pub(crate) fn scan<T, W, E>(
+        self,
+        worker: impl Fn() -> W,
+        mut each: impl FnMut(usize, Result<T, Stopped>) -> Result<(), E>,
+    ) -> Result<(), E>
+    where
+        T: Send + 'static,
+        W: FnMut(&mut SpanBatch) -> T + Send + 'static,
+    {
+        let options = self.settings.decode;
+        let spans = Arc::new(AtomicU64::new(0));
+        let total = self.sources.iter().map(length).sum();
+        let mut progress = Progress::new(total, Arc::clone(&self.settings.bytes_read), Arc::clone(&spans));
+        let mut scan = Scan::new(self.sources, self.settings, self.threads, || {
+            let (mut work, spans) = (worker(), Arc::clone(&spans));
+            let (mut decoder, mut batch) = (Decoder::new(options), SpanBatch::new());
+            move |piece| {
+                let result = piece.block.map_err(Stopped::from).and_then(|block| {
+                    let read = decoder.decode_framed(block, &mut batch);
+                    spans.fetch_add(batch.len() as u64, Ordering::Relaxed);
+                    read.map(|()| work(&mut batch))
+                        .map_err(|error| Stopped::from(error.diagnostic().message().to_owned()))
+                });
+                (piece.source, result)
+            }
+        });
+        loop {
+            let polled = scan.poll(PULSE);
+            progress.draw();
+            match polled {
+                Poll::Pending => {}
+                Poll::Ready(None) => return Ok(()),
+                Poll::Ready(Some((source, result))) => {
+                    each(self.places.get(source).copied().unwrap_or(source), result)?;
+                }
+            }
+        }
+    }
+
+    /// The same with the batches themselves.
+    pub(crate) fn read<E>(
+        self,
+        mut each: impl FnMut(usize, Result<&SpanBatch, Stopped>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let spare = Spare::default();
+        let worker = || {
+            let spare = spare.clone();
+            move |batch: &mut SpanBatch| std::mem::replace(batch, spare.take())
+        };
+        self.scan(worker, |input, result| match result {
+            Ok(batch) => {
+                each(input, Ok(&batch))?;
+                spare.give(batch);
+                Ok(())
+            }
+            Err(stopped) => each(input, Err(stopped)),
+        })
+    }
+}
+
+/// Bytes of a source as it is stored, where known.
+fn length(source: &Source) -> Option<u64> {
+    let Source::File(path) = source else { return None };
+    path.metadata().ok().filter(std::fs::Metadata::is_file).map(|file| file.len())
+}

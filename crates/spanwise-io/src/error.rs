@@ -1,0 +1,103 @@
+//! Why a source could not be read, or not to its end.
+
+use std::{fmt, io};
+
+use spanwise::frame::Contradiction;
+
+use crate::compression::Compression;
+
+/// Why a source could not be read, or not to its end. What was read before was delivered.
+#[derive(Debug)]
+pub struct ReadError {
+    kind: ReadErrorKind,
+    delivered: u64,
+}
+
+/// What stopped the reading.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum ReadErrorKind {
+    /// The system, or the reader that was given, says so.
+    Io(io::Error),
+    /// The compressed data ends too early.
+    CutOff(Compression),
+    /// The compressed data is not what its first bytes promise.
+    Corrupt(Compression),
+    /// More text than [`ReadSettings::inflated_bytes`](crate::ReadSettings::inflated_bytes).
+    Inflated,
+    /// A document that was given in parts goes on in a way that contradicts them.
+    Contradiction(Contradiction),
+}
+
+impl ReadError {
+    pub(crate) fn new(kind: ReadErrorKind, delivered: u64) -> Self {
+        Self { kind, delivered }
+    }
+
+    /// What stopped the reading.
+    pub fn kind(&self) -> &ReadErrorKind {
+        &self.kind
+    }
+
+    /// The same, taken out.
+    pub fn into_kind(self) -> ReadErrorKind {
+        self.kind
+    }
+
+    /// Bytes of text, decompressed, that were read before.
+    pub fn delivered(&self) -> u64 {
+        self.delivered
+    }
+}
+
+impl From<io::Error> for ReadError {
+    fn from(error: io::Error) -> Self {
+        Self::new(ReadErrorKind::Io(error), 0)
+    }
+}
+
+impl fmt::Display for ReadError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let delivered = self.delivered;
+        match &self.kind {
+            ReadErrorKind::Io(error) => write!(f, "cannot read: {error}"),
+            ReadErrorKind::CutOff(compression) => {
+                write!(f, "the {compression} data is cut off, after {delivered} bytes of text")
+            }
+            ReadErrorKind::Corrupt(compression) => {
+                write!(f, "the {compression} data is corrupt, after {delivered} bytes of text")
+            }
+            ReadErrorKind::Contradiction(Contradiction { offset, spans, fault: true }) => {
+                write!(
+                    f,
+                    "the document proves to be broken at byte {offset}, after {spans} of its spans were delivered"
+                )
+            }
+            ReadErrorKind::Contradiction(Contradiction { offset, spans: 0, .. }) => {
+                write!(
+                    f,
+                    "the document is too large to be held, and a list of it comes again at byte {offset}"
+                )
+            }
+            ReadErrorKind::Contradiction(Contradiction { offset, spans, .. }) => {
+                write!(
+                    f,
+                    "what stands at byte {offset} of the document changes {spans} of its spans that were delivered \
+                     before; read it from an uncompressed file, where this can be seen beforehand"
+                )
+            }
+            ReadErrorKind::Inflated => {
+                write!(f, "decompresses to more than the {delivered} bytes that are allowed")
+            }
+        }
+    }
+}
+
+impl std::error::Error for ReadError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match &self.kind {
+            ReadErrorKind::Io(error) => Some(error),
+            _ => None,
+        }
+    }
+}

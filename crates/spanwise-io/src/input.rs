@@ -1,0 +1,184 @@
+//! An open source: its text, decompressed as it is read.
+
+use std::fs::File;
+use std::io::{self, Cursor, Read};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use bytes::Bytes;
+
+use crate::compression::Compression;
+use crate::error::{ReadError, ReadErrorKind};
+use crate::source::Source;
+
+/// Most that is reserved at once, in bytes: a setting may ask for blocks of any size.
+const MOST_AT_ONCE: usize = 64 << 20;
+
+/// What a source's own bytes told: how many were read, and whether reading them failed.
+#[derive(Debug, Default)]
+struct Meter {
+    read: Arc<AtomicU64>,
+    failed: AtomicBool,
+}
+
+/// Counts the bytes of a source before they are decompressed.
+struct Metered {
+    source: Box<dyn Read + Send>,
+    meter: Arc<Meter>,
+}
+
+impl Read for Metered {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self.source.read(buffer) {
+            Ok(count) => {
+                self.meter.read.fetch_add(count as u64, Ordering::Relaxed);
+                Ok(count)
+            }
+            Err(error) => {
+                if error.kind() != io::ErrorKind::Interrupted {
+                    self.meter.failed.store(true, Ordering::Relaxed);
+                }
+                Err(error)
+            }
+        }
+    }
+}
+
+/// The text of one source, decompressed as it is read.
+///
+/// ```
+/// use spanwise_io::{Input, ReadSettings, Source};
+/// let source = Source::Bytes(bytes::Bytes::from_static(b"{\"resourceSpans\":[]}\n"));
+/// let mut input = Input::open(source, &ReadSettings::default())?;
+/// let mut text = Vec::new();
+/// while input.read(&mut text, 64 << 10)? > 0 {}
+/// assert_eq!((text.len(), input.compression()), (21, None));
+/// # Ok::<(), spanwise_io::ReadError>(())
+/// ```
+pub struct Input {
+    reader: Box<dyn Read + Send>,
+    /// All of it, if it is in memory and not compressed.
+    whole: Option<Bytes>,
+    compression: Option<Compression>,
+    meter: Arc<Meter>,
+    length: Option<u64>,
+    delivered: u64,
+    bound: u64,
+}
+
+impl Input {
+    /// Opens a source and looks at its first bytes.
+    ///
+    /// # Errors
+    /// It cannot be opened or read.
+    pub fn open(source: Source, settings: &crate::ReadSettings) -> Result<Self, ReadError> {
+        let mut whole = None;
+        let (mut reader, length): (Box<dyn Read + Send>, _) = match source {
+            Source::Stdin => (Box::new(io::stdin()), None),
+            Source::File(path) => {
+                let file = File::open(path)?;
+                let metadata = file.metadata()?;
+                if metadata.is_dir() {
+                    return Err(io::Error::from(io::ErrorKind::IsADirectory).into());
+                }
+                (Box::new(file), metadata.is_file().then_some(metadata.len()))
+            }
+            Source::Bytes(bytes) => {
+                let length = bytes.len() as u64;
+                whole = Some(bytes.clone());
+                (Box::new(Cursor::new(bytes)), Some(length))
+            }
+            Source::Reader(reader) => (reader, None),
+        };
+        let mut head = Vec::new();
+        reader.by_ref().take(Compression::HEAD as u64).read_to_end(&mut head)?;
+        let compression = Compression::of(&head);
+        let meter =
+            Arc::new(Meter { read: Arc::clone(&settings.bytes_read), failed: AtomicBool::new(false) });
+        let source: Box<dyn Read + Send> = Box::new(Cursor::new(head).chain(reader));
+        let reader = if let Some(compression) = compression {
+            whole = None;
+            let metered = Box::new(Metered { source, meter: Arc::clone(&meter) });
+            compression.reader(metered, settings.window_log)?
+        } else {
+            // What is read is what is stored. A reader of our own in between would have every buffer zeroed first.
+            source
+        };
+        Ok(Self { reader, whole, compression, meter, length, delivered: 0, bound: settings.inflated_bytes })
+    }
+
+    /// How it is compressed.
+    pub fn compression(&self) -> Option<Compression> {
+        self.compression
+    }
+
+    /// How many bytes it has as it is stored, where known.
+    pub fn length(&self) -> Option<u64> {
+        self.length
+    }
+
+    /// Bytes of text that were read.
+    pub fn delivered(&self) -> u64 {
+        self.delivered
+    }
+
+    /// All of it, if it is in memory and not compressed.
+    pub(crate) fn take_whole(&mut self) -> Option<Bytes> {
+        let whole = self.whole.take()?;
+        self.meter.read.fetch_add(whole.len() as u64, Ordering::Relaxed);
+        Some(whole)
+    }
+
+    /// Appends up to `size` bytes of text, fewer only at the end, and returns how many.
+    ///
+    /// # Errors
+    /// It cannot be read, or its compression is at fault; what was good before is appended.
+    pub fn read(&mut self, text: &mut Vec<u8>, size: usize) -> Result<usize, ReadError> {
+        let before = text.len();
+        // At once, since growing step by step copies what is there at each step; yet no more than a source is known to
+        // have, and not without bound where it is not known.
+        let left = match (self.length, self.compression) {
+            (Some(length), None) => {
+                usize::try_from(length.saturating_sub(self.delivered)).unwrap_or(usize::MAX)
+            }
+            _ => usize::MAX,
+        };
+        // One byte beyond the end tells the reader that it is one.
+        let room = size.min(left.saturating_add(1)).min(MOST_AT_ONCE);
+        if before < room {
+            text.reserve_exact(room);
+        } else {
+            text.reserve(room);
+        }
+        let result = self.reader.by_ref().take(size as u64).read_to_end(text);
+        let read = text.len() - before;
+        self.delivered += read as u64;
+        if self.compression.is_none() {
+            self.meter.read.fetch_add(read as u64, Ordering::Relaxed);
+        }
+        if let Err(error) = result {
+            return Err(self.error(error));
+        }
+        if self.compression.is_some() && self.delivered > self.bound {
+            text.truncate(
+                before + read - usize::try_from(self.delivered - self.bound).unwrap_or(read).min(read),
+            );
+            return Err(ReadError::new(ReadErrorKind::Inflated, self.bound));
+        }
+        Ok(read)
+    }
+
+    fn error(&self, error: io::Error) -> ReadError {
+        let kind = match self.compression {
+            Some(compression) if !self.meter.failed.load(Ordering::Relaxed) => {
+                if error.kind() == io::ErrorKind::UnexpectedEof {
+                    ReadErrorKind::CutOff(compression)
+                } else {
+                    ReadErrorKind::Corrupt(compression)
+                }
+            }
+            _ => ReadErrorKind::Io(error),
+        };
+        ReadError::new(kind, self.delivered)
+    }
+}

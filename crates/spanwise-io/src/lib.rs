@@ -1,0 +1,28 @@
+//! OTLP JSON traces out of files, globs, directories and streams, compressed or not, on any number of threads.
+//!
+//! - [`expand`] makes the files that are meant of what a user wrote; a [`Source`] is one of them, or bytes, or any reader.
+//! - [`Input`] is the text of a source, [`Blocks`] that text cut into blocks of whole documents for a
+//!   [`Decoder`](spanwise::Decoder).
+//! - [`Scan`] goes through many sources, block by block, with the work on each block done on several threads and the results
+//!   in order.
+//!
+//! Memory is bounded by the size of blocks and the number of threads, never by the size of a source. Files are read, not
+//! mapped: a file that is cut short meanwhile is an error, not a signal.
+
+#![forbid(unsafe_code)]
+
+mod blocks;
+mod compression;
+mod error;
+mod input;
+mod scan;
+mod settings;
+mod source;
+
+pub use blocks::Blocks;
+pub use compression::Compression;
+pub use error::{ReadError, ReadErrorKind};
+pub use input::Input;
+pub use scan::{Piece, Scan};
+pub use settings::ReadSettings;
+pub use source::{Source, Unreadable, expand};

@@ -1,0 +1,121 @@
+//! Many sources on many threads: the order of one, errors where they belong, an early end, and what may wait is bounded.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test")]
+
+use std::io::{self, Read};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use spanwise::frame::BlockSizes;
+use spanwise_io::{Piece, ReadSettings, Scan, Source};
+
+fn settings(block: usize) -> ReadSettings {
+    ReadSettings { sizes: BlockSizes { block, ..BlockSizes::default() }, ..ReadSettings::default() }
+}
+
+fn sources() -> Vec<Source> {
+    let lines = |count: usize, word: &str| format!("{{\"{word}\":1}}\n").repeat(count).into_bytes().into();
+    vec![
+        Source::Bytes(lines(500, "a")),
+        Source::File("no-such-file".into()),
+        Source::Reader(Box::new(io::Cursor::new(lines(300, "b")).chain(Broken))),
+        Source::Bytes(lines(1, "c")),
+    ]
+}
+
+/// A reader that fails.
+struct Broken;
+
+impl Read for Broken {
+    fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+        Err(io::Error::other("out of order"))
+    }
+}
+
+/// A reader that never ends.
+struct Endless(Arc<AtomicUsize>);
+
+impl Read for Endless {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.0.fetch_add(buffer.len(), Ordering::Relaxed);
+        for (byte, at) in buffer.iter_mut().zip(0..) {
+            *byte = if at % 64 == 63 { b'\n' } else { b'1' };
+        }
+        Ok(buffer.len())
+    }
+}
+
+/// Of a block the offset, the line and the bytes.
+type Described = (u64, u64, Vec<u8>);
+
+fn described(piece: Piece) -> (usize, Result<Described, String>) {
+    let block = piece.block.map(|block| (block.offset(), block.line(), block.bytes().to_vec()));
+    (piece.source, block.map_err(|error| error.to_string()))
+}
+
+#[test]
+fn any_number_of_threads_gives_what_one_gives() {
+    let one: Vec<_> = Scan::new(sources(), settings(100), 1, || described).collect();
+    let errors: Vec<_> = one
+        .iter()
+        .filter_map(|(source, block)| block.as_ref().err().map(|error| (*source, error.as_str())))
+        .collect();
+    assert!(matches!(errors[..], [(1, _), (2, "cannot read: out of order")]), "{errors:?}");
+    for source in [0, 2, 3] {
+        let mut end = 0;
+        let blocks = one.iter().filter(|(of, block)| *of == source && block.is_ok());
+        for (_, block) in blocks {
+            let (offset, line, bytes) = block.as_ref().unwrap();
+            assert_eq!((*offset, *line), (end, end / 8 + 1));
+            end += bytes.len() as u64;
+        }
+        assert_eq!(end, [500 * 8, 0, 300 * 8, 8][source]);
+    }
+    for threads in [0, 2, 3, 8] {
+        let many: Vec<_> = Scan::new(sources(), settings(100), threads, || {
+            let mut turn = 0u64;
+            move |piece| {
+                // Some take longer than others.
+                turn += 1;
+                std::thread::sleep(Duration::from_micros(turn * 7 % 5 * 40));
+                described(piece)
+            }
+        })
+        .collect();
+        assert!(many == one, "{threads} threads");
+    }
+}
+
+#[test]
+fn what_nobody_asks_for_is_not_read() {
+    for threads in [1, 2, 4] {
+        let read = Arc::new(AtomicUsize::new(0));
+        let source = Source::Reader(Box::new(Endless(Arc::clone(&read))));
+        let mut scan =
+            Scan::new(vec![source], settings(10_000), threads, || |piece: Piece| piece.block.is_ok());
+        assert_eq!(scan.next(), Some(true));
+        std::thread::sleep(Duration::from_millis(50));
+        let most = (2 * threads + 2) * 200_000;
+        let before = read.load(Ordering::Relaxed);
+        assert!(before < most, "{threads} threads read {before} bytes ahead");
+        // Stops the work, and waits for it to stop.
+        drop(scan);
+        let at_drop = read.load(Ordering::Relaxed);
+        std::thread::sleep(Duration::from_millis(20));
+        assert_eq!(read.load(Ordering::Relaxed), at_drop);
+    }
+}
+
+#[test]
+fn a_panic_of_the_work_is_not_lost() {
+    for threads in [1, 3] {
+        let ran = std::panic::catch_unwind(|| {
+            Scan::new(sources(), settings(100), threads, || {
+                |piece: Piece| if piece.source == 2 { panic!("as told") } else { piece.source }
+            })
+            .count()
+        });
+        assert!(ran.is_err(), "{threads} threads");
+    }
+}

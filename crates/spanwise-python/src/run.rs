@@ -1,0 +1,275 @@
+//! A run through sources: decoded, and converted, on several threads, while this one keeps an eye on signals.
+
+use std::ffi::CString;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::Poll;
+use std::time::{Duration, Instant};
+
+use arrow_array::RecordBatch;
+use pyo3::exceptions::{PyOSError, PyRuntimeError, PyValueError};
+use pyo3::prelude::*;
+use spanwise::frame::BlockSizes;
+use spanwise::redact::{RedactError, Redactor};
+use spanwise::{DecodeOptions, Decoder, Framing, Mode};
+use spanwise_arrow::{ConvertError, Converter};
+use spanwise_io::{Piece, ReadError, ReadErrorKind, ReadSettings, Scan};
+
+use crate::diagnostic::{Diagnostic, Report};
+use crate::errors::{DecodeError, SpanwiseWarning, convert_error, decode_error};
+use crate::redact::{Done, Loaded};
+use crate::source::{Expanded, Source};
+
+/// How often signals are looked for, and progress is told.
+const PULSE: Duration = Duration::from_millis(100);
+
+/// Up to this many bytes, threads cost more than they bring.
+const SMALL: u64 = 2 << 20;
+
+/// What stops a run.
+enum Stop {
+    /// A source, by its number, cannot be read, or not to its end.
+    Source(usize, ReadError),
+    Rejected(Box<Diagnostic>),
+    /// A document was rejected after so many findings that its own was not kept.
+    Unnamed,
+    Convert(ConvertError),
+    Redact(RedactError),
+}
+
+/// How to run.
+#[derive(Clone)]
+pub(crate) struct RunOptions {
+    pub(crate) mode: Mode,
+    pub(crate) framing: Framing,
+    /// Raise at the first bad document.
+    pub(crate) raises: bool,
+    /// 0: as many as the machine has.
+    pub(crate) threads: usize,
+    /// Bytes of a block; none: the default.
+    pub(crate) block: Option<usize>,
+    /// What batches are redacted by before anybody sees them.
+    pub(crate) policy: Option<Loaded>,
+}
+
+/// What comes of a block.
+#[derive(Default)]
+pub(crate) struct Part {
+    /// Of a run with a converter; none for a block without spans.
+    pub(crate) rows: Option<RecordBatch>,
+    /// Of a run without.
+    pub(crate) batch: Option<spanwise::SpanBatch>,
+    pub(crate) report: Report,
+}
+
+/// Tells a callable how far a run is.
+struct Progress {
+    callback: Py<PyAny>,
+    read: Arc<AtomicU64>,
+    total: Option<u64>,
+    told: Instant,
+}
+
+impl Progress {
+    fn tell(&mut self, py: Python<'_>, spans: u64, done: bool) -> PyResult<()> {
+        if done || self.told.elapsed() >= PULSE {
+            self.told = Instant::now();
+            self.callback.call1(py, (self.read.load(Ordering::Relaxed), self.total, spans, done))?;
+        }
+        Ok(())
+    }
+}
+
+/// A run through sources.
+pub(crate) struct Run {
+    /// None once it has ended.
+    scan: Option<Scan<Result<Part, Stop>>>,
+    names: Vec<String>,
+    raises: bool,
+    progress: Option<Progress>,
+    report: Report,
+}
+
+/// What becomes of a block, on whatever thread.
+struct Worker {
+    decoder: Decoder,
+    batch: spanwise::SpanBatch,
+    redactor: Option<(Redactor, Done)>,
+    converter: Option<Converter>,
+    keep: bool,
+    raises: bool,
+}
+
+impl Worker {
+    fn work(&mut self, piece: Piece) -> Result<Part, Stop> {
+        let block = piece.block.map_err(|error| Stop::Source(piece.source, error))?;
+        let batch = &mut self.batch;
+        if let Err(error) = self.decoder.decode_framed(block, batch) {
+            return Err(Stop::Rejected(Box::new(Diagnostic::new(error.diagnostic()))));
+        }
+        if self.raises && batch.bad_documents() > 0 {
+            let mut found = batch.diagnostics().map(|one| Diagnostic::new(&one));
+            let of_document = found.find(|one| one.of_document);
+            return Err(of_document.map_or(Stop::Unnamed, |one| Stop::Rejected(Box::new(one))));
+        }
+        let mut part = Part::default();
+        part.report.add(batch);
+        if let Some((redactor, none)) = &mut self.redactor {
+            let redacted = redactor.redact(batch).map_err(Stop::Redact)?;
+            *batch = redacted.batch;
+            let mut done = none.clone();
+            done.add(&redacted.report);
+            part.report.redaction = Some(done);
+        }
+        if let Some(converter) = self.converter.as_mut().filter(|_| !batch.is_empty()) {
+            let before: Vec<_> = converter.mismatches().map(|(_, count)| count).collect();
+            part.rows = Some(converter.convert(batch).map_err(Stop::Convert)?);
+            for ((key, count), before) in converter.mismatches().zip(before) {
+                *part.report.mismatches.entry(key.to_owned()).or_default() += count - before;
+            }
+        } else if self.keep {
+            part.batch = Some(std::mem::take(batch));
+        }
+        Ok(part)
+    }
+}
+
+impl Run {
+    /// Begins to run. Without a converter the parts are batches if `keep` says so, and nothing otherwise.
+    pub(crate) fn new(
+        py: Python<'_>,
+        given: &[Source],
+        options: &RunOptions,
+        converter: Option<&Converter>,
+        keep: bool,
+        progress: Option<Py<PyAny>>,
+    ) -> PyResult<Self> {
+        let Expanded { files, names, length } = Expanded::new(py, given)?;
+        let decode = DecodeOptions::default().with_mode(options.mode);
+        let sizes = options
+            .block
+            .map_or_else(BlockSizes::default, |block| BlockSizes { block, ..BlockSizes::default() });
+        let settings = ReadSettings { decode, framing: options.framing, sizes, ..ReadSettings::default() };
+        let threads = if length.is_some_and(|length| length <= SMALL) { 1 } else { options.threads };
+        let read = Arc::clone(&settings.bytes_read);
+        let raises = options.raises;
+        let scan = Scan::new(files, settings, threads, || {
+            let (decoder, batch) = (Decoder::new(decode), spanwise::SpanBatch::new());
+            let redactor = options.policy.as_ref();
+            let redactor = redactor.map(|policy| (Redactor::new(policy.compiled()), Done::new(policy)));
+            let mut worker = Worker { decoder, batch, redactor, converter: converter.cloned(), keep, raises };
+            move |piece| worker.work(piece)
+        });
+        let progress =
+            progress.map(|callback| Progress { callback, read, total: length, told: Instant::now() });
+        let mut report = Report::default();
+        report.redaction = options.policy.as_ref().map(Done::new);
+        if let Some(converter) = converter {
+            report.mismatched(converter);
+        }
+        Ok(Self { scan: Some(scan), names, raises, progress, report })
+    }
+
+    /// What was found so far.
+    pub(crate) fn report(&self) -> &Report {
+        &self.report
+    }
+
+    /// The next part; `None` at the end. After an error there is no more.
+    pub(crate) fn next(&mut self, py: Python<'_>) -> PyResult<Option<Part>> {
+        let result = self.step(py);
+        if !matches!(result, Ok(Some(_))) {
+            self.stop(py);
+        }
+        if result.is_ok()
+            && let Some(progress) = &mut self.progress
+        {
+            progress.tell(py, self.report.spans, self.scan.is_none())?;
+        }
+        result
+    }
+
+    fn step(&mut self, py: Python<'_>) -> PyResult<Option<Part>> {
+        while let Some(scan) = &mut self.scan {
+            let polled = py.detach(|| scan.poll(PULSE));
+            py.check_signals()?;
+            match polled {
+                Poll::Pending => {
+                    if let Some(progress) = &mut self.progress {
+                        progress.tell(py, self.report.spans, false)?;
+                    }
+                }
+                Poll::Ready(None) => break,
+                Poll::Ready(Some(Ok(part))) => {
+                    self.report.merge(part.report.clone());
+                    return Ok(Some(part));
+                }
+                Poll::Ready(Some(Err(stop))) => self.stopped(py, stop)?,
+            }
+        }
+        Ok(None)
+    }
+
+    /// Raises, or takes note of a source whose compressed data is at fault.
+    fn stopped(&mut self, py: Python<'_>, stop: Stop) -> PyResult<()> {
+        match stop {
+            Stop::Rejected(diagnostic) => Err(decode_error(py, &diagnostic)),
+            Stop::Unnamed => {
+                Err(DecodeError::new_err("a document was rejected, after more findings than are kept"))
+            }
+            Stop::Convert(error) => Err(convert_error(&error)),
+            Stop::Redact(error) => Err(PyValueError::new_err(error.to_string())),
+            Stop::Source(number, error) => {
+                let name = self.names.get(number).map_or("", String::as_str);
+                let message = format!("{name}: {error}");
+                match error.into_kind() {
+                    ReadErrorKind::Io(error) => match error.raw_os_error() {
+                        // As `open` would: the class is that of the number.
+                        Some(number) => {
+                            Err(PyOSError::new_err((number, words(py, number)?, name.to_owned())))
+                        }
+                        // An exception that a file object raised comes back as itself.
+                        None => Err(error.into()),
+                    },
+                    ReadErrorKind::CutOff(_) | ReadErrorKind::Corrupt(_) | ReadErrorKind::Inflated
+                        if !self.raises =>
+                    {
+                        self.report.unreadable.push(message);
+                        Ok(())
+                    }
+                    _ => Err(PyOSError::new_err(message)),
+                }
+            }
+        }
+    }
+
+    /// Ends the run, and waits for its threads without the interpreter's lock: they may need it to end.
+    pub(crate) fn stop(&mut self, py: Python<'_>) {
+        if let Some(scan) = self.scan.take() {
+            py.detach(move || drop(scan));
+        }
+    }
+}
+
+/// Warns, once, of what was left out.
+pub(crate) fn warn(py: Python<'_>, report: &Report) -> PyResult<()> {
+    if let Some(message) = report.warning() {
+        let message = CString::new(message).map_err(|error| PyRuntimeError::new_err(error.to_string()))?;
+        PyErr::warn(py, &py.get_type::<SpanwiseWarning>(), &message, 2)?;
+    }
+    Ok(())
+}
+
+impl Drop for Run {
+    fn drop(&mut self) {
+        // Nothing is left to do it in once the interpreter ends; then the threads end with the process.
+        if self.scan.is_some() {
+            Python::try_attach(|py| self.stop(py));
+        }
+    }
+}
+
+/// The system's words for an error.
+fn words(py: Python<'_>, number: i32) -> PyResult<String> {
+    py.import("os")?.call_method1("strerror", (number,))?.extract()
+}

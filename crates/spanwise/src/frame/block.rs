@@ -1,0 +1,52 @@
+//! A piece of a stream that can be decoded by itself.
+
+use bytes::Bytes;
+
+use super::boundary::Rereads;
+use super::parts::Part;
+use crate::decode::Framing;
+use crate::diagnostic::Origin;
+
+/// Whole documents of a stream, one after the other, and where in the stream they stand; or a part of a document that is too
+/// large to be held, made a document of its own.
+#[derive(Debug, Clone)]
+pub struct Block {
+    pub(crate) bytes: Bytes,
+    /// Lines or documents, once the stream has shown which; `Auto` for a stream in one block.
+    pub(crate) framing: Framing,
+    pub(crate) origin: Origin,
+    /// The stream begins with it: there may be a byte order mark.
+    pub(crate) first: bool,
+    /// The stream ends with it.
+    pub(crate) last: bool,
+    /// Documents mode: another document came before it.
+    pub(crate) follows: bool,
+    pub(crate) rereads: Rereads,
+    /// It is a part of a document.
+    pub(crate) part: Option<Box<Part>>,
+}
+
+impl Block {
+    /// A whole stream.
+    pub(crate) fn whole(bytes: Bytes, framing: Framing) -> Self {
+        let origin = Origin::default();
+        let rereads = Rereads::default();
+        Self { bytes, framing, origin, first: true, last: true, follows: false, rereads, part: None }
+    }
+
+    /// The bytes.
+    pub fn bytes(&self) -> &Bytes {
+        &self.bytes
+    }
+
+    /// What to add to an index into its bytes for the place in the stream. For a part of a document that is not where its bytes
+    /// begin, since what is open there is opened again before it.
+    pub fn offset(&self) -> u64 {
+        self.origin.offset.saturating_sub(self.origin.before as u64)
+    }
+
+    /// The line of the stream that it begins in, from 1.
+    pub fn line(&self) -> u64 {
+        self.origin.line
+    }
+}

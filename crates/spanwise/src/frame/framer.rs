@@ -1,0 +1,232 @@
+//! Chunks in, blocks out.
+
+use bytes::Bytes;
+
+use super::block::Block;
+use super::boundary::Rules;
+use super::parts::Part;
+use super::scanner::{Carried, Contradiction, Cut, Scanner};
+use super::survey::Survey;
+use crate::batch::Text;
+use crate::decode::{DecodeOptions, Framing, Limits};
+use crate::diagnostic::Origin;
+
+/// How much of a stream is held at a time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BlockSizes {
+    /// Bytes of a block, about: it ends at the first boundary from there on. Default 1 MiB, which a processor's cache still
+    /// holds when columns are made of what was decoded.
+    pub block: usize,
+    /// Bytes of a document that is held whole; a larger one is cut between its spans. Default 8 MiB. Whoever bounds documents
+    /// more tightly than by default ([`Limits::document_bytes`](crate::Limits), [`Limits::spans`](crate::Limits)) has them held
+    /// whole, up to the bound.
+    pub document: usize,
+    /// Bytes of such a document that are held back until resource and scope are known, where the stream is read once. Default
+    /// 64 MiB.
+    pub held: usize,
+}
+
+impl Default for BlockSizes {
+    fn default() -> Self {
+        Self { block: 1 << 20, document: 8 << 20, held: 64 << 20 }
+    }
+}
+
+#[derive(Debug)]
+enum Held {
+    /// Chunks are appended.
+    Growing(Vec<u8>),
+    /// All there is, cut without a copy.
+    Whole(Bytes),
+}
+
+impl Held {
+    fn text(&self) -> &[u8] {
+        match self {
+            Self::Growing(text) => text,
+            Self::Whole(text) => text,
+        }
+    }
+
+    /// Takes what stands before `at`.
+    fn take(&mut self, at: usize) -> Bytes {
+        match self {
+            Self::Growing(text) => {
+                let rest = text.split_off(at.min(text.len()));
+                Bytes::from(std::mem::replace(text, rest))
+            }
+            Self::Whole(text) => text.split_to(at.min(text.len())),
+        }
+    }
+}
+
+/// Cuts a stream into blocks. See the module's head.
+///
+/// ```
+/// use spanwise::frame::{BlockSizes, Framer};
+/// use spanwise::{DecodeOptions, Decoder, Framing, SpanBatch};
+///
+/// let options = DecodeOptions::default();
+/// let mut framer = Framer::new(&options, Framing::Auto, BlockSizes::default());
+/// let (mut decoder, mut batch) = (Decoder::new(options), SpanBatch::new());
+/// let mut documents = 0;
+/// for chunk in ["{\"resourceSpans\":", "[]}\n{\"resource", "Spans\":[]}\n"] {
+///     framer.push(chunk.as_bytes());
+///     while let Some(block) = framer.next_block() {
+///         decoder.decode_framed(block, &mut batch)?;
+///         documents += batch.documents().len();
+///     }
+/// }
+/// framer.finish();
+/// while let Some(block) = framer.next_block() {
+///     decoder.decode_framed(block, &mut batch)?;
+///     documents += batch.documents().len();
+/// }
+/// assert_eq!(documents, 2);
+/// # Ok::<(), spanwise::DecodeError>(())
+/// ```
+#[derive(Debug)]
+pub struct Framer {
+    held: Held,
+    scanner: Scanner,
+    origin: Origin,
+    carried: Carried,
+    first: bool,
+    finished: bool,
+    /// All blocks were given.
+    ended: bool,
+}
+
+impl Framer {
+    /// A framer of chunks, for a decoder with these options: what is a document depends on the mode and the bounds.
+    pub fn new(options: &DecodeOptions, framing: Framing, sizes: BlockSizes) -> Self {
+        Self::holding(Held::Growing(Vec::new()), options, framing, sizes)
+    }
+
+    /// A framer of a stream that is in memory already. Blocks share its bytes.
+    pub fn over(bytes: Bytes, options: &DecodeOptions, framing: Framing, sizes: BlockSizes) -> Self {
+        Self { finished: true, ..Self::holding(Held::Whole(bytes), options, framing, sizes) }
+    }
+
+    fn holding(held: Held, options: &DecodeOptions, framing: Framing, sizes: BlockSizes) -> Self {
+        let limits = &options.limits;
+        let cuts = limits.document_bytes >= Text::MAX && limits.spans >= Limits::default().spans;
+        Self {
+            held,
+            scanner: Scanner::new(Rules::new(options), framing, sizes, cuts),
+            origin: Origin::default(),
+            carried: Carried::default(),
+            first: true,
+            finished: false,
+            ended: false,
+        }
+    }
+
+    /// Says that the stream can be read twice: [`Self::survey`] is to be asked for whenever no block comes.
+    #[must_use]
+    pub fn with_surveys(mut self) -> Self {
+        self.scanner.surveyed = true;
+        self
+    }
+
+    /// A survey that is waited for: of a document that is to be cut. Without it no block comes.
+    pub fn survey(&self) -> Option<Survey> {
+        self.scanner.wants_survey().then(|| self.scanner.survey(self.origin.offset))
+    }
+
+    /// Takes the survey back.
+    pub fn surveyed(&mut self, survey: Survey) {
+        if self.scanner.wants_survey() {
+            self.scanner.surveyed_as(survey);
+        }
+    }
+
+    /// Why no further block comes, if the rest of the stream contradicts what was given.
+    pub fn contradiction(&self) -> Option<Contradiction> {
+        self.scanner.contradiction
+    }
+
+    /// Appends a chunk. Has no effect after [`Self::finish`].
+    pub fn push(&mut self, chunk: &[u8]) {
+        let finished = self.finished;
+        if let Some(buffer) = self.buffer().filter(|_| !finished) {
+            buffer.extend_from_slice(chunk);
+        }
+    }
+
+    /// What is held and not yet given, for readers that append to it in place: only append. `None` for a stream that is in
+    /// memory already.
+    pub fn buffer(&mut self) -> Option<&mut Vec<u8>> {
+        match &mut self.held {
+            Held::Growing(text) => Some(text),
+            Held::Whole(_) => None,
+        }
+    }
+
+    /// Says that no chunk follows.
+    pub fn finish(&mut self) {
+        self.finished = true;
+    }
+
+    /// The next block, as soon as one is complete; at the end of the stream, what is left. `None` while more chunks are
+    /// needed, and after the last block. There is at least one block: that of an empty stream tells that it is empty.
+    pub fn next_block(&mut self) -> Option<Block> {
+        if self.ended {
+            return None;
+        }
+        loop {
+            let text = self.held.text();
+            let length = text.len();
+            match self.scanner.cut(text, self.origin.offset, self.finished) {
+                Some(Cut::Part { end, next, before, behind, part }) => {
+                    return Some(self.take_part(end, next, before, &behind, part));
+                }
+                None if self.scanner.contradiction.is_some() || self.scanner.wants_survey() => return None,
+                Some(Cut::Block(at)) if at < length || !self.finished => return Some(self.take(at)),
+                Some(Cut::Drop(at)) => {
+                    let dropped = self.held.take(at);
+                    self.origin = self.origin.after(&dropped);
+                    self.scanner.shift(dropped.len());
+                }
+                _ if !self.finished => return None,
+                _ => {
+                    self.ended = true;
+                    // What is left after a block that was cut within what is no document belongs to none.
+                    let left = self.first || length > 0 && !self.scanner.is_dropping();
+                    return left.then(|| self.take(length));
+                }
+            }
+        }
+    }
+
+    fn take(&mut self, at: usize) -> Block {
+        let bytes = self.held.take(at);
+        let origin = self.origin;
+        self.origin = origin.after(&bytes);
+        self.scanner.shift(bytes.len());
+        let Carried { follows, rereads } = std::mem::replace(&mut self.carried, self.scanner.carried());
+        let first = std::mem::take(&mut self.first);
+        let framing = self.scanner.framing;
+        Block { bytes, framing, origin, first, last: self.ended, follows, rereads, part: None }
+    }
+
+    fn take_part(&mut self, end: usize, next: usize, before: Vec<u8>, behind: &[u8], part: Part) -> Block {
+        let taken = self.held.take(next);
+        let mut bytes = before;
+        let own = match self.held.text().get(..end.saturating_sub(taken.len())) {
+            // A block that shows a fault shows what stands behind it, too, which is not taken yet.
+            Some(more) if end > taken.len() => [&taken[..], more].concat(),
+            _ => taken.slice(..end.min(taken.len())).to_vec(),
+        };
+        bytes.extend_from_slice(&own);
+        bytes.extend_from_slice(behind);
+        let origin = Origin { before: part.before, ..self.origin };
+        self.origin = self.origin.after(&taken);
+        self.scanner.shift(taken.len());
+        let Carried { follows, rereads } = std::mem::replace(&mut self.carried, self.scanner.carried());
+        let first = std::mem::take(&mut self.first);
+        let framing = self.scanner.framing;
+        let part = Some(Box::new(part));
+        Block { bytes: bytes.into(), framing, origin, first, last: false, follows, rereads, part }
+    }
+}

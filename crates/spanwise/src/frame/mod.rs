@@ -1,0 +1,23 @@
+//! A stream of bytes cut into blocks of whole documents, push style: no I/O, no thread.
+//!
+//! [`Framer`] takes chunks of any size and hands out [`Block`]s, which [`Decoder::decode_framed`](crate::Decoder::decode_framed)
+//! decodes, in any order and on any thread. Where it cuts depends on the bytes alone, never on the chunks, and spans and
+//! findings are the same as if the whole stream were decoded at once. Findings tell their place in the stream.
+
+mod block;
+mod boundary;
+mod framer;
+mod parts;
+mod scanner;
+mod survey;
+
+pub use block::Block;
+pub use framer::{BlockSizes, Framer};
+pub use scanner::Contradiction;
+pub use survey::Survey;
+
+pub(crate) use parts::Part;
+
+pub(crate) use boundary::{
+    BYTE_ORDER_MARK, Rereads, Rules, first_line, is_blank, line_end, next_in_column_0,
+};

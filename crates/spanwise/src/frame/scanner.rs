@@ -1,0 +1,512 @@
+//! The search for places to cut: a machine over the text that is held, which goes on where it stopped when there is more.
+
+use super::boundary::{
+    BYTE_ORDER_MARK, Rereads, Rules, after_white, first_line, line_end, next_in_column_0, reach,
+};
+use super::framer::BlockSizes;
+use super::parts::{Halt, Part, PartSizes, Parts, Step};
+use super::survey::{Survey, Verdict, follows};
+use crate::decode::Framing;
+use crate::json::{Skip, UNDECIDED};
+
+/// What is looked for.
+#[derive(Debug, Clone)]
+enum Phase {
+    /// The first document, and how documents lie.
+    Start,
+    /// The newline to cut at.
+    Line,
+    /// The first byte of a document.
+    Begin,
+    /// The end of the document that is open.
+    Value(Skip),
+    /// What follows a document that ended.
+    After,
+    /// A bracket in column 0, after what was no document.
+    Lost,
+    /// The same, where the block before has been cut already and what comes until then is of no use.
+    Dropping,
+    /// A survey of the document that begins with the text.
+    Surveying,
+    /// The elements of a document that begins with the text, or did: parts of it were cut.
+    Parts(Box<Cutting>),
+    /// Nothing: the stream cannot be read on.
+    Contradicted,
+}
+
+/// A document that is being cut into parts.
+#[derive(Debug, Clone)]
+pub(super) struct Cutting {
+    parts: Parts,
+    line: bool,
+    /// It is known to be no document: nothing of it is given but the part that shows why.
+    bad: bool,
+    /// A line feed came within the parts that were cut.
+    newline: bool,
+}
+
+/// Where to cut.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Cut {
+    /// What stands before is a block.
+    Block(usize),
+    /// What stands before belongs to no block.
+    Drop(usize),
+    /// What stands before `end`, between what is put before and behind it, is a part of a document; text goes on at `next`.
+    Part { end: usize, next: usize, before: Vec<u8>, behind: Vec<u8>, part: Part },
+}
+
+/// How far the cutting of a document came.
+enum Reached {
+    /// More text is needed.
+    More,
+    Cut(Cut),
+    /// Another phase goes on.
+    Phase,
+}
+
+/// Why the rest of a stream cannot be read: what comes at a place changes what spans that were given depended on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Contradiction {
+    /// Where it comes, in bytes of the stream.
+    pub offset: u64,
+    /// Spans of the document that were given before.
+    pub spans: u64,
+    /// It is a fault of the document; otherwise a member that came too late, or came twice.
+    pub fault: bool,
+}
+
+/// What a decoder looks at round a fault, to find it and to show it.
+const SURROUNDINGS: usize = 64;
+const _: () = assert!(SURROUNDINGS > UNDECIDED);
+
+/// See the module's head. All indices are into the text that is held.
+#[allow(clippy::struct_excessive_bools, reason = "settings, and what is known of the stream, each by itself")]
+#[derive(Debug, Clone)]
+pub(super) struct Scanner {
+    rules: Rules,
+    /// As asked for, then as found.
+    pub(super) framing: Framing,
+    sizes: BlockSizes,
+    /// Documents may be cut.
+    cuts: bool,
+    /// Somebody can read the stream twice.
+    pub(super) surveyed: bool,
+    /// The open document cannot be cut.
+    whole: bool,
+    /// How documents lie is not known: the first line is a document that is being cut.
+    undecided: bool,
+    pub(super) contradiction: Option<Contradiction>,
+    phase: Phase,
+    at: usize,
+    /// Where the open document began.
+    begin: usize,
+    /// A block that ended before this would hide from the decoder why a document is bad.
+    horizon: usize,
+    pub(super) rereads: Rereads,
+    /// The last document that was found to begin is not the stream's first.
+    seen: bool,
+}
+
+/// What the next block needs to know of the ones before.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Carried {
+    pub(super) follows: bool,
+    pub(super) rereads: Rereads,
+}
+
+impl Scanner {
+    pub(super) fn new(rules: Rules, framing: Framing, sizes: BlockSizes, cuts: bool) -> Self {
+        Self {
+            rules,
+            framing,
+            sizes,
+            cuts,
+            surveyed: false,
+            whole: false,
+            undecided: false,
+            contradiction: None,
+            phase: Phase::Start,
+            at: 0,
+            begin: 0,
+            horizon: 0,
+            rereads: Rereads::default(),
+            seen: false,
+        }
+    }
+
+    /// The place to cut `text` at, if it holds one. `offset` is where the text begins in its stream; `last`: no more will come.
+    #[allow(clippy::too_many_lines, reason = "an arm per phase")]
+    pub(super) fn cut(&mut self, text: &[u8], offset: u64, last: bool) -> Option<Cut> {
+        loop {
+            match &mut self.phase {
+                Phase::Start => self.start(text, last)?,
+                Phase::Line => {
+                    let from = self.at.max(self.sizes.block.saturating_sub(1));
+                    let found = text.get(from..).and_then(|rest| memchr::memchr(b'\n', rest));
+                    let end = found.map_or(text.len(), |at| from + at + 1);
+                    if self.is_large(end) {
+                        let before = text.get(..from.min(end)).unwrap_or_default();
+                        let begin = memchr::memrchr(b'\n', before).map_or(0, |at| at + 1);
+                        if !self.is_large(end - begin) {
+                            self.at = end;
+                            return found.map(|_| Cut::Block(end));
+                        }
+                        self.at = begin;
+                        if begin > 0 {
+                            return Some(Cut::Block(begin));
+                        }
+                        self.begin = 0;
+                        self.enter_parts(text, offset, last);
+                        continue;
+                    }
+                    self.at = end;
+                    if found.is_some() {
+                        self.whole = false;
+                    }
+                    return found.map(|_| Cut::Block(end));
+                }
+                Phase::Begin => {
+                    self.begin = after_white(text, self.at)?;
+                    self.at = self.begin;
+                    self.phase = Phase::Value(Skip::new(0));
+                    if self.begin >= self.sizes.block.max(self.horizon) && self.begin > 0 {
+                        return Some(Cut::Block(self.begin));
+                    }
+                }
+                Phase::Value(skip) => {
+                    let mut cursor = self.rules.cursor(text, self.at, Vec::new());
+                    let result = skip.resume(&mut cursor, last);
+                    let end = match &result {
+                        Ok(true) => cursor.at,
+                        Ok(false) => text.len(),
+                        Err(error) => error.offset,
+                    };
+                    if self.is_large(end.saturating_sub(self.begin)) {
+                        self.at = self.begin;
+                        if self.seen && self.begin > 0 {
+                            self.phase = Phase::Value(Skip::new(0));
+                            return Some(Cut::Block(self.begin));
+                        }
+                        self.enter_parts(text, offset, last);
+                        continue;
+                    }
+                    if self.undecided && !matches!(result, Ok(false)) {
+                        self.undecided = false;
+                        self.framing = Framing::Documents;
+                    }
+                    match result {
+                        Ok(done) => {
+                            self.at = cursor.at;
+                            if !done {
+                                return None;
+                            }
+                            self.seen = true;
+                            self.whole = false;
+                            self.phase = Phase::After;
+                        }
+                        Err(error) => {
+                            self.seen = true;
+                            self.whole = false;
+                            self.at = self.rereads.after_torn(self.begin, error.offset, offset);
+                            let reach = reach(cursor, error);
+                            self.horizon = self.horizon.max(reach + SURROUNDINGS);
+                            self.phase = Phase::Lost;
+                        }
+                    }
+                }
+                Phase::After => {
+                    let next = after_white(text, self.at)?;
+                    let gap = text.get(self.at..next).unwrap_or_default();
+                    if text.get(next).is_some_and(|byte| self.rules.may_follow(gap, *byte)) {
+                        self.at = next;
+                        self.phase = Phase::Begin;
+                    } else {
+                        self.horizon = self.horizon.max(next + SURROUNDINGS);
+                        self.phase = Phase::Lost;
+                    }
+                }
+                Phase::Lost => {
+                    let next = self.next_in_column_0(text);
+                    let enough = self.sizes.block.max(self.horizon);
+                    if next.unwrap_or(text.len()) > enough {
+                        self.phase = Phase::Dropping;
+                        return Some(Cut::Block(enough));
+                    }
+                    self.at = next?;
+                    self.phase = Phase::Begin;
+                }
+                Phase::Dropping => match self.next_in_column_0(text) {
+                    Some(next) => {
+                        self.phase = Phase::Begin;
+                        return Some(Cut::Drop(next));
+                    }
+                    None => return (self.at > 0).then_some(Cut::Drop(self.at)),
+                },
+                Phase::Surveying | Phase::Contradicted => return None,
+                Phase::Parts(_) => match self.part(text, offset, last) {
+                    Reached::Cut(cut) => return Some(cut),
+                    Reached::Phase => {}
+                    Reached::More => return None,
+                },
+            }
+        }
+    }
+
+    fn is_large(&self, length: usize) -> bool {
+        self.cuts && !self.whole && length > self.sizes.document
+    }
+
+    fn part_sizes(&self) -> PartSizes {
+        PartSizes { block: self.sizes.block, held: self.sizes.held }
+    }
+
+    /// Begins to cut the document at `begin`, or to wait for a survey of it.
+    fn enter_parts(&mut self, text: &[u8], offset: u64, last: bool) {
+        self.phase = Phase::Surveying;
+        if last {
+            // All of it is there.
+            let mut survey = self.survey(offset);
+            let mut chunks = text.chunks(self.sizes.block.max(4096));
+            while survey.push(chunks.next().unwrap_or_default()) {}
+            self.surveyed_as(survey);
+        } else if !self.surveyed {
+            self.enter(Parts::new(self.rules, self.part_sizes(), self.begin, None), false);
+        }
+    }
+
+    fn enter(&mut self, parts: Parts, bad: bool) {
+        let line = self.framing == Framing::Lines;
+        self.phase = Phase::Parts(Box::new(Cutting { parts, line, bad, newline: false }));
+    }
+
+    /// Whether a survey is waited for.
+    pub(super) fn wants_survey(&self) -> bool {
+        matches!(self.phase, Phase::Surveying)
+    }
+
+    /// A survey of the document that begins in the text at `offset` of the stream.
+    pub(super) fn survey(&self, offset: u64) -> Survey {
+        let line = self.framing == Framing::Lines;
+        Survey::new(self.rules, self.part_sizes(), line, self.undecided, (offset, self.begin))
+    }
+
+    /// What the survey found.
+    pub(super) fn surveyed_as(&mut self, survey: Survey) {
+        let parts = |late| Parts::new(self.rules, self.part_sizes(), self.begin, Some(late));
+        match survey.into_verdict() {
+            Verdict::Good(late) => self.enter(parts(late), false),
+            Verdict::Bad => self.enter(parts(Vec::new()), true),
+            Verdict::Shape => self.hold(),
+            Verdict::Contradiction(offset) => self.contradict(offset, 0, false),
+        }
+    }
+
+    /// Holds the open document until it ends: it cannot be cut.
+    fn hold(&mut self) {
+        self.whole = true;
+        self.undecided = false;
+        self.at = self.begin;
+        self.phase = match self.framing {
+            Framing::Lines => Phase::Line,
+            Framing::Auto => Phase::Start,
+            Framing::Documents => Phase::Value(Skip::new(0)),
+        };
+    }
+
+    fn contradict(&mut self, offset: u64, spans: u64, fault: bool) {
+        self.contradiction = Some(Contradiction { offset, spans, fault });
+        self.phase = Phase::Contradicted;
+    }
+
+    /// Goes on cutting a document.
+    fn part(&mut self, text: &[u8], offset: u64, last: bool) -> Reached {
+        let Phase::Parts(cutting) = &mut self.phase else { return Reached::Phase };
+        let mut end = text.len();
+        let mut ended = last;
+        if cutting.line
+            && let Some(newline) = memchr::memchr(b'\n', text)
+        {
+            (end, ended) = (newline, true);
+        }
+        let own = text.get(..end).unwrap_or_default();
+        let behind_line = (end + 1).min(text.len());
+        let parts = &mut cutting.parts;
+        match parts.step(own, offset, ended) {
+            Ok(Step::More) => Reached::More,
+            Ok(Step::Cut { end, next }) => {
+                cutting.newline |= memchr::memchr(b'\n', own.get(..next).unwrap_or_default()).is_some();
+                let (before, behind, part) = parts.cut(next);
+                self.seen = true;
+                Reached::Cut(if cutting.bad {
+                    Cut::Drop(next)
+                } else {
+                    Cut::Part { end, next, before, behind, part }
+                })
+            }
+            Ok(Step::Done(_)) if !parts.given && !cutting.bad => {
+                // There was nothing to cut.
+                self.hold();
+                Reached::Phase
+            }
+            Ok(Step::Done(at)) => {
+                let line = cutting.line;
+                let good = follows(&self.rules, line, own, at, ended);
+                let single = !line && self.undecided && !cutting.newline;
+                let gap = own.get(at..).unwrap_or_default();
+                let gap = gap.get(..after_white(gap, 0).unwrap_or(gap.len())).unwrap_or_default();
+                let feed = memchr::memchr(b'\n', gap).map(|feed| at + feed + 1);
+                let within = memchr::memchr(b'\n', own.get(..at).unwrap_or_default()).is_some();
+                // The first line was a document, and more follows: the stream is one of lines.
+                let lines = single && !within && feed.is_some() && at + gap.len() < own.len();
+                if !lines && good != Some(true) {
+                    if good.is_none() {
+                        return Reached::More;
+                    }
+                    let fault = at + gap.len();
+                    return self.torn(text, offset, fault, fault + SURROUNDINGS, behind_line, last);
+                }
+                let (before, part) = parts.end();
+                self.seen = true;
+                let next = match feed {
+                    Some(feed) if lines => {
+                        self.framing = Framing::Lines;
+                        feed
+                    }
+                    _ if line => behind_line,
+                    _ => {
+                        self.framing = Framing::Documents;
+                        at
+                    }
+                };
+                self.undecided = false;
+                self.phase = if self.framing == Framing::Lines { Phase::Line } else { Phase::After };
+                self.at = next;
+                Reached::Cut(Cut::Part { end: at, next, before, behind: Vec::new(), part })
+            }
+            Err(Halt::Json(error)) => {
+                let cursor = self.rules.cursor(own, parts.at(), Vec::new());
+                let reach = reach(cursor, error) + SURROUNDINGS;
+                self.torn(text, offset, error.offset, reach, behind_line, last)
+            }
+            Err(Halt::Shape) if !parts.given => {
+                self.hold();
+                Reached::Phase
+            }
+            Err(Halt::Shape) => {
+                let (at, spans) = (parts.at(), parts.spans());
+                self.contradict(offset + at as u64, spans, false);
+                Reached::More
+            }
+            Err(Halt::Contradiction(at)) => {
+                let spans = parts.spans();
+                self.contradict(offset + at as u64, spans, false);
+                Reached::More
+            }
+        }
+    }
+
+    /// The document that is being cut proved to be none at `fault`.
+    fn torn(
+        &mut self,
+        text: &[u8],
+        offset: u64,
+        fault: usize,
+        reach: usize,
+        behind_line: usize,
+        last: bool,
+    ) -> Reached {
+        let Phase::Parts(cutting) = &mut self.phase else { return Reached::Phase };
+        if cutting.parts.given && !cutting.bad {
+            let spans = cutting.parts.spans();
+            self.contradict(offset + fault as u64, spans, true);
+            return Reached::More;
+        }
+        if !cutting.parts.given && !cutting.bad {
+            // Nothing was given yet: it is as bad as any other.
+            self.hold();
+            return Reached::Phase;
+        }
+        if !last && text.len() < reach && !cutting.line {
+            return Reached::More;
+        }
+        let (before, part) = cutting.parts.end();
+        let line = cutting.line;
+        self.seen = true;
+        self.undecided = false;
+        let (end, next) = if line { (behind_line, behind_line) } else { (reach.min(text.len()), fault) };
+        if line {
+            self.phase = Phase::Line;
+        } else {
+            self.framing = Framing::Documents;
+            self.phase = Phase::Dropping;
+        }
+        self.at = next;
+        Reached::Cut(Cut::Part { end, next, before, behind: Vec::new(), part })
+    }
+
+    /// Looks on for a bracket in column 0, and remembers how far it looked.
+    fn next_in_column_0(&mut self, text: &[u8]) -> Option<usize> {
+        let next = next_in_column_0(text, self.at);
+        if next.is_none() {
+            // The last newline is needed again: what stands after it may not be there yet.
+            let rest = text.get(self.at..).unwrap_or_default();
+            self.at += memchr::memrchr(b'\n', rest).unwrap_or(rest.len());
+        }
+        next
+    }
+
+    /// What the block that begins with the open document must know.
+    pub(super) fn carried(&self) -> Carried {
+        Carried { follows: self.seen, rereads: self.rereads }
+    }
+
+    /// Whether what is held belongs to no block.
+    pub(super) fn is_dropping(&self) -> bool {
+        matches!(self.phase, Phase::Dropping)
+    }
+
+    /// The text was cut at `from`.
+    pub(super) fn shift(&mut self, from: usize) {
+        self.at = self.at.saturating_sub(from);
+        self.begin = self.begin.saturating_sub(from);
+        self.horizon = self.horizon.saturating_sub(from);
+        if let Phase::Value(skip) = &mut self.phase {
+            skip.shift(from);
+        }
+    }
+
+    /// Decides how documents lie; `None` while that needs more text.
+    fn start(&mut self, text: &[u8], last: bool) -> Option<()> {
+        if text.len() < BYTE_ORDER_MARK.len() && !last {
+            return None;
+        }
+        let mut start = 0;
+        if text.starts_with(BYTE_ORDER_MARK) {
+            // Strict mode refuses the mark and the line that it stands in.
+            start = if self.rules.strict { line_end(text, 0) } else { BYTE_ORDER_MARK.len() };
+        }
+        // Blank text is held until something follows: whether anything does, decides what is wrong with it.
+        let (from, end) = first_line(text, start)?;
+        let open = !last && end == text.len() && text.last() != Some(&b'\n');
+        if self.framing == Framing::Auto && open && from == start && self.is_large(end - from) {
+            // Whether the stream is one of lines shows when the document has ended.
+            self.undecided = true;
+            self.at = from;
+            self.phase = Phase::Begin;
+            return Some(());
+        }
+        if self.framing == Framing::Auto {
+            let follows = after_white(text, end);
+            if follows.is_none() && !last {
+                return None;
+            }
+            let line = text.get(from..end).unwrap_or_default();
+            let lines = follows.is_some() && self.rules.is_value(line, &mut Vec::new());
+            self.framing = if lines { Framing::Lines } else { Framing::Documents };
+        }
+        self.at = start;
+        self.phase = if self.framing == Framing::Lines { Phase::Line } else { Phase::Begin };
+        Some(())
+    }
+}

@@ -1,0 +1,118 @@
+//! A first look at a document that is to be cut: what its parts need to know beforehand.
+
+use super::boundary::{Rules, after_white, is_blank};
+use super::parts::{Halt, Late, PartSizes, Parts, Step};
+
+/// What a survey found.
+#[derive(Debug, Clone)]
+pub(super) enum Verdict {
+    /// Parts can be given, with what comes late.
+    Good(Late),
+    /// It is no document: its parts are not to be given.
+    Bad,
+    /// It cannot be cut.
+    Shape,
+    /// At this place in the stream a list comes a second time.
+    Contradiction(u64),
+}
+
+/// A first look at a document that is too large to be held, by whoever can read the stream twice: a
+/// [`Framer`](super::Framer) asks for it.
+///
+/// It reads at the speed of skipping, and holds no more than a part. Feed it the stream from [`Self::offset`] on with
+/// [`push`](Self::push) until it has seen enough, then give it [back](super::Framer::surveyed).
+#[derive(Debug, Clone)]
+pub struct Survey {
+    rules: Rules,
+    parts: Parts,
+    /// A line feed ends the document.
+    line: bool,
+    /// It may: the document is the stream's first line.
+    undecided: bool,
+    held: Vec<u8>,
+    offset: u64,
+    /// Where in the stream what is held begins.
+    held_at: u64,
+    verdict: Option<Verdict>,
+}
+
+impl Survey {
+    /// Of a document that begins some bytes behind a place in the stream, where its first part begins.
+    pub(super) fn new(
+        rules: Rules,
+        sizes: PartSizes,
+        line: bool,
+        undecided: bool,
+        (offset, at): (u64, usize),
+    ) -> Self {
+        let parts = Parts::survey(rules, sizes, at);
+        Self { rules, parts, line, undecided, held: Vec::new(), offset, held_at: offset, verdict: None }
+    }
+
+    /// From where on it wants to see the stream.
+    pub fn offset(&self) -> u64 {
+        self.offset
+    }
+
+    /// Looks at the next chunk; an empty one says that the stream has ended. Returns whether more is needed.
+    pub fn push(&mut self, chunk: &[u8]) -> bool {
+        let mut end = self.held.len();
+        self.held.extend_from_slice(chunk);
+        let newline = if self.line { memchr::memchr(b'\n', chunk) } else { None };
+        end += newline.unwrap_or(chunk.len());
+        let last = chunk.is_empty() || newline.is_some();
+        while self.verdict.is_none() {
+            let text = self.held.get(..end).unwrap_or_default();
+            match self.parts.step(text, self.held_at, last) {
+                Ok(Step::More) => break,
+                Ok(Step::Cut { next, .. }) => {
+                    self.parts.cut(next);
+                    self.held.drain(..next);
+                    self.held_at += next as u64;
+                    end -= next;
+                }
+                Ok(Step::Done(at)) => match follows(&self.rules, self.line, text, at, last) {
+                    None => break,
+                    Some(good) if good || self.undecided && ends_line(text, at) => {
+                        let late = self.parts.take_late();
+                        self.verdict = Some(Verdict::Good(late));
+                    }
+                    // Lenient mode takes several documents in a line, and all of them or none.
+                    Some(_) if self.line => self.verdict = Some(Verdict::Shape),
+                    Some(_) => self.verdict = Some(Verdict::Bad),
+                },
+                Err(Halt::Shape) => self.verdict = Some(Verdict::Shape),
+                Err(Halt::Json(_)) => self.verdict = Some(Verdict::Bad),
+                Err(Halt::Contradiction(at)) => {
+                    self.verdict = Some(Verdict::Contradiction(self.held_at + at as u64));
+                }
+            }
+        }
+        self.verdict.is_none() && !last
+    }
+
+    /// What was found; without an end, the document is none.
+    pub(super) fn into_verdict(self) -> Verdict {
+        self.verdict.unwrap_or(Verdict::Bad)
+    }
+}
+
+/// Whether what stands behind a document that ends at `at` leaves it a document; `None` while that needs more text.
+pub(super) fn follows(rules: &Rules, line: bool, text: &[u8], at: usize, last: bool) -> Option<bool> {
+    if line {
+        return last.then(|| is_blank(text.get(at..).unwrap_or_default()));
+    }
+    match after_white(text, at) {
+        None => last.then_some(true),
+        Some(next) => {
+            let gap = text.get(at..next).unwrap_or_default();
+            Some(text.get(next).is_some_and(|byte| rules.may_follow(gap, *byte)))
+        }
+    }
+}
+
+/// Whether nothing else stands in the line that a document ends in.
+fn ends_line(text: &[u8], at: usize) -> bool {
+    let rest = text.get(at..).unwrap_or_default();
+    memchr::memchr(b'\n', rest).is_some_and(|feed| is_blank(rest.get(..feed).unwrap_or_default()))
+}

@@ -1,0 +1,232 @@
+//! A document that is cut between its spans is what it is whole: with a survey before it, or without one where nothing that
+//! comes late contradicts what was given.
+
+use proptest::prelude::*;
+use proptest::sample::Index;
+use spanwise::frame::{BlockSizes, Contradiction, Framer};
+use spanwise::{Decoder, Framing, Limits, Mode, SpanBatch};
+use spanwise_testgen::Dialect;
+
+use super::stream::{Reading, same, same_spans};
+use super::{Input, SAMPLES, any_input, made_lines, options, runs};
+
+fn decoder(mode: Mode) -> Decoder {
+    Decoder::new(options(mode).with_limits(Limits { diagnostics: usize::MAX, ..Limits::default() }))
+}
+
+fn whole(text: &[u8], mode: Mode, framing: Framing) -> Reading {
+    let mut batch = SpanBatch::new();
+    decoder(mode).decode_block(text.to_vec(), framing, &mut batch).unwrap();
+    let mut reading = Reading::default();
+    reading.add(batch);
+    reading
+}
+
+/// How a stream comes: in chunks, and whether it can be read twice.
+#[derive(Debug, Clone, Copy)]
+struct Coming {
+    chunk: usize,
+    twice: bool,
+}
+
+fn in_parts(
+    text: &[u8],
+    mode: Mode,
+    framing: Framing,
+    sizes: BlockSizes,
+    coming: Option<Coming>,
+) -> (Reading, Option<Contradiction>) {
+    let mut decoder = decoder(mode);
+    let mut reading = Reading::default();
+    let mut blocks = |framer: &mut Framer| {
+        loop {
+            while let Some(block) = framer.next_block() {
+                let mut batch = SpanBatch::new();
+                decoder.decode_framed(block, &mut batch).unwrap();
+                reading.add(batch);
+            }
+            let Some(mut survey) = framer.survey() else { return };
+            let chunk = coming.map_or(usize::MAX, |coming| coming.chunk);
+            let mut chunks = text[survey.offset() as usize..].chunks(chunk.max(1));
+            while survey.push(chunks.next().unwrap_or_default()) {}
+            framer.surveyed(survey);
+        }
+    };
+    let mut framer = match coming {
+        None => Framer::over(text.to_vec().into(), &options(mode), framing, sizes),
+        Some(_) => Framer::new(&options(mode), framing, sizes),
+    };
+    if let Some(coming) = coming {
+        if coming.twice {
+            framer = framer.with_surveys();
+        }
+        for chunk in text.chunks(coming.chunk.max(1)) {
+            framer.push(chunk);
+            blocks(&mut framer);
+        }
+        framer.finish();
+    }
+    blocks(&mut framer);
+    (reading, framer.contradiction())
+}
+
+/// The law for one input. Returns how many blocks came of it at most.
+fn check(text: &[u8], sizes: BlockSizes, chunk: usize) -> Result<usize, TestCaseError> {
+    let mut most = 0;
+    for mode in [Mode::Strict, Mode::Lenient] {
+        for framing in [Framing::Auto, Framing::Lines, Framing::Documents] {
+            let expected = whole(text, mode, framing);
+            let comings = [
+                None,
+                Some(Coming { chunk, twice: true }),
+                Some(Coming { chunk, twice: false }),
+                Some(Coming { chunk: text.len(), twice: false }),
+            ];
+            for coming in comings {
+                let (found, contradiction) = in_parts(text, mode, framing, sizes, coming);
+                most = most.max(found.batches.len());
+                // What torn documents cost depends on where reading goes on after them.
+                // A schema URL that comes late is of the last part alone where the stream is read once.
+                let owners = coming.is_none_or(|coming| coming.twice) || !has_schema_url(text);
+                if contradiction.is_none() && expected.counts.bad_documents == 0 {
+                    same_spans(&found, &expected, owners).map_err(|error| {
+                        TestCaseError::fail(format!("{mode:?} {framing:?} {coming:?}: {error}"))
+                    })?;
+                }
+                if coming.is_none_or(|coming| coming.twice) {
+                    prop_assert!(contradiction.is_none_or(|found| found.spans == 0 && !found.fault));
+                    prop_assert_eq!(
+                        expected.counts.bad_documents > 0,
+                        found.counts.bad_documents > 0
+                            || contradiction.is_some() && expected.counts.bad_documents > 0
+                    );
+                }
+            }
+        }
+    }
+    Ok(most)
+}
+
+/// Whether there may be one, in any spelling.
+fn has_schema_url(text: &[u8]) -> bool {
+    text.windows(2).any(|pair| pair == b"\\u")
+        || text.windows(9).any(|name| name == b"schemaUrl" || name == b"schema_ur")
+}
+
+fn sizes() -> impl Strategy<Value = BlockSizes> {
+    (1..400usize, 0..1500usize, prop_oneof![Just(usize::MAX), 0..2000usize])
+        .prop_map(|(block, document, held)| BlockSizes { block, document, held })
+}
+
+proptest! {
+    #![proptest_config(runs(60))]
+
+    #[test]
+    fn documents_are_the_same_in_parts(text in any_input(), sizes in sizes(), chunk in any::<Index>()) {
+        check(&text, sizes, chunk.index(text.len() + 1))?;
+    }
+
+    #[test]
+    fn lines_are_the_same_in_parts(text in made_lines(Dialect::LENIENT), sizes in sizes(), chunk in any::<Index>()) {
+        let Input(text) = text;
+        check(&text, sizes, chunk.index(text.len() + 1))?;
+    }
+}
+
+#[test]
+fn every_sample_is_the_same_in_parts() {
+    for sample in SAMPLES.iter() {
+        // Each span of the small ones is a part.
+        for (block, document) in [(sample.bytes.len() / 40 + 1, 0), (sample.bytes.len() / 4 + 1, 1000)] {
+            let sizes = BlockSizes { block, document, held: usize::MAX };
+            let checked = check(&sample.bytes, sizes, sample.bytes.len() / 5 + 1);
+            assert!(checked.is_ok(), "{}: {checked:?}", sample.name);
+        }
+    }
+}
+
+/// Two resources of some spans, with what stands where.
+fn document(resource_first: bool, spans: usize) -> String {
+    let resource = r#""resource":{"attributes":[{"key":"service.name","value":{"stringValue":"shop"}}]}"#;
+    let scope = r#""scope":{"name":"lib","version":"1"}"#;
+    let spans: Vec<_> = (0..spans).map(|index| format!(" {{\"name\":\"span {index}\",\"odd\":1}}")).collect();
+    let spans = format!("\"spans\":[\n{}\n]", spans.join(",\n"));
+    let scopes = if resource_first {
+        format!("\"scopeSpans\":[{{{scope},{spans}}},{{{spans}}}]")
+    } else {
+        format!("\"scopeSpans\":[{{{spans},{scope}}}]")
+    };
+    let one =
+        if resource_first { format!("{{{resource},{scopes}}}") } else { format!("{{{scopes},{resource}}}") };
+    format!("{{\"resourceSpans\":[{one},{one}]}}\n")
+}
+
+const SMALL: BlockSizes = BlockSizes { block: 200, document: 1000, held: 500 };
+
+#[test]
+fn a_document_is_cut_and_each_part_has_resource_and_scope() {
+    let text = document(true, 50);
+    assert!(check(text.as_bytes(), SMALL, 64).unwrap() > 20);
+    for text in [text.clone(), format!("{text}{text}"), format!("\u{feff} \n{text}")] {
+        let (found, contradiction) = in_parts(
+            text.as_bytes(),
+            Mode::Lenient,
+            Framing::Auto,
+            SMALL,
+            Some(Coming { chunk: 100, twice: false }),
+        );
+        assert_eq!(contradiction, None);
+        let expected = whole(text.as_bytes(), Mode::Lenient, Framing::Auto);
+        assert!(same(&found, &expected).is_ok());
+    }
+}
+
+#[test]
+fn what_stands_last_is_found_by_a_survey_and_contradicts_otherwise() {
+    let text = document(false, 50);
+    let come = |twice| {
+        in_parts(text.as_bytes(), Mode::Lenient, Framing::Auto, SMALL, Some(Coming { chunk: 100, twice }))
+    };
+    let (found, contradiction) = come(true);
+    assert_eq!(contradiction, None);
+    assert!(found.batches.len() > 10);
+    assert!(same(&found, &whole(text.as_bytes(), Mode::Lenient, Framing::Auto)).is_ok());
+    let (found, contradiction) = come(false);
+    let contradiction = contradiction.unwrap();
+    assert_eq!(contradiction.offset, text.find("\"scope\":").unwrap() as u64);
+    let given: usize = found.batches.iter().map(SpanBatch::len).sum();
+    assert_eq!((contradiction.spans, contradiction.fault), (given as u64, false));
+    assert!(given > 20);
+}
+
+#[test]
+fn a_torn_document_is_bad_whether_or_not_it_is_cut() {
+    let good = document(true, 50);
+    let torn = format!("{}\n{good}", good.replacen("span 49", "span \\x", 1));
+    for mode in [Mode::Strict, Mode::Lenient] {
+        let expected = whole(torn.as_bytes(), mode, Framing::Auto);
+        let (found, contradiction) =
+            in_parts(torn.as_bytes(), mode, Framing::Auto, SMALL, Some(Coming { chunk: 100, twice: true }));
+        assert_eq!(contradiction, None);
+        assert_eq!(found.counts.bad_documents, expected.counts.bad_documents);
+        let bad = |reading: &Reading| {
+            let all = reading.batches.iter().flat_map(SpanBatch::diagnostics);
+            all.filter(|one| one.code.as_str() == "invalid-escape")
+                .map(|one| (one.offset, one.line, one.column, one.path))
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(bad(&found), bad(&expected));
+        assert_eq!(bad(&found).len(), 1);
+        // Strict mode rejects spans without ids.
+        let spans = |reading: &Reading| {
+            reading.batches.iter().map(|batch| batch.len() as u64 + batch.rejected_spans()).sum::<u64>()
+        };
+        assert_eq!(spans(&found), spans(&expected));
+        assert_eq!(spans(&found), 200);
+        let (found, contradiction) =
+            in_parts(torn.as_bytes(), mode, Framing::Auto, SMALL, Some(Coming { chunk: 100, twice: false }));
+        let contradiction = contradiction.unwrap();
+        assert!(contradiction.fault);
+        assert_eq!(contradiction.spans, spans(&found));
+    }
+}

@@ -1,0 +1,177 @@
+//! A stream is what it is as a whole, however it is cut into chunks and whatever the size of the blocks.
+
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::sample::Index;
+use spanwise::frame::{BlockSizes, Framer};
+use spanwise::{Code, Decoder, Diagnostic, Framing, Limits, Mode, Severity, SpanBatch};
+use spanwise_testgen::Dialect;
+
+use super::{Input, SAMPLES, any_input, damaged, damages, made_lines, options, runs};
+
+/// What must be the same of a finding.
+type Found = (Severity, Code, String, u64, u64, u64);
+
+fn found(finding: &Diagnostic) -> Found {
+    let Diagnostic { severity, code, path, offset, line, column, .. } = finding;
+    (*severity, *code, path.clone(), *offset, *line, *column)
+}
+
+/// What a stream comes to.
+#[derive(Debug, Default, PartialEq)]
+pub(crate) struct Counts {
+    documents: u64,
+    pub(crate) bad_documents: u64,
+    other_signals: u64,
+    rejected_spans: u64,
+    errors: u64,
+    warnings: u64,
+}
+
+#[derive(Default)]
+pub(crate) struct Reading {
+    pub(crate) batches: Vec<SpanBatch>,
+    findings: Vec<Found>,
+    pub(crate) counts: Counts,
+}
+
+impl Reading {
+    pub(crate) fn add(&mut self, batch: SpanBatch) {
+        self.findings.extend(batch.diagnostics().map(|finding| found(&finding)));
+        self.counts.documents += batch.document_count();
+        self.counts.bad_documents += batch.bad_documents();
+        self.counts.other_signals += batch.other_signals();
+        self.counts.rejected_spans += batch.rejected_spans();
+        self.counts.errors += batch.error_count();
+        self.counts.warnings += batch.warning_count();
+        self.batches.push(batch);
+    }
+}
+
+fn decoder(mode: Mode) -> Decoder {
+    let limits = Limits { diagnostics: usize::MAX, spans: 40, ..Limits::default() };
+    Decoder::new(options(mode).with_limits(limits))
+}
+
+fn in_chunks(chunks: &[&[u8]], framing: Framing, mode: Mode, block: usize) -> Reading {
+    let mut decoder = decoder(mode);
+    let mut framer = Framer::new(&decoder.options(), framing, BlockSizes { block, ..BlockSizes::default() });
+    let mut reading = Reading::default();
+    let mut blocks = |framer: &mut Framer| {
+        while let Some(block) = framer.next_block() {
+            let mut batch = SpanBatch::new();
+            decoder.decode_framed(block, &mut batch).unwrap();
+            reading.add(batch);
+        }
+    };
+    for chunk in chunks {
+        framer.push(chunk);
+        blocks(&mut framer);
+    }
+    framer.finish();
+    blocks(&mut framer);
+    reading
+}
+
+pub(crate) fn same(found: &Reading, expected: &Reading) -> Result<(), TestCaseError> {
+    same_spans(found, expected, true)
+}
+
+/// The same, and with `owners` scope and resource of every span.
+pub(crate) fn same_spans(found: &Reading, expected: &Reading, owners: bool) -> Result<(), TestCaseError> {
+    let differs = found.findings.iter().zip(&expected.findings).find(|(found, expected)| found != expected);
+    prop_assert_eq!(differs, None);
+    prop_assert_eq!(found.findings.len(), expected.findings.len());
+    prop_assert_eq!(&found.counts, &expected.counts);
+    let mut spans = found.batches.iter().flat_map(SpanBatch::spans);
+    for expected in expected.batches.iter().flat_map(SpanBatch::spans) {
+        let same = spans.next().is_some_and(|span| {
+            span == expected
+                && (!owners || span.scope() == expected.scope() && span.resource() == expected.resource())
+        });
+        prop_assert!(same);
+    }
+    prop_assert!(spans.next().is_none());
+    Ok(())
+}
+
+/// The text cut at `cuts`, against the text as a whole.
+pub(crate) fn check_cuts(text: &[u8], cuts: &[usize], block: usize) -> Result<(), TestCaseError> {
+    let mut cuts: Vec<_> = cuts.iter().map(|cut| (*cut).min(text.len())).chain([0, text.len()]).collect();
+    cuts.sort_unstable();
+    let chunks: Vec<_> = cuts.windows(2).map(|ends| &text[ends[0]..ends[1]]).collect();
+    for mode in [Mode::Strict, Mode::Lenient] {
+        for framing in [Framing::Auto, Framing::Lines, Framing::Documents] {
+            let mut whole = SpanBatch::new();
+            decoder(mode).decode_block(text.to_vec(), framing, &mut whole).unwrap();
+            let mut expected = Reading::default();
+            expected.add(whole);
+            let found = in_chunks(&chunks, framing, mode, block);
+            same(&found, &expected)?;
+            let mut framer = Framer::over(
+                text.to_vec().into(),
+                &decoder(mode).options(),
+                framing,
+                BlockSizes { block, ..BlockSizes::default() },
+            );
+            let blocks = std::iter::from_fn(|| framer.next_block());
+            let blocks: Vec<_> = blocks.map(|block| (block.offset(), block.bytes().clone())).collect();
+            let batches = found.batches.iter().map(|batch| batch.input().clone());
+            prop_assert!(blocks.iter().map(|block| block.1.clone()).eq(batches), "cuts depend on chunks");
+        }
+    }
+    Ok(())
+}
+
+/// The law for one input, at a few cuts and sizes that depend on nothing but its length.
+pub(crate) fn check(text: &[u8]) -> Result<(), TestCaseError> {
+    let length = text.len();
+    check_cuts(text, &[length / 3, length / 2], 1)?;
+    check_cuts(text, &[1, length.saturating_sub(1)], length / 4 + 1)
+}
+
+/// Inputs one after the other.
+fn several() -> impl Strategy<Value = Input> {
+    let gap = prop_oneof![Just("\n"), Just(""), Just(" \n\n"), Just(",\n"), Just("\n{\"resourceSpans\":[\n")];
+    vec((any_input(), gap), 1..5).prop_map(|parts| {
+        Input(parts.iter().flat_map(|(input, gap)| input.iter().chain(gap.as_bytes())).copied().collect())
+    })
+}
+
+fn cuts() -> impl Strategy<Value = Vec<Index>> {
+    vec(any::<Index>(), 0..5)
+}
+
+fn check_at(text: &[u8], cuts: &[Index], block: usize) -> Result<(), TestCaseError> {
+    let cuts: Vec<_> = cuts.iter().map(|cut| cut.index(text.len() + 1)).collect();
+    check_cuts(text, &cuts, block)
+}
+
+proptest! {
+    #![proptest_config(runs(300))]
+
+    #[test]
+    fn documents_are_the_same_in_chunks(text in several(), cuts in cuts(), block in 1..3000usize) {
+        check_at(&text, &cuts, block)?;
+    }
+
+    #[test]
+    fn lines_are_the_same_in_chunks(
+        text in made_lines(Dialect::LENIENT), cuts in cuts(), damages in damages(), block in 1..600usize
+    ) {
+        check_at(&text, &cuts, block)?;
+        check_at(&damaged(text.0, &damages), &cuts, block)?;
+    }
+}
+
+#[test]
+fn every_sample_is_the_same_cut_anywhere() {
+    for sample in SAMPLES.iter() {
+        let length = sample.bytes.len();
+        // Every byte of the short ones, and some of the long.
+        for cut in (0..=length).step_by(length / 10 + 1) {
+            let checked = check_cuts(&sample.bytes, &[cut, cut + length / 7], cut % 97 + 1);
+            assert!(checked.is_ok(), "{} cut at {cut}: {checked:?}", sample.name);
+        }
+    }
+}

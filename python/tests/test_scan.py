@@ -1,0 +1,232 @@
+"""Sources of any size: tables one after the other, Arrow streams, compression, early ends."""
+
+import _thread
+import gzip
+import io
+import itertools
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+import duckdb
+import polars
+import pyarrow
+import pytest
+import spanwise
+
+SPAN = {
+    "traceId": "0af7651916cd43dd8448eb211c80319c",
+    "spanId": "b7ad6b7169203331",
+    "name": "chat",
+    "attributes": [{"key": "n", "value": {"intValue": "1"}}],
+}
+
+
+def line(name):
+    span = SPAN | {"name": name}
+    return json.dumps({"resourceSpans": [{"scopeSpans": [{"spans": [span]}]}]}).encode() + b"\n"
+
+
+COUNT = 5000
+NAMES = [f"span {number}" for number in range(COUNT)]
+LINES = b"".join(map(line, NAMES))
+
+
+def names(tables):
+    return [name for table in tables for name in table.to_pyarrow().column("name").to_pylist()]
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3])
+def test_tables_come_in_order_and_are_small(threads):
+    tables = list(spanwise.scan(LINES, columns=["name"], threads=threads, batch_size=10_000))
+    assert len(tables) > 50
+    assert names(tables) == NAMES
+    assert all(table.report.spans == table.num_rows for table in tables)
+    batches = spanwise.scan_batches(LINES, threads=threads, batch_size=10_000)
+    assert [span.name for batch in batches for span in batch] == NAMES
+    assert spanwise.read(LINES, threads=threads, batch_size=10_000).num_rows == COUNT
+
+
+def test_engines_read_the_stream_and_read_it_again(tmp_path):
+    path = tmp_path / "a.jsonl.gz"
+    path.write_bytes(gzip.compress(LINES))
+    scan = spanwise.scan(path, columns=["name"], promote={"n": "int64"}, batch_size=50_000)
+    assert scan.column_names == scan.schema.names == ["name", "n"]
+    reader = pyarrow.RecordBatchReader.from_stream(scan)
+    assert reader.read_next_batch().num_rows < COUNT
+    assert pyarrow.table(scan).column("name").to_pylist() == NAMES
+    assert polars.DataFrame(scan)["name"].to_list() == NAMES
+    for _ in range(2):
+        found = duckdb.sql("select count(*), sum(n), count(distinct name) from scan").fetchall()
+        assert found == [(COUNT, COUNT, COUNT)]
+    assert duckdb.sql("select name from scan limit 3").fetchall() == [(name,) for name in NAMES[:3]]
+    assert names(scan) == NAMES
+    assert next(scan, None) is None
+    assert scan.report.spans == COUNT
+
+
+def test_file_objects_are_read_once():
+    scan = spanwise.scan(io.BytesIO(LINES), columns=["name"])
+    assert pyarrow.table(scan).num_rows == COUNT
+    with pytest.raises(ValueError, match="only once"):
+        pyarrow.table(scan)
+    assert spanwise.validate(io.BytesIO(gzip.compress(LINES))).spans == COUNT
+    opened = gzip.GzipFile(fileobj=io.BytesIO(gzip.compress(LINES)))
+    assert [span.name for batch in spanwise.scan_batches(opened) for span in batch] == NAMES
+
+
+class Endless:
+    """Lines for ever, and how many were asked for."""
+
+    def __init__(self):
+        self.reads = 0
+        self.at = 0
+
+    def read(self, size):
+        self.reads += 1
+        chunk = LINES[self.at : self.at + size]
+        self.at = (self.at + len(chunk)) % len(LINES)
+        return chunk
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_who_leaves_off_stops_the_work(threads):
+    source = Endless()
+    scan = spanwise.scan(source, columns=["name"], threads=threads, on_error="raise")
+    assert next(scan).num_rows > 0
+    scan.close()
+    reads = source.reads
+    assert next(scan, None) is None
+    time.sleep(0.05)
+    assert source.reads == reads < 200
+
+    source = Endless()
+    with spanwise.scan(source, columns=["name"], threads=threads, on_error="raise") as scan:
+        next(scan)
+    reads = source.reads
+    time.sleep(0.05)
+    assert source.reads == reads
+
+    source = Endless()
+    batches = spanwise.scan_batches(source, threads=threads, on_error="raise")
+    next(batches)
+    del batches
+    reads = source.reads
+    time.sleep(0.05)
+    assert source.reads == reads
+
+    source = Endless()
+    reader = pyarrow.RecordBatchReader.from_stream(spanwise.scan(source, columns=["name"], threads=threads))
+    reader.read_next_batch()
+    reader.close()
+    del reader
+    reads = source.reads
+    time.sleep(0.05)
+    assert source.reads == reads
+
+
+def test_what_is_cut_off_gives_the_good_part():
+    packed = gzip.compress(LINES)[: len(gzip.compress(LINES)) // 2]
+    with pytest.warns(spanwise.SpanwiseWarning, match="the gzip data is cut off"):
+        table = spanwise.read(packed, columns=["name"])
+    assert 0 < table.num_rows < COUNT
+    assert names([table]) == NAMES[: table.num_rows]
+    assert not table.report.ok
+    report = spanwise.validate(packed)
+    assert (report.ok, report.spans, len(report.unreadable)) == (False, table.num_rows, 1)
+    with pytest.raises(OSError, match="the gzip data is cut off"):
+        spanwise.read(gzip.compress(LINES)[:-4], columns=["name"], on_error="raise")
+    with pytest.raises(spanwise.DecodeError):
+        list(spanwise.scan(packed, on_error="raise"))
+
+
+def test_errors_come_where_they_stand():
+    data = LINES + b"{broken\n" + LINES
+    scan = spanwise.scan(data, columns=["name"], batch_size=10_000, on_error="raise")
+    found = []
+    with pytest.raises(spanwise.DecodeError) as caught:
+        for table in scan:
+            found.append(table)
+    assert caught.value.line == COUNT + 1
+    assert names(found) == NAMES[: len(names(found))]
+    assert len(names(found)) > COUNT - 200
+    assert next(scan, None) is None
+    scan = spanwise.scan(data, columns=["name"], batch_size=10_000)
+    with pytest.warns(spanwise.SpanwiseWarning, match="1 bad documents"):
+        assert names(scan) == NAMES * 2
+    assert scan.report.bad_documents == 1
+    with pytest.raises((pyarrow.ArrowException, OSError), match=f"line {COUNT + 1}|unexpected-byte"):
+        pyarrow.table(spanwise.scan(data, columns=["name"], on_error="raise"))
+    missing = spanwise.scan("no-such-file.json")
+    with pytest.raises(FileNotFoundError, match=r"no-such-file\.json"):
+        next(missing)
+
+
+def test_progress_is_told():
+    told = []
+    table = spanwise.read(LINES * 8, columns=["name"], batch_size=10_000, progress=told.append)
+    assert told[-1].done
+    assert told[-1][:3] == (len(LINES) * 8, len(LINES) * 8, table.num_rows)
+    assert all(a.bytes_read <= b.bytes_read for a, b in itertools.pairwise(told))
+    told.clear()
+    assert spanwise.validate(io.BytesIO(LINES), progress=told.append).spans == COUNT
+    assert told[-1].bytes_total is None and told[-1].bytes_read == len(LINES)
+
+    def fails(progress):
+        raise RuntimeError("enough")
+
+    with pytest.raises(RuntimeError, match="enough"):
+        spanwise.read(LINES, progress=fails)
+
+
+@pytest.mark.parametrize("module", ["tqdm.auto", "rich.progress"])
+def test_bars_are_drawn(module, monkeypatch, capsys):
+    pytest.importorskip(module)
+    if module != "tqdm.auto":
+        monkeypatch.setitem(sys.modules, "tqdm.auto", None)
+    assert spanwise.read(LINES, columns=["name"], progress=True).num_rows == COUNT
+    drawn = capsys.readouterr()
+    assert f"{COUNT} spans" in drawn.out + drawn.err
+
+
+def test_without_a_bar_nothing_is_drawn(monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "tqdm.auto", None)
+    monkeypatch.setitem(sys.modules, "rich.progress", None)
+    assert spanwise.read(LINES, columns=["name"], progress=True).num_rows == COUNT
+    drawn = capsys.readouterr()
+    assert (drawn.out, drawn.err) == ("", "")
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("call", ["read", "validate", "scan"])
+def test_an_interrupt_ends_a_run(call, threads):
+    timer = threading.Timer(0.2, _thread.interrupt_main)
+    timer.start()
+    run = {
+        "read": lambda: spanwise.read(Endless(), columns=["name"], threads=threads),
+        "validate": lambda: spanwise.validate(Endless(), threads=threads),
+        "scan": lambda: all(table.num_rows >= 0 for table in spanwise.scan(Endless(), columns=[], threads=threads)),
+    }[call]
+    with pytest.raises(KeyboardInterrupt):
+        run()
+    timer.join()
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs a named pipe")
+def test_an_interrupt_ends_a_wait_for_a_pipe(tmp_path):
+    pipe = tmp_path / "pipe.jsonl"
+    os.mkfifo(pipe)
+    code = "import sys, spanwise; print('ready', flush=True); spanwise.read(sys.argv[1], threads=2)"
+    child = subprocess.Popen([sys.executable, "-c", code, str(pipe)], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert child.stdout.readline() == b"ready\n"
+    with open(pipe, "wb") as writer:
+        writer.write(LINES)
+        writer.flush()
+        time.sleep(0.3)
+        child.send_signal(signal.SIGINT)
+        _, errors = child.communicate(timeout=20)
+    assert b"KeyboardInterrupt" in errors
