@@ -12,6 +12,8 @@ demo: ## Build the command and the wheel, look at the examples, and ask DuckDB w
 	@echo
 	target/release/spanwise summary examples
 	@echo
+	examples/receive.sh target/release/spanwise
+	@echo
 	[ -x .venv/bin/python ] || python3 -m venv .venv
 	.venv/bin/pip install --quiet --disable-pip-version-check . duckdb
 	.venv/bin/spanwise convert examples -o target/demo.parquet --llm

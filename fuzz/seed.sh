@@ -1,10 +1,10 @@
 #!/bin/sh
 # Fills the corpora of the fuzz targets: every case, payload and regression for `decode`, with the sizes that it wants before
-# them for `frame`, and with a byte before it for `redact`; a few bytes for `made`, whose inputs are choices and not documents,
-# and for `redact` too; for `query` each query of the tests. Nothing that is there already is touched.
+# them for `frame`, and with a byte before it for `redact` and `receiver_body`; a few bytes for `made`, whose inputs are choices
+# and not documents, and for `redact` too; for `query` each query of the tests. Nothing that is there already is touched.
 set -eu
 cd "$(dirname "$0")"
-mkdir -p corpus/decode corpus/frame corpus/made corpus/redact corpus/query
+mkdir -p corpus/decode corpus/frame corpus/made corpus/redact corpus/query corpus/receiver_body
 for file in ../tests/cases/* ../tests/payloads/* ../tests/regressions/*; do
     case "$file" in
         */README.md | */expected.*) ;;
@@ -13,6 +13,7 @@ for file in ../tests/cases/* ../tests/payloads/* ../tests/regressions/*; do
             cp -n "$file" "corpus/decode/$name"
             [ -e "corpus/frame/$name" ] || { printf '\062\031\002' && cat "$file"; } > "corpus/frame/$name"
             [ -e "corpus/redact/$name" ] || { printf 'p'; cat "$file"; } > "corpus/redact/$name"
+            [ -e "corpus/receiver_body/$name" ] || { printf '\000'; cat "$file"; } > "corpus/receiver_body/$name"
             ;;
     esac
 done
@@ -34,4 +35,4 @@ grep -h -v -e '^#' -e '^$' ../crates/spanwise/tests/traceql/*.txt | sed 's/ *=>[
         index=$((index + 1))
     done
 }
-ls corpus/decode corpus/frame corpus/made corpus/redact corpus/query | wc -l
+ls corpus/decode corpus/frame corpus/made corpus/redact corpus/query corpus/receiver_body | wc -l

@@ -7,7 +7,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use spanwise_arrow::Promotion;
 use spanwise_corpora::{Corpus, parse_size};
 
-/// Validates, sums up, redacts and tabulates OTLP JSON traces.
+/// Validates, sums up, redacts, tabulates and receives OTLP JSON traces.
 #[derive(Debug, Parser)]
 #[command(name = "spanwise", version, max_term_width = 110, disable_help_subcommand = true)]
 #[command(after_help = "Exit codes: 0 fine, 1 findings, 2 wrong use or unreadable input.")]
@@ -53,6 +53,16 @@ pub(crate) enum Command {
                             like) holds the sources in memory."
     )]
     Query(Query),
+    /// Receive traces over HTTP: from a gateway's webhook, an OpenTelemetry SDK or a Collector
+    #[cfg(feature = "serve")]
+    #[command(
+        long_about = "Receive traces over HTTP: from a gateway's webhook, an OpenTelemetry SDK or a Collector.\n\nOTLP JSON \
+                            comes by POST or PUT to /v1/traces. What is answered with 200 is on disk, and becomes Parquet \
+                            files below DIR/spans. Flags go before the environment (SPANWISE_LISTEN, SPANWISE_STORE, \
+                            SPANWISE_TOKEN, SPANWISE_HEADER, SPANWISE_POLICY), and that before the file. Ends in good order \
+                            at SIGINT or SIGTERM."
+    )]
+    Serve(Serve),
     /// Write made-up traces to measure with: the corpora of the benchmark
     #[command(
         long_about = "Write made-up traces to measure with: the corpora of the benchmark.\n\nEqual arguments write equal \
@@ -316,6 +326,74 @@ impl From<FileFormat> for spanwise_arrow::write::FileFormat {
             FileFormat::Csv => Self::Csv,
         }
     }
+}
+
+#[cfg(feature = "serve")]
+#[derive(Debug, Args)]
+pub(crate) struct Serve {
+    /// Where to listen [default: 127.0.0.1:4318]
+    #[arg(long, value_name = "ADDR")]
+    pub(crate) listen: Option<std::net::SocketAddr>,
+
+    /// The folder to keep traces in; made if it is not there
+    #[arg(long, value_name = "DIR")]
+    pub(crate) store: Option<PathBuf>,
+
+    /// A path that takes deliveries, verbatim; may be given more than once [default: /v1/traces]
+    #[arg(long, value_name = "PATH")]
+    pub(crate) path: Vec<String>,
+
+    /// A token to be sent as `Authorization: Bearer`; of several secrets one is enough. Other users of the machine can see
+    /// it here: `SPANWISE_TOKEN` and the file's `token_files` hide it
+    #[arg(long, value_name = "T")]
+    pub(crate) token: Vec<String>,
+
+    /// A header to be sent with this value; of several secrets one is enough
+    #[arg(long, value_name = "NAME=VALUE")]
+    pub(crate) header: Vec<String>,
+
+    /// Let everybody deliver, though other machines can reach the address
+    #[arg(long)]
+    pub(crate) allow_unauthenticated: bool,
+
+    /// What to take out before anything is stored: a preset (privacy-mode, secrets) or a policy file in TOML; presets may be
+    /// given more than once, and with a file
+    #[arg(long, value_name = "PRESET|FILE")]
+    pub(crate) policy: Vec<OsString>,
+
+    /// Settings in TOML
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+
+    /// What to log
+    #[arg(long, value_enum, default_value_t = LogLevel::Info)]
+    pub(crate) log_level: LogLevel,
+
+    /// Log for people or for programs
+    #[arg(long, value_enum, default_value_t = LogFormat::Text)]
+    pub(crate) log_format: LogFormat,
+}
+
+#[cfg(feature = "serve")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LogLevel {
+    /// What needs somebody
+    Error,
+    /// And what may
+    Warn,
+    /// And what was done
+    Info,
+    /// And connections that end early
+    Debug,
+}
+
+#[cfg(feature = "serve")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LogFormat {
+    /// Lines of words and fields
+    Text,
+    /// A JSON object a line
+    Json,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -7,6 +7,7 @@
 //! spanwise redact   --policy PRESET|FILE --explain KEY
 //! spanwise convert  SOURCE... -o OUT.parquet|.arrow|.jsonl|.csv [--columns NAME,...] [--promote KEY:TYPE]... [--policy PRESET|FILE]
 //! spanwise query    '{ TraceQL }' SOURCE... [--ids|--count] [--format human|json|jsonl] [--limit N] [--order ORDER]
+//! spanwise serve    --store DIR [--listen ADDR] [--token T]... [--policy P] [--config FILE]
 //! spanwise generate --corpus NAME [--size 100MiB] [--seed N] [--single-document] -o OUT
 //! ```
 //!
@@ -28,6 +29,8 @@ mod progress;
 mod query;
 mod reading;
 mod redact;
+#[cfg(feature = "serve")]
+mod serve;
 mod summary;
 mod table;
 mod timestamp;
@@ -79,12 +82,19 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> i32 {
             return error.exit_code();
         }
     };
+    #[cfg(feature = "serve")]
+    if let Command::Serve(arguments) = &arguments.command {
+        // Its threads write to standard error too: it must not be held meanwhile.
+        return serve::run(arguments).code();
+    }
     let mut output = BufWriter::new(io::stdout().lock());
     let mut errors = io::stderr().lock();
     let result = match &arguments.command {
         Command::Validate(arguments) => validate::run(arguments, &mut output, &mut errors),
         Command::Summary(arguments) => summary::run(arguments, &mut output, &mut errors),
         Command::Redact(arguments) => redact::run(arguments, &mut output, &mut errors),
+        #[cfg(feature = "serve")]
+        Command::Serve(arguments) => Ok(serve::run(arguments)),
         Command::Convert(arguments) => convert::run(arguments, &mut errors),
         Command::Query(arguments) => query::run(arguments, &mut output, &mut errors),
         Command::Generate(arguments) => generate::run(arguments, &mut output),

@@ -240,13 +240,13 @@ impl HttpClient for Socket {
         for (name, value) in request.headers() {
             write!(message, "{name}: {}\r\n", value.to_str()?)?;
         }
-        write!(message, "Content-Length: {}\r\n\r\n", request.body().len())?;
+        write!(message, "Connection: close\r\nContent-Length: {}\r\n\r\n", request.body().len())?;
         message.extend_from_slice(request.body());
 
         let mut stream = TcpStream::connect(authority.as_str())?;
         stream.set_read_timeout(Some(PATIENCE))?;
         stream.write_all(&message)?;
-        // The listener closes the connection after its answer.
+        // The other side closes the connection after its answer, as it was asked to.
         let mut answer = String::new();
         stream.read_to_string(&mut answer)?;
         let (head, body) = answer.split_once("\r\n\r\n").ok_or("no head in the answer")?;

@@ -1,0 +1,184 @@
+//! `spanwise serve`: the receiver, with its settings from a file, the environment and flags.
+
+use std::fmt;
+use std::io::{self, Write as _};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use spanwise_receiver::{Config, DurableStore, Metrics, Receiver, serve};
+use tokio::net::TcpListener;
+use tracing::{error, info};
+
+use crate::arguments::{LogFormat, LogLevel, Serve};
+use crate::{Outcome, policy};
+
+/// How long what is left of the log may take to become Parquet at the end. The rest does after the next start.
+const SEAL_AT_END: Duration = Duration::from_mins(2);
+
+/// Why there is no receiver.
+struct Problem(String);
+
+impl<E: fmt::Display> From<E> for Problem {
+    fn from(error: E) -> Self {
+        Self(error.to_string())
+    }
+}
+
+/// Serves until the process is told to end. Log lines go to standard error, which the caller must not hold.
+pub(crate) fn run(arguments: &Serve) -> Outcome {
+    let work = || -> Result<(), Problem> {
+        let config = settings(arguments)?;
+        start_log(arguments);
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+        runtime.block_on(receive(&config))
+    };
+    match work() {
+        Ok(()) => Outcome::Fine,
+        Err(Problem(problem)) => {
+            // Without standard error nobody can be told.
+            let _ = writeln!(io::stderr(), "spanwise: {problem}");
+            Outcome::Unreadable
+        }
+    }
+}
+
+/// The file, and over it the environment and the flags.
+fn settings(arguments: &Serve) -> Result<Config, Problem> {
+    let mut config = match &arguments.config {
+        None => Config::default(),
+        Some(path) => {
+            let name = path.display();
+            let text = std::fs::read_to_string(path).map_err(|error| format!("{name}: {error}"))?;
+            Config::from_toml(&text).map_err(|error| format!("{name}: {error}"))?
+        }
+    };
+    let given = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
+    let text = |name: &str| match given(name).map(std::ffi::OsString::into_string) {
+        None => Ok(None),
+        Some(Ok(text)) => Ok(Some(text)),
+        Some(Err(_)) => Err(Problem(format!("{name} is not UTF-8"))),
+    };
+    let lines = |name: &str, flags: &[String]| {
+        let split = |text: String| text.lines().map(str::to_owned).collect();
+        if flags.is_empty() {
+            Ok::<_, Problem>(text(name)?.map_or_else(Vec::new, split))
+        } else {
+            Ok(flags.to_vec())
+        }
+    };
+    if let Some(listen) = arguments.listen {
+        config.listen = listen;
+    } else if let Some(listen) = text("SPANWISE_LISTEN")? {
+        config.listen = listen.parse().map_err(|error| format!("SPANWISE_LISTEN: {error}"))?;
+    }
+    if let Some(store) = arguments.store.clone().or_else(|| given("SPANWISE_STORE").map(PathBuf::from)) {
+        config.store = Some(store);
+    }
+    if !arguments.path.is_empty() {
+        config.paths.clone_from(&arguments.path);
+    }
+    // Secrets replace those of the file all together: one that is to be forgotten there must not stay valid.
+    let tokens: Vec<String> = lines("SPANWISE_TOKEN", &arguments.token)?;
+    let headers: Vec<String> = lines("SPANWISE_HEADER", &arguments.header)?;
+    if !tokens.is_empty() || !headers.is_empty() {
+        config.token_files.clear();
+        config.tokens.0 = tokens;
+        config.headers.0 = headers;
+    }
+    if !arguments.policy.is_empty() {
+        config.policy = arguments.policy.iter().map(PathBuf::from).collect();
+    } else if let Some(policy) = given("SPANWISE_POLICY") {
+        config.policy = vec![policy.into()];
+    }
+    config.allow_unauthenticated |= arguments.allow_unauthenticated;
+    if config.is_exposed()? {
+        let listen = config.listen;
+        return Err(Problem(format!(
+            "{listen} can be reached from other machines, and without a token or header everybody there could \
+             deliver: give --token or --header, listen on 127.0.0.1, or say --allow-unauthenticated"
+        )));
+    }
+    Ok(config)
+}
+
+fn start_log(arguments: &Serve) {
+    let level = match arguments.log_level {
+        LogLevel::Error => tracing::Level::ERROR,
+        LogLevel::Warn => tracing::Level::WARN,
+        LogLevel::Info => tracing::Level::INFO,
+        LogLevel::Debug => tracing::Level::DEBUG,
+    };
+    let log = tracing_subscriber::fmt().with_writer(io::stderr).with_ansi(false).with_max_level(level);
+    // Fails only where a log is being kept already, as in a program that calls this more than once.
+    let _ = match arguments.log_format {
+        LogFormat::Text => log.with_target(false).try_init(),
+        LogFormat::Json => log.json().flatten_event(true).try_init(),
+    };
+}
+
+async fn receive(config: &Config) -> Result<(), Problem> {
+    let policy = match config.policy.as_slice() {
+        [] => None,
+        names => Some(policy::load(&names.iter().map(|name| name.clone().into()).collect::<Vec<_>>())?),
+    };
+    let (receiver, server, storage) = (config.receiver(policy)?, config.server()?, config.storage()?);
+    let folder = config.store.clone().ok_or("name a folder for the store: --store DIR")?;
+    raise_open_files();
+    let listen = config.listen;
+    let listener =
+        TcpListener::bind(listen).await.map_err(|error| format!("cannot listen on {listen}: {error}"))?;
+    let metrics = Arc::new(Metrics::new());
+    let opening = {
+        let (folder, metrics) = (folder.clone(), Arc::clone(&metrics));
+        tokio::task::spawn_blocking(move || DurableStore::open(folder, storage, metrics))
+    };
+    let store =
+        opening.await?.map_err(|error| format!("cannot open the store {}: {error}", folder.display()))?;
+    let store = Arc::new(store);
+    let receiver = Receiver::new(store.clone(), receiver, metrics);
+    let mut signals = Signals::new()?;
+    serve(listener, receiver, server, async { signals.next().await }).await?;
+    info!("making Parquet of what is left; a second signal leaves it to the next start");
+    let closing = tokio::task::spawn_blocking(move || store.close(SEAL_AT_END));
+    tokio::select! {
+        closed = closing => closed?,
+        () = signals.next() => {
+            error!("ended by a second signal; nothing is lost");
+            // The thread that seals would be waited for. The log is durable, and sealing may be cut short anywhere.
+            std::process::exit(Outcome::Fine.code());
+        }
+    }
+    info!("ended");
+    Ok(())
+}
+
+/// The bound on open files that most systems begin with is lower than that on connections.
+fn raise_open_files() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limit = getrlimit(Resource::Nofile);
+    // If it cannot be raised, connections beyond it wait.
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit });
+}
+
+/// What a process is told to end by.
+#[cfg(unix)]
+struct Signals {
+    interrupt: tokio::signal::unix::Signal,
+    terminate: tokio::signal::unix::Signal,
+}
+
+#[cfg(unix)]
+impl Signals {
+    fn new() -> io::Result<Self> {
+        use tokio::signal::unix::{SignalKind, signal};
+        Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
+}

@@ -1,0 +1,157 @@
+//! A running `spanwise serve`, and a client of it.
+
+#![allow(dead_code, reason = "each test uses a part")]
+
+use std::ffi::OsStr;
+use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+const PATIENCE: Duration = Duration::from_mins(1);
+
+/// A running receiver. Dropped, it is killed.
+pub(crate) struct Served {
+    child: Child,
+    pub(crate) address: SocketAddr,
+    log: Option<JoinHandle<String>>,
+}
+
+/// The command that serves `store` on a free port.
+pub(crate) fn command<A: AsRef<OsStr>>(store: &Path, arguments: impl IntoIterator<Item = A>) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_spanwise"));
+    command.args(["serve", "--listen", "127.0.0.1:0", "--store"]).arg(store).args(arguments);
+    command
+}
+
+impl Served {
+    /// Starts it and waits until it listens.
+    pub(crate) fn start(mut command: Command) -> Self {
+        let mut child = command.stdin(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+        let stderr = child.stderr.take().unwrap();
+        let (found, address): (_, Receiver<SocketAddr>) = channel();
+        let log = std::thread::spawn(move || {
+            let mut log = String::new();
+            for line in BufReader::new(stderr).lines() {
+                let line = line.unwrap();
+                if let Some((_, rest)) = line.split_once("listening address=") {
+                    let _ = found.send(rest.trim().parse().unwrap());
+                }
+                log.push_str(&line);
+                log.push('\n');
+            }
+            log
+        });
+        let Ok(address) = address.recv_timeout(PATIENCE) else {
+            let _ = child.kill();
+            panic!("it does not listen: {}", log.join().unwrap());
+        };
+        Self { child, address, log: Some(log) }
+    }
+
+    /// Ends it as a power cut would.
+    pub(crate) fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// Tells it to end, and gives its exit status and its log.
+    pub(crate) fn end(mut self) -> (ExitStatus, String) {
+        let pid = self.child.id().to_string();
+        assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+        let begun = Instant::now();
+        let status = loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                break status;
+            }
+            assert!(begun.elapsed() < PATIENCE * 3, "it does not end");
+            std::thread::sleep(Duration::from_millis(10));
+        };
+        let log = self.log.take().unwrap().join().unwrap();
+        (status, log)
+    }
+
+    /// Its process.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    pub(crate) fn connect(&self) -> Client {
+        Client::connect(self.address).unwrap()
+    }
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        // It may have ended.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A connection that is kept.
+pub(crate) struct Client {
+    reader: BufReader<TcpStream>,
+}
+
+impl Client {
+    pub(crate) fn connect(address: SocketAddr) -> io::Result<Self> {
+        let stream = TcpStream::connect(address)?;
+        stream.set_read_timeout(Some(PATIENCE))?;
+        stream.set_nodelay(true)?;
+        Ok(Self { reader: BufReader::new(stream) })
+    }
+
+    /// Sends a request, whose head is given without its end, and gives status and body of the answer.
+    pub(crate) fn send(&mut self, head: &str, body: &[u8]) -> io::Result<(u16, String)> {
+        let mut message = head.as_bytes().to_vec();
+        write!(message, "\r\nHost: localhost\r\nContent-Length: {}\r\n\r\n", body.len())?;
+        message.extend_from_slice(body);
+        self.reader.get_mut().write_all(&message)?;
+        self.answer()
+    }
+
+    pub(crate) fn post(&mut self, body: &[u8]) -> io::Result<(u16, String)> {
+        self.send("POST /v1/traces HTTP/1.1\r\nContent-Type: application/json", body)
+    }
+
+    fn answer(&mut self) -> io::Result<(u16, String)> {
+        let mut line = String::new();
+        self.reader.read_line(&mut line)?;
+        let status = line.split(' ').nth(1).and_then(|status| status.parse().ok());
+        let status = status.ok_or(io::ErrorKind::UnexpectedEof)?;
+        let mut length = 0;
+        loop {
+            line.clear();
+            self.reader.read_line(&mut line)?;
+            let Some((name, value)) = line.split_once(':') else { break };
+            if name.eq_ignore_ascii_case("content-length") {
+                length = value.trim().parse().unwrap();
+            }
+        }
+        let mut body = vec![0; length];
+        self.reader.read_exact(&mut body)?;
+        Ok((status, String::from_utf8(body).unwrap()))
+    }
+}
+
+/// The Parquet files below `store`.
+pub(crate) fn parquet(store: &Path) -> Vec<PathBuf> {
+    fn walk(folder: &Path, found: &mut Vec<PathBuf>) {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                walk(&path, found);
+            } else if path.extension().is_some_and(|extension| extension == "parquet") {
+                found.push(path);
+            }
+        }
+    }
+    let mut found = Vec::new();
+    walk(store, &mut found);
+    found.sort();
+    found
+}

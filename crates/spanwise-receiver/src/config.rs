@@ -1,0 +1,448 @@
+//! The settings of a receiver as a TOML file.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde::Deserialize;
+use spanwise::Mode;
+use spanwise::redact::CompiledPolicy;
+use spanwise_arrow::{Layout, Promotion};
+
+use crate::auth::{Auth, Secret, SecretError};
+use crate::server::ServerOptions;
+use crate::service::ReceiverOptions;
+use crate::store::{StoreOptions, TimeSetting};
+
+/// The settings of a receiver. Unknown ones are errors; `docs/receiver.md` describes all.
+///
+/// ```
+/// use spanwise_receiver::Config;
+/// let config = Config::from_toml(r#"
+///     listen = "0.0.0.0:4318"
+///     paths = ["/v1/traces", "/hooks/openrouter"]
+///     tokens = ["a long random text"]
+///     policy = ["privacy-mode"]
+///
+///     [storage]
+///     seal_after_seconds = 60
+///
+///     [columns.promote]
+///     "gen_ai.usage.input_tokens" = "int64"
+/// "#)?;
+/// assert_eq!(config.storage.seal_after_seconds, 60);
+/// assert!(!config.auth()?.is_open());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// Where to listen. Default `127.0.0.1:4318`.
+    pub listen: SocketAddr,
+    /// The folder of the store. Default none: it must be named.
+    pub store: Option<PathBuf>,
+    /// The paths that take deliveries. Default `/v1/traces`.
+    pub paths: Vec<String>,
+    /// Secrets of `Authorization: Bearer`.
+    pub tokens: Secrets,
+    /// Files that hold one token each; a line end at the end is not of it.
+    pub token_files: Vec<PathBuf>,
+    /// Headers and the values that they must have, `NAME=VALUE`.
+    pub headers: Secrets,
+    /// Listen beyond the machine itself though everybody may deliver.
+    pub allow_unauthenticated: bool,
+    /// Presets, and at most one policy file.
+    pub policy: Vec<PathBuf>,
+    /// `lenient` or `strict`.
+    pub mode: ModeSetting,
+    /// Bounds of requests and connections.
+    pub limits: LimitSettings,
+    /// The log, and what becomes of it.
+    pub storage: StorageSettings,
+    /// The columns of the Parquet files.
+    pub columns: ColumnSettings,
+}
+
+/// Texts that are not shown.
+#[derive(Clone, PartialEq, Eq, Default, Deserialize)]
+#[serde(transparent)]
+pub struct Secrets(pub Vec<String>);
+
+impl fmt::Debug for Secrets {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "[{} secrets]", self.0.len())
+    }
+}
+
+/// The rules to decode by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ModeSetting {
+    /// What known exporters send.
+    #[default]
+    Lenient,
+    /// The letter of the specification.
+    Strict,
+}
+
+/// Bounds of requests and connections.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct LimitSettings {
+    /// [`ReceiverOptions::body_bytes`].
+    pub body_bytes: usize,
+    /// [`ReceiverOptions::inflated_bytes`].
+    pub inflated_bytes: usize,
+    /// [`ReceiverOptions::memory_bytes`].
+    pub memory_bytes: usize,
+    /// [`spanwise::Limits::spans`].
+    pub spans: usize,
+    /// [`spanwise::Limits::depth`].
+    pub depth: usize,
+    /// [`ReceiverOptions::workers`]; 0 for as many as there are processors.
+    pub workers: usize,
+    /// [`ServerOptions::connections`].
+    pub connections: usize,
+    /// [`ServerOptions::head_time`].
+    pub head_seconds: u64,
+    /// [`crate::Pace::grace`].
+    pub body_grace_seconds: u64,
+    /// [`crate::Pace::bytes_per_second`].
+    pub body_bytes_per_second: u32,
+    /// [`crate::Pace::longest`].
+    pub body_seconds: u64,
+    /// [`ServerOptions::drain_time`].
+    pub drain_seconds: u64,
+}
+
+/// The log, and what becomes of it.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct StorageSettings {
+    /// [`StoreOptions::seal_bytes`].
+    pub seal_bytes: u64,
+    /// [`StoreOptions::seal_after`].
+    pub seal_after_seconds: u64,
+    /// [`StoreOptions::max_log_bytes`].
+    pub max_log_bytes: u64,
+    /// [`StoreOptions::reserve_bytes`].
+    pub reserve_bytes: u64,
+    /// [`StoreOptions::dedup_window`].
+    pub dedup_seconds: u64,
+    /// [`StoreOptions::dedup_spans`].
+    pub dedup_spans: usize,
+    /// [`StoreOptions::keep_for`], in days; 0 for ever.
+    pub keep_days: u64,
+    /// [`StoreOptions::keep_bytes`]; 0 without a bound.
+    pub keep_bytes: u64,
+}
+
+/// The columns of the Parquet files.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ColumnSettings {
+    /// Add the columns of LLM traffic. Default true.
+    pub llm: bool,
+    /// `map` or `typed`.
+    pub layout: LayoutSetting,
+    /// `nanoseconds` or `microseconds`, which Spark wants.
+    pub times: TimeSetting,
+    /// Attributes that become columns, and their types: `string`, `int64`, `double`, `bool`.
+    pub promote: BTreeMap<String, String>,
+}
+
+/// The form of attribute columns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LayoutSetting {
+    /// Text to text.
+    #[default]
+    Map,
+    /// Text to a struct of types.
+    Typed,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 4318)),
+            store: None,
+            paths: ServerOptions::default().paths,
+            tokens: Secrets::default(),
+            token_files: Vec::new(),
+            headers: Secrets::default(),
+            allow_unauthenticated: false,
+            policy: Vec::new(),
+            mode: ModeSetting::default(),
+            limits: LimitSettings::default(),
+            storage: StorageSettings::default(),
+            columns: ColumnSettings::default(),
+        }
+    }
+}
+
+impl Default for LimitSettings {
+    fn default() -> Self {
+        let (receiver, server) = (ReceiverOptions::default(), ServerOptions::default());
+        Self {
+            body_bytes: receiver.body_bytes,
+            inflated_bytes: receiver.inflated_bytes,
+            memory_bytes: receiver.memory_bytes,
+            spans: receiver.decode.limits.spans,
+            depth: receiver.decode.limits.depth,
+            workers: 0,
+            connections: server.connections,
+            head_seconds: server.head_time.as_secs(),
+            body_grace_seconds: receiver.pace.grace.as_secs(),
+            body_bytes_per_second: receiver.pace.bytes_per_second,
+            body_seconds: receiver.pace.longest.as_secs(),
+            drain_seconds: server.drain_time.as_secs(),
+        }
+    }
+}
+
+impl Default for StorageSettings {
+    fn default() -> Self {
+        let store = StoreOptions::default();
+        Self {
+            seal_bytes: store.seal_bytes,
+            seal_after_seconds: store.seal_after.as_secs(),
+            max_log_bytes: store.max_log_bytes,
+            reserve_bytes: store.reserve_bytes,
+            dedup_seconds: store.dedup_window.as_secs(),
+            dedup_spans: store.dedup_spans,
+            keep_days: 0,
+            keep_bytes: 0,
+        }
+    }
+}
+
+impl Default for ColumnSettings {
+    fn default() -> Self {
+        Self {
+            llm: true,
+            layout: LayoutSetting::default(),
+            times: TimeSetting::default(),
+            promote: BTreeMap::new(),
+        }
+    }
+}
+
+/// Settings that no receiver can work with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConfigError(String);
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for ConfigError {}
+
+impl From<SecretError> for ConfigError {
+    fn from(error: SecretError) -> Self {
+        Self(error.to_string())
+    }
+}
+
+impl Config {
+    /// Reads settings. Those that are not there have their defaults.
+    ///
+    /// # Errors
+    /// It is no TOML, or holds a setting that is not known or of another type. The error shows the name of a setting and
+    /// its place, and no value: that may be a secret.
+    pub fn from_toml(text: &str) -> Result<Self, ConfigError> {
+        toml::from_str(text).map_err(|error| {
+            let place = error.span().and_then(|span| text.get(..span.start)).map(|before| {
+                let line = before.matches('\n').count() + 1;
+                format!("line {line}: ")
+            });
+            ConfigError(format!("{}{}", place.unwrap_or_default(), error.message()))
+        })
+    }
+
+    /// Who may deliver.
+    ///
+    /// # Errors
+    /// A secret cannot stand in a header, or a file cannot be read.
+    pub fn auth(&self) -> Result<Auth, ConfigError> {
+        let mut secrets = Vec::new();
+        for token in &self.tokens.0 {
+            secrets.push(Secret::bearer(token)?);
+        }
+        for file in &self.token_files {
+            let text = std::fs::read_to_string(file)
+                .map_err(|error| ConfigError(format!("cannot read {}: {error}", file.display())))?;
+            secrets.push(Secret::bearer(text.trim_end_matches(['\r', '\n']))?);
+        }
+        for pair in &self.headers.0 {
+            secrets.push(Secret::from_pair(pair)?);
+        }
+        Ok(Auth::new(secrets))
+    }
+
+    /// Whether to listen there would let everybody on the network deliver, and nobody said that this is meant.
+    ///
+    /// # Errors
+    /// As [`Self::auth`].
+    pub fn is_exposed(&self) -> Result<bool, ConfigError> {
+        Ok(self.auth()?.is_open() && !self.listen.ip().is_loopback() && !self.allow_unauthenticated)
+    }
+
+    /// The options of the service. The policy is compiled by the caller, who may read files and the environment.
+    ///
+    /// # Errors
+    /// As [`Self::auth`].
+    pub fn receiver(&self, policy: Option<CompiledPolicy>) -> Result<ReceiverOptions, ConfigError> {
+        let limits = &self.limits;
+        let mut options = ReceiverOptions { auth: self.auth()?, policy, ..ReceiverOptions::default() };
+        options.decode.mode = match self.mode {
+            ModeSetting::Lenient => Mode::Lenient,
+            ModeSetting::Strict => Mode::Strict,
+        };
+        options.decode.limits.spans = limits.spans;
+        options.decode.limits.depth = limits.depth;
+        options.body_bytes = limits.body_bytes;
+        options.inflated_bytes = limits.inflated_bytes;
+        options.memory_bytes = limits.memory_bytes;
+        options.pace.grace = Duration::from_secs(limits.body_grace_seconds);
+        options.pace.bytes_per_second = limits.body_bytes_per_second;
+        options.pace.longest = Duration::from_secs(limits.body_seconds);
+        if limits.workers > 0 {
+            options.workers = limits.workers;
+        }
+        Ok(options)
+    }
+
+    /// The options of the server.
+    ///
+    /// # Errors
+    /// A path does not begin with `/`.
+    pub fn server(&self) -> Result<ServerOptions, ConfigError> {
+        if let Some(path) = self.paths.iter().find(|path| !path.starts_with('/')) {
+            return Err(ConfigError(format!("the path {path:?} does not begin with /")));
+        }
+        Ok(ServerOptions {
+            paths: self.paths.clone(),
+            connections: self.limits.connections,
+            head_time: Duration::from_secs(self.limits.head_seconds),
+            drain_time: Duration::from_secs(self.limits.drain_seconds),
+        })
+    }
+
+    /// The options of the store.
+    ///
+    /// # Errors
+    /// A column is promoted to a type that is not known.
+    pub fn storage(&self) -> Result<StoreOptions, ConfigError> {
+        let storage = &self.storage;
+        let mut options = StoreOptions {
+            seal_bytes: storage.seal_bytes,
+            seal_after: Duration::from_secs(storage.seal_after_seconds),
+            max_log_bytes: storage.max_log_bytes,
+            reserve_bytes: storage.reserve_bytes,
+            dedup_window: Duration::from_secs(storage.dedup_seconds),
+            dedup_spans: storage.dedup_spans,
+            keep_for: (storage.keep_days > 0)
+                .then(|| Duration::from_secs(storage.keep_days.saturating_mul(86_400))),
+            keep_bytes: (storage.keep_bytes > 0).then_some(storage.keep_bytes),
+            ..StoreOptions::default()
+        };
+        options.times = self.columns.times;
+        options.columns.llm = self.columns.llm;
+        options.columns.layout = match self.columns.layout {
+            LayoutSetting::Map => Layout::Map,
+            LayoutSetting::Typed => Layout::Typed,
+        };
+        for (key, to) in &self.columns.promote {
+            let to = to.parse().map_err(|error| ConfigError(format!("columns.promote, {key:?}: {error}")))?;
+            options.columns.promote.push(Promotion::new(key.clone(), to));
+        }
+        Ok(options)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_is_the_defaults() {
+        let config = Config::from_toml("").unwrap();
+        assert_eq!(config, Config::default());
+        let (receiver, defaults) = (config.receiver(None).unwrap(), ReceiverOptions::default());
+        assert_eq!(format!("{receiver:?}"), format!("{defaults:?}"));
+        let (server, defaults) = (config.server().unwrap(), ServerOptions::default());
+        assert_eq!(format!("{server:?}"), format!("{defaults:?}"));
+        let (store, defaults) = (config.storage().unwrap(), StoreOptions::default());
+        assert_eq!(format!("{store:?}"), format!("{defaults:?}"));
+    }
+
+    #[test]
+    fn the_documentation_shows_all_settings_with_their_defaults() {
+        let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/receiver.md");
+        let page = std::fs::read_to_string(page).unwrap();
+        let (_, block) = page.split_once("```toml\n").unwrap();
+        let block = block.split_once("```").unwrap().0;
+        assert_eq!(Config::from_toml(block).unwrap(), Config::default());
+        // All of them: taking one away leaves a setting that is not shown.
+        let shown = block.lines().filter(|line| line.contains(" = ")).count();
+        let debug = format!("{:#?}", Config::default());
+        let settings = debug.lines().filter(|line| line.contains(": ") && !line.ends_with('{')).count();
+        assert_eq!(shown, settings, "{debug}");
+    }
+
+    #[test]
+    fn settings_arrive() {
+        let config = Config::from_toml(
+            "mode = 'strict'\nheaders = ['x-key=v']\n[limits]\nspans = 7\nworkers = 3\nbody_bytes = 9\n\
+             [storage]\nkeep_days = 2\nkeep_bytes = 11\nseal_bytes = 5\n\
+             [columns]\nllm = false\nlayout = 'typed'\ntimes = 'microseconds'\npromote = { 'a.b' = 'int64' }\n",
+        )
+        .unwrap();
+        let receiver = config.receiver(None).unwrap();
+        assert_eq!((receiver.decode.mode, receiver.decode.limits.spans), (Mode::Strict, 7));
+        assert_eq!((receiver.workers, receiver.body_bytes, receiver.auth.is_open()), (3, 9, false));
+        let store = config.storage().unwrap();
+        assert_eq!(store.keep_for, Some(Duration::from_hours(48)));
+        assert_eq!((store.keep_bytes, store.seal_bytes, store.columns.llm), (Some(11), 5, false));
+        assert_eq!((store.columns.layout, store.columns.promote.len()), (Layout::Typed, 1));
+        assert_eq!(store.times, TimeSetting::Microseconds);
+    }
+
+    #[test]
+    fn what_is_not_known_is_an_error_that_names_it_and_shows_no_secret() {
+        for (text, expected) in [
+            ("tokns = ['hush']\n", "line 1: unknown field `tokns`"),
+            ("\n[limits]\nspan = 1\n", "line 3: unknown field `span`"),
+            ("mode = 'loose'\n", "line 1: unknown variant `loose`"),
+        ] {
+            let error = Config::from_toml(text).unwrap_err().to_string();
+            assert!(error.starts_with(expected), "{error}");
+            assert!(!error.contains("hush"), "{error}");
+        }
+        let shown = format!("{:?}", Config::from_toml("tokens = ['hush']\nheaders = ['a=hush']").unwrap());
+        assert!(!shown.contains("hush"), "{shown}");
+        assert!(Config { paths: vec!["hook".into()], ..Config::default() }.server().is_err());
+        let promoted = Config::from_toml("[columns]\npromote = { a = 'int' }\n").unwrap();
+        assert!(promoted.storage().unwrap_err().to_string().contains("\"a\""));
+    }
+
+    #[test]
+    fn beyond_the_machine_only_with_a_secret_or_on_purpose() {
+        for (text, exposed) in [
+            ("", false),
+            ("listen = '[::1]:4318'", false),
+            ("listen = '0.0.0.0:4318'", true),
+            ("listen = '192.168.1.2:4318'", true),
+            ("listen = '0.0.0.0:4318'\ntokens = ['t']", false),
+            ("listen = '0.0.0.0:4318'\nheaders = ['x-key=t']", false),
+            ("listen = '0.0.0.0:4318'\nallow_unauthenticated = true", false),
+        ] {
+            assert_eq!(Config::from_toml(text).unwrap().is_exposed().unwrap(), exposed, "{text}");
+        }
+    }
+}

@@ -1,0 +1,214 @@
+//! Decode, redact, and tell the spans apart: what is done with a body before it is stored.
+
+use std::fmt::Write as _;
+use std::hash::Hasher as _;
+
+use bytes::Bytes;
+use spanwise::redact::{CompiledPolicy, RedactError, Redactor};
+use spanwise::{Code, DecodeOptions, Decoder, Limits, Mode, Rows, Severity, SpanBatch, encode_into};
+use twox_hash::XxHash3_64;
+
+use crate::answer::{Answer, finding};
+use crate::metrics::{FindingLabel, Metrics};
+use crate::store::SpanKey;
+
+/// Findings that an answer names.
+const TOLD: usize = 3;
+/// A worker that has decoded a payload with larger tables begins afresh, so that it does not hold their memory.
+const KEPT_TABLES: usize = 32 << 20;
+/// Bytes of the largest row of a table that an object can become; spans, whose rows are larger, have a bound of their own.
+const ROW: usize = 96;
+/// Bytes of the row that an element of an array can become.
+const VALUE: usize = 16;
+/// The row of a span, and what is recorded with it.
+const SPAN: usize = 320;
+
+/// A payload, ready to be stored.
+#[derive(Debug)]
+pub(crate) struct Prepared {
+    /// What to store; nothing where there is no span.
+    pub(crate) json: Bytes,
+    pub(crate) keys: Vec<SpanKey>,
+    /// What to answer, once it is stored.
+    pub(crate) answer: Answer,
+}
+
+/// Decodes one payload after the other, with buffers that it keeps.
+#[derive(Debug)]
+pub(crate) struct Worker {
+    options: DecodeOptions,
+    policy: Option<CompiledPolicy>,
+    decoder: Decoder,
+    batch: SpanBatch,
+    redactor: Option<Redactor>,
+    /// Reads what is to be stored, where that is not what was sent.
+    reader: Decoder,
+    stored: SpanBatch,
+}
+
+impl Worker {
+    pub(crate) fn new(options: DecodeOptions, policy: Option<CompiledPolicy>) -> Self {
+        let options = options.with_record_sources(true);
+        // Our own output: whatever was taken is read again.
+        let limits = Limits { diagnostics: 0, ..Limits::default() };
+        let reading = options.with_mode(Mode::Lenient).with_limits(limits);
+        Self {
+            options,
+            decoder: Decoder::new(options),
+            batch: SpanBatch::new(),
+            redactor: policy.clone().map(|policy| Redactor::with_options(policy, options)),
+            policy,
+            reader: Decoder::new(reading),
+            stored: SpanBatch::new(),
+        }
+    }
+
+    /// Does all that is done before storing.
+    pub(crate) fn prepare(&mut self, body: Bytes, metrics: &Metrics) -> Result<Prepared, Answer> {
+        let large = tables(&body, self.options.limits) > KEPT_TABLES;
+        let prepared = self.work(body, metrics);
+        self.batch.clear();
+        self.stored.clear();
+        if large {
+            *self = Self::new(self.options, self.policy.take());
+        }
+        prepared
+    }
+
+    fn work(&mut self, body: Bytes, metrics: &Metrics) -> Result<Prepared, Answer> {
+        if let Err(error) = self.decoder.decode(body.clone(), &mut self.batch) {
+            let diagnostic = error.diagnostic();
+            let label = FindingLabel { code: diagnostic.code.as_str() };
+            metrics.findings.get_or_create(&label).inc();
+            return Err(match diagnostic.code {
+                Code::DocumentSize => Answer::TooLarge,
+                _ => Answer::rejected(diagnostic),
+            });
+        }
+        for (code, count) in self.batch.diagnostic_counts() {
+            metrics.findings.get_or_create(&FindingLabel { code: code.as_str() }).inc_by(count);
+        }
+        metrics.spans_rejected.inc_by(self.batch.rejected_spans());
+        let answer = self.answer();
+        if self.batch.is_empty() {
+            return Ok(Prepared { json: Bytes::new(), keys: Vec::new(), answer });
+        }
+        let json = match &mut self.redactor {
+            Some(redactor) => {
+                let mut out = Vec::with_capacity(body.len());
+                let report =
+                    redactor.redact_batch_into(&self.batch, &mut out).map_err(|error| match error {
+                        RedactError::TooLarge => Answer::TooLarge,
+                        _ => Answer::Internal,
+                    })?;
+                metrics.redacted_values.inc_by(report.changes());
+                Some(out)
+            }
+            // What was rejected is not stored, nor are metrics and logs.
+            None if self.batch.rejected_spans() > 0 || self.batch.other_signals() > 0 => {
+                let mut out = Vec::with_capacity(body.len());
+                encode_into(&self.batch, &mut out);
+                Some(out)
+            }
+            None => None,
+        };
+        let Some(json) = json else {
+            return Ok(Prepared { json: body, keys: keys(&self.batch), answer });
+        };
+        let json = Bytes::from(json);
+        if self.reader.decode(json.clone(), &mut self.stored).is_err()
+            || self.stored.len() != self.batch.len()
+        {
+            tracing::error!("what was to be stored does not decode to what was sent; the request is refused");
+            return Err(Answer::Internal);
+        }
+        Ok(Prepared { json, keys: keys(&self.stored), answer })
+    }
+
+    /// What to answer when all that was taken is stored.
+    fn answer(&self) -> Answer {
+        let rejected = self.batch.rejected_spans();
+        let errors = self.batch.diagnostics().filter(|found| found.severity == Severity::Error);
+        let mut message = String::new();
+        if self.batch.error_count() > 0 {
+            let told: Vec<_> = errors.take(TOLD).map(|found| finding(&found)).collect();
+            message = told.join("; ");
+            let rest = self.batch.error_count() - told.len() as u64;
+            if rest > 0 {
+                // Writing to a string cannot fail.
+                let _ = write!(message, "; and {rest} more");
+            }
+        }
+        if self.batch.other_signals() > 0 {
+            if !message.is_empty() {
+                message.push_str("; ");
+            }
+            message.push_str("metrics, logs and profiles are not stored");
+        }
+        if rejected == 0 && message.is_empty() {
+            Answer::Stored
+        } else {
+            Answer::Partly { rejected, message }
+        }
+    }
+}
+
+/// Bytes that the tables of a payload can take at most. One pass over the payload at the speed of memory: small payloads with
+/// large tables are what would exhaust it otherwise.
+pub(crate) fn tables(json: &[u8], limits: Limits) -> usize {
+    let (mut objects, mut elements) = (0_usize, 0_usize);
+    // Chunks short enough for a byte to count: the compiler makes vectors of it.
+    for chunk in json.chunks(255) {
+        let count = |wanted: u8| chunk.iter().map(|byte| u8::from(*byte == wanted)).sum::<u8>();
+        objects += usize::from(count(b'{'));
+        elements += usize::from(count(b','));
+    }
+    let rows = objects.saturating_mul(ROW).saturating_add(elements.saturating_mul(VALUE));
+    rows.saturating_add(objects.min(limits.spans).saturating_mul(SPAN))
+}
+
+/// The keys of all spans.
+fn keys(batch: &SpanBatch) -> Vec<SpanKey> {
+    let (input, sources) = (batch.input(), batch.sources());
+    let mut context = None;
+    let spans = batch.span_rows().iter().zip(&sources.spans);
+    let key = |(row, source): (&spanwise::SpanRow, &spanwise::SpanSource)| {
+        let context = match context {
+            Some((scope, hash)) if scope == row.scope => hash,
+            _ => {
+                let hash = scope_hash(batch, row.scope);
+                context = Some((row.scope, hash));
+                hash
+            }
+        };
+        let element = input.get(source.element.range()).unwrap_or_default();
+        let (trace_id, span_id) = (batch.text(row.trace_id.text), batch.text(row.span_id.text));
+        SpanKey::new(trace_id.as_bytes(), span_id.as_bytes(), context, element)
+    };
+    spans.map(key).collect()
+}
+
+/// Hash of a scope and its resource, as they were written.
+fn scope_hash(batch: &SpanBatch, scope: u32) -> u64 {
+    let mut hasher = XxHash3_64::default();
+    let Some(scope) = batch.scope_rows().get(scope as usize) else { return 0 };
+    let resource = batch.resource_rows().get(scope.resource as usize).copied().unwrap_or_default();
+    let mut attributes = |rows: Rows| {
+        hasher.write_u32(rows.len);
+        let start = rows.start as usize;
+        let sources = batch.sources().attributes.get(start..start + rows.len as usize).unwrap_or_default();
+        for source in sources {
+            let element = batch.input().get(source.element.range()).unwrap_or_default();
+            hasher.write_u64(element.len() as u64);
+            hasher.write(element);
+        }
+    };
+    attributes(resource.attributes);
+    attributes(scope.attributes);
+    for text in [scope.name, scope.version, scope.schema_url, resource.schema_url] {
+        let text = batch.text(text);
+        hasher.write_u64(text.len() as u64);
+        hasher.write(text.as_bytes());
+    }
+    hasher.finish()
+}

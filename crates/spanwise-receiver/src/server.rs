@@ -1,0 +1,174 @@
+//! An HTTP/1.1 server round a [`Receiver`]: routes, connections, an end in good order.
+
+use std::future::Future;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::service::TowerToHyperService;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tracing::{debug, info, warn};
+
+use crate::answer::Answer;
+use crate::service::Receiver;
+
+/// What a connection beyond the bound is told.
+const REFUSED: &[u8] =
+    b"HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\nContent-Length: 45\r\n\
+Retry-After: 1\r\nConnection: close\r\n\r\n{\"code\":14,\"message\":\"too many connections\"}\n";
+/// Bytes that a connection buffers of what comes.
+const READ_BUFFER: usize = 32 << 10;
+
+/// How the server works.
+#[derive(Debug, Clone)]
+pub struct ServerOptions {
+    /// The paths that take deliveries, verbatim. Default `/v1/traces`.
+    pub paths: Vec<String>,
+    /// Connections at the same time; one more is answered 503. Default 10,240.
+    pub connections: usize,
+    /// How long a client may take for the head of a request, and a connection may stand idle. Default ten seconds.
+    pub head_time: Duration,
+    /// How long requests may go on when the server ends. Default 20 seconds.
+    pub drain_time: Duration,
+}
+
+impl Default for ServerOptions {
+    fn default() -> Self {
+        Self {
+            paths: vec!["/v1/traces".to_owned()],
+            connections: 10_240,
+            head_time: Duration::from_secs(10),
+            drain_time: Duration::from_secs(20),
+        }
+    }
+}
+
+#[derive(Debug, Clone)]
+struct Routes {
+    receiver: Receiver,
+    paths: Arc<[String]>,
+}
+
+/// The routes of a receiver: its paths, `/healthz`, `/readyz` and `/metrics`.
+///
+/// `/metrics` wants the same secrets as deliveries do; the other two are open, and say nothing but `ok`.
+pub fn router(receiver: Receiver, paths: &[String]) -> Router {
+    let routes = Routes { receiver, paths: paths.into() };
+    Router::new()
+        .route("/healthz", get(async || "ok\n"))
+        .route("/readyz", get(ready))
+        .route("/metrics", get(metrics))
+        // Not routes of axum's: a webhook's path is taken as it is written, whatever characters it has.
+        .fallback(deliver)
+        .with_state(routes)
+}
+
+async fn ready(State(routes): State<Routes>) -> Response {
+    if routes.receiver.is_ready() {
+        "ok\n".into_response()
+    } else {
+        (StatusCode::SERVICE_UNAVAILABLE, [(header::RETRY_AFTER, "1")], "not ready\n").into_response()
+    }
+}
+
+async fn metrics(State(routes): State<Routes>, headers: HeaderMap) -> Response {
+    if !routes.receiver.allows(&headers) {
+        return Answer::Unauthorized.into_response().into_response();
+    }
+    let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+    ([(header::CONTENT_TYPE, kind)], routes.receiver.metrics_text()).into_response()
+}
+
+async fn deliver(State(routes): State<Routes>, request: Request) -> Response {
+    // A webhook's URL may have a query, which counts only where the path was given with one.
+    let (path, whole) = (request.uri().path(), request.uri().path_and_query());
+    if routes.paths.iter().any(|taken| taken == path || whole.is_some_and(|whole| taken == whole.as_str())) {
+        routes.receiver.receive(request).await.into_response()
+    } else {
+        Answer::Path.into_response().into_response()
+    }
+}
+
+/// Serves until `end` is ready, then lets the requests that have begun come to their end.
+///
+/// # Errors
+/// None after the first connection: what goes wrong with one is its own.
+pub async fn serve(
+    listener: TcpListener,
+    receiver: Receiver,
+    options: ServerOptions,
+    end: impl Future<Output = ()>,
+) -> io::Result<()> {
+    let metrics = Arc::clone(receiver.metrics());
+    let service = TowerToHyperService::new(router(receiver, &options.paths));
+    let mut http = http1::Builder::new();
+    http.timer(TokioTimer::new()).header_read_timeout(options.head_time).max_buf_size(READ_BUFFER);
+    let room = Arc::new(Semaphore::new(options.connections));
+    let graceful = GracefulShutdown::new();
+    let mut end = std::pin::pin!(end);
+    info!(address = %listener.local_addr()?, "listening");
+    loop {
+        let stream = tokio::select! {
+            () = &mut end => break,
+            accepted = listener.accept() => match accepted {
+                Ok((stream, _)) => stream,
+                Err(error) => {
+                    // Too many open files, say: those that are open go on, and new ones wait.
+                    warn!(kind = ?error.kind(), os = error.raw_os_error(), "cannot accept a connection");
+                    tokio::time::sleep(Duration::from_millis(50)).await;
+                    continue;
+                }
+            },
+        };
+        let Ok(place) = Arc::clone(&room).try_acquire_owned() else {
+            metrics.connections_refused.inc();
+            refuse(&stream);
+            continue;
+        };
+        // An answer is one small write; waiting to join it with another only delays it.
+        let _ = stream.set_nodelay(true);
+        let connection = graceful.watch(http.serve_connection(TokioIo::new(stream), service.clone()));
+        let metrics = Arc::clone(&metrics);
+        metrics.connections.inc();
+        tokio::spawn(async move {
+            if let Err(error) = connection.await {
+                // Clients that go away or send what is no HTTP. Not the error's text: it may quote what was sent.
+                debug!(timeout = error.is_timeout(), parse = error.is_parse(), "a connection ended early");
+            }
+            metrics.connections.dec();
+            drop(place);
+        });
+    }
+    drop(listener);
+    info!("no more connections are taken; requests come to their end");
+    if tokio::time::timeout(options.drain_time, graceful.shutdown()).await.is_err() {
+        warn!("some requests did not come to their end in time");
+    }
+    Ok(())
+}
+
+/// Answers a connection without reading from it. If the client's window takes no two hundred bytes, it gets none.
+fn refuse(stream: &TcpStream) {
+    let _ = stream.try_write(REFUSED);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::REFUSED;
+
+    #[test]
+    fn the_answer_to_one_connection_too_many_is_as_long_as_it_says() {
+        let text = str::from_utf8(REFUSED).unwrap();
+        let (head, body) = text.split_once("\r\n\r\n").unwrap();
+        assert!(head.contains(&format!("Content-Length: {}\r\n", body.len())), "{text}");
+    }
+}

@@ -1,0 +1,298 @@
+//! [`Receiver`]: the tower service that takes deliveries.
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use http::header::CONTENT_TYPE;
+use http::{HeaderMap, Method, Request, Response};
+use http_body::Body;
+use http_body_util::Full;
+use spanwise::DecodeOptions;
+use spanwise::redact::CompiledPolicy;
+use tokio::sync::Semaphore;
+use tower_service::Service;
+
+use crate::answer::Answer;
+use crate::auth::Auth;
+use crate::body::{self, Pace};
+use crate::budget::{Budget, Reservation};
+use crate::inflate::Encoding;
+use crate::metrics::{Metrics, StatusLabel};
+use crate::pipeline::{Prepared, Worker, tables};
+use crate::store::{Delivery, Store, StoreError, now};
+
+/// A payload of this size is decoded where the request is read; a larger one on a thread that may block.
+const DECODED_IN_PLACE: usize = 128 << 10;
+
+/// How a receiver works.
+#[derive(Debug, Clone)]
+pub struct ReceiverOptions {
+    /// Who may deliver. Default: everybody.
+    pub auth: Auth,
+    /// What is taken out of traces before anything of them is stored. Default: nothing.
+    pub policy: Option<CompiledPolicy>,
+    /// How to decode. Default: lenient, at most 262,144 spans a payload.
+    pub decode: DecodeOptions,
+    /// Bytes of a body as it comes. Default 64 MiB.
+    pub body_bytes: usize,
+    /// Bytes of a body without its compression. Default 64 MiB.
+    pub inflated_bytes: usize,
+    /// Bytes that all requests may hold together: bodies, tables, what waits for the log. Default 512 MiB.
+    pub memory_bytes: usize,
+    /// How slowly a body may come.
+    pub pace: Pace,
+    /// Payloads decoded at the same time. Default: as many as there are processors.
+    pub workers: usize,
+    /// How long a payload may wait for its turn to be decoded. Default ten seconds.
+    pub patience: Duration,
+}
+
+impl Default for ReceiverOptions {
+    fn default() -> Self {
+        let mut decode = DecodeOptions::default();
+        decode.limits.spans = 1 << 18;
+        // Enough to say what is wrong; the rest is counted.
+        decode.limits.diagnostics = 64;
+        Self {
+            auth: Auth::default(),
+            policy: None,
+            decode,
+            body_bytes: 64 << 20,
+            inflated_bytes: 64 << 20,
+            memory_bytes: 512 << 20,
+            pace: Pace::default(),
+            workers: std::thread::available_parallelism().map_or(2, std::num::NonZero::get),
+            patience: Duration::from_secs(10),
+        }
+    }
+}
+
+#[derive(Debug)]
+struct Inner {
+    options: ReceiverOptions,
+    metrics: Arc<Metrics>,
+    budget: Budget,
+    turns: Arc<Semaphore>,
+    /// Workers that nobody uses. There are never more than turns.
+    idle: Mutex<Vec<Worker>>,
+}
+
+/// A service that takes OTLP/JSON traces by POST and PUT, whatever the path: routing is the caller's.
+///
+/// It needs tokio's timers. A clone is the same receiver.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use std::sync::Arc;
+/// use http::Request;
+/// use http_body_util::{BodyExt, Full};
+/// use spanwise_receiver::{DurableStore, Metrics, Receiver, ReceiverOptions, StoreOptions};
+/// use tower_service::Service;
+///
+/// let folder = tempfile::tempdir()?;
+/// let metrics = Arc::new(Metrics::new());
+/// let store = Arc::new(DurableStore::open(folder.path(), StoreOptions::default(), metrics.clone())?);
+/// let mut receiver = Receiver::new(store, ReceiverOptions::default(), metrics);
+///
+/// let body = r#"{"resourceSpans":[{"scopeSpans":[{"spans":[{"traceId":"0af7651916cd43dd8448eb211c80319c",
+///     "spanId":"b7ad6b7169203331","name":"chat"}]}]}]}"#;
+/// let request = Request::post("/v1/traces").header("content-type", "application/json");
+/// let response = receiver.call(request.body(Full::<bytes::Bytes>::from(body))?).await?;
+/// assert_eq!(response.status(), 200);
+/// assert_eq!(response.into_body().collect().await?.to_bytes(), "{}");
+/// # Ok(()) }
+/// ```
+#[derive(Clone)]
+pub struct Receiver {
+    inner: Arc<Inner>,
+    store: Arc<dyn Store>,
+}
+
+impl std::fmt::Debug for Receiver {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Receiver").field("options", &self.inner.options).finish_non_exhaustive()
+    }
+}
+
+impl Receiver {
+    /// A receiver in front of a store.
+    pub fn new(store: Arc<dyn Store>, options: ReceiverOptions, metrics: Arc<Metrics>) -> Self {
+        let workers = options.workers.max(1);
+        let inner = Inner {
+            budget: Budget::new(options.memory_bytes),
+            turns: Arc::new(Semaphore::new(workers)),
+            idle: Mutex::new(Vec::with_capacity(workers)),
+            options,
+            metrics,
+        };
+        Self { inner: Arc::new(inner), store }
+    }
+
+    /// Whether these headers hold a secret of the receiver, or it needs none.
+    pub fn allows(&self, headers: &HeaderMap) -> bool {
+        self.inner.options.auth.allows(headers)
+    }
+
+    /// Whether a delivery would be stored now.
+    pub fn is_ready(&self) -> bool {
+        self.store.is_ready()
+    }
+
+    /// The counters, as Prometheus reads them.
+    pub fn metrics_text(&self) -> String {
+        self.inner.metrics.reserved_bytes.set(i64::try_from(self.inner.budget.used()).unwrap_or(i64::MAX));
+        self.inner.metrics.text()
+    }
+
+    /// The counters.
+    pub fn metrics(&self) -> &Arc<Metrics> {
+        &self.inner.metrics
+    }
+
+    /// Takes one request.
+    pub async fn receive<B>(&self, request: Request<B>) -> Response<Full<Bytes>>
+    where
+        B: Body<Data = Bytes>,
+    {
+        let begun = Instant::now();
+        let answer = self.answer(request).await.unwrap_or_else(|refused| refused);
+        let label = StatusLabel { status: answer.status().as_u16() };
+        self.inner.metrics.requests.get_or_create(&label).inc();
+        self.inner.metrics.request_seconds.observe(begun.elapsed().as_secs_f64());
+        answer.into_response()
+    }
+
+    async fn answer<B>(&self, request: Request<B>) -> Result<Answer, Answer>
+    where
+        B: Body<Data = Bytes>,
+    {
+        let options = &self.inner.options;
+        let (head, body) = request.into_parts();
+        if !options.auth.allows(&head.headers) {
+            return Err(Answer::Unauthorized);
+        }
+        if head.method != Method::POST && head.method != Method::PUT {
+            return Err(Answer::Method);
+        }
+        let mut memory = self.inner.budget.reserve();
+        if is_connection_test(&head.headers) {
+            self.inner.metrics.connection_tests.inc();
+            body::read(body, options.body_bytes, options.pace, &mut memory).await?;
+            return Ok(Answer::Stored);
+        }
+        let is_json = is_json(&head.headers);
+        if is_json == Some(false) {
+            return Err(Answer::Type);
+        }
+        let encoding = Encoding::of(&head.headers).ok_or(Answer::Encoding)?;
+        let body = body::read(body, options.body_bytes, options.pace, &mut memory).await?;
+        self.inner.metrics.body_bytes.inc_by(body.len() as u64);
+        if body.is_empty() {
+            return Ok(Answer::Stored);
+        }
+        if is_json.is_none() {
+            return Err(Answer::Type);
+        }
+        let (prepared, memory) = self.prepare(body, encoding, memory).await?;
+        let Prepared { json, keys, answer } = prepared;
+        if keys.is_empty() {
+            return Ok(answer);
+        }
+        let delivery = Delivery { json, keys, received: now(), reservation: Some(memory) };
+        match self.store.store(delivery).await {
+            Ok(_) => Ok(answer),
+            Err(StoreError::Full) => Err(Answer::Unavailable("the store is full")),
+            Err(StoreError::Failed) => Err(Answer::Unavailable("the store cannot be written")),
+            Err(StoreError::Closed) => Err(Answer::Unavailable("the receiver is shutting down")),
+        }
+    }
+
+    /// Waits for a turn, and does what takes time.
+    async fn prepare(
+        &self,
+        body: Bytes,
+        encoding: Encoding,
+        memory: Reservation,
+    ) -> Result<(Prepared, Reservation), Answer> {
+        let inner = &self.inner;
+        let turn = Arc::clone(&inner.turns).acquire_owned();
+        let turn = match tokio::time::timeout(inner.options.patience, turn).await {
+            Ok(Ok(turn)) => turn,
+            Ok(Err(_)) => return Err(Answer::Internal),
+            Err(_) => return Err(Answer::Overload),
+        };
+        if body.len() <= DECODED_IN_PLACE && encoding == Encoding::Identity {
+            return inner.prepare(body, encoding, memory);
+        }
+        let inner = Arc::clone(inner);
+        let work = tokio::task::spawn_blocking(move || {
+            let prepared = inner.prepare(body, encoding, memory);
+            drop(turn);
+            prepared
+        });
+        work.await.unwrap_or(Err(Answer::Internal))
+    }
+}
+
+impl Inner {
+    fn prepare(
+        &self,
+        body: Bytes,
+        encoding: Encoding,
+        mut memory: Reservation,
+    ) -> Result<(Prepared, Reservation), Answer> {
+        let body = encoding.inflate(body, self.options.inflated_bytes, &mut memory)?;
+        if encoding != Encoding::Identity {
+            self.metrics.inflated_bytes.inc_by(body.len() as u64);
+        }
+        // The tables, what is stored, and its copy on the way to the log.
+        let needed = tables(&body, self.options.decode.limits) + body.len() * 2;
+        memory.grow(needed).map_err(|_| Answer::Overload)?;
+        let worker = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let mut worker =
+            worker.unwrap_or_else(|| Worker::new(self.options.decode, self.options.policy.clone()));
+        let prepared = worker.prepare(body, &self.metrics);
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(worker);
+        let prepared = prepared?;
+        memory.shrink_to(
+            prepared.json.len() * 2
+                + prepared.keys.len() * size_of_val(&prepared.keys[..1.min(prepared.keys.len())]),
+        );
+        Ok((prepared, memory))
+    }
+}
+
+impl<B> Service<Request<B>> for Receiver
+where
+    B: Body<Data = Bytes> + Send + 'static,
+{
+    type Response = Response<Full<Bytes>>;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Infallible>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        let receiver = self.clone();
+        Box::pin(async move { Ok(receiver.receive(request).await) })
+    }
+}
+
+/// `X-Test-Connection: true`.
+fn is_connection_test(headers: &HeaderMap) -> bool {
+    headers.get("x-test-connection").is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"true"))
+}
+
+/// Whether the body is JSON; `None` where nothing is said. Parameters make no difference (RFC 9110, 8.3.1).
+fn is_json(headers: &HeaderMap) -> Option<bool> {
+    let value = headers.get(CONTENT_TYPE)?;
+    let essence = value.as_bytes().split(|byte| *byte == b';').next().unwrap_or_default();
+    Some(essence.trim_ascii().eq_ignore_ascii_case(b"application/json"))
+}

@@ -1,0 +1,181 @@
+//! Which spans were delivered before.
+//!
+//! Two generations of hashes: the current one takes what comes, and becomes the previous one when it is as old as the
+//! window or half as large as the bound. So a span is remembered for at least the window, and at most twice that, unless
+//! the bound on memory is reached first.
+
+use std::time::Duration;
+
+use foldhash::fast::RandomState;
+use hashbrown::HashSet;
+
+use super::SpanKey;
+
+/// What is known of a span that comes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Sighting {
+    /// Neither its ids nor its content were seen.
+    New,
+    /// Its ids were seen with other content.
+    Conflict,
+    /// The very same was seen.
+    Duplicate,
+}
+
+#[derive(Debug, Default)]
+struct Generation {
+    spans: HashSet<u128, RandomState>,
+    ids: HashSet<u64, RandomState>,
+    /// When its first span came, in Unix nanoseconds.
+    since: u64,
+}
+
+/// The window.
+#[derive(Debug)]
+pub(crate) struct Dedup {
+    current: Generation,
+    previous: Generation,
+    window: u64,
+    capacity: usize,
+}
+
+impl Dedup {
+    /// An empty window of this length that remembers at most `capacity` spans.
+    pub(crate) fn new(window: Duration, capacity: usize) -> Self {
+        Self {
+            current: Generation::default(),
+            previous: Generation::default(),
+            window: u64::try_from(window.as_nanos()).unwrap_or(u64::MAX),
+            capacity: capacity.div_ceil(2),
+        }
+    }
+
+    /// Spans that are remembered.
+    pub(crate) fn len(&self) -> usize {
+        self.current.spans.len() + self.previous.spans.len()
+    }
+
+    /// Lets go of what is too old at `now`. Not between a [`Self::see`] and its [`Self::forget`].
+    pub(crate) fn advance(&mut self, now: u64) {
+        let age = now.saturating_sub(self.current.since);
+        if self.current.spans.is_empty() || (age < self.window && self.current.spans.len() < self.capacity) {
+            return;
+        }
+        std::mem::swap(&mut self.current, &mut self.previous);
+        // The memory of a generation that once was large is not kept for ever.
+        self.current = Generation::default();
+        if age >= self.window.saturating_mul(2) {
+            self.previous = Generation::default();
+        }
+    }
+
+    /// Looks a span up and remembers it. Spans without a span id are always new: nothing tells them apart.
+    pub(crate) fn see(&mut self, key: SpanKey, now: u64) -> Sighting {
+        if key.ids == SpanKey::NO_IDS || self.capacity == 0 {
+            return Sighting::New;
+        }
+        if self.previous.spans.contains(&key.content) {
+            return Sighting::Duplicate;
+        }
+        if self.current.spans.is_empty() {
+            self.current.since = now;
+        }
+        if !self.current.spans.insert(key.content) {
+            return Sighting::Duplicate;
+        }
+        if self.previous.ids.contains(&key.ids) || !self.current.ids.insert(key.ids) {
+            return Sighting::Conflict;
+        }
+        Sighting::New
+    }
+
+    /// Takes back what [`Self::see`] remembered of a span that could not be stored.
+    pub(crate) fn forget(&mut self, key: SpanKey, sighting: Sighting) {
+        if sighting != Sighting::Duplicate {
+            self.current.spans.remove(&key.content);
+        }
+        if sighting == Sighting::New {
+            self.current.ids.remove(&key.ids);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(ids: u64, content: u128) -> SpanKey {
+        SpanKey { content: content << 64 | u128::from(ids), ids }
+    }
+
+    fn dedup(capacity: usize) -> Dedup {
+        Dedup::new(Duration::from_nanos(100), capacity)
+    }
+
+    #[test]
+    fn the_same_span_is_seen_once_and_other_content_is_a_conflict() {
+        let mut dedup = dedup(100);
+        assert_eq!(dedup.see(key(1, 1), 0), Sighting::New);
+        assert_eq!(dedup.see(key(1, 1), 0), Sighting::Duplicate);
+        assert_eq!(dedup.see(key(1, 2), 0), Sighting::Conflict);
+        assert_eq!(dedup.see(key(1, 2), 0), Sighting::Duplicate);
+        assert_eq!(dedup.see(key(2, 1), 0), Sighting::New);
+    }
+
+    #[test]
+    fn spans_without_ids_are_never_duplicates() {
+        let mut dedup = dedup(100);
+        for _ in 0..3 {
+            assert_eq!(dedup.see(SpanKey { content: 5, ids: SpanKey::NO_IDS }, 0), Sighting::New);
+        }
+        assert_eq!(dedup.len(), 0);
+    }
+
+    #[test]
+    fn what_is_taken_back_is_new_again() {
+        let mut dedup = dedup(100);
+        dedup.see(key(1, 1), 0);
+        let conflict = dedup.see(key(1, 2), 0);
+        dedup.forget(key(1, 2), conflict);
+        assert_eq!(dedup.see(key(1, 2), 0), Sighting::Conflict);
+        dedup.forget(key(1, 2), Sighting::Conflict);
+        dedup.forget(key(1, 1), Sighting::New);
+        assert_eq!(dedup.see(key(1, 1), 0), Sighting::New);
+    }
+
+    #[test]
+    fn a_span_is_remembered_for_the_window_and_not_for_ever() {
+        let mut dedup = dedup(100);
+        dedup.see(key(1, 1), 1000);
+        dedup.advance(1099);
+        assert_eq!(dedup.see(key(1, 1), 1099), Sighting::Duplicate);
+        dedup.advance(1100);
+        assert_eq!(dedup.see(key(1, 1), 1100), Sighting::Duplicate);
+        assert_eq!(dedup.see(key(1, 2), 1100), Sighting::Conflict);
+        dedup.advance(1200);
+        dedup.see(key(2, 1), 1200);
+        dedup.advance(1300);
+        assert_eq!(dedup.see(key(1, 1), 1300), Sighting::New);
+        assert_eq!(dedup.see(key(2, 1), 1300), Sighting::Duplicate);
+    }
+
+    #[test]
+    fn a_silence_of_two_windows_forgets_all() {
+        let mut dedup = dedup(100);
+        dedup.see(key(1, 1), 1000);
+        dedup.advance(1200);
+        assert_eq!((dedup.len(), dedup.see(key(1, 1), 1200)), (0, Sighting::New));
+    }
+
+    #[test]
+    fn memory_is_bounded() {
+        let mut dedup = dedup(10);
+        for n in 0..1000 {
+            dedup.advance(1);
+            dedup.see(key(n, 1), 1);
+            assert!(dedup.len() <= 11, "{}", dedup.len());
+        }
+        let mut off = Dedup::new(Duration::from_secs(1), 0);
+        assert_eq!((off.see(key(1, 1), 0), off.see(key(1, 1), 0)), (Sighting::New, Sighting::New));
+    }
+}

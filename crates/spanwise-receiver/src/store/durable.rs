@@ -1,0 +1,250 @@
+//! [`DurableStore`]: the log and its threads.
+
+use std::fmt;
+use std::io;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc::{Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use spanwise_arrow::{ArrowOptions, Converter, OptionsError};
+use tokio::sync::oneshot;
+use tracing::info;
+
+use super::disk::{Disk, LocalDisk};
+use super::keeper::Keeper;
+use super::recovery::recover;
+use super::times::TimeSetting;
+use super::writer::{Message, State, Writer};
+use super::{Delivery, Store, StoreError, Storing, now};
+use crate::metrics::Metrics;
+
+/// How a store works.
+#[derive(Debug, Clone)]
+pub struct StoreOptions {
+    /// A segment of the log is closed, and made into Parquet, when it is this large. Default 128 MiB.
+    pub seal_bytes: u64,
+    /// And when it is this old. Default five minutes.
+    pub seal_after: Duration,
+    /// Deliveries are refused while more than this waits for being made into Parquet. Default 8 GiB.
+    pub max_log_bytes: u64,
+    /// Deliveries are refused while the disk has less free than this. Default 256 MiB: making Parquet of a segment needs
+    /// room beside it.
+    pub reserve_bytes: u64,
+    /// How long a span is remembered, to tell that it is delivered again. At most twice as long. Default one hour.
+    pub dedup_window: Duration,
+    /// Spans remembered at most, about 50 bytes each. Default 1,048,576; 0 switches the telling off.
+    pub dedup_spans: usize,
+    /// Parquet files are deleted when they are older. Default: never.
+    pub keep_for: Option<Duration>,
+    /// The oldest Parquet files are deleted while all together are larger. Default: never.
+    pub keep_bytes: Option<u64>,
+    /// The columns. Default: all, those of LLM traffic included.
+    pub columns: ArrowOptions,
+    /// The unit of times in the Parquet files.
+    pub times: TimeSetting,
+}
+
+impl Default for StoreOptions {
+    fn default() -> Self {
+        Self {
+            seal_bytes: 128 << 20,
+            seal_after: Duration::from_mins(5),
+            max_log_bytes: 8 << 30,
+            reserve_bytes: 256 << 20,
+            dedup_window: Duration::from_hours(1),
+            dedup_spans: 1 << 20,
+            keep_for: None,
+            keep_bytes: None,
+            columns: ArrowOptions { llm: true, ..ArrowOptions::default() },
+            times: TimeSetting::default(),
+        }
+    }
+}
+
+/// Why a store cannot be opened.
+#[derive(Debug)]
+pub enum OpenError {
+    /// The folder cannot be read or written, or another receiver has it open.
+    Io(io::Error),
+    /// The columns do not hold together.
+    Columns(OptionsError),
+}
+
+impl fmt::Display for OpenError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Io(error) => error.fmt(f),
+            Self::Columns(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for OpenError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Io(error) => Some(error),
+            Self::Columns(error) => Some(error),
+        }
+    }
+}
+
+impl From<io::Error> for OpenError {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
+}
+
+/// What the threads and the service tell each other.
+#[derive(Debug, Default)]
+pub(crate) struct Shared {
+    /// Bytes of closed segments.
+    pub(crate) unsealed_bytes: AtomicU64,
+    /// The last group could not be written.
+    pub(crate) failing: AtomicBool,
+    /// Leave what is not sealed for the next start.
+    pub(crate) abandon: AtomicBool,
+}
+
+/// A store in a folder: a delivery is durable before it is answered, and becomes Parquet later.
+///
+/// ```
+/// use std::sync::Arc;
+/// use spanwise_receiver::{Metrics, DurableStore, StoreOptions};
+///
+/// let folder = tempfile::tempdir()?;
+/// let store = DurableStore::open(folder.path(), StoreOptions::default(), Arc::new(Metrics::new()))?;
+/// // Hand it to a service; at the end:
+/// store.close(std::time::Duration::from_secs(30));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct DurableStore {
+    shared: Arc<Shared>,
+    messages: Mutex<Option<Sender<Message>>>,
+    threads: Mutex<Vec<JoinHandle<()>>>,
+}
+
+impl DurableStore {
+    /// Opens the store in a folder, which is made if it is not there. Reads the log that a crash left: that takes as long
+    /// as reading the files does. Sealing goes on behind.
+    ///
+    /// # Errors
+    /// The folder cannot be read or written, another receiver has it open, or the columns do not hold together.
+    pub fn open(
+        folder: impl AsRef<Path>,
+        options: StoreOptions,
+        metrics: Arc<Metrics>,
+    ) -> Result<Self, OpenError> {
+        Self::open_on(Arc::new(LocalDisk::open(folder.as_ref())?), options, metrics)
+    }
+
+    /// Opens the store on a disk.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn open_on(
+        disk: Arc<dyn Disk>,
+        options: StoreOptions,
+        metrics: Arc<Metrics>,
+    ) -> Result<Self, OpenError> {
+        let converter = Converter::new(&options.columns).map_err(OpenError::Columns)?;
+        let recovered = recover(&*disk, options.dedup_window, options.dedup_spans, now())?;
+        metrics.damaged_segments.inc_by(recovered.damaged);
+        let unsealed: u64 = recovered.closed.iter().map(|segment| segment.len).sum();
+        info!(segments = recovered.closed.len(), bytes = unsealed, "the log is read");
+        let shared = Arc::new(Shared::default());
+        shared.unsealed_bytes.store(unsealed, Ordering::Relaxed);
+        let (messages, to_write) = channel();
+        let (closed, to_seal) = channel();
+        let writer = Writer {
+            disk: Arc::clone(&disk),
+            options: options.clone(),
+            metrics: Arc::clone(&metrics),
+            shared: Arc::clone(&shared),
+            messages: to_write,
+            closed,
+            dedup: recovered.dedup,
+            before: recovered.before,
+            last_id: recovered.last_id,
+            state: State::default(),
+        };
+        let keeper = Keeper {
+            disk,
+            options,
+            metrics,
+            shared: Arc::clone(&shared),
+            closed: to_seal,
+            queue: recovered.closed,
+        };
+        let threads = vec![
+            thread::Builder::new().name("spanwise-log".into()).spawn(move || writer.run())?,
+            thread::Builder::new().name("spanwise-seal".into()).spawn(move || keeper.run(converter))?,
+        ];
+        Ok(Self { shared, messages: Mutex::new(Some(messages)), threads: Mutex::new(threads) })
+    }
+
+    /// Closes the segment that is open, so that it becomes Parquet now.
+    pub fn flush(&self) {
+        self.send(Message::Close);
+    }
+
+    /// Takes no more deliveries, and returns when all is in Parquet or the time is over. What is not sealed by then is
+    /// sealed after the next start.
+    pub fn close(&self, patience: Duration) {
+        let end = Instant::now() + patience;
+        drop(self.messages.lock().unwrap_or_else(PoisonError::into_inner).take());
+        let threads = std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
+        for thread in threads {
+            while !thread.is_finished() {
+                if Instant::now() >= end {
+                    self.shared.abandon.store(true, Ordering::Relaxed);
+                    return;
+                }
+                thread::sleep(Duration::from_millis(5));
+            }
+            // A thread that panicked has nothing more to say.
+            let _ = thread.join();
+        }
+    }
+
+    /// Bytes of the log that wait for being made into Parquet, without the open segment.
+    pub fn unsealed_bytes(&self) -> u64 {
+        self.shared.unsealed_bytes.load(Ordering::Relaxed)
+    }
+
+    fn send(&self, message: Message) -> bool {
+        let messages = self.messages.lock().unwrap_or_else(PoisonError::into_inner);
+        messages.as_ref().is_some_and(|messages| messages.send(message).is_ok())
+    }
+}
+
+impl Store for DurableStore {
+    fn store(&self, delivery: Delivery) -> Storing {
+        let (answer, answered) = oneshot::channel();
+        let sent = self.send(Message::Store(delivery, answer));
+        Box::pin(async move {
+            if !sent {
+                return Err(StoreError::Closed);
+            }
+            // Without an answer the thread has ended, and nobody knows what became of the delivery.
+            answered.await.unwrap_or(Err(StoreError::Closed))
+        })
+    }
+
+    fn is_ready(&self) -> bool {
+        let open = self.messages.lock().unwrap_or_else(PoisonError::into_inner).is_some();
+        let threads = self.threads.lock().unwrap_or_else(PoisonError::into_inner);
+        open && !threads.iter().any(JoinHandle::is_finished) && !self.shared.failing.load(Ordering::Relaxed)
+    }
+}
+
+impl Drop for DurableStore {
+    /// Waits for the writer, which ends with the group at hand, and for the segment that is being sealed.
+    fn drop(&mut self) {
+        self.shared.abandon.store(true, Ordering::Relaxed);
+        self.close(Duration::from_secs(10));
+    }
+}

@@ -1,0 +1,131 @@
+//! Where deliveries go: a log that is durable before the answer, and Parquet files that it becomes.
+//!
+//! ```text
+//! log/      segments: what was answered and is not yet in Parquet (see `record.rs`)
+//! staging/  Parquet files in the making; with a manifest, files on their way to their place
+//! spans/    date=2026-11-25/service=checkout/….parquet
+//! dedup/    the hashes of sealed spans, for as long as the window of duplicates
+//! damaged/  segments of which a part could not be read
+//! ```
+//!
+//! One thread writes the log (`writer.rs`), and one makes Parquet of it and deletes what is too old (`keeper.rs`). A
+//! service needs no more than [`Store`].
+
+mod dedup;
+mod disk;
+mod durable;
+mod keeper;
+mod partition;
+mod record;
+mod recovery;
+mod retention;
+mod seal;
+mod times;
+mod writer;
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use bytes::Bytes;
+use twox_hash::{XxHash3_64, XxHash3_128};
+
+pub use disk::{Disk, DiskFile, Entry, LocalDisk};
+pub use durable::{DurableStore, OpenError, StoreOptions};
+pub use times::TimeSetting;
+
+use crate::budget::Reservation;
+
+/// What tells a span from others: hashes (XXH3) of its ids and of all that was sent of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SpanKey {
+    /// Hash of the span, its scope and its resource, as they are stored.
+    pub content: u128,
+    /// Hash of trace id and span id; [`Self::NO_IDS`] for a span without a span id.
+    pub ids: u64,
+}
+
+impl SpanKey {
+    /// The `ids` of a span that has none: it is never taken for a duplicate.
+    pub const NO_IDS: u64 = 0;
+
+    /// The key of a span: its ids in text, the hash of what it stands under, its own bytes.
+    pub fn new(trace_id: &[u8], span_id: &[u8], scope: u64, span: &[u8]) -> Self {
+        if span_id.is_empty() {
+            return Self { content: 0, ids: Self::NO_IDS };
+        }
+        let ids = XxHash3_64::oneshot_with_seed(XxHash3_64::oneshot(trace_id), span_id).max(1);
+        // Both parts are hashed again, so that neither can be chosen to cancel the other.
+        let content = XxHash3_128::oneshot_with_seed(scope ^ ids.rotate_left(32), span);
+        Self { content, ids }
+    }
+}
+
+/// One request, decoded and redacted, that is to be stored.
+#[derive(Debug)]
+pub struct Delivery {
+    /// OTLP JSON, with nothing in it that must not be stored.
+    pub json: Bytes,
+    /// The spans of `json`, in its order.
+    pub keys: Vec<SpanKey>,
+    /// When it came, in Unix nanoseconds.
+    pub received: u64,
+    /// The memory that it was counted for, free again when it is written.
+    pub reservation: Option<Reservation>,
+}
+
+/// What became of a delivery.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Stored {
+    /// Spans stored.
+    pub spans: u64,
+    /// Spans that were stored before, and are not again.
+    pub duplicates: u64,
+    /// Among those stored, spans whose ids were seen with other content.
+    pub conflicts: u64,
+}
+
+/// Why a delivery was not stored. It may be sent again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StoreError {
+    /// There is no room: the disk is full, or too much waits for being made into Parquet.
+    Full,
+    /// Writing failed.
+    Failed,
+    /// The store is closed.
+    Closed,
+}
+
+impl fmt::Display for StoreError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Full => "the store is full",
+            Self::Failed => "the store cannot be written",
+            Self::Closed => "the store is closed",
+        })
+    }
+}
+
+impl std::error::Error for StoreError {}
+
+/// What a store gives for a delivery: ready once the delivery is durable.
+pub type Storing = Pin<Box<dyn Future<Output = Result<Stored, StoreError>> + Send>>;
+
+/// A place that keeps deliveries. Implement it to put the service in front of a store of your own.
+pub trait Store: Send + Sync {
+    /// Stores a delivery. The future is ready when it is durable: what it says is what the client is told.
+    fn store(&self, delivery: Delivery) -> Storing;
+
+    /// Whether a delivery would be taken now.
+    fn is_ready(&self) -> bool;
+}
+
+/// Unix nanoseconds now.
+pub(crate) fn now() -> u64 {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .ok()
+        .and_then(|since| u64::try_from(since.as_nanos()).ok())
+        .unwrap_or_default()
+}

@@ -1,0 +1,294 @@
+//! The log's records: one request each, with the hashes of its spans.
+//!
+//! ```text
+//! segment  header, then records
+//! header   "SPWLOG01", id u64, id of the segment before u64, its length u64, checksum u64
+//! record   checksum u64, length of the JSON u32, spans u32, received (Unix ns) u64,
+//!          per span: content u128, ids u64,
+//!          one bit a span, padded to bytes: set where the span was delivered before and is not to be stored,
+//!          the JSON
+//! ```
+//!
+//! Numbers are little-endian. A checksum is XXH3 (64 bits) of all that follows it, seeded with the segment's id, so that
+//! no bytes of another file pass for a record of this one. The header says how long the segment before was when its last
+//! record was acknowledged: what stands behind that was answered with an error, and sent again.
+
+use std::io::{self, Read};
+
+use bytes::Bytes;
+use twox_hash::XxHash3_64;
+
+use super::SpanKey;
+
+const MAGIC: &[u8; 8] = b"SPWLOG01";
+/// Bytes of a segment's header.
+pub(crate) const HEADER: u64 = HEADER_LEN as u64;
+const HEADER_LEN: usize = 40;
+const PREFIX: usize = 24;
+const KEY: usize = 24;
+/// A record is at most what a batch can be decoded from, and its hashes; longer ones are damage.
+const LONGEST: u64 = 1 << 33;
+
+/// The segment before another, and how much of it was acknowledged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Predecessor {
+    pub(crate) id: u64,
+    pub(crate) len: u64,
+}
+
+/// Appends the header of the segment `id`.
+pub(crate) fn write_header(id: u64, before: Predecessor, out: &mut Vec<u8>) {
+    let start = out.len();
+    out.extend_from_slice(MAGIC);
+    for number in [id, before.id, before.len] {
+        out.extend_from_slice(&number.to_le_bytes());
+    }
+    let checksum = XxHash3_64::oneshot(out.get(start..).unwrap_or_default());
+    out.extend_from_slice(&checksum.to_le_bytes());
+}
+
+/// Appends a record of the segment `id`. `skip` has a bit for each span.
+pub(crate) fn write_record(
+    id: u64,
+    received: u64,
+    keys: &[SpanKey],
+    skip: &[u8],
+    json: &[u8],
+    out: &mut Vec<u8>,
+) {
+    let start = out.len();
+    let length = |len: usize| u32::try_from(len).unwrap_or(u32::MAX).to_le_bytes();
+    out.extend_from_slice(&[0; 8]);
+    out.extend_from_slice(&length(json.len()));
+    out.extend_from_slice(&length(keys.len()));
+    out.extend_from_slice(&received.to_le_bytes());
+    for key in keys {
+        out.extend_from_slice(&key.content.to_le_bytes());
+        out.extend_from_slice(&key.ids.to_le_bytes());
+    }
+    out.extend_from_slice(skip);
+    out.extend_from_slice(json);
+    let checksum = XxHash3_64::oneshot_with_seed(id, out.get(start + 8..).unwrap_or_default());
+    if let Some(place) = out.get_mut(start..start + 8) {
+        place.copy_from_slice(&checksum.to_le_bytes());
+    }
+}
+
+/// Bytes of a record.
+pub(crate) fn record_len(spans: usize, json: usize) -> usize {
+    PREFIX + spans * KEY + spans.div_ceil(8) + json
+}
+
+/// A record as it was read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Record {
+    pub(crate) received: u64,
+    pub(crate) keys: Vec<SpanKey>,
+    pub(crate) skip: Vec<u8>,
+    pub(crate) json: Bytes,
+}
+
+impl Record {
+    /// Whether the span was delivered before.
+    pub(crate) fn skips(&self, span: usize) -> bool {
+        bit(&self.skip, span)
+    }
+}
+
+/// The bit of `span`.
+pub(crate) fn bit(bits: &[u8], span: usize) -> bool {
+    bits.get(span / 8).is_some_and(|byte| byte >> (span % 8) & 1 == 1)
+}
+
+/// Why no record follows.
+#[derive(Debug)]
+pub(crate) enum ReadError {
+    /// What stands there is no record: half of one, or damaged.
+    Damaged,
+    /// It could not be read.
+    Io(io::Error),
+}
+
+impl From<io::Error> for ReadError {
+    fn from(error: io::Error) -> Self {
+        if error.kind() == io::ErrorKind::UnexpectedEof { Self::Damaged } else { Self::Io(error) }
+    }
+}
+
+/// Reads the records of a segment, up to its end or to the first damage.
+pub(crate) struct SegmentReader<R> {
+    input: R,
+    id: u64,
+    before: Predecessor,
+    at: u64,
+    end: u64,
+}
+
+impl<R: Read> SegmentReader<R> {
+    /// Reads the header of the segment `id`, of which `end` bytes count.
+    pub(crate) fn new(mut input: R, id: u64, end: u64) -> Result<Self, ReadError> {
+        if end < HEADER {
+            return Err(ReadError::Damaged);
+        }
+        let mut header = [0; HEADER_LEN];
+        input.read_exact(&mut header)?;
+        let (text, checksum) = header.split_at(header.len() - 8);
+        let mut numbers = text.get(8..).unwrap_or_default();
+        let (own, before, len) = (number(&mut numbers), number(&mut numbers), number(&mut numbers));
+        if !text.starts_with(MAGIC) || checksum != XxHash3_64::oneshot(text).to_le_bytes() || own != id {
+            return Err(ReadError::Damaged);
+        }
+        Ok(Self { input, id, before: Predecessor { id: before, len }, at: HEADER, end })
+    }
+
+    /// The segment before.
+    pub(crate) fn before(&self) -> Predecessor {
+        self.before
+    }
+
+    /// Bytes read: the header and the records so far.
+    pub(crate) fn position(&self) -> u64 {
+        self.at
+    }
+
+    /// The next record; `None` at the end.
+    pub(crate) fn next(&mut self) -> Result<Option<Record>, ReadError> {
+        let left = self.end.saturating_sub(self.at);
+        if left == 0 {
+            return Ok(None);
+        }
+        if left < PREFIX as u64 {
+            return Err(ReadError::Damaged);
+        }
+        let mut prefix = [0; PREFIX];
+        self.input.read_exact(&mut prefix)?;
+        let mut numbers = &prefix[..];
+        let (checksum, lengths, received) =
+            (number(&mut numbers), number(&mut numbers), number(&mut numbers));
+        let json = lengths & u64::from(u32::MAX);
+        let spans = lengths >> 32;
+        let rest = spans * KEY as u64 + spans.div_ceil(8) + json;
+        if rest > LONGEST || rest > left - PREFIX as u64 {
+            return Err(ReadError::Damaged);
+        }
+        let size = |len: u64| usize::try_from(len).unwrap_or(usize::MAX);
+        let mut body = vec![0; PREFIX - 8 + size(rest)];
+        let (head, tail) = body.split_at_mut(PREFIX - 8);
+        head.copy_from_slice(prefix.get(8..).unwrap_or_default());
+        self.input.read_exact(tail)?;
+        if checksum != XxHash3_64::oneshot_with_seed(self.id, &body) {
+            return Err(ReadError::Damaged);
+        }
+        self.at += PREFIX as u64 + rest;
+        let mut body = Bytes::from(body).split_off(PREFIX - 8);
+        let hashes = body.split_to(size(spans) * KEY);
+        let skip = body.split_to(size(spans.div_ceil(8)));
+        Ok(Some(Record { received, keys: keys(&hashes), skip: skip.to_vec(), json: body }))
+    }
+}
+
+/// The hashes of spans, from their bytes.
+pub(crate) fn keys(bytes: &[u8]) -> Vec<SpanKey> {
+    let (chunks, _) = bytes.as_chunks::<KEY>();
+    let key = |chunk: &[u8; KEY]| {
+        let mut text = &chunk[..];
+        let low = number(&mut text);
+        let high = number(&mut text);
+        SpanKey { content: u128::from(high) << 64 | u128::from(low), ids: number(&mut text) }
+    };
+    chunks.iter().map(key).collect()
+}
+
+/// Takes a number off the front.
+fn number(text: &mut &[u8]) -> u64 {
+    match text.split_first_chunk::<8>() {
+        Some((bytes, rest)) => {
+            *text = rest;
+            u64::from_le_bytes(*bytes)
+        }
+        None => 0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn segment() -> (Vec<u8>, Vec<usize>) {
+        let mut out = Vec::new();
+        write_header(7, Predecessor { id: 3, len: 99 }, &mut out);
+        let mut ends = vec![out.len()];
+        for spans in [0_u64, 1, 9] {
+            let keys: Vec<_> =
+                (0..spans).map(|n| SpanKey { content: u128::from(n) << 77 | 5, ids: n + 1 }).collect();
+            let skip = vec![0b10; keys.len().div_ceil(8)];
+            write_record(7, 1000 + spans, &keys, &skip, format!("{{\"n\":{spans}}}").as_bytes(), &mut out);
+            assert_eq!(out.len() - ends.last().unwrap(), record_len(keys.len(), 7));
+            ends.push(out.len());
+        }
+        (out, ends)
+    }
+
+    #[test]
+    fn records_are_read_as_they_were_written() {
+        let (bytes, _) = segment();
+        let mut reader = SegmentReader::new(&bytes[..], 7, bytes.len() as u64).unwrap();
+        assert_eq!(reader.before(), Predecessor { id: 3, len: 99 });
+        for spans in [0, 1, 9_u64] {
+            let record = reader.next().unwrap().unwrap();
+            assert_eq!((record.received, record.keys.len()), (1000 + spans, usize::try_from(spans).unwrap()));
+            assert_eq!(record.json, format!("{{\"n\":{spans}}}"));
+            assert!(
+                record
+                    .keys
+                    .iter()
+                    .enumerate()
+                    .all(|(n, key)| key.ids == n as u64 + 1 && key.content == (n as u128) << 77 | 5)
+            );
+            assert_eq!((record.skips(0), record.skips(1)), (false, spans == 9 || spans == 1));
+        }
+        assert_eq!(reader.next().unwrap(), None);
+        assert_eq!(reader.position(), bytes.len() as u64);
+    }
+
+    #[test]
+    fn a_torn_tail_ends_the_segment_at_the_record_before() {
+        let (bytes, ends) = segment();
+        for len in 0..bytes.len() {
+            let Ok(mut reader) = SegmentReader::new(&bytes[..len], 7, len as u64) else {
+                assert!(len < ends[0], "{len}");
+                continue;
+            };
+            while let Ok(Some(_)) = reader.next() {}
+            let whole = ends.iter().copied().rfind(|end| *end <= len).unwrap();
+            assert_eq!(reader.position(), whole as u64, "{len}");
+        }
+    }
+
+    #[test]
+    fn a_changed_byte_is_never_read() {
+        let (bytes, ends) = segment();
+        for at in 0..bytes.len() {
+            let mut damaged = bytes.clone();
+            damaged[at] ^= 0x10;
+            let Ok(mut reader) = SegmentReader::new(&damaged[..], 7, bytes.len() as u64) else {
+                assert!(at < ends[0], "{at}");
+                continue;
+            };
+            while let Ok(Some(_)) = reader.next() {}
+            let whole = ends.iter().copied().rfind(|end| *end <= at).unwrap();
+            assert_eq!(reader.position(), whole as u64, "{at}");
+        }
+    }
+
+    #[test]
+    fn records_of_another_segment_do_not_pass() {
+        let (bytes, ends) = segment();
+        assert!(matches!(SegmentReader::new(&bytes[..], 8, bytes.len() as u64), Err(ReadError::Damaged)));
+        let mut other = Vec::new();
+        write_header(8, Predecessor::default(), &mut other);
+        other.extend_from_slice(&bytes[ends[0]..]);
+        let mut reader = SegmentReader::new(&other[..], 8, other.len() as u64).unwrap();
+        assert!(matches!(reader.next(), Err(ReadError::Damaged)));
+    }
+}

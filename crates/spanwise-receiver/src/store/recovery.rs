@@ -1,0 +1,235 @@
+//! What a store does when it opens: ends what a crash cut short, and reads the log.
+
+use std::collections::{HashMap, VecDeque};
+use std::io::{self, Read, Write};
+use std::path::Path;
+use std::time::Duration;
+
+use tracing::{error, info, warn};
+
+use super::dedup::Dedup;
+use super::disk::Disk;
+use super::keeper::{Closed, DAMAGED};
+use super::record::{HEADER, Predecessor, ReadError, SegmentReader};
+use super::seal::{DEDUP, Manifest, SPANS, STAGING, read_keys};
+use super::writer::{LOG, segment_id, segment_name};
+
+/// What was found.
+#[derive(Debug)]
+pub(crate) struct Recovered {
+    pub(crate) dedup: Dedup,
+    /// Segments to seal, in order.
+    pub(crate) closed: VecDeque<Closed>,
+    /// The last segment.
+    pub(crate) before: Predecessor,
+    /// No segment with this id or a greater one was ever there.
+    pub(crate) last_id: u64,
+    /// Segments with records that were acknowledged and cannot be read.
+    pub(crate) damaged: u64,
+}
+
+/// Puts the folders of the store in order and reads what is not sealed.
+pub(crate) fn recover(disk: &dyn Disk, window: Duration, capacity: usize, now: u64) -> io::Result<Recovered> {
+    for folder in [LOG, STAGING, SPANS, DEDUP] {
+        disk.create_dir_all(Path::new(folder))?;
+    }
+    disk.sync_dir(Path::new(""))?;
+    finish_sealing(disk)?;
+    let mut recovered = Recovered {
+        dedup: Dedup::new(window, capacity),
+        closed: VecDeque::new(),
+        before: Predecessor::default(),
+        last_id: 0,
+        damaged: 0,
+    };
+    remembered(disk, window, now, &mut recovered)?;
+    read_log(disk, &mut recovered)?;
+    recovered.dedup.advance(now);
+    Ok(recovered)
+}
+
+/// Carries manifests out, and throws away files that have none.
+fn finish_sealing(disk: &dyn Disk) -> io::Result<()> {
+    for entry in disk.list(Path::new(STAGING))? {
+        let path = Path::new(STAGING).join(&entry.name);
+        let Ok(id) = entry.name.parse() else { continue };
+        match Manifest::read(disk, id)? {
+            Some(manifest) => {
+                manifest.carry_out(disk, id)?;
+                info!(segment = id, "sealing was cut short, and is now done");
+            }
+            None => disk.remove_dir_all(&path)?,
+        }
+    }
+    Ok(())
+}
+
+/// Reads the hashes of spans that are sealed already.
+fn remembered(disk: &dyn Disk, window: Duration, now: u64, recovered: &mut Recovered) -> io::Result<()> {
+    let longest = u64::try_from(window.as_nanos()).unwrap_or(u64::MAX).saturating_mul(2);
+    let mut names: Vec<_> = disk.list(Path::new(DEDUP))?.into_iter().map(|entry| entry.name).collect();
+    names.sort_unstable();
+    for name in names {
+        let Some(id) = name.strip_suffix(".keys").and_then(|id| id.parse::<u64>().ok()) else { continue };
+        recovered.last_id = recovered.last_id.max(id);
+        let mut bytes = Vec::new();
+        disk.open(&Path::new(DEDUP).join(&name))?.read_to_end(&mut bytes)?;
+        let Some((received, keys)) = read_keys(&bytes) else {
+            warn!(segment = id, "the hashes of a segment are damaged: its spans may be stored again");
+            continue;
+        };
+        if now.saturating_sub(received) <= longest {
+            recovered.dedup.advance(received);
+            for key in keys {
+                recovered.dedup.see(key, received);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Reads all segments, and finds how much of each counts.
+fn read_log(disk: &dyn Disk, recovered: &mut Recovered) -> io::Result<()> {
+    let entries = disk.list(Path::new(LOG))?;
+    let mut segments: Vec<_> =
+        entries.iter().filter_map(|entry| Some((segment_id(&entry.name)?, entry.len))).collect();
+    segments.sort_unstable();
+    recovered.last_id = recovered.last_id.max(segments.last().map_or(0, |(id, _)| *id));
+    // How much of a segment was acknowledged, where the one after it says so.
+    let mut acknowledged = HashMap::new();
+    for (id, len) in &segments {
+        if let Ok(reader) = SegmentReader::new(disk.open(&Path::new(LOG).join(segment_name(*id)))?, *id, *len)
+        {
+            acknowledged.insert(reader.before().id, reader.before().len);
+        }
+    }
+    for (id, len) in segments {
+        let limit = acknowledged.get(&id).copied();
+        let whole = read_segment(disk, id, limit.map_or(len, |limit| limit.min(len)), recovered)?;
+        if limit.is_some_and(|limit| whole < limit) {
+            error!(segment = id, "acknowledged records cannot be read; a copy is kept in `damaged`");
+            recovered.damaged += 1;
+            set_aside(disk, id)?;
+        } else if whole < len {
+            info!(segment = id, bytes = len - whole, "the tail of a segment was never acknowledged");
+        }
+        if whole > HEADER {
+            recovered.closed.push_back(Closed { id, len: whole });
+            recovered.before = Predecessor { id, len: whole };
+        } else {
+            disk.remove_file(&Path::new(LOG).join(segment_name(id)))?;
+        }
+    }
+    Ok(())
+}
+
+/// Remembers the spans of a segment, and gives how many of its bytes are whole records.
+fn read_segment(disk: &dyn Disk, id: u64, len: u64, recovered: &mut Recovered) -> io::Result<u64> {
+    let file = disk.open(&Path::new(LOG).join(segment_name(id)))?;
+    let mut reader = match SegmentReader::new(io::BufReader::with_capacity(1 << 20, file), id, len) {
+        Ok(reader) => reader,
+        Err(ReadError::Damaged) => return Ok(0),
+        Err(ReadError::Io(error)) => return Err(error),
+    };
+    loop {
+        match reader.next() {
+            Ok(Some(record)) => {
+                recovered.dedup.advance(record.received);
+                for (index, key) in record.keys.iter().enumerate() {
+                    if !record.skips(index) {
+                        recovered.dedup.see(*key, record.received);
+                    }
+                }
+            }
+            Ok(None) | Err(ReadError::Damaged) => return Ok(reader.position()),
+            Err(ReadError::Io(error)) => return Err(error),
+        }
+    }
+}
+
+/// Copies a segment, since sealing what can be read of it removes it.
+fn set_aside(disk: &dyn Disk, id: u64) -> io::Result<()> {
+    let copy = Path::new(DAMAGED).join(segment_name(id));
+    disk.create_dir_all(Path::new(DAMAGED))?;
+    disk.remove_file(&copy)?;
+    let mut from = disk.open(&Path::new(LOG).join(segment_name(id)))?;
+    let mut to = disk.create(&copy)?;
+    io::copy(&mut from, &mut to)?;
+    to.flush()?;
+    to.sync()?;
+    disk.sync_dir(Path::new(DAMAGED))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::record::{write_header, write_record};
+    use super::*;
+    use crate::store::{LocalDisk, SpanKey};
+    use std::fs;
+
+    const HOUR: Duration = Duration::from_hours(1);
+
+    /// A segment with a record for each span, and where its records end.
+    fn segment(id: u64, before: Predecessor, spans: &[u64]) -> (Vec<u8>, Vec<u64>) {
+        let mut bytes = Vec::new();
+        write_header(id, before, &mut bytes);
+        let mut ends = Vec::new();
+        for span in spans {
+            let key = SpanKey { content: u128::from(*span), ids: *span };
+            write_record(id, 1000, &[key], &[0], b"{}", &mut bytes);
+            ends.push(bytes.len() as u64);
+        }
+        (bytes, ends)
+    }
+
+    fn store(segments: &[(u64, &[u8])]) -> (tempfile::TempDir, LocalDisk) {
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir(folder.path().join(LOG)).unwrap();
+        for (id, bytes) in segments {
+            fs::write(folder.path().join(LOG).join(segment_name(*id)), bytes).unwrap();
+        }
+        let disk = LocalDisk::open(folder.path()).unwrap();
+        (folder, disk)
+    }
+
+    fn recovered(disk: &LocalDisk) -> (Vec<Closed>, u64, Dedup) {
+        let recovered = recover(disk, HOUR, 100, 1000).unwrap();
+        (recovered.closed.into(), recovered.damaged, recovered.dedup)
+    }
+
+    #[test]
+    fn what_stands_behind_the_acknowledged_part_is_not_read() {
+        let (first, ends) = segment(1, Predecessor::default(), &[1, 2, 3]);
+        // The third was refused, and sent again.
+        let (second, second_ends) = segment(2, Predecessor { id: 1, len: ends[1] }, &[3]);
+        let (_folder, disk) = store(&[(1, &first), (2, &second)]);
+        let (closed, damaged, dedup) = recovered(&disk);
+        assert_eq!(closed, [Closed { id: 1, len: ends[1] }, Closed { id: 2, len: second_ends[0] }]);
+        assert_eq!((damaged, dedup.len()), (0, 3));
+    }
+
+    #[test]
+    fn a_torn_tail_is_no_damage() {
+        let (bytes, ends) = segment(1, Predecessor::default(), &[1, 2]);
+        let torn = &bytes[..bytes.len() - 1];
+        let (folder, disk) = store(&[(1, torn), (2, &[0; 10])]);
+        let (closed, damaged, dedup) = recovered(&disk);
+        assert_eq!((closed, damaged, dedup.len()), (vec![Closed { id: 1, len: ends[0] }], 0, 1));
+        // A segment whose header never came to be is gone.
+        assert!(!folder.path().join(LOG).join(segment_name(2)).exists());
+        assert!(!folder.path().join(DAMAGED).exists());
+    }
+
+    #[test]
+    fn damage_to_what_was_acknowledged_is_told_and_a_copy_kept() {
+        let (mut first, ends) = segment(1, Predecessor::default(), &[1, 2]);
+        let at = first.len() - 1;
+        first[at] ^= 1;
+        let (second, second_ends) = segment(2, Predecessor { id: 1, len: ends[1] }, &[3]);
+        let (folder, disk) = store(&[(1, &first), (2, &second)]);
+        let (closed, damaged, _) = recovered(&disk);
+        assert_eq!(closed, [Closed { id: 1, len: ends[0] }, Closed { id: 2, len: second_ends[0] }]);
+        assert_eq!(damaged, 1);
+        assert_eq!(fs::read(folder.path().join(DAMAGED).join(segment_name(1))).unwrap(), first);
+    }
+}

@@ -1,0 +1,113 @@
+//! What is too old or too much goes: whole Parquet files, the oldest first.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use super::disk::Disk;
+use super::seal::SPANS;
+
+/// Which files stay.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Retention {
+    /// Files older than this go, by when they were written.
+    pub(crate) age: Option<Duration>,
+    /// The oldest files go until the rest is no larger.
+    pub(crate) bytes: Option<u64>,
+}
+
+/// What was deleted, and what is left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Swept {
+    pub(crate) files: u64,
+    pub(crate) bytes: u64,
+    pub(crate) left: u64,
+}
+
+impl Retention {
+    /// Deletes what is not to stay at `now`.
+    pub(crate) fn sweep(self, disk: &dyn Disk, now: SystemTime) -> io::Result<Swept> {
+        let mut files = Vec::new();
+        for date in folders(disk, Path::new(SPANS))? {
+            for service in folders(disk, &date)? {
+                for entry in disk.list(&service)? {
+                    if !entry.is_dir && entry.name.ends_with(".parquet") {
+                        files.push((entry.modified, service.join(entry.name), entry.len));
+                    }
+                }
+            }
+        }
+        files.sort();
+        let mut swept = Swept { left: files.iter().map(|(.., len)| len).sum(), ..Swept::default() };
+        for (modified, path, len) in files {
+            let age = now.duration_since(modified).unwrap_or_default();
+            let old = self.age.is_some_and(|longest| age > longest);
+            if !old && self.bytes.is_none_or(|most| swept.left <= most) {
+                // All that follow are younger.
+                break;
+            }
+            disk.remove_file(&path)?;
+            swept.files += 1;
+            swept.bytes += len;
+            swept.left -= len;
+        }
+        Ok(swept)
+    }
+}
+
+fn folders(disk: &dyn Disk, path: &Path) -> io::Result<Vec<PathBuf>> {
+    let entries = disk.list(path)?;
+    Ok(entries.into_iter().filter(|entry| entry.is_dir).map(|entry| path.join(entry.name)).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::LocalDisk;
+    use std::fs::{self, File};
+
+    const HOUR: Duration = Duration::from_hours(1);
+
+    /// Three files of 100 bytes, written 3, 2 and 1 hours before `now`, and something that is no Parquet file.
+    fn store(now: SystemTime) -> (tempfile::TempDir, LocalDisk) {
+        let folder = tempfile::tempdir().unwrap();
+        for (service, hours) in [("b", 3), ("a", 2), ("c", 1)] {
+            let path = folder.path().join(format!("spans/date=2026-11-25/service={service}"));
+            fs::create_dir_all(&path).unwrap();
+            fs::write(path.join("1.parquet"), [0; 100]).unwrap();
+            let file = File::options().write(true).open(path.join("1.parquet")).unwrap();
+            file.set_modified(now - HOUR * hours).unwrap();
+            fs::write(path.join("notes.txt"), "mine").unwrap();
+        }
+        let disk = LocalDisk::open(folder.path()).unwrap();
+        (folder, disk)
+    }
+
+    #[test]
+    fn the_oldest_go_first() {
+        let now = SystemTime::now();
+        for (age, bytes, gone) in [
+            (None, None, &[][..]),
+            (Some(HOUR * 4), Some(300), &[]),
+            (Some(HOUR * 5 / 2), None, &["b"]),
+            (None, Some(299), &["b"]),
+            (None, Some(150), &["b", "a"]),
+            (Some(HOUR * 3 / 2), Some(200), &["b", "a"]),
+            (Some(Duration::ZERO), None, &["b", "a", "c"]),
+        ] {
+            let (folder, disk) = store(now);
+            let swept = Retention { age, bytes }.sweep(&disk, now).unwrap();
+            let len = gone.len() as u64;
+            assert_eq!(swept, Swept { files: len, bytes: len * 100, left: 300 - len * 100 });
+            for service in ["a", "b", "c"] {
+                let path = folder.path().join(format!("spans/date=2026-11-25/service={service}"));
+                assert_eq!(
+                    path.join("1.parquet").exists(),
+                    !gone.contains(&service),
+                    "{age:?} {bytes:?} {service}"
+                );
+                assert!(path.join("notes.txt").exists());
+            }
+        }
+    }
+}

@@ -1,0 +1,497 @@
+//! A closed segment becomes Parquet files, exactly once, wherever a crash comes.
+//!
+//! 1. The files are written into `staging/ID`, and synced.
+//! 2. A manifest that names them and their places is written beside them and takes its name by a rename: from here on the
+//!    segment counts as sealed.
+//! 3. The files are renamed to their places.
+//! 4. The segment is removed, then `staging/ID`.
+//!
+//! A crash before 2 leaves a folder that recovery throws away, and the segment is sealed again. After 2, recovery goes on
+//! at 3: what is no longer in `staging/ID` is in its place already.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::io::{self, BufWriter, Read, Write};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
+
+use arrow_array::{RecordBatch, UInt32Array};
+use arrow_schema::{ArrowError, SchemaRef};
+use arrow_select::take::take_record_batch;
+use spanwise::{DecodeOptions, Decoder, Framing, Limits, SpanBatch};
+use spanwise_arrow::write::{FileFormat, TableWriter, WriteError};
+use spanwise_arrow::{ConvertError, Converter};
+use twox_hash::XxHash3_64;
+
+use super::SpanKey;
+use super::disk::{Disk, DiskFile};
+use super::partition::{OTHER_SERVICES, Partition, day, service_folder};
+use super::record::{ReadError, Record, SegmentReader};
+use super::times::TimeSetting;
+use super::writer::{LOG, segment_name};
+
+pub(crate) const STAGING: &str = "staging";
+pub(crate) const SPANS: &str = "spans";
+pub(crate) const DEDUP: &str = "dedup";
+const MANIFEST: &str = "manifest";
+/// JSON and spans that are decoded at once.
+const BLOCK_BYTES: usize = 4 << 20;
+const BLOCK_SPANS: usize = 64 << 10;
+/// Folders that one segment is spread over, at most.
+const MOST_PARTITIONS: usize = 128;
+
+/// Why a segment is not sealed.
+#[derive(Debug)]
+pub(crate) enum SealError {
+    /// The disk failed; it may work again.
+    Io(io::Error),
+    /// The table could not be made: a fault of ours, and the same the next time.
+    Table(String),
+}
+
+impl fmt::Display for SealError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Io(error) => write!(f, "the disk failed: {:?}", error.kind()),
+            Self::Table(problem) => f.write_str(problem),
+        }
+    }
+}
+
+impl From<io::Error> for SealError {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
+}
+
+impl From<ReadError> for SealError {
+    fn from(error: ReadError) -> Self {
+        match error {
+            ReadError::Io(error) => Self::Io(error),
+            ReadError::Damaged => Self::Table("the segment is damaged".to_owned()),
+        }
+    }
+}
+
+impl From<WriteError> for SealError {
+    fn from(error: WriteError) -> Self {
+        match error {
+            WriteError::Io(error) => Self::Io(error),
+            other => Self::Table(other.to_string()),
+        }
+    }
+}
+
+#[allow(clippy::needless_pass_by_value, reason = "for map_err")]
+fn broken_table(error: ArrowError) -> SealError {
+    SealError::Table(error.to_string())
+}
+
+impl From<ConvertError> for SealError {
+    fn from(error: ConvertError) -> Self {
+        Self::Table(error.to_string())
+    }
+}
+
+/// What became of a segment.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Sealed {
+    pub(crate) files: u64,
+    pub(crate) rows: u64,
+    pub(crate) bytes: u64,
+}
+
+type Output = BufWriter<Counted>;
+
+/// What the disk first failed with under the files of a segment. The Parquet writer gives errors of its own that need not
+/// hold it, and what a full disk did must never be taken for a segment that cannot be made into Parquet.
+type Failure = Arc<OnceLock<io::ErrorKind>>;
+
+/// A file that knows how long it is.
+struct Counted {
+    file: Box<dyn DiskFile>,
+    len: u64,
+    failure: Failure,
+}
+
+impl Counted {
+    fn noted<T>(&self, result: io::Result<T>) -> io::Result<T> {
+        result.inspect_err(|error| {
+            // Those who are interrupted try again.
+            if error.kind() != io::ErrorKind::Interrupted {
+                let _ = self.failure.set(error.kind());
+            }
+        })
+    }
+}
+
+impl Write for Counted {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.file.write(bytes);
+        let written = self.noted(written)?;
+        self.len += written as u64;
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        let flushed = self.file.flush();
+        self.noted(flushed)
+    }
+}
+
+/// Turns segments into files. Keeps its buffers from one to the next.
+pub(crate) struct Sealer<'a> {
+    disk: &'a dyn Disk,
+    converter: Converter,
+    times: TimeSetting,
+    /// Of the files.
+    schema: SchemaRef,
+    decoder: Decoder,
+    batch: SpanBatch,
+}
+
+/// One segment on its way.
+struct Sealing {
+    folder: PathBuf,
+    id: u64,
+    partitions: HashMap<Partition, usize>,
+    writers: Vec<(Partition, TableWriter<Output>)>,
+    /// What is remembered of duplicates, without those that were.
+    keys: Vec<SpanKey>,
+    received: u64,
+    rows: u64,
+    failure: Failure,
+}
+
+impl<'a> Sealer<'a> {
+    pub(crate) fn new(disk: &'a dyn Disk, converter: Converter, times: TimeSetting) -> Self {
+        // What is in the log was decoded within bounds, which need not be these.
+        let limits = Limits { diagnostics: 0, ..Limits::default() };
+        let decoder = Decoder::new(DecodeOptions::default().with_limits(limits));
+        let schema = times.schema(converter.schema());
+        Self { disk, converter, times, schema, decoder, batch: SpanBatch::new() }
+    }
+
+    /// Makes the files of a segment of which `len` bytes count, puts them in their places, and removes the segment.
+    pub(crate) fn seal(&mut self, id: u64, len: u64) -> Result<Sealed, SealError> {
+        let folder = Path::new(STAGING).join(id.to_string());
+        // An attempt before this one came as far as the manifest: the segment may be gone already.
+        if let Some(manifest) = Manifest::read(self.disk, id)? {
+            manifest.carry_out(self.disk, id)?;
+            return Ok(Sealed::default());
+        }
+        // Left over where sealing failed before.
+        self.disk.remove_dir_all(&folder)?;
+        self.disk.create_dir_all(&folder)?;
+        let mut sealing = Sealing {
+            folder,
+            id,
+            partitions: HashMap::new(),
+            writers: Vec::new(),
+            keys: Vec::new(),
+            received: 0,
+            rows: 0,
+            failure: Failure::default(),
+        };
+        let failure = Arc::clone(&sealing.failure);
+        let sealed = self.read(len, &mut sealing).and_then(|()| self.publish(sealing));
+        sealed.map_err(|error| match (error, failure.get()) {
+            (SealError::Table(_), Some(kind)) => SealError::Io((*kind).into()),
+            (error, _) => error,
+        })
+    }
+
+    fn read(&mut self, len: u64, sealing: &mut Sealing) -> Result<(), SealError> {
+        let segment = self.disk.open(&Path::new(LOG).join(segment_name(sealing.id)))?;
+        let mut reader = SegmentReader::new(segment, sealing.id, len)?;
+        let mut records: Vec<Record> = Vec::new();
+        let (mut bytes, mut spans) = (0, 0);
+        while let Some(record) = reader.next()? {
+            sealing.received = sealing.received.max(record.received);
+            for (index, key) in record.keys.iter().enumerate() {
+                if !record.skips(index) {
+                    sealing.keys.push(*key);
+                }
+            }
+            bytes += record.json.len();
+            spans += record.keys.len();
+            records.push(record);
+            if bytes >= BLOCK_BYTES || spans >= BLOCK_SPANS {
+                self.block(&records, sealing)?;
+                records.clear();
+                (bytes, spans) = (0, 0);
+            }
+        }
+        self.block(&records, sealing)
+    }
+
+    /// Decodes records together, since a table of a few rows costs as much as one of a few thousand.
+    fn block(&mut self, records: &[Record], sealing: &mut Sealing) -> Result<(), SealError> {
+        let expected: usize = records.iter().map(|record| record.keys.len()).sum();
+        if let [record] = records {
+            return self.one(record, sealing);
+        }
+        let mut text = Vec::with_capacity(records.iter().map(|record| record.json.len() + 1).sum());
+        for record in records {
+            text.extend_from_slice(&record.json);
+            text.push(b'\n');
+        }
+        let decoded = self.decoder.decode_block(text, Framing::Documents, &mut self.batch);
+        if decoded.is_ok() && self.batch.bad_documents() == 0 && self.batch.len() == expected {
+            return self.rows(records, sealing);
+        }
+        // A payload that was taken leniently may not stand beside others: then each is read as it came.
+        for record in records {
+            self.one(record, sealing)?;
+        }
+        Ok(())
+    }
+
+    fn one(&mut self, record: &Record, sealing: &mut Sealing) -> Result<(), SealError> {
+        let decoded = self.decoder.decode(record.json.clone(), &mut self.batch);
+        if decoded.is_err() || self.batch.len() != record.keys.len() {
+            return Err(SealError::Table("a record does not decode to what it was".to_owned()));
+        }
+        self.rows(std::slice::from_ref(record), sealing)
+    }
+
+    /// Writes the rows of the batch, which holds `records`, to their partitions.
+    fn rows(&mut self, records: &[Record], sealing: &mut Sealing) -> Result<(), SealError> {
+        let table = self.converter.convert(&self.batch)?;
+        let table = self.times.convert(table, &self.schema).map_err(broken_table)?;
+        let services = self.services();
+        let mut rows: HashMap<usize, Vec<u32>> = HashMap::new();
+        let marks = records
+            .iter()
+            .flat_map(|record| (0..record.keys.len()).map(|index| (record.received, record.skips(index))));
+        let mut last: Option<(i32, u32, usize)> = None;
+        for (row, (span, (received, skip))) in (0_u32..).zip(self.batch.span_rows().iter().zip(marks)) {
+            if skip {
+                continue;
+            }
+            let resource = self.batch.scope_rows().get(span.scope as usize).map_or(0, |scope| scope.resource);
+            let day = day(span.start_time_unix_nano, received);
+            let writer = match last {
+                Some((same_day, same_resource, writer)) if (same_day, same_resource) == (day, resource) => {
+                    writer
+                }
+                _ => {
+                    let service = services.get(resource as usize).cloned().unwrap_or_default();
+                    let writer =
+                        sealing.writer(self.disk, &self.schema, Partition { day, service }, received)?;
+                    last = Some((day, resource, writer));
+                    writer
+                }
+            };
+            rows.entry(writer).or_default().push(row);
+        }
+        for (writer, rows) in rows {
+            sealing.rows += rows.len() as u64;
+            let part;
+            let chosen: &RecordBatch = if rows.len() == table.num_rows() {
+                &table
+            } else {
+                part = take_record_batch(&table, &UInt32Array::from(rows)).map_err(broken_table)?;
+                &part
+            };
+            if let Some((_, writer)) = sealing.writers.get_mut(writer) {
+                writer.write(chosen)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The folder of each resource of the batch.
+    fn services(&self) -> Vec<String> {
+        let folder = |resource: spanwise::ResourceRef<'_>| {
+            let value = resource.attributes().get("service.name");
+            service_folder(&value.and_then(|value| value.as_str()).unwrap_or_default())
+        };
+        self.batch.resources().map(folder).collect()
+    }
+
+    /// Ends the files, makes their manifest, and carries it out.
+    fn publish(&self, mut sealing: Sealing) -> Result<Sealed, SealError> {
+        let mut sealed = Sealed { rows: sealing.rows, ..Sealed::default() };
+        let mut manifest = Manifest::default();
+        for (index, (partition, writer)) in sealing.writers.drain(..).enumerate() {
+            let mut output = writer.finish()?.into_inner().map_err(io::IntoInnerError::into_error)?;
+            output.file.sync()?;
+            sealed.files += 1;
+            sealed.bytes += output.len;
+            let target = format!("{SPANS}/{}/{:014}.parquet", partition.path(), sealing.id);
+            manifest.moves.push((format!("{index}.parquet"), target));
+        }
+        if sealing.keys.iter().any(|key| key.ids != SpanKey::NO_IDS) {
+            let mut file = self.disk.create(&sealing.folder.join("keys"))?;
+            file.write_all(&write_keys(sealing.received, &sealing.keys))?;
+            file.sync()?;
+            manifest.moves.push(("keys".to_owned(), format!("{DEDUP}/{:014}.keys", sealing.id)));
+        }
+        let draft = sealing.folder.join("manifest.draft");
+        let mut file = self.disk.create(&draft)?;
+        file.write_all(&manifest.to_bytes())?;
+        file.sync()?;
+        drop(file);
+        self.disk.sync_dir(&sealing.folder)?;
+        self.disk.sync_dir(Path::new(STAGING))?;
+        self.disk.rename(&draft, &sealing.folder.join(MANIFEST))?;
+        self.disk.sync_dir(&sealing.folder)?;
+        manifest.carry_out(self.disk, sealing.id)?;
+        Ok(sealed)
+    }
+}
+
+impl Sealing {
+    /// The writer of a partition, begun if need be; beyond the bound on partitions, that of all other services.
+    fn writer(
+        &mut self,
+        disk: &dyn Disk,
+        schema: &SchemaRef,
+        mut partition: Partition,
+        received: u64,
+    ) -> Result<usize, SealError> {
+        if let Some(index) = self.partitions.get(&partition) {
+            return Ok(*index);
+        }
+        if self.writers.len() >= MOST_PARTITIONS {
+            partition = Partition { day: day(0, received), service: OTHER_SERVICES.to_owned() };
+            if let Some(index) = self.partitions.get(&partition) {
+                return Ok(*index);
+            }
+        }
+        let index = self.writers.len();
+        let file = disk.create(&self.folder.join(format!("{index}.parquet")))?;
+        let output = BufWriter::new(Counted { file, len: 0, failure: Arc::clone(&self.failure) });
+        let writer = TableWriter::new(output, FileFormat::Parquet, schema)?;
+        self.partitions.insert(partition.clone(), index);
+        self.writers.push((partition, writer));
+        Ok(index)
+    }
+}
+
+/// Which files of a staging folder go where.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Manifest {
+    moves: Vec<(String, String)>,
+}
+
+impl Manifest {
+    fn to_bytes(&self) -> Vec<u8> {
+        let mut text = String::new();
+        for (staged, target) in &self.moves {
+            text.extend([staged, "\t", target, "\n"]);
+        }
+        let checksum = XxHash3_64::oneshot(text.as_bytes());
+        format!("{text}end\t{checksum:016x}\n").into_bytes()
+    }
+
+    fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        let text = str::from_utf8(bytes).ok()?;
+        let (lines, end) = text.rsplit_once("end\t")?;
+        if end != format!("{:016x}\n", XxHash3_64::oneshot(lines.as_bytes())) {
+            return None;
+        }
+        let moves = lines.lines().map(|line| {
+            let (staged, target) = line.split_once('\t')?;
+            Some((staged.to_owned(), target.to_owned()))
+        });
+        Some(Self { moves: moves.collect::<Option<_>>()? })
+    }
+
+    /// The manifest of a staging folder, if the files there were ever complete.
+    pub(crate) fn read(disk: &dyn Disk, id: u64) -> io::Result<Option<Self>> {
+        let mut bytes = Vec::new();
+        match disk.open(&Path::new(STAGING).join(id.to_string()).join(MANIFEST)) {
+            Ok(mut file) => file.read_to_end(&mut bytes)?,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        Ok(Self::from_bytes(&bytes))
+    }
+
+    /// Moves the files to their places, then removes the segment and the staging folder. Can be done again from any point.
+    pub(crate) fn carry_out(&self, disk: &dyn Disk, id: u64) -> io::Result<()> {
+        let folder = Path::new(STAGING).join(id.to_string());
+        let mut touched: Vec<&Path> = Vec::new();
+        for (staged, target) in &self.moves {
+            let target = Path::new(target);
+            let parents: Vec<_> = target.ancestors().skip(1).filter(|path| *path != Path::new("")).collect();
+            if let Some(parent) = parents.first() {
+                disk.create_dir_all(parent)?;
+            }
+            match disk.rename(&folder.join(staged), target) {
+                Ok(()) => {}
+                // It was moved before a crash.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => return Err(error),
+            }
+            touched.extend(parents);
+        }
+        touched.sort_unstable();
+        touched.dedup();
+        for folder in touched.iter().rev() {
+            disk.sync_dir(folder)?;
+        }
+        disk.remove_file(&Path::new(LOG).join(segment_name(id)))?;
+        disk.sync_dir(Path::new(LOG))?;
+        disk.remove_dir_all(&folder)
+    }
+}
+
+const KEYS: &[u8; 8] = b"SPWKEYS1";
+
+/// A file of hashes: magic, when the last of its spans came, the hashes as in a record, checksum.
+fn write_keys(received: u64, keys: &[SpanKey]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(24 + keys.len() * 24);
+    out.extend_from_slice(KEYS);
+    out.extend_from_slice(&received.to_le_bytes());
+    for key in keys {
+        out.extend_from_slice(&key.content.to_le_bytes());
+        out.extend_from_slice(&key.ids.to_le_bytes());
+    }
+    let checksum = XxHash3_64::oneshot(&out);
+    out.extend_from_slice(&checksum.to_le_bytes());
+    out
+}
+
+/// When the last span of a file of hashes came, and the hashes; `None` if it is damaged.
+pub(crate) fn read_keys(bytes: &[u8]) -> Option<(u64, Vec<SpanKey>)> {
+    let (text, checksum) = bytes.split_last_chunk::<8>()?;
+    let rest = text.strip_prefix(KEYS)?;
+    if *checksum != XxHash3_64::oneshot(text).to_le_bytes() {
+        return None;
+    }
+    let (received, keys) = rest.split_first_chunk::<8>()?;
+    Some((u64::from_le_bytes(*received), super::record::keys(keys)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_manifest_is_whole_or_none() {
+        let moves = vec![
+            ("0.parquet".to_owned(), "spans/date=2026-11-25/service=a/1.parquet".to_owned()),
+            ("keys".to_owned(), "dedup/1.keys".to_owned()),
+        ];
+        for manifest in [Manifest { moves }, Manifest::default()] {
+            let bytes = manifest.to_bytes();
+            assert_eq!(Manifest::from_bytes(&bytes), Some(manifest));
+            for len in 0..bytes.len() {
+                assert_eq!(Manifest::from_bytes(&bytes[..len]), None, "{len}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_file_of_hashes_is_whole_or_none() {
+        let keys = [SpanKey { content: u128::MAX - 3, ids: 9 }, SpanKey { content: 1, ids: 2 }];
+        let bytes = write_keys(77, &keys);
+        assert_eq!(read_keys(&bytes), Some((77, keys.to_vec())));
+        for len in 0..bytes.len() {
+            assert_eq!(read_keys(&bytes[..len]), None, "{len}");
+        }
+    }
+}

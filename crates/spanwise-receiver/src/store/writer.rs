@@ -1,0 +1,358 @@
+//! The thread that writes the log.
+//!
+//! It takes what has come since it last looked, tells duplicates, writes all in one go, and syncs once: under load a sync
+//! is shared by all that waited for the one before. Nobody is answered before that. If writing or syncing fails, all of the
+//! group are refused and the segment is given up: what a failed sync left on disk is not known, and a later sync that
+//! succeeds says nothing about it.
+
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
+use std::time::{Duration, Instant};
+
+use tokio::sync::oneshot;
+use tracing::{error, info, warn};
+
+use super::dedup::{Dedup, Sighting};
+use super::disk::{Disk, DiskFile};
+use super::durable::{Shared, StoreOptions};
+use super::keeper::Closed;
+use super::record::{HEADER, Predecessor, record_len, write_header, write_record};
+use super::{Delivery, SpanKey, StoreError, Stored, now};
+use crate::metrics::Metrics;
+
+/// The folder of segments.
+pub(crate) const LOG: &str = "log";
+/// A group is written when it is this large, though more may wait.
+const GROUP_BYTES: usize = 8 << 20;
+/// A buffer that grew beyond this for one group is not kept.
+const KEPT_BUFFER: usize = 32 << 20;
+
+/// While the log cannot be written, how often is looked whether it can be again.
+const PROBE_EVERY: Duration = Duration::from_millis(500);
+
+/// What is asked of the writer.
+#[derive(Debug)]
+pub(crate) enum Message {
+    /// Store a delivery, and say what became of it.
+    Store(Delivery, oneshot::Sender<Result<Stored, StoreError>>),
+    /// Close the segment that is open.
+    Close,
+}
+
+/// The file name of a segment.
+pub(crate) fn segment_name(id: u64) -> String {
+    format!("{id:014}.log")
+}
+
+/// The id in the file name of a segment.
+pub(crate) fn segment_id(name: &str) -> Option<u64> {
+    name.strip_suffix(".log")?.parse().ok()
+}
+
+struct Segment {
+    id: u64,
+    file: Box<dyn DiskFile>,
+    /// Bytes that are durable.
+    len: u64,
+    opened: Instant,
+}
+
+/// A delivery of the group that is being written.
+struct Pending {
+    stored: Stored,
+    answer: oneshot::Sender<Result<Stored, StoreError>>,
+    received: Instant,
+}
+
+pub(crate) struct Writer {
+    pub(crate) disk: Arc<dyn Disk>,
+    pub(crate) options: StoreOptions,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) messages: Receiver<Message>,
+    pub(crate) closed: Sender<Closed>,
+    pub(crate) dedup: Dedup,
+    /// The segment before the next, and the last id that was given.
+    pub(crate) before: Predecessor,
+    pub(crate) last_id: u64,
+    pub(crate) state: State,
+}
+
+/// What the writer holds between groups.
+#[derive(Default)]
+pub(crate) struct State {
+    segment: Option<Segment>,
+    /// Segments in which nothing was acknowledged, and that could not be removed.
+    refused: Vec<u64>,
+    buffer: Vec<u8>,
+    skip: Vec<u8>,
+    /// What the group added to the window, to be taken back if it fails.
+    seen: Vec<(SpanKey, Sighting)>,
+}
+
+impl Writer {
+    /// Works until the other end of `messages` is gone.
+    pub(crate) fn run(mut self) {
+        loop {
+            let failing = self.shared.failing.load(Ordering::Relaxed);
+            let wait = [self.time_left(), failing.then_some(PROBE_EVERY)].into_iter().flatten().min();
+            let message = match wait {
+                None => self.messages.recv().map_err(|_| RecvTimeoutError::Disconnected),
+                Some(left) => self.messages.recv_timeout(left),
+            };
+            match message {
+                Ok(message) => self.take(message),
+                Err(RecvTimeoutError::Timeout) => {
+                    if self.time_left() == Some(Duration::ZERO) {
+                        self.close();
+                    }
+                    if failing {
+                        self.probe();
+                    }
+                }
+                Err(RecvTimeoutError::Disconnected) => break,
+            }
+        }
+        self.close();
+    }
+
+    /// Sees whether a delivery could be stored again. Who sends nothing to a receiver that says it is not ready would
+    /// otherwise never find out.
+    fn probe(&mut self) {
+        if self.room(0).is_err() {
+            return;
+        }
+        if self.state.segment.is_none() {
+            let begun = self.begin(self.next_id(now()));
+            let synced = begun.and_then(|()| self.state.segment.as_mut().map_or(Ok(()), |s| s.file.sync()));
+            if synced.is_err() {
+                return self.give_up();
+            }
+        }
+        info!("the log can be written again");
+        self.shared.failing.store(false, Ordering::Relaxed);
+    }
+
+    /// How long the open segment may stay open.
+    fn time_left(&self) -> Option<Duration> {
+        let segment = self.state.segment.as_ref()?;
+        Some(self.options.seal_after.saturating_sub(segment.opened.elapsed()))
+    }
+
+    fn take(&mut self, message: Message) {
+        let mut next = Some(message);
+        while let Some(message) = next {
+            next = match message {
+                Message::Close => {
+                    self.close();
+                    None
+                }
+                Message::Store(delivery, answer) => self.group(&delivery, answer),
+            };
+        }
+        let full = |segment: &Segment| segment.len >= self.options.seal_bytes;
+        if self.time_left() == Some(Duration::ZERO) || self.state.segment.as_ref().is_some_and(full) {
+            self.close();
+        }
+    }
+
+    /// Stores a delivery together with those that wait behind it. Gives back a message that does not belong to them.
+    fn group(
+        &mut self,
+        first: &Delivery,
+        answer: oneshot::Sender<Result<Stored, StoreError>>,
+    ) -> Option<Message> {
+        let now = now();
+        self.dedup.advance(now);
+        self.state.seen.clear();
+        self.state.buffer.clear();
+        let id = self.state.segment.as_ref().map_or_else(|| self.next_id(now), |segment| segment.id);
+        let mut pending = vec![self.add(id, first, answer, now)];
+        let mut other = None;
+        while self.state.buffer.len() < GROUP_BYTES {
+            match self.messages.try_recv() {
+                Ok(Message::Store(delivery, answer)) => pending.push(self.add(id, &delivery, answer, now)),
+                Ok(message) => {
+                    other = Some(message);
+                    break;
+                }
+                Err(_) => break,
+            }
+        }
+        let result = if self.state.buffer.is_empty() { Ok(()) } else { self.commit(id) };
+        self.shared.failing.store(result.is_err(), Ordering::Relaxed);
+        if result.is_err() {
+            for (key, sighting) in self.state.seen.drain(..).rev() {
+                self.dedup.forget(key, sighting);
+            }
+        }
+        self.metrics.remembered_spans.set(i64::try_from(self.dedup.len()).unwrap_or(i64::MAX));
+        for Pending { stored, answer, received } in pending {
+            if result.is_ok() {
+                self.metrics.spans_stored.inc_by(stored.spans);
+                self.metrics.spans_duplicate.inc_by(stored.duplicates);
+                self.metrics.spans_conflicting.inc_by(stored.conflicts);
+                self.metrics.commit_seconds.observe(received.elapsed().as_secs_f64());
+            }
+            // A client that is gone is not told; what was stored stays.
+            let _ = answer.send(result.map(|()| stored));
+        }
+        if self.state.buffer.capacity() > KEPT_BUFFER {
+            self.state.buffer = Vec::new();
+        }
+        other
+    }
+
+    /// Tells the duplicates of a delivery and puts the rest into the buffer.
+    fn add(
+        &mut self,
+        id: u64,
+        delivery: &Delivery,
+        answer: oneshot::Sender<Result<Stored, StoreError>>,
+        now: u64,
+    ) -> Pending {
+        let State { buffer, skip, seen, .. } = &mut self.state;
+        let mut stored = Stored::default();
+        skip.clear();
+        skip.resize(delivery.keys.len().div_ceil(8), 0);
+        for (index, key) in delivery.keys.iter().enumerate() {
+            let sighting = self.dedup.see(*key, now);
+            match sighting {
+                Sighting::Duplicate => {
+                    stored.duplicates += 1;
+                    if let Some(byte) = skip.get_mut(index / 8) {
+                        *byte |= 1 << (index % 8);
+                    }
+                    continue;
+                }
+                Sighting::Conflict => stored.conflicts += 1,
+                Sighting::New => {}
+            }
+            stored.spans += 1;
+            seen.push((*key, sighting));
+        }
+        if stored.spans > 0 {
+            buffer.reserve(record_len(delivery.keys.len(), delivery.json.len()));
+            write_record(id, delivery.received, &delivery.keys, skip, &delivery.json, buffer);
+        }
+        Pending { stored, answer, received: Instant::now() }
+    }
+
+    /// Ids are times, so that they grow from start to start whatever became of older files.
+    fn next_id(&self, now: u64) -> u64 {
+        (now / 1_000_000).max(self.last_id + 1)
+    }
+
+    /// Whether so many bytes may be written.
+    fn room(&self, bytes: u64) -> Result<(), StoreError> {
+        if self.shared.unsealed_bytes.load(Ordering::Relaxed) > self.options.max_log_bytes {
+            self.complain("too many segments wait for being made into Parquet");
+            return Err(StoreError::Full);
+        }
+        // Making Parquet needs room too: without it a full disk could never be emptied.
+        match self.disk.free_bytes() {
+            Ok(free) if free < self.options.reserve_bytes.saturating_add(bytes) => {
+                self.complain("the disk is full up to its reserve");
+                Err(StoreError::Full)
+            }
+            Ok(_) => Ok(()),
+            // Not known: the write will tell.
+            Err(problem) => {
+                warn!(kind = ?problem.kind(), "cannot ask for the free space");
+                Ok(())
+            }
+        }
+    }
+
+    /// Makes the buffer durable.
+    fn commit(&mut self, id: u64) -> Result<(), StoreError> {
+        let bytes = self.state.buffer.len() as u64;
+        self.room(bytes)?;
+        let begun = Instant::now();
+        match self.write(id) {
+            Ok(()) => {
+                self.metrics.sync_seconds.observe(begun.elapsed().as_secs_f64());
+                self.metrics.log_bytes.inc_by(bytes);
+                if self.shared.failing.load(Ordering::Relaxed) {
+                    info!("the log can be written again");
+                }
+                Ok(())
+            }
+            Err(problem) => {
+                self.metrics.log_failures.inc();
+                error!(segment = id, kind = ?problem.kind(), os = problem.raw_os_error(), "cannot write the log");
+                self.give_up();
+                let full = [io::ErrorKind::StorageFull, io::ErrorKind::QuotaExceeded];
+                Err(if full.contains(&problem.kind()) { StoreError::Full } else { StoreError::Failed })
+            }
+        }
+    }
+
+    /// Once, and not for every group.
+    fn complain(&self, reason: &str) {
+        if !self.shared.failing.load(Ordering::Relaxed) {
+            warn!(reason, "deliveries are refused");
+        }
+    }
+
+    fn write(&mut self, id: u64) -> io::Result<()> {
+        if self.state.segment.is_none() {
+            self.begin(id)?;
+        }
+        let Some(segment) = &mut self.state.segment else { return Err(io::ErrorKind::NotFound.into()) };
+        segment.file.write_all(&self.state.buffer)?;
+        segment.file.sync()?;
+        let bytes = self.state.buffer.len() as u64;
+        segment.len += bytes;
+        Ok(())
+    }
+
+    /// Begins the segment `id`.
+    fn begin(&mut self, id: u64) -> io::Result<()> {
+        // What was refused is sent again: it must not come back from an old segment beside a new one.
+        while let Some(refused) = self.state.refused.last() {
+            self.disk.remove_file(&Path::new(LOG).join(segment_name(*refused)))?;
+            self.state.refused.pop();
+        }
+        // The id is spent, whatever comes of it.
+        self.last_id = id;
+        let mut file = self.disk.create(&Path::new(LOG).join(segment_name(id)))?;
+        let mut header = Vec::new();
+        write_header(id, self.before, &mut header);
+        let begun = file.write_all(&header).and_then(|()| self.disk.sync_dir(Path::new(LOG)));
+        self.state.segment = Some(Segment { id, file, len: HEADER, opened: Instant::now() });
+        begun
+    }
+
+    /// Lets go of a segment that could not be written. What was durable of it stays.
+    fn give_up(&mut self) {
+        let Some(mut segment) = self.state.segment.take() else { return };
+        if segment.len > HEADER {
+            // If this fails too, the next segment's header says how much of this one counts.
+            let _ = segment.file.truncate(segment.len);
+        }
+        self.hand_over(&segment);
+    }
+
+    /// Closes the open segment and hands it to the keeper.
+    fn close(&mut self) {
+        if let Some(segment) = self.state.segment.take() {
+            self.hand_over(&segment);
+        }
+    }
+
+    fn hand_over(&mut self, segment: &Segment) {
+        if segment.len <= HEADER {
+            // Nothing in it was ever acknowledged.
+            self.state.refused.push(segment.id);
+            return;
+        }
+        self.before = Predecessor { id: segment.id, len: segment.len };
+        self.shared.unsealed_bytes.fetch_add(segment.len, Ordering::Relaxed);
+        // The keeper ends after the writer.
+        let _ = self.closed.send(Closed { id: segment.id, len: segment.len });
+    }
+}

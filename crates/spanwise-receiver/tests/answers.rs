@@ -1,0 +1,396 @@
+//! What the service answers: OTLP/HTTP, and the contract of gateways' webhooks.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test")]
+
+mod support;
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::io::Write as _;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Request, header};
+use http_body::{Body, Frame, SizeHint};
+use http_body_util::Full;
+use spanwise::Mode;
+use spanwise_receiver::{
+    Auth, Delivery, Metrics, Pace, Receiver, ReceiverOptions, Secret, Store, StoreError, Stored, Storing,
+};
+use support::{body, post, read};
+
+/// Counts what it is given, and says what it is told to say.
+#[derive(Debug, Default)]
+struct Counting {
+    deliveries: AtomicUsize,
+    spans: AtomicUsize,
+    error: Option<StoreError>,
+}
+
+impl Store for Counting {
+    fn store(&self, delivery: Delivery) -> Storing {
+        self.deliveries.fetch_add(1, Ordering::SeqCst);
+        self.spans.fetch_add(delivery.keys.len(), Ordering::SeqCst);
+        let spans = delivery.keys.len() as u64;
+        let result = self.error.map_or(Ok(Stored { spans, ..Stored::default() }), Err);
+        Box::pin(async move { result })
+    }
+
+    fn is_ready(&self) -> bool {
+        true
+    }
+}
+
+struct Stand {
+    receiver: Receiver,
+    store: Arc<Counting>,
+}
+
+impl Stand {
+    fn new(options: ReceiverOptions) -> Self {
+        Self::with(options, Counting::default())
+    }
+
+    fn with(options: ReceiverOptions, store: Counting) -> Self {
+        let store = Arc::new(store);
+        Self { receiver: Receiver::new(store.clone(), options, Arc::new(Metrics::new())), store }
+    }
+
+    fn spans(&self) -> usize {
+        self.store.spans.load(Ordering::SeqCst)
+    }
+
+    async fn send<B: Body<Data = Bytes>>(&self, request: Request<B>) -> (u16, String) {
+        read(self.receiver.receive(request).await).await
+    }
+}
+
+fn request(method: &str, headers: &[(&str, &str)], body: impl Into<Bytes>) -> Request<Full<Bytes>> {
+    let mut request = Request::builder().method(method).uri("/v1/traces");
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    request.body(Full::new(body.into())).unwrap()
+}
+
+fn gzip(text: &[u8]) -> Vec<u8> {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    encoder.write_all(text).unwrap();
+    encoder.finish().unwrap()
+}
+
+const JSON: (&str, &str) = ("content-type", "application/json");
+
+/// What it is called, the request, the answer's status and part, spans stored.
+type Case = (&'static str, Request<Full<Bytes>>, u16, &'static str, usize);
+
+#[tokio::test]
+#[allow(clippy::too_many_lines, reason = "a table")]
+async fn answers_by_method_type_and_body() {
+    let one = body(1, 1, "chat");
+    let zstd = zstd::encode_all(one.as_bytes(), 3).unwrap();
+    let cases: Vec<Case> = vec![
+        ("POST", request("POST", &[JSON], one.clone()), 200, "{}", 1),
+        ("PUT", request("PUT", &[JSON], one.clone()), 200, "{}", 1),
+        (
+            "parameters",
+            request("POST", &[("content-type", "Application/JSON ; charset=utf-8")], one.clone()),
+            200,
+            "{}",
+            1,
+        ),
+        ("gzip", request("POST", &[JSON, ("content-encoding", "gzip")], gzip(one.as_bytes())), 200, "{}", 1),
+        ("zstd", request("POST", &[JSON, ("content-encoding", "zstd")], zstd), 200, "{}", 1),
+        ("identity", request("POST", &[JSON, ("content-encoding", "identity")], one.clone()), 200, "{}", 1),
+        ("{}", request("POST", &[JSON], "{}"), 200, "{}", 0),
+        ("no spans", request("POST", &[JSON], r#"{"resourceSpans":[]}"#), 200, "{}", 0),
+        ("empty", request("POST", &[JSON], ""), 200, "{}", 0),
+        ("empty without a type", request("POST", &[], ""), 200, "{}", 0),
+        ("white space", request("POST", &[JSON], " \n"), 200, "{}", 0),
+        ("two documents", request("POST", &[JSON], format!("{one}\n{one}")), 200, "{}", 2),
+        ("a test", request("POST", &[JSON, ("x-test-connection", "true")], one.clone()), 200, "{}", 0),
+        ("an empty test", request("POST", &[("X-Test-Connection", "true")], ""), 200, "{}", 0),
+        (
+            "a test that is none",
+            request("POST", &[JSON, ("x-test-connection", "false")], one.clone()),
+            200,
+            "{}",
+            1,
+        ),
+        ("GET", request("GET", &[], ""), 405, r#"{"code":12,"message":"only POST and PUT are taken"}"#, 0),
+        (
+            "DELETE",
+            request("DELETE", &[JSON], one.clone()),
+            405,
+            r#"{"code":12,"message":"only POST and PUT are taken"}"#,
+            0,
+        ),
+        ("no type", request("POST", &[], one.clone()), 415, "http/json", 0),
+        (
+            "a form",
+            request("POST", &[("content-type", "application/x-www-form-urlencoded")], one.clone()),
+            415,
+            "http/json",
+            0,
+        ),
+        (
+            "protobuf",
+            request("POST", &[("content-type", "application/x-protobuf")], one.clone()),
+            415,
+            "http/json",
+            0,
+        ),
+        (
+            "almost JSON",
+            request("POST", &[("content-type", "application/jsonx")], one.clone()),
+            415,
+            "http/json",
+            0,
+        ),
+        ("brotli", request("POST", &[JSON, ("content-encoding", "br")], one.clone()), 415, "gzip or zstd", 0),
+        (
+            "no gzip",
+            request("POST", &[JSON, ("content-encoding", "gzip")], one.clone()),
+            400,
+            "compression is broken",
+            0,
+        ),
+        (
+            "broken JSON",
+            request("POST", &[JSON], r#"{"resourceSpans":["#),
+            400,
+            r#""message":"unexpected-end at resourceSpans[0], offset 18: "#,
+            0,
+        ),
+        (
+            "the place",
+            request(
+                "POST",
+                &[JSON],
+                r#"{"resourceSpans":[{"scopeSpans":[{"spans":[{"name":"SECRET"},}]}]}]}"#,
+            ),
+            400,
+            r#""fieldViolations":[{"field":"resourceSpans[0].scopeSpans[0].spans"#,
+            0,
+        ),
+        ("no JSON", request("POST", &[JSON], "SECRET"), 400, r#"{"code":3,"message":""#, 0),
+    ];
+    for (name, request, status, expected, spans) in cases {
+        let stand = Stand::new(ReceiverOptions::default());
+        let (found, answer) = stand.send(request).await;
+        assert_eq!((found, stand.spans()), (status, spans), "{name}: {answer}");
+        if status == 200 {
+            assert_eq!(answer, expected, "{name}");
+        } else {
+            assert!(answer.contains(expected), "{name}: {answer}");
+            let json: serde_json::Value = serde_json::from_str(&answer).unwrap();
+            assert!(json["code"].is_u64() && json["message"].is_string(), "{name}: {answer}");
+        }
+        assert!(!answer.contains("SECRET"), "{name}: {answer}");
+    }
+}
+
+#[tokio::test]
+async fn headers_of_answers() {
+    let stand = Stand::new(ReceiverOptions::default());
+    let response = stand.receiver.receive(post(body(1, 1, "chat"))).await;
+    assert_eq!(response.headers()[header::CONTENT_TYPE], "application/json");
+    let response = stand.receiver.receive(request("GET", &[], "")).await;
+    assert_eq!(response.headers()[header::ALLOW], "POST, PUT");
+    let response = stand.receiver.receive(request("POST", &[JSON, ("content-encoding", "br")], "{}")).await;
+    assert_eq!(response.headers()[header::ACCEPT_ENCODING], "gzip, zstd");
+}
+
+#[tokio::test]
+async fn without_a_secret_nothing_is_read_and_nothing_is_said() {
+    let auth =
+        Auth::new(vec![Secret::bearer("t1").unwrap(), Secret::from_pair("X-Webhook-Signature=s").unwrap()]);
+    let stand = Stand::new(ReceiverOptions { auth, ..ReceiverOptions::default() });
+    for request in [
+        post(body(1, 1, "chat")),
+        request("GET", &[], ""),
+        request("POST", &[JSON, ("x-test-connection", "true")], ""),
+        request("POST", &[JSON, ("authorization", "Bearer t2")], body(1, 1, "chat")),
+        request("POST", &[], "x"),
+    ] {
+        let response = stand.receiver.receive(request).await;
+        assert_eq!(response.headers().get(header::CONTENT_TYPE), None);
+        assert_eq!(read(response).await, (401, String::new()));
+    }
+    assert_eq!(stand.spans(), 0);
+    for secret in [("authorization", "Bearer t1"), ("x-webhook-signature", "s")] {
+        assert_eq!(stand.send(request("POST", &[JSON, secret], body(1, 1, "chat"))).await.0, 200);
+        let test = [JSON, secret, ("x-test-connection", "true")];
+        assert_eq!(stand.send(request("POST", &test, body(1, 1, "chat"))).await, (200, "{}".to_owned()));
+    }
+    assert_eq!(stand.spans(), 2);
+}
+
+#[tokio::test]
+async fn strict_mode_rejects_spans_and_says_how_many_and_where() {
+    let mut options = ReceiverOptions::default();
+    options.decode.mode = Mode::Strict;
+    let stand = Stand::new(options);
+    let good = r#"{"traceId":"0af7651916cd43dd8448eb211c80319c","spanId":"b7ad6b7169203331","name":"ok"}"#;
+    let bad = r#"{"traceId":"zz-SECRET","spanId":"b7ad6b7169203331","name":"bad"}"#;
+    let text = format!(r#"{{"resourceSpans":[{{"scopeSpans":[{{"spans":[{good},{bad}]}}]}}]}}"#);
+    let (status, answer) = stand.send(post(text)).await;
+    let json: serde_json::Value = serde_json::from_str(&answer).unwrap();
+    assert_eq!((status, stand.spans()), (200, 1));
+    assert_eq!(json["partialSuccess"]["rejectedSpans"], "1");
+    let message = json["partialSuccess"]["errorMessage"].as_str().unwrap();
+    assert!(message.contains("resourceSpans[0].scopeSpans[0].spans[1].traceId, offset "), "{message}");
+    assert!(!answer.contains("SECRET"), "{answer}");
+
+    let (status, answer) =
+        stand.send(post(r#"{"resourceSpans":[{"scopeSpans":[{"spans":[{},{}]}]}]}"#)).await;
+    assert_eq!((status, stand.spans()), (200, 1));
+    assert!(answer.contains(r#""rejectedSpans":"2""#), "{answer}");
+}
+
+#[tokio::test]
+async fn other_signals_are_not_stored_and_that_is_said() {
+    let stand = Stand::new(ReceiverOptions::default());
+    let logs = r#"{"resourceLogs":[{"scopeLogs":[{"logRecords":[{"body":{"stringValue":"SECRET"}}]}]}]}"#;
+    let (status, answer) = stand.send(post(logs)).await;
+    assert_eq!((status, stand.spans()), (200, 0));
+    assert!(answer.contains("metrics, logs and profiles are not stored"), "{answer}");
+    assert!(answer.contains(r#""rejectedSpans":"0""#) && !answer.contains("SECRET"), "{answer}");
+}
+
+#[tokio::test]
+async fn a_store_that_does_not_take_it_is_503_with_retry_after() {
+    for error in [StoreError::Full, StoreError::Failed, StoreError::Closed] {
+        let store = Counting { error: Some(error), ..Counting::default() };
+        let stand = Stand::with(ReceiverOptions::default(), store);
+        let response = stand.receiver.receive(post(body(1, 1, "chat"))).await;
+        assert_eq!(response.headers()[header::RETRY_AFTER], "1");
+        let (status, answer) = read(response).await;
+        assert!(status == 503 && answer.starts_with(r#"{"code":14,"#), "{answer}");
+    }
+}
+
+#[tokio::test]
+async fn bodies_beyond_the_bound_are_413() {
+    let small = ReceiverOptions { body_bytes: 1000, inflated_bytes: 2000, ..ReceiverOptions::default() };
+    let stand = Stand::new(small);
+    let large = format!("{{\"x\":\"{}\"}}", "y".repeat(3000));
+    for (name, request) in [
+        ("plain", post(large.clone())),
+        ("inflated", request("POST", &[JSON, ("content-encoding", "gzip")], gzip(large.as_bytes()))),
+        ("a test", request("POST", &[JSON, ("x-test-connection", "true")], large.clone())),
+    ] {
+        let response = stand.receiver.receive(request).await;
+        let (status, answer) = read(response).await;
+        assert_eq!(
+            (status, answer.as_str()),
+            (413, r#"{"code":3,"message":"the body is too large"}"#),
+            "{name}"
+        );
+    }
+    assert_eq!(stand.send(post(body(1, 1, "chat"))).await.0, 200);
+}
+
+/// A body that comes in pieces, each after a pause.
+struct Slow {
+    frames: Vec<Bytes>,
+    pause: Duration,
+    sleep: Pin<Box<tokio::time::Sleep>>,
+}
+
+impl Slow {
+    fn new(frames: &[&str], pause: Duration) -> Self {
+        let frames = frames.iter().rev().map(|text| Bytes::copy_from_slice(text.as_bytes())).collect();
+        Self { frames, pause, sleep: Box::pin(tokio::time::sleep(pause)) }
+    }
+}
+
+impl Body for Slow {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        std::task::ready!(self.sleep.as_mut().poll(context));
+        let pause = self.pause;
+        self.sleep.as_mut().reset(tokio::time::Instant::now() + pause);
+        Poll::Ready(self.frames.pop().map(|frame| Ok(Frame::data(frame))))
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::default()
+    }
+}
+
+fn slowly(frames: &[&str], pause: Duration) -> Request<Slow> {
+    Request::post("/").header("content-type", "application/json").body(Slow::new(frames, pause)).unwrap()
+}
+
+#[tokio::test(start_paused = true)]
+async fn bodies_that_come_slowly_are_408_and_honest_ones_are_taken() {
+    let pace = Pace { grace: Duration::from_secs(5), bytes_per_second: 100, longest: Duration::from_mins(1) };
+    let stand = Stand::new(ReceiverOptions { pace, ..ReceiverOptions::default() });
+    let text = body(1, 1, "chat");
+    let (first, rest) = text.split_at(100);
+    assert_eq!(stand.send(slowly(&[first, rest], Duration::from_secs(1))).await, (200, "{}".to_owned()));
+    // The first hundred bytes bought one second more.
+    assert_eq!(stand.send(slowly(&[first, rest], Duration::from_millis(2600))).await.0, 200);
+    assert_eq!(stand.send(slowly(&[first, rest], Duration::from_secs(4))).await.0, 408);
+    let drip: Vec<_> = text.split("").collect();
+    let (status, answer) = stand.send(slowly(&drip, Duration::from_secs(1))).await;
+    assert_eq!((status, answer.as_str()), (408, r#"{"code":4,"message":"the body came too slowly"}"#));
+}
+
+#[tokio::test(start_paused = true)]
+async fn memory_is_bounded_and_what_is_beyond_is_429() {
+    let options = ReceiverOptions { memory_bytes: 300_000, ..ReceiverOptions::default() };
+    let stand = Stand::new(options);
+    let text = body(1, 1, &"n".repeat(50_000));
+    assert_eq!(stand.send(post(text.clone())).await.0, 200);
+    // Ten that hold what they have sent, and one more.
+    let (first, rest) = text.split_at(40_000);
+    let slow = (0..10).map(|_| stand.send(slowly(&[first, rest], Duration::from_secs(1))));
+    let mut answers: Vec<u16> =
+        side_by_side(slow.collect()).await.into_iter().map(|(status, _)| status).collect();
+    answers.sort_unstable();
+    assert_eq!((answers.first(), answers.last()), (Some(&200), Some(&429)), "{answers:?}");
+    // All memory came back.
+    assert_eq!(stand.send(post(text)).await.0, 200);
+    assert!(stand.receiver.metrics_text().contains("spanwise_reserved_bytes 0\n"));
+    let response = stand.receiver.receive(post(body(1, 1, &"n".repeat(200_000)))).await;
+    assert_eq!(response.headers()[header::RETRY_AFTER], "1");
+    assert_eq!(read(response).await.0, 429);
+}
+
+/// Runs futures side by side to their ends.
+async fn side_by_side<F: Future>(futures: Vec<F>) -> Vec<F::Output> {
+    let mut futures: Vec<_> = futures.into_iter().map(|future| (Box::pin(future), None)).collect();
+    std::future::poll_fn(|context| {
+        for (future, output) in &mut futures {
+            if output.is_none()
+                && let Poll::Ready(ready) = future.as_mut().poll(context)
+            {
+                *output = Some(ready);
+            }
+        }
+        if futures.iter().all(|(_, output)| output.is_some()) { Poll::Ready(()) } else { Poll::Pending }
+    })
+    .await;
+    futures.into_iter().filter_map(|(_, output)| output).collect()
+}
+
+#[tokio::test]
+async fn small_payloads_with_large_tables_are_refused_before_they_are_decoded() {
+    let stand = Stand::new(ReceiverOptions { memory_bytes: 64 << 20, ..ReceiverOptions::default() });
+    let links = format!(
+        r#"{{"resourceSpans":[{{"scopeSpans":[{{"spans":[{{"links":[{}{{}}]}}]}}]}}]}}"#,
+        "{},".repeat(1 << 20)
+    );
+    assert_eq!(stand.send(post(links)).await.0, 429);
+}

@@ -1,0 +1,117 @@
+//! Whatever the body is: an answer that the documentation names, memory given back, and nothing stored that does not read as
+//! what was said about it. The fuzz target `receiver_body` goes on from there.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test")]
+
+mod support;
+
+use std::ffi::OsStr;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use bytes::Bytes;
+use http::Request;
+use http_body_util::Full;
+use proptest::prelude::*;
+use spanwise::Mode;
+use spanwise::redact::{Policy, Preset};
+use spanwise_receiver::{Delivery, Metrics, Receiver, ReceiverOptions, Store, Stored, Storing};
+use support::read;
+
+/// Looks at what it is given.
+#[derive(Default)]
+struct Checking {
+    taken: AtomicUsize,
+}
+
+impl Store for Checking {
+    fn store(&self, delivery: Delivery) -> Storing {
+        let batch = spanwise::decode(delivery.json.clone()).unwrap();
+        assert_eq!(batch.len(), delivery.keys.len());
+        self.taken.fetch_add(1, Ordering::SeqCst);
+        Box::pin(async { Ok(Stored::default()) })
+    }
+
+    fn is_ready(&self) -> bool {
+        true
+    }
+}
+
+/// The documents of all payloads, and a compressed one.
+fn bodies() -> Vec<Vec<u8>> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/payloads");
+    let mut bodies: Vec<Vec<u8>> = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let text = std::fs::read(&path).unwrap();
+        match path.extension().and_then(OsStr::to_str) {
+            Some("json") => bodies.push(text),
+            Some("jsonl" | "ndjson") => bodies.extend(text.split(|byte| *byte == b'\n').map(<[u8]>::to_vec)),
+            _ => {}
+        }
+    }
+    bodies.sort();
+    bodies.push(zstd::encode_all(&bodies[0][..], 1).unwrap());
+    bodies
+}
+
+/// One change of a body, at a place in 1/65536 of its length.
+fn change(body: &mut Vec<u8>, kind: u8, place: u16, byte: u8) {
+    if body.is_empty() {
+        return body.push(byte);
+    }
+    let at = body.len() * usize::from(place) / (1 << 16);
+    match kind % 6 {
+        0 => body[at] = byte,
+        1 => body[at] ^= 1 << (byte % 8),
+        2 => body.truncate(at),
+        3 => body.insert(at, byte),
+        4 => drop(body.drain(at..(at + usize::from(byte)).min(body.len()))),
+        // A piece once more: members and elements come twice.
+        _ => {
+            let piece = body[at..(at + usize::from(byte) * 4).min(body.len())].to_vec();
+            body.splice(at..at, piece);
+        }
+    }
+}
+
+#[test]
+fn whatever_the_body_is() {
+    let runtime = support::runtime();
+    let bodies = bodies();
+    assert!(bodies.len() > 20, "{}", bodies.len());
+    let store = Arc::new(Checking::default());
+    let policy = Policy::from_preset(Preset::PrivacyMode).preset(Preset::Secrets).compile(None).unwrap();
+    let mut receivers = Vec::new();
+    for mode in [Mode::Lenient, Mode::Strict] {
+        for policy in [None, Some(policy.clone())] {
+            let mut options = ReceiverOptions { policy, ..ReceiverOptions::default() };
+            options.decode.mode = mode;
+            options.body_bytes = 1 << 20;
+            options.inflated_bytes = 4 << 20;
+            let receiver = Receiver::new(store.clone(), options, Arc::new(Metrics::new()));
+            receivers.push(receiver);
+        }
+    }
+    let changes = prop::collection::vec(any::<(u8, u16, u8)>(), 0..4);
+    let strategy = (any::<prop::sample::Index>(), changes, any::<u8>());
+    let config = ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(600) };
+    proptest!(config, |((body, changes, choice) in strategy)| {
+        let mut body = body.get(&bodies).clone();
+        for (kind, place, byte) in changes {
+            change(&mut body, kind, place, byte);
+        }
+        let encoding = ["identity", "identity", "gzip", "zstd"][usize::from(choice >> 2) % 4];
+        let receiver = &receivers[usize::from(choice) % receivers.len()];
+        let request = Request::post("/").header("content-type", "application/json").header("content-encoding", encoding);
+        let request = request.body(Full::new(Bytes::from(body))).unwrap();
+        let before = store.taken.load(Ordering::SeqCst);
+        let (status, answer) = runtime.block_on(async { read(receiver.receive(request).await).await });
+        prop_assert!([200, 400, 413, 415, 429].contains(&status), "{status}");
+        prop_assert!(serde_json::from_str::<serde_json::Value>(&answer).is_ok(), "{answer}");
+        prop_assert!(status == 200 || store.taken.load(Ordering::SeqCst) == before);
+        prop_assert!(receiver.metrics_text().contains("spanwise_reserved_bytes 0\n"));
+    });
+    assert!(store.taken.load(Ordering::SeqCst) > 100);
+}

@@ -1,0 +1,266 @@
+//! A file system in memory that can be full, broken, or lose its power at any operation.
+//!
+//! A crash keeps what was synced and nothing else that it need not keep: the bytes of a file up to its last sync (and, as the
+//! test says, some of those after), and the entries of folders as they were at the folder's last sync. So a sync that is
+//! missing in the store loses something here.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::SystemTime;
+
+use spanwise_receiver::{Disk, DiskFile, Entry};
+
+type Shared = Arc<Mutex<State>>;
+
+/// What goes wrong, and when.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fault {
+    None,
+    /// The operations from the first number on fail, up to before the second, with this error of the system.
+    Errors(u64, u64, i32),
+    /// The power is gone at this operation.
+    Crash(u64),
+}
+
+#[derive(Debug, Clone)]
+struct File {
+    bytes: Arc<Mutex<Vec<u8>>>,
+    synced: Arc<Mutex<usize>>,
+}
+
+#[derive(Debug)]
+struct State {
+    files: BTreeMap<PathBuf, File>,
+    durable_files: BTreeMap<PathBuf, File>,
+    folders: BTreeSet<PathBuf>,
+    durable_folders: BTreeSet<PathBuf>,
+    operations: u64,
+    fault: Fault,
+    free: u64,
+}
+
+impl State {
+    /// Counts an operation, which fails if it is its turn.
+    fn operate(&mut self) -> io::Result<()> {
+        let number = self.operations;
+        self.operations += 1;
+        match self.fault {
+            Fault::Errors(from, to, error) if (from..to).contains(&number) => {
+                Err(io::Error::from_raw_os_error(error))
+            }
+            Fault::Crash(at) if number >= at => Err(io::Error::other("the power is gone")),
+            _ => Ok(()),
+        }
+    }
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct MemoryDisk(Shared);
+
+impl MemoryDisk {
+    pub(crate) fn new() -> Self {
+        let root = BTreeSet::from([PathBuf::new()]);
+        Self(Arc::new(Mutex::new(State {
+            files: BTreeMap::new(),
+            durable_files: BTreeMap::new(),
+            folders: root.clone(),
+            durable_folders: root,
+            operations: 0,
+            fault: Fault::None,
+            free: u64::MAX,
+        })))
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn set_fault(&self, fault: Fault) {
+        self.state().fault = fault;
+    }
+
+    pub(crate) fn set_free(&self, bytes: u64) {
+        self.state().free = bytes;
+    }
+
+    /// Operations so far.
+    pub(crate) fn operations(&self) -> u64 {
+        self.state().operations
+    }
+
+    /// What is there after the power was gone: of bytes that were not synced, `kept` of 100.
+    pub(crate) fn after_crash(&self, kept: usize) -> Self {
+        let disk = Self::new();
+        let mut new = disk.state();
+        let old = self.state();
+        new.folders.clone_from(&old.durable_folders);
+        new.durable_folders.clone_from(&old.durable_folders);
+        for (path, file) in &old.durable_files {
+            if !path.ancestors().skip(1).all(|folder| new.folders.contains(folder)) {
+                continue;
+            }
+            let (bytes, synced) = (lock(&file.bytes), *lock(&file.synced));
+            let len = (synced + (bytes.len().saturating_sub(synced)) * kept / 100).min(bytes.len());
+            let file = File {
+                bytes: Arc::new(Mutex::new(bytes[..len].to_vec())),
+                synced: Arc::new(Mutex::new(len)),
+            };
+            new.files.insert(path.clone(), file.clone());
+            new.durable_files.insert(path.clone(), file);
+        }
+        drop(new);
+        disk
+    }
+
+    /// All files whose name ends so.
+    pub(crate) fn files(&self, ending: &str) -> Vec<(PathBuf, Vec<u8>)> {
+        let state = self.state();
+        let files = state.files.iter().filter(|(path, _)| path.to_string_lossy().ends_with(ending));
+        files.map(|(path, file)| (path.clone(), lock(&file.bytes).clone())).collect()
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+struct Open {
+    file: File,
+    disk: Shared,
+}
+
+impl Open {
+    fn operate(&self) -> io::Result<()> {
+        lock(&self.disk).operate()
+    }
+}
+
+impl Write for Open {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let result = self.operate();
+        // A write that fails may have been done in part.
+        let written = if result.is_ok() { bytes } else { &bytes[..bytes.len() / 2] };
+        lock(&self.file.bytes).extend_from_slice(written);
+        result.map(|()| bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl DiskFile for Open {
+    fn sync(&mut self) -> io::Result<()> {
+        self.operate()?;
+        *lock(&self.file.synced) = lock(&self.file.bytes).len();
+        Ok(())
+    }
+
+    fn truncate(&mut self, len: u64) -> io::Result<()> {
+        self.operate()?;
+        lock(&self.file.bytes).truncate(usize::try_from(len).unwrap());
+        Ok(())
+    }
+}
+
+fn not_found() -> io::Error {
+    io::ErrorKind::NotFound.into()
+}
+
+impl Disk for MemoryDisk {
+    fn create(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
+        let mut state = self.state();
+        state.operate()?;
+        if !state.folders.contains(path.parent().unwrap()) {
+            return Err(not_found());
+        }
+        if state.files.contains_key(path) {
+            return Err(io::ErrorKind::AlreadyExists.into());
+        }
+        let file = File { bytes: Arc::default(), synced: Arc::default() };
+        state.files.insert(path.to_owned(), file.clone());
+        Ok(Box::new(Open { file, disk: Arc::clone(&self.0) }))
+    }
+
+    fn open(&self, path: &Path) -> io::Result<Box<dyn Read + Send>> {
+        let mut state = self.state();
+        state.operate()?;
+        let file = state.files.get(path).ok_or_else(not_found)?;
+        Ok(Box::new(io::Cursor::new(lock(&file.bytes).clone())))
+    }
+
+    fn list(&self, path: &Path) -> io::Result<Vec<Entry>> {
+        let mut state = self.state();
+        state.operate()?;
+        let name = |path: &Path| path.file_name().unwrap().to_str().unwrap().to_owned();
+        let inside = |entry: &&PathBuf| entry.parent() == Some(path);
+        let files = state.files.iter().filter(|(file, _)| inside(file)).map(|(file, content)| Entry {
+            name: name(file),
+            is_dir: false,
+            len: lock(&content.bytes).len() as u64,
+            modified: SystemTime::now(),
+        });
+        let folders = state.folders.iter().filter(inside).map(|folder| Entry {
+            name: name(folder),
+            is_dir: true,
+            len: 0,
+            modified: SystemTime::now(),
+        });
+        Ok(files.chain(folders).collect())
+    }
+
+    fn create_dir_all(&self, path: &Path) -> io::Result<()> {
+        let mut state = self.state();
+        state.operate()?;
+        state.folders.extend(path.ancestors().map(Path::to_owned));
+        Ok(())
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        let mut state = self.state();
+        state.operate()?;
+        if !state.folders.contains(to.parent().unwrap()) {
+            return Err(not_found());
+        }
+        let file = state.files.remove(from).ok_or_else(not_found)?;
+        state.files.insert(to.to_owned(), file);
+        Ok(())
+    }
+
+    fn remove_file(&self, path: &Path) -> io::Result<()> {
+        let mut state = self.state();
+        state.operate()?;
+        state.files.remove(path);
+        Ok(())
+    }
+
+    fn remove_dir_all(&self, path: &Path) -> io::Result<()> {
+        let mut state = self.state();
+        state.operate()?;
+        state.files.retain(|file, _| !file.starts_with(path));
+        state.folders.retain(|folder| !folder.starts_with(path));
+        Ok(())
+    }
+
+    fn sync_dir(&self, path: &Path) -> io::Result<()> {
+        let mut state = self.state();
+        state.operate()?;
+        if !state.folders.contains(path) {
+            return Err(not_found());
+        }
+        let State { files, durable_files, folders, durable_folders, .. } = &mut *state;
+        let inside = |entry: &PathBuf| entry.parent() == Some(path);
+        durable_files.retain(|file, _| !inside(file));
+        durable_files
+            .extend(files.iter().filter(|(file, _)| inside(file)).map(|(p, f)| (p.clone(), f.clone())));
+        durable_folders.retain(|folder| !inside(folder));
+        durable_folders.extend(folders.iter().filter(|folder| inside(folder)).cloned());
+        Ok(())
+    }
+
+    fn free_bytes(&self) -> io::Result<u64> {
+        Ok(self.state().free)
+    }
+}
