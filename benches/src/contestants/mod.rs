@@ -18,12 +18,14 @@ mod simd_json_tape;
 mod simdutf8;
 mod sonic_rs_skip;
 mod spanwise;
+mod spanwise_to_arrow;
 mod structural;
 
 pub use facts::Facts;
 
 use bytes::Bytes;
 use serde::Serialize;
+use spanwise_to_arrow::SpanwiseToArrow;
 use std::fmt;
 
 /// What all this is for.
@@ -129,6 +131,9 @@ pub fn all() -> Vec<Box<dyn Contestant>> {
         Box::new(redaction::SpanwiseRedact::structure()),
         Box::new(redaction::SpanwiseRedact::secrets()),
     ];
+    // Their options name columns that there are, as a test says.
+    all.extend(SpanwiseToArrow::all_columns().ok().map(boxed));
+    all.extend(SpanwiseToArrow::three_columns().ok().map(boxed));
     // The expressions are a file of ours, which a test compiles.
     if let Ok(walk) = redaction::ValueAndRegex::new() {
         all.push(Box::new(walk));
@@ -136,8 +141,19 @@ pub fn all() -> Vec<Box<dyn Contestant>> {
     all
 }
 
+fn boxed(contestant: SpanwiseToArrow) -> Box<dyn Contestant> {
+    Box::new(contestant)
+}
+
 #[cfg(test)]
 mod tests {
+    use super::SpanwiseToArrow;
+
+    #[test]
+    fn the_columns_are_columns() {
+        assert!(SpanwiseToArrow::all_columns().is_ok() && SpanwiseToArrow::three_columns().is_ok());
+    }
+
     #[test]
     fn the_expressions_are_expressions() {
         assert!(super::redaction::ValueAndRegex::new().is_ok());
