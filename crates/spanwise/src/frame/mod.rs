@@ -8,6 +8,7 @@ mod block;
 mod boundary;
 mod framer;
 mod parts;
+mod recipe;
 mod scanner;
 mod survey;
 
