@@ -133,13 +133,12 @@ impl SourceFile {
     /// Goes on from where it was read to, or from its beginning.
     fn read_text(&self, offset: u64, len: usize) -> Result<Vec<u8>, IndexFileError> {
         let mut text = self.text.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut open = match text.take().filter(|text| text.at <= offset) {
-            Some(text) => text,
-            None => {
-                let settings = ReadSettings { inflated_bytes: u64::MAX, ..ReadSettings::default() };
-                let input = Input::open(Source::File(self.path.clone()), &settings);
-                Text { input: input.map_err(|error| self.error(error))?, at: 0 }
-            }
+        let mut open = if let Some(text) = text.take().filter(|text| text.at <= offset) {
+            text
+        } else {
+            let settings = ReadSettings { inflated_bytes: u64::MAX, ..ReadSettings::default() };
+            let input = Input::open(Source::File(self.path.clone()), &settings);
+            Text { input: input.map_err(|error| self.error(error))?, at: 0 }
         };
         let mut bytes = Vec::new();
         while open.at < offset {
