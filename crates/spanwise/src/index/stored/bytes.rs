@@ -342,6 +342,10 @@ mod tests {
     }
 
     #[test]
+    #[allow(
+        clippy::redundant_closure_for_method_calls,
+        reason = "the method's own type asks for too long a life"
+    )]
     fn numbers_of_every_size() {
         for shift in 0..64 {
             for number in [1u64 << shift, (1 << shift) - 1, u64::MAX >> shift] {

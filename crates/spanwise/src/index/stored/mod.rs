@@ -91,6 +91,12 @@ impl Index {
         Ok(out.take())
     }
 
+    /// What each section holds, by its number: a table, or a field as it is written in a query.
+    pub fn sections(&self) -> impl Iterator<Item = String> {
+        let tables = ["rows without columns", "times", "traces"].map(str::to_owned);
+        tables.into_iter().chain(self.slots.iter().map(|slot| slot.field.name()))
+    }
+
     fn section(&self, number: u32, out: &mut Writer) -> Result<(), IndexError> {
         let slot = number.checked_sub(COLUMNS).and_then(|number| self.slots.get(number as usize));
         let is_there = match number {
