@@ -188,20 +188,21 @@ impl Reading {
     {
         let worker = || {
             let mut work = worker();
-            move |_: &Block, batch: &mut SpanBatch| work(batch)
+            move |(), batch: &mut SpanBatch| work(batch)
         };
-        self.scan_blocks(worker, each)
+        self.scan_blocks(|_| (), worker, each)
     }
 
-    /// The same with the block that a batch was decoded from.
-    pub(crate) fn scan_blocks<T, W, E>(
+    /// The same with what `of` makes of the block before it is decoded.
+    fn scan_blocks<P, T, W, E>(
         self,
+        of: impl Fn(&Block) -> P + Copy + Send + 'static,
         worker: impl Fn() -> W,
         mut each: impl FnMut(usize, Result<T, Stopped>) -> Result<(), E>,
     ) -> Result<(), E>
     where
         T: Send + 'static,
-        W: FnMut(&Block, &mut SpanBatch) -> T + Send + 'static,
+        W: FnMut(P, &mut SpanBatch) -> T + Send + 'static,
     {
         let options = self.settings.decode;
         let spans = Arc::new(AtomicU64::new(0));
@@ -212,9 +213,10 @@ impl Reading {
             let (mut decoder, mut batch) = (Decoder::new(options), SpanBatch::new());
             move |piece| {
                 let result = piece.block.map_err(Stopped::from).and_then(|block| {
-                    let read = decoder.decode_framed(block.clone(), &mut batch);
+                    let made = of(&block);
+                    let read = decoder.decode_framed(block, &mut batch);
                     spans.fetch_add(batch.len() as u64, Ordering::Relaxed);
-                    read.map(|()| work(&block, &mut batch))
+                    read.map(|()| work(made, &mut batch))
                         .map_err(|error| Stopped::from(error.diagnostic().message().to_owned()))
                 });
                 (piece.source, result)
@@ -250,9 +252,9 @@ impl Reading {
         let spare = Spare::default();
         let worker = || {
             let spare = spare.clone();
-            move |block: &Block, batch: &mut SpanBatch| (of(block), std::mem::replace(batch, spare.take()))
+            move |made: T, batch: &mut SpanBatch| (made, std::mem::replace(batch, spare.take()))
         };
-        self.scan_blocks(worker, |input, result| match result {
+        self.scan_blocks(of, worker, |input, result| match result {
             Ok((made, mut batch)) => {
                 each(input, Ok((made, &mut batch)))?;
                 spare.give(batch);
