@@ -110,6 +110,17 @@ fn what_was_left_out_is_said_when_it_is_made_and_when_it_is_asked() {
     assert_eq!(asked.code, 1);
 }
 
+#[cfg(unix)]
+#[test]
+fn a_pipe_with_a_name_loses_nothing_to_the_question_whether_it_is_an_index() {
+    let text = Corpus::parse("micro").unwrap().to_vec(3, 20_000, Form::Ndjson);
+    let ask = |source: &str| run_with(["query", "{ }", "--ids", source], &text, Path::new("."));
+    let (named, standard) = (ask("/dev/stdin"), ask("-"));
+    assert_eq!((named.code, &named.stderr), (0, &String::new()));
+    assert_eq!(named.stdout, standard.stdout);
+    assert!(named.stdout.lines().count() > 5);
+}
+
 #[test]
 fn what_cannot_be_indexed_or_asked_is_an_error_and_leaves_nothing() {
     let temporary = tempfile::tempdir().unwrap();

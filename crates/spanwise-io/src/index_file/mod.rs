@@ -89,8 +89,11 @@ struct Directory {
 }
 
 impl SpanIndex {
-    /// Whether a file begins as an index file does.
+    /// Whether a file begins as an index file does. Of what is no file, such as a pipe, nothing is read.
     pub fn is_index(path: &Path) -> bool {
+        if !path.is_file() {
+            return false;
+        }
         let mut head = Vec::new();
         let read = File::open(path).and_then(|file| file.take(MAGIC.len() as u64).read_to_end(&mut head));
         read.is_ok() && head == MAGIC
