@@ -9,8 +9,8 @@ rm -rf dist
 .venv/bin/maturin build --release --locked --quiet --out dist
 .venv/bin/pip install --quiet --disable-pip-version-check --force-reinstall --no-deps dist/spanwise-*.whl
 
-.venv/bin/ruff format --check python examples
-.venv/bin/ruff check python examples
+.venv/bin/ruff format --check python examples benches/python
+.venv/bin/ruff check python examples benches/python
 .venv/bin/mypy
 # From elsewhere, so that the installed package is meant and not the folder.
 repository=$PWD

@@ -3,9 +3,9 @@
     pip install orjson
     python benches/python/redact.py corpus.jsonl      # a corpus in the form ndjson, as `spanwise generate` writes it
 
-JSON in strings is read in turn, since what is escaped in it would not be found otherwise. Two ways of asking are timed: each
-expression on its own, and all of them as one; the faster is the figure. Processor time of this process, the median of the
-rounds, in bytes of JSON text by nanosecond.
+JSON in strings is read in turn, since what is escaped in it would not be found otherwise. Two ways of asking are timed:
+each expression on its own, and all of them as one; the faster is the figure. Processor time of this process, the median
+of the rounds, in bytes of JSON text by nanosecond.
 """
 
 import re

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::io::{self, BufWriter, Write};
 
 use serde::Serialize;
-use spanwise::DecodeOptions;
 use spanwise::redact::{CompiledPolicy, Count, RedactionReport, Redactor};
+use spanwise::{DecodeOptions, SpanBatch};
 use spanwise_io::Unreadable;
 
 use crate::Outcome;
@@ -71,23 +71,33 @@ fn redact(
     errors: &mut dyn Write,
 ) -> io::Result<Redacted> {
     let options = DecodeOptions::default().with_mode(arguments.mode.into());
-    let mut redactor = Redactor::with_options(policy.clone(), options);
-    let reading = Reading::new(&arguments.inputs, redactor.decode_options());
+    let options = Redactor::with_options(policy.clone(), options).decode_options();
+    let reading = Reading::new(&arguments.inputs, options);
     let mut inputs = reading.ledger();
-    if reading.inputs().count() > 1 {
-        redactor = redactor.in_lines();
-    }
+    let in_lines = reading.inputs().count() > 1;
+    let worker_policy = policy.clone();
     let mut redacted = Redacted { policy, report: RedactionReport::default(), unreadable: Vec::new() };
-    let mut text = Vec::new();
     let mut ends_line = true;
-    reading.read(|input, batch| {
-        text.clear();
-        let done = batch.and_then(|batch| {
+    let worker = || {
+        let redactor = Redactor::with_options(worker_policy.clone(), options);
+        let mut redactor = if in_lines { redactor.in_lines() } else { redactor };
+        move |batch: &mut SpanBatch| {
+            let mut text = Vec::new();
             let report = redactor.redact_batch_into(batch, &mut text);
-            report.map_err(|error| Stopped::from(error.to_string()))
-        });
-        match done {
-            Ok(report) => redacted.report.add(&report),
+            report.map(|report| (text, report)).map_err(|error| Stopped::from(error.to_string()))
+        }
+    };
+    reading.scan(worker, |input, result| {
+        match result.and_then(|redacted| redacted) {
+            Ok((text, report)) => {
+                redacted.report.add(&report);
+                if let Some(last) = text.last() {
+                    let between: &[u8] = if ends_line { b"" } else { b"\n" };
+                    ends_line = *last == b'\n';
+                    output.write_all(between)?;
+                    output.write_all(&text)?;
+                }
+            }
             // What was written lacks what came too late: no file is better than a wrong one.
             Err(stopped) if stopped.contradicts => {
                 return Err(io::Error::other(format!("{}: {}", inputs.name(input), stopped.message)));
@@ -97,12 +107,6 @@ fn redact(
                     wrong.get_or_insert(message);
                 }
             }
-        }
-        if let Some(last) = text.last() {
-            let between: &[u8] = if ends_line { b"" } else { b"\n" };
-            ends_line = *last == b'\n';
-            output.write_all(between)?;
-            output.write_all(&text)?;
         }
         Ok::<_, io::Error>(())
     })?;

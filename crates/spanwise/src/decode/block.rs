@@ -105,7 +105,17 @@ impl Reader<'_> {
         let start = self.cursor.at;
         match block.framing {
             Framing::Auto if !self.is_lines(start) => self.documents(start, block),
-            Framing::Auto | Framing::Lines => self.lines(start),
+            Framing::Auto | Framing::Lines if block.line_ends.is_empty() => self.lines(start),
+            Framing::Auto | Framing::Lines => {
+                let ends = block.line_ends.iter().map(|end| *end as usize).chain([self.cursor.text.len()]);
+                let mut from = start;
+                for end in ends {
+                    if end > from {
+                        self.line(from, end);
+                        from = end;
+                    }
+                }
+            }
             Framing::Documents => self.documents(start, block),
         }
     }
@@ -125,14 +135,14 @@ impl Reader<'_> {
         let mut from = start;
         while from < text.len() {
             let end = line_end(text, from);
-            self.line(text, from, end);
+            self.line(from, end);
             from = end;
         }
     }
 
-    fn line(&mut self, text: &[u8], from: usize, end: usize) {
+    fn line(&mut self, from: usize, end: usize) {
         self.scratch.path.clear();
-        if is_blank(text.get(from..end).unwrap_or_default()) {
+        if is_blank(self.cursor.slice(from, end)) {
             if self.strict {
                 self.note(Code::BlankLine, from);
             }

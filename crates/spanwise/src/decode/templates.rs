@@ -383,10 +383,13 @@ impl Reader<'_> {
         let Run { owner, depth, list, into, mut first, mut previous } = *run;
         while rows.len() < limit {
             let rest = text.get(at..).unwrap_or_default();
-            let guess = if previous == NONE {
-                templates.begins_with(owner, depth)
-            } else {
+            let guess = if previous != NONE {
                 templates.after(first, previous)
+            } else if follows {
+                // Elements that are no messages came before: what is first in a list has no comma.
+                NONE
+            } else {
+                templates.begins_with(owner, depth)
             };
             // What follows a template is separated from it, and what is first in a list is not: no need to look.
             let expected = templates

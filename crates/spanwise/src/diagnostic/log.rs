@@ -34,6 +34,16 @@ impl Origin {
         let offset = self.offset + bytes.len() as u64;
         Self { offset, line: self.line + newlines, column, before: 0 }
     }
+
+    /// The place after so many bytes that begin here, with the indices behind their line ends.
+    pub(crate) fn after_lines(self, length: usize, line_ends: &[u32]) -> Self {
+        let column = match line_ends.last() {
+            Some(end) => length as u64 - u64::from(*end),
+            None => self.column + length as u64,
+        };
+        let offset = self.offset + length as u64;
+        Self { offset, line: self.line + line_ends.len() as u64, column, before: 0 }
+    }
 }
 
 /// One step of a path.

@@ -15,6 +15,8 @@ pub struct Block {
     /// Lines or documents, once the stream has shown which; `Auto` for a stream in one block.
     pub(crate) framing: Framing,
     pub(crate) origin: Origin,
+    /// In lines, if they were counted already: the indices behind their ends.
+    pub(crate) line_ends: Vec<u32>,
     /// The stream begins with it: there may be a byte order mark.
     pub(crate) first: bool,
     /// The stream ends with it.
@@ -31,7 +33,17 @@ impl Block {
     pub(crate) fn whole(bytes: Bytes, framing: Framing) -> Self {
         let origin = Origin::default();
         let rereads = Rereads::default();
-        Self { bytes, framing, origin, first: true, last: true, follows: false, rereads, part: None }
+        Self {
+            bytes,
+            framing,
+            origin,
+            line_ends: Vec::new(),
+            first: true,
+            last: true,
+            follows: false,
+            rereads,
+            part: None,
+        }
     }
 
     /// The bytes.

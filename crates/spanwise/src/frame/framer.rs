@@ -4,6 +4,7 @@ use bytes::Bytes;
 
 use super::block::Block;
 use super::boundary::Rules;
+use super::buffers::Buffers;
 use super::parts::Part;
 use super::scanner::{Carried, Contradiction, Cut, Scanner};
 use super::survey::Survey;
@@ -32,6 +33,9 @@ impl Default for BlockSizes {
     }
 }
 
+/// Bytes of a buffer that is worth being used again, however small the blocks.
+const SMALL: usize = 256 << 10;
+
 #[derive(Debug)]
 enum Held {
     /// Chunks are appended.
@@ -49,11 +53,14 @@ impl Held {
     }
 
     /// Takes what stands before `at`.
-    fn take(&mut self, at: usize) -> Bytes {
+    fn take(&mut self, at: usize, buffers: &Buffers) -> Bytes {
         match self {
             Self::Growing(text) => {
-                let rest = text.split_off(at.min(text.len()));
-                Bytes::from(std::mem::replace(text, rest))
+                let at = at.min(text.len());
+                let mut rest = buffers.get();
+                rest.extend_from_slice(text.get(at..).unwrap_or_default());
+                text.truncate(at);
+                buffers.lend(std::mem::replace(text, rest))
             }
             Self::Whole(text) => text.split_to(at.min(text.len())),
         }
@@ -88,6 +95,7 @@ impl Held {
 #[derive(Debug)]
 pub struct Framer {
     held: Held,
+    buffers: Buffers,
     scanner: Scanner,
     origin: Origin,
     carried: Carried,
@@ -113,6 +121,7 @@ impl Framer {
         let cuts = limits.document_bytes >= Text::MAX && limits.spans >= Limits::default().spans;
         Self {
             held,
+            buffers: Buffers::new(sizes.block.saturating_mul(2).max(SMALL)),
             scanner: Scanner::new(Rules::new(options), framing, sizes, cuts),
             origin: Origin::default(),
             carried: Carried::default(),
@@ -184,7 +193,7 @@ impl Framer {
                 None if self.scanner.contradiction.is_some() || self.scanner.wants_survey() => return None,
                 Some(Cut::Block(at)) if at < length || !self.finished => return Some(self.take(at)),
                 Some(Cut::Drop(at)) => {
-                    let dropped = self.held.take(at);
+                    let dropped = self.held.take(at, &self.buffers);
                     self.origin = self.origin.after(&dropped);
                     self.scanner.shift(dropped.len());
                 }
@@ -200,14 +209,21 @@ impl Framer {
     }
 
     fn take(&mut self, at: usize) -> Block {
-        let bytes = self.held.take(at);
+        let bytes = self.held.take(at, &self.buffers);
+        let framing = self.scanner.framing;
+        let mut line_ends = Vec::new();
         let origin = self.origin;
-        self.origin = origin.after(&bytes);
+        self.origin = if framing == Framing::Lines && bytes.len() <= Text::MAX {
+            // Found once, for the place of the next block and for the decoder of this one.
+            line_ends.extend(memchr::memchr_iter(b'\n', &bytes).filter_map(|at| u32::try_from(at + 1).ok()));
+            origin.after_lines(bytes.len(), &line_ends)
+        } else {
+            origin.after(&bytes)
+        };
         self.scanner.shift(bytes.len());
         let Carried { follows, rereads } = std::mem::replace(&mut self.carried, self.scanner.carried());
         let first = std::mem::take(&mut self.first);
-        let framing = self.scanner.framing;
-        Block { bytes, framing, origin, first, last: self.ended, follows, rereads, part: None }
+        Block { bytes, framing, origin, line_ends, first, last: self.ended, follows, rereads, part: None }
     }
 
     fn take_part(&mut self, end: usize, next: usize, before: Vec<u8>, behind: &[u8], part: Part) -> Block {
@@ -220,6 +236,7 @@ impl Framer {
         bytes.extend_from_slice(behind);
         block.bytes = bytes.into();
         block.origin.before = part.before;
+        block.line_ends.clear();
         block.part = Some(Box::new(part));
         block
     }

@@ -6,6 +6,7 @@
 
 mod block;
 mod boundary;
+mod buffers;
 mod framer;
 mod parts;
 mod recipe;

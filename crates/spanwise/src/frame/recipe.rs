@@ -114,6 +114,7 @@ impl Block {
             bytes,
             framing: *FRAMINGS.get(usize::from(flags & 3))?,
             origin,
+            line_ends: Vec::new(),
             first: flags & FIRST != 0,
             last: flags & LAST != 0,
             follows: flags & FOLLOWS != 0,

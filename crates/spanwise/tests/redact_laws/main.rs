@@ -200,20 +200,63 @@ proptest! {
 
     #[test]
     fn lines_of_documents(bytes in bytes()) {
-        let text = lines(&bytes, Dialect::CANARIES);
-        let policy = everything_goes();
-        let mut redactor = Redactor::new(compiled(&policy));
-        let output = redactor.redact_block(text.clone(), Framing::Auto).unwrap().data;
-        let output_text = String::from_utf8(output.clone()).unwrap();
-        prop_assert!(!output_text.contains(CANARY), "{output_text:?}\nof {:?}", String::from_utf8_lossy(&text));
-        let values = serde_json::Deserializer::from_str(&output_text).into_iter::<Value>();
-        prop_assert!(
-            values.into_iter().all(|value| value.is_ok()),
-            "{output_text:?}\nof {:?}",
-            String::from_utf8_lossy(&text)
-        );
-        let twice = redactor.redact_block(output.clone(), Framing::Auto).unwrap().data;
-        prop_assert_eq!(twice, output);
+        check_block(&lines(&bytes, Dialect::CANARIES))?;
+    }
+
+    #[test]
+    fn documents_after_one_another(
+        blocks in prop::collection::vec((bytes(), prop::sample::select(&["", "\n", "\r\n", "\n\n", "\n{\"resourceLogs\":[]}\n", "\n{\n\n"])), 2..5),
+    ) {
+        let mut text = Vec::new();
+        for (bytes, end) in &blocks {
+            text.extend(document(bytes, Dialect::CANARIES).text);
+            text.extend(end.as_bytes());
+        }
+        check_block(&text)?;
+    }
+}
+
+/// What comes out of a block: no text of the user's, nothing but JSON, and when redacted again the same.
+fn check_block(text: &[u8]) -> TestCaseResult {
+    let mut redactor = Redactor::new(compiled(&everything_goes()));
+    let output = redactor.redact_block(text.to_vec(), Framing::Auto).unwrap().data;
+    let output_text = String::from_utf8(output.clone()).unwrap();
+    prop_assert!(!output_text.contains(CANARY), "{output_text:?}\nof {:?}", String::from_utf8_lossy(text));
+    let values = serde_json::Deserializer::from_str(&output_text).into_iter::<Value>();
+    prop_assert!(
+        values.into_iter().all(|value| value.is_ok()),
+        "{output_text:?}\nof {:?}",
+        String::from_utf8_lossy(text)
+    );
+    let twice = redactor.redact_block(output.clone(), Framing::Auto).unwrap().data;
+    prop_assert_eq!(String::from_utf8(twice).unwrap(), output_text);
+    Ok(())
+}
+
+/// Where the first document fills one line and the next does not, a reader would take the next for torn lines.
+#[test]
+fn documents_that_pass_for_lines_become_lines() {
+    let spread = "{\n\"resourceSpans\":\n[]}";
+    let long = "{\"resourceSpans\": [],\n\"other\": 1}";
+    let mut redactor = Redactor::new(compiled(&everything_goes()));
+    for (input, output) in [
+        // The first was written on two lines, for a member that is not in it any more.
+        (format!("{long}\n{spread}\n"), "{\"resourceSpans\": []}\n{\"resourceSpans\":[]}\n".to_owned()),
+        // The first is not there any more.
+        (
+            format!("{{\n\n{{\"resourceSpans\":[]}}\n{spread}"),
+            "{\"resourceSpans\":[]}\n{\"resourceSpans\":[]}\n".to_owned(),
+        ),
+        // Nobody takes these for lines.
+        (format!("{spread}\n{long}\n"), format!("{spread}\n{{\"resourceSpans\": []}}\n")),
+        (format!("{spread}\n{spread}\n"), format!("{spread}\n{spread}\n")),
+    ] {
+        let once = redactor.redact_block(input.clone(), Framing::Auto).unwrap();
+        assert_eq!(String::from_utf8(once.data.clone()).unwrap(), output, "{input:?}");
+        assert_eq!(once.report.documents, 2, "{input:?}");
+        let twice = redactor.redact_block(once.data, Framing::Auto).unwrap();
+        assert_eq!(String::from_utf8(twice.data).unwrap(), output, "{input:?}");
+        assert_eq!(twice.report.documents, 2, "{input:?}");
     }
 }
 

@@ -17,6 +17,7 @@ mod walk;
 mod window;
 
 use std::fmt;
+use std::ops::Range;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -125,6 +126,8 @@ struct State {
     keys: keys::Keys,
     window: window::Window,
     splices: Splices,
+    /// Where in the output its documents stand.
+    written: Vec<Range<usize>>,
 }
 
 impl Redactor {
@@ -282,7 +285,8 @@ impl Redactor {
         let mut report = RedactionReport::default();
         self.state.walk(batch, &self.policy, &mut report);
         count_losses(batch, &mut report);
-        let State { edits, splices, .. } = &mut self.state;
+        let State { edits, splices, written: documents, .. } = &mut self.state;
+        documents.clear();
         let has_sources = splices.collect(batch, edits).is_ok() && batch.has_sources;
         // An empty policy leaves valid input alone, what no reader reads included.
         let cuts_residue = !self.policy.is_empty() || batch.rejected_spans > 0 || batch.other_signals > 0;
@@ -334,10 +338,14 @@ impl Redactor {
             if in_lines {
                 end_line(out, document_begin);
             }
+            documents.push(document_begin..out.len());
         }
         let rest = input.get(copied..).unwrap_or_default();
         if !in_lines && rest.iter().all(|byte| is_white(*byte)) {
             out.extend_from_slice(rest);
+        }
+        if !in_lines && passes_for_lines(documents, out) && out.get(begin..) != Some(input) {
+            become_lines(documents, out);
         }
         Ok(report)
     }
@@ -365,6 +373,26 @@ fn count_losses(batch: &SpanBatch, report: &mut RedactionReport) {
     report.rejected_spans += batch.rejected_spans;
     report.bad_documents += batch.bad_documents;
     report.other_signals += batch.other_signals;
+}
+
+/// Whether a reader that goes by the first line would take documents for lines, and find some of them torn.
+fn passes_for_lines(documents: &[Range<usize>], out: &[u8]) -> bool {
+    let mut spread = documents
+        .iter()
+        .map(|document| memchr::memchr(b'\n', out.get(document.clone()).unwrap_or_default()).is_some());
+    spread.next() == Some(false) && spread.any(|is_spread| is_spread)
+}
+
+/// Makes lines of the documents of an output.
+fn become_lines(documents: &[Range<usize>], out: &mut Vec<u8>) {
+    let Some(first) = documents.first() else { return };
+    let spread = out.split_off(first.start);
+    for document in documents {
+        let range = document.start - first.start..document.end - first.start;
+        let begin = out.len();
+        out.extend_from_slice(spread.get(range).unwrap_or_default());
+        end_line(out, begin);
+    }
 }
 
 /// Makes one line of the document behind `begin`. A line end in valid JSON is never within a string.

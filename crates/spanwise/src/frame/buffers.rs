@@ -1,0 +1,94 @@
+//! Buffers that blocks are done with, to be filled again.
+//!
+//! A fresh buffer costs more than the copy into it: the system has to clear its pages first, and they are in no cache.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use bytes::Bytes;
+
+/// How many are kept: as many as threads that share a stream are likely to give back before one is asked for.
+const MOST: usize = 16;
+
+/// Buffers whose blocks are gone, wherever those were dropped.
+#[derive(Debug, Clone)]
+pub(super) struct Buffers {
+    /// None is kept that holds more than this.
+    largest: usize,
+    idle: Arc<Mutex<Vec<Vec<u8>>>>,
+}
+
+/// A buffer that is a block's until the last of those who share its bytes drops them.
+struct Lent {
+    text: Vec<u8>,
+    buffers: Buffers,
+}
+
+impl AsRef<[u8]> for Lent {
+    fn as_ref(&self) -> &[u8] {
+        &self.text
+    }
+}
+
+impl Drop for Lent {
+    fn drop(&mut self) {
+        self.buffers.put(std::mem::take(&mut self.text));
+    }
+}
+
+impl Buffers {
+    pub(super) fn new(largest: usize) -> Self {
+        Self { largest, idle: Arc::default() }
+    }
+
+    /// An empty buffer.
+    pub(super) fn get(&self) -> Vec<u8> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_default()
+    }
+
+    fn put(&self, mut text: Vec<u8>) {
+        if text.capacity() > self.largest {
+            return;
+        }
+        text.clear();
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        if idle.len() < MOST {
+            idle.push(text);
+        }
+    }
+
+    /// What a buffer holds, which comes back when it is dropped.
+    pub(super) fn lend(&self, text: Vec<u8>) -> Bytes {
+        if text.capacity() > self.largest {
+            return text.into();
+        }
+        Bytes::from_owner(Lent { text, buffers: self.clone() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_buffer_comes_back_when_the_last_share_of_it_is_dropped() {
+        let buffers = Buffers::new(64);
+        let mut text = buffers.get();
+        text.extend_from_slice(b"a block");
+        let place = text.as_ptr();
+        let block = buffers.lend(text);
+        let share = block.slice(2..);
+        drop(block);
+        assert_eq!(buffers.get().capacity(), 0, "it is still in use");
+        assert_eq!(share, "block".as_bytes());
+        drop(share);
+        let text = buffers.get();
+        assert_eq!((text.as_ptr(), text.len()), (place, 0));
+    }
+
+    #[test]
+    fn a_large_buffer_is_not_kept() {
+        let buffers = Buffers::new(64);
+        drop(buffers.lend(vec![b' '; 65]));
+        assert_eq!(buffers.get().capacity(), 0);
+    }
+}
