@@ -237,14 +237,14 @@ impl Index {
     /// Writes the index to a file, which is there whole or as it was before. Spans that are in memory are kept in it, as
     /// canonical JSON; those of an index that was opened stay in their files.
     fn save(&self, py: Python<'_>, path: PathBuf) -> PyResult<()> {
-        py.detach(|| self.read().save(&path)).map(drop).map_err(index_file_error)
+        py.detach(move || self.read().save(&path)).map(drop).map_err(index_file_error)
     }
 
     /// Opens an index file, as `save` or the command `spanwise index` wrote it. Its columns are read when a query asks for them,
     /// and spans when they are asked for.
     #[staticmethod]
     fn open(py: Python<'_>, path: PathBuf) -> PyResult<Self> {
-        let index = py.detach(|| SpanIndex::open(&path)).map_err(index_file_error)?;
+        let index = py.detach(move || SpanIndex::open(&path)).map_err(index_file_error)?;
         Ok(Self(RwLock::new(index)))
     }
 
