@@ -1,10 +1,11 @@
 #!/bin/sh
 # Fills the corpora of the fuzz targets: every case, payload and regression for `decode`, with the sizes that it wants before
 # them for `frame`, and with a byte before it for `redact` and `receiver_body`; a few bytes for `made`, whose inputs are choices
-# and not documents, and for `redact` too; for `query` each query of the tests. Nothing that is there already is touched.
+# and not documents, and for `redact` too; for `query` each query of the tests; for
+# `index_file` a few lists of edits. Nothing that is there already is touched.
 set -eu
 cd "$(dirname "$0")"
-mkdir -p corpus/decode corpus/frame corpus/made corpus/redact corpus/query corpus/receiver_body
+mkdir -p corpus/decode corpus/frame corpus/made corpus/redact corpus/query corpus/receiver_body corpus/index_file
 for file in ../tests/cases/* ../tests/payloads/* ../tests/regressions/*; do
     case "$file" in
         */README.md | */expected.*) ;;
@@ -26,6 +27,8 @@ while [ "$index" -lt 24 ]; do
     }' > "$seed"
     # Its first byte is one of all kinds, as the seed's number is.
     [ -e "corpus/redact/seed-$index" ] || cp "$seed" "corpus/redact/seed-$index"
+    # The first byte says that edits follow, six bytes each.
+    [ -e "corpus/index_file/seed-$index" ] || { printf e; head -c $((6 + index * 2)) "$seed"; } > "corpus/index_file/seed-$index"
     index=$((index + 1))
 done
 grep -h -v -e '^#' -e '^$' ../crates/spanwise/tests/traceql/*.txt | sed 's/ *=>[^>]*$//' | {
@@ -35,4 +38,4 @@ grep -h -v -e '^#' -e '^$' ../crates/spanwise/tests/traceql/*.txt | sed 's/ *=>[
         index=$((index + 1))
     done
 }
-ls corpus/decode corpus/frame corpus/made corpus/redact corpus/query corpus/receiver_body | wc -l
+ls corpus/decode corpus/frame corpus/made corpus/redact corpus/query corpus/receiver_body corpus/index_file | wc -l

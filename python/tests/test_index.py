@@ -1,6 +1,8 @@
-"""`Index`: TraceQL over spans in memory."""
+"""`Index`: TraceQL over spans in memory and in files."""
 
 import json
+import subprocess
+import sys
 import threading
 import warnings
 from pathlib import Path
@@ -99,6 +101,69 @@ def test_merge(index):
     assert len(first.query('{ name = "chat" }')) == 6
     with pytest.raises(ValueError, match="itself"):
         first.merge(first)
+
+
+def test_a_file_has_the_index_and_its_spans(index, tmp_path):
+    path = tmp_path / "traces.idx"
+    index.save(path)
+    opened = spanwise.Index.open(path)
+    assert len(opened) == 8
+    assert opened.nbytes < index.nbytes
+    for query, expected in ANSWERS:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            assert opened.count(query) == index.count(query), (query, expected)
+            assert opened.ids(query, order="longest") == index.ids(query, order="longest")
+    assert opened.keys() == index.keys()
+    assert opened.values("span.tokens") == index.values("span.tokens")
+    query = '{ name = "chat" }'
+    assert opened.query(query, llm=True).to_pyarrow() == index.query(query, llm=True).to_pyarrow()
+    # More of both kinds, and saved where it was opened.
+    opened.add(PAYLOAD)
+    opened.merge(spanwise.Index.open(str(path)))
+    opened.save(path)
+    opened = spanwise.Index.open(path)
+    assert len(opened) == 24
+    assert numbers(opened, query) == ["01", "04", "05"] * 3
+    assert len(opened.query(query)) == 9
+    assert [entry.name for entry in tmp_path.iterdir()] == ["traces.idx"]
+
+
+def test_an_index_that_the_command_made(tmp_path):
+    (tmp_path / "traces.json").write_bytes(PAYLOAD)
+    path = tmp_path / "traces.idx"
+    command = [Path(sys.executable).with_name("spanwise"), "index", tmp_path / "traces.json", "-o", path]
+    subprocess.run(command, check=True, capture_output=True)
+    index = spanwise.Index.open(path)
+    assert numbers(index, '{ name = "chat" }') == ["01", "04", "05"]
+    unread = spanwise.Index.open(path)
+    (tmp_path / "traces.json").write_bytes(PAYLOAD + b"\n")
+    with pytest.raises(spanwise.IndexFileError, match="has changed since it was indexed"):
+        unread.query('{ name = "chat" }', columns=["name"])
+    with pytest.raises(spanwise.IndexFileError, match="has changed since it was indexed"):
+        spanwise.Index.open(path)
+
+
+def test_files_that_are_no_index_or_a_damaged_one(index, tmp_path):
+    path = tmp_path / "traces.idx"
+    with pytest.raises(FileNotFoundError):
+        spanwise.Index.open(path)
+    path.write_bytes(PAYLOAD)
+    with pytest.raises(spanwise.IndexFileError, match="no spanwise index"):
+        spanwise.Index.open(path)
+    index.save(path)
+    data = path.read_bytes()
+    for at in (-1, 20, -48, 60):
+        flipped = bytearray(data)
+        flipped[at] ^= 1
+        path.write_bytes(flipped if at != -1 else data[:-1])
+        with pytest.raises(spanwise.IndexFileError, match="damaged"):
+            opened = spanwise.Index.open(path)
+            opened.keys()
+            opened.count("{ duration > 1s } > { span.model != nil }")
+            opened.query("{ }")
+    with pytest.raises(OSError, match="No such file"):
+        index.save(tmp_path / "none" / "traces.idx")
 
 
 def test_errors(index):

@@ -44,11 +44,19 @@ pub(crate) enum Command {
                             whole or not at all. Exits 1 if documents or spans had to be left out: `validate` says why."
     )]
     Convert(Convert),
+    /// Make an index of traces, which `query` answers from
+    #[command(
+        long_about = "Make an index of traces, which `query` answers from.\n\nIt holds no spans: it says where they stand in the \
+                            files, which must stay as they are. An index among the sources is merged into the new one. The \
+                            file is there whole or not at all. Exits 1 if documents or spans had to be left out: `validate` \
+                            says why."
+    )]
+    Index(Index),
     /// Pick spans by a `TraceQL` query
     #[command(
         about = "Pick spans by a TraceQL query",
         long_about = "Pick spans by a TraceQL query, such as '{ span.gen_ai.request.model = \"heron-2\" && duration > 1s }'.\n\n\
-                            It is not an error if none matches. Exits 1 if documents or spans could not be looked at: \
+                            A source may be an index that `index` made. It is not an error if none matches. Exits 1 if documents or spans could not be looked at: \
                             `validate` says why. A query about more than single spans (structure, count(), rootName and the \
                             like) holds the sources in memory."
     )]
@@ -222,6 +230,20 @@ pub(crate) struct Convert {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct Index {
+    #[command(flatten)]
+    pub(crate) inputs: Inputs,
+
+    /// The file to write
+    #[arg(long, short, value_name = "OUT")]
+    pub(crate) output: PathBuf,
+
+    /// The rules to go by
+    #[arg(long, value_enum, default_value_t = Mode::Lenient)]
+    pub(crate) mode: Mode,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct Query {
     /// The query
     #[arg(value_name = "QUERY")]
@@ -230,7 +252,7 @@ pub(crate) struct Query {
     #[command(flatten)]
     pub(crate) inputs: Inputs,
 
-    /// The rules to go by
+    /// The rules to go by; an index keeps to those that it was made by
     #[arg(long, value_enum, default_value_t = Mode::Lenient)]
     pub(crate) mode: Mode,
 

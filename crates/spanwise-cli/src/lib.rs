@@ -6,7 +6,8 @@
 //! spanwise redact   SOURCE... --policy PRESET|FILE [-o OUT] [--report FILE]
 //! spanwise redact   --policy PRESET|FILE --explain KEY
 //! spanwise convert  SOURCE... -o OUT.parquet|.arrow|.jsonl|.csv [--columns NAME,...] [--promote KEY:TYPE]... [--policy PRESET|FILE]
-//! spanwise query    '{ TraceQL }' SOURCE... [--ids|--count] [--format human|json|jsonl] [--limit N] [--order ORDER]
+//! spanwise index    SOURCE... -o OUT.idx [--mode strict|lenient]
+//! spanwise query    '{ TraceQL }' INDEX|SOURCE... [--ids|--count] [--format human|json|jsonl] [--limit N] [--order ORDER]
 //! spanwise serve    --store DIR [--listen ADDR] [--token T]... [--policy P] [--config FILE]
 //! spanwise generate --corpus NAME [--size 100MiB] [--seed N] [--single-document] -o OUT
 //! ```
@@ -23,6 +24,7 @@
 mod arguments;
 mod convert;
 mod generate;
+mod index;
 mod output;
 pub mod policy;
 mod progress;
@@ -96,6 +98,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> i32 {
         #[cfg(feature = "serve")]
         Command::Serve(arguments) => Ok(serve::run(arguments)),
         Command::Convert(arguments) => convert::run(arguments, &mut errors),
+        Command::Index(arguments) => index::run(arguments, &mut output, &mut errors),
         Command::Query(arguments) => query::run(arguments, &mut output, &mut errors),
         Command::Generate(arguments) => generate::run(arguments, &mut output),
     };

@@ -1,17 +1,16 @@
-//! Files that are there whole or not at all. So an output may be one of the inputs.
+//! Where a command writes to: a file that is there whole or not at all, so that an output may be one of the inputs.
 
-use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use tempfile::{Builder, NamedTempFile};
+use spanwise_io::AtomicFile;
 
 /// Where a command writes to.
 pub(crate) enum Output {
     Stdout(io::Stdout),
     /// Written beside its final place under another name, which it takes at the end.
-    File(NamedTempFile, PathBuf),
+    File(AtomicFile),
     /// Something else than a file, which is written as it is: a pipe, a device.
     There(File),
 }
@@ -22,27 +21,12 @@ impl Output {
         if path.as_os_str() == "-" {
             return Ok(Self::Stdout(io::stdout()));
         }
-        // Where a link leads, so that the link stays one.
-        let path = &path.canonicalize().unwrap_or_else(|_| path.to_owned());
         if let Ok(metadata) = path.metadata()
             && !metadata.is_file()
         {
             return File::options().write(true).open(path).map(Self::There);
         }
-        let name = path.file_name().ok_or(io::ErrorKind::InvalidFilename)?;
-        // No extension of a trace file: a run that is killed leaves nothing that is read by mistake.
-        let mut prefix = OsString::from(".");
-        prefix.push(name);
-        let mut builder = Builder::new();
-        builder.prefix(&prefix).suffix(".part");
-        #[cfg(unix)]
-        {
-            use std::os::unix::fs::PermissionsExt as _;
-            // As any other new file: less what the user's mask takes.
-            builder.permissions(std::fs::Permissions::from_mode(0o666));
-        }
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-        Ok(Self::File(builder.tempfile_in(folder.unwrap_or(Path::new(".")))?, path.to_owned()))
+        AtomicFile::create(path).map(Self::File)
     }
 
     /// Makes what was written last, and gives it its name.
@@ -50,14 +34,7 @@ impl Output {
         match self {
             Self::Stdout(mut stdout) => stdout.flush(),
             Self::There(mut file) => file.flush(),
-            Self::File(file, path) => {
-                file.as_file().sync_all()?;
-                file.persist(&path).map_err(|error| error.error)?;
-                // A file system that cannot sync a folder still has the name.
-                let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-                let _ = File::open(folder.unwrap_or(Path::new("."))).and_then(|folder| folder.sync_all());
-                Ok(())
-            }
+            Self::File(file) => file.commit(),
         }
     }
 }
@@ -66,7 +43,7 @@ impl Write for Output {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match self {
             Self::Stdout(stdout) => stdout.write(bytes),
-            Self::File(file, _) => file.write(bytes),
+            Self::File(file) => file.write(bytes),
             Self::There(file) => file.write(bytes),
         }
     }
@@ -74,7 +51,7 @@ impl Write for Output {
     fn flush(&mut self) -> io::Result<()> {
         match self {
             Self::Stdout(stdout) => stdout.flush(),
-            Self::File(file, _) => file.flush(),
+            Self::File(file) => file.flush(),
             Self::There(file) => file.flush(),
         }
     }

@@ -1,14 +1,15 @@
 //! The sources of a command, read block by block on several threads.
 
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Poll;
 use std::time::Duration;
 
+use spanwise::frame::Block;
 use spanwise::{DecodeOptions, Decoder, SpanBatch};
-use spanwise_io::{ReadError, ReadErrorKind, ReadSettings, Scan, Source, Unreadable, expand};
+use spanwise_io::{ReadError, ReadErrorKind, ReadSettings, Scan, Source, SpanIndex, Unreadable, expand};
 
 use crate::arguments;
 use crate::progress::Progress;
@@ -25,6 +26,14 @@ pub(crate) struct Reading {
     places: Vec<usize>,
     settings: ReadSettings,
     threads: usize,
+}
+
+/// What can be read in one go.
+pub(crate) enum Portion {
+    /// An index, and the number of the input.
+    Index(usize, PathBuf),
+    /// Sources that follow each other.
+    Sources(Reading),
 }
 
 /// Of each input its name, and what is wrong with it.
@@ -119,6 +128,44 @@ impl Reading {
         Inputs(self.inputs.clone())
     }
 
+    /// The sources with the numbers of their inputs.
+    pub(crate) fn sources(&self) -> impl Iterator<Item = (usize, &Source)> {
+        self.places.iter().copied().zip(&self.sources)
+    }
+
+    /// The options that it is decoded with.
+    pub(crate) fn decode(&self) -> DecodeOptions {
+        self.settings.decode
+    }
+
+    /// The same apart: indexes, and what lies between them.
+    pub(crate) fn portions(self) -> Vec<Portion> {
+        let mut portions = Vec::new();
+        for (place, source) in self.places.into_iter().zip(self.sources) {
+            match source {
+                Source::File(path) if SpanIndex::is_index(&path) => {
+                    portions.push(Portion::Index(place, path));
+                }
+                source => {
+                    if !matches!(portions.last(), Some(Portion::Sources(_))) {
+                        portions.push(Portion::Sources(Self {
+                            inputs: self.inputs.clone(),
+                            sources: Vec::new(),
+                            places: Vec::new(),
+                            settings: self.settings.clone(),
+                            threads: self.threads,
+                        }));
+                    }
+                    if let Some(Portion::Sources(reading)) = portions.last_mut() {
+                        reading.places.push(place);
+                        reading.sources.push(source);
+                    }
+                }
+            }
+        }
+        portions
+    }
+
     /// Whether `path` is one of the sources.
     pub(crate) fn reads(&self, path: &Path) -> bool {
         self.sources.iter().any(|source| {
@@ -133,11 +180,29 @@ impl Reading {
     pub(crate) fn scan<T, W, E>(
         self,
         worker: impl Fn() -> W,
-        mut each: impl FnMut(usize, Result<T, Stopped>) -> Result<(), E>,
+        each: impl FnMut(usize, Result<T, Stopped>) -> Result<(), E>,
     ) -> Result<(), E>
     where
         T: Send + 'static,
         W: FnMut(&mut SpanBatch) -> T + Send + 'static,
+    {
+        let worker = || {
+            let mut work = worker();
+            move |(), batch: &mut SpanBatch| work(batch)
+        };
+        self.scan_blocks(|_| (), worker, each)
+    }
+
+    /// The same with what `of` makes of the block before it is decoded.
+    fn scan_blocks<P, T, W, E>(
+        self,
+        of: impl Fn(&Block) -> P + Copy + Send + 'static,
+        worker: impl Fn() -> W,
+        mut each: impl FnMut(usize, Result<T, Stopped>) -> Result<(), E>,
+    ) -> Result<(), E>
+    where
+        T: Send + 'static,
+        W: FnMut(P, &mut SpanBatch) -> T + Send + 'static,
     {
         let options = self.settings.decode;
         let spans = Arc::new(AtomicU64::new(0));
@@ -148,9 +213,10 @@ impl Reading {
             let (mut decoder, mut batch) = (Decoder::new(options), SpanBatch::new());
             move |piece| {
                 let result = piece.block.map_err(Stopped::from).and_then(|block| {
+                    let made = of(&block);
                     let read = decoder.decode_framed(block, &mut batch);
                     spans.fetch_add(batch.len() as u64, Ordering::Relaxed);
-                    read.map(|()| work(&mut batch))
+                    read.map(|()| work(made, &mut batch))
                         .map_err(|error| Stopped::from(error.diagnostic().message().to_owned()))
                 });
                 (piece.source, result)
@@ -174,14 +240,23 @@ impl Reading {
         self,
         mut each: impl FnMut(usize, Result<&SpanBatch, Stopped>) -> Result<(), E>,
     ) -> Result<(), E> {
+        self.read_blocks(|_| (), |input, result| each(input, result.map(|((), batch)| &*batch)))
+    }
+
+    /// The same with what `of` makes of the block, on the thread that decodes it.
+    pub(crate) fn read_blocks<T: Send + 'static, E>(
+        self,
+        of: impl Fn(&Block) -> T + Copy + Send + 'static,
+        mut each: impl FnMut(usize, Result<(T, &mut SpanBatch), Stopped>) -> Result<(), E>,
+    ) -> Result<(), E> {
         let spare = Spare::default();
         let worker = || {
             let spare = spare.clone();
-            move |batch: &mut SpanBatch| std::mem::replace(batch, spare.take())
+            move |made: T, batch: &mut SpanBatch| (made, std::mem::replace(batch, spare.take()))
         };
-        self.scan(worker, |input, result| match result {
-            Ok(batch) => {
-                each(input, Ok(&batch))?;
+        self.scan_blocks(of, worker, |input, result| match result {
+            Ok((made, mut batch)) => {
+                each(input, Ok((made, &mut batch)))?;
                 spare.give(batch);
                 Ok(())
             }

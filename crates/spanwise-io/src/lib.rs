@@ -5,23 +5,29 @@
 //!   [`Decoder`](spanwise::Decoder).
 //! - [`Scan`] goes through many sources, block by block, with the work on each block done on several threads and the results
 //!   in order.
+//! - A [`SpanIndex`] is an index over the spans of files, kept in a file of its own.
+//! - An [`AtomicFile`] is there whole or not at all.
 //!
 //! Memory is bounded by the size of blocks and the number of threads, never by the size of a source. Files are read, not
 //! mapped: a file that is cut short meanwhile is an error, not a signal.
 
 #![forbid(unsafe_code)]
 
+mod atomic;
 mod blocks;
 mod compression;
 mod error;
+mod index_file;
 mod input;
 mod scan;
 mod settings;
 mod source;
 
+pub use atomic::AtomicFile;
 pub use blocks::Blocks;
 pub use compression::Compression;
 pub use error::{ReadError, ReadErrorKind};
+pub use index_file::{BlockPlace, IndexFileError, LeftOut, SpanIndex};
 pub use input::Input;
 pub use scan::{Piece, Scan};
 pub use settings::ReadSettings;

@@ -25,7 +25,12 @@ create_exception!(
     PyValueError,
     "A query that cannot be read; `column` says where, from 1."
 );
-create_exception!(spanwise, IndexFileError, PyException, "A file that is no index, or a damaged one.");
+create_exception!(
+    spanwise,
+    IndexFileError,
+    PyException,
+    "A file that is no index, or a damaged one, or one of traces that have changed since or cannot be read."
+);
 create_exception!(spanwise, SpanwiseWarning, PyUserWarning, "Some of the input was left out.");
 
 /// The exception for a rejected document.
@@ -70,5 +75,14 @@ pub(crate) fn query_error(py: Python<'_>, error: &spanwise::index::QueryError) -
     match raised.value(py).setattr("column", error.column()) {
         Ok(()) => raised,
         Err(other) => other,
+    }
+}
+
+/// An index that cannot be made, read or written.
+pub(crate) fn index_file_error(error: spanwise_io::IndexFileError) -> PyErr {
+    match error {
+        spanwise_io::IndexFileError::Io(error) => error.into(),
+        spanwise_io::IndexFileError::TooManyRows => PyValueError::new_err(error.to_string()),
+        error => IndexFileError::new_err(error.to_string()),
     }
 }

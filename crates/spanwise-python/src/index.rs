@@ -1,39 +1,30 @@
-//! `Index`: spans that `TraceQL` is asked of, in memory.
+//! `Index`: spans that `TraceQL` is asked of, in memory or in files.
 
+use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use pyo3::IntoPyObjectExt as _;
-use pyo3::exceptions::{PyRuntimeError, PyUserWarning, PyValueError};
+use pyo3::exceptions::{PyUserWarning, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
-use spanwise::index::{FacetValue, IndexError, Order, Query, RowSet, Scan};
+use spanwise::index::{FacetValue, IndexError, Order, Query};
 use spanwise_arrow::{Converter, pick};
+use spanwise_io::{IndexFileError, SpanIndex};
 
 use crate::batch::{SpanBatch, decode};
 use crate::diagnostic::Report;
-use crate::errors::{convert_error, query_error};
+use crate::errors::{convert_error, index_file_error, query_error};
 use crate::options::TableOptions;
 use crate::table::Table;
-
-/// The index, and the spans that it is of.
-#[derive(Default)]
-struct Indexed {
-    index: spanwise::index::Index,
-    batches: Vec<Arc<spanwise::SpanBatch>>,
-    /// The row that each batch begins with.
-    starts: Vec<u32>,
-}
 
 /// Spans, and an index over their fields that answers `TraceQL`.
 #[pyclass(frozen, module = "spanwise")]
 #[derive(Default)]
-pub(crate) struct Index(RwLock<Indexed>);
+pub(crate) struct Index(RwLock<SpanIndex>);
 
-fn index_error(error: &IndexError) -> PyErr {
-    match error {
-        IndexError::TooManyRows => PyValueError::new_err(error.to_string()),
-        _ => PyRuntimeError::new_err(error.to_string()),
-    }
+fn index_error(error: IndexError) -> PyErr {
+    index_file_error(error.into())
 }
 
 fn order_of(order: &str) -> PyResult<Order> {
@@ -61,67 +52,38 @@ fn parse(py: Python<'_>, query: &str) -> PyResult<Query> {
     Ok(query)
 }
 
-impl Indexed {
-    fn scan(&self) -> Scan<'_> {
-        Scan::new(self.batches.iter().map(|batch| &**batch))
+fn table(index: &SpanIndex, rows: &[u32], mut converter: Converter) -> PyResult<Table> {
+    // Only batches that have a row are converted, unless all must be known to tell requests apart.
+    let mut numbers = BTreeMap::new();
+    if converter.is_across_batches() {
+        numbers.extend((0..index.batches().map_err(index_file_error)?).map(|number| (number, 0)));
     }
-
-    fn run(&self, query: &Query) -> PyResult<RowSet> {
-        self.index.run(query, &self.scan()).map_err(|error| index_error(&error))
+    let mut places = Vec::new();
+    for row in rows {
+        let (number, start) = index.batch_of(*row).map_err(index_file_error)?;
+        numbers.insert(number, 0);
+        places.push((number, (row - start) as usize));
     }
-
-    fn first(&self, query: &Query, order: Order, limit: Option<usize>) -> PyResult<Vec<u32>> {
-        let rows = self.run(query)?;
-        self.index.first(&rows, order, limit.unwrap_or(usize::MAX)).map_err(|error| index_error(&error))
+    let mut tables = Vec::new();
+    for (number, place) in &mut numbers {
+        *place = tables.len();
+        let batch = index.batch(*number).map_err(index_file_error)?;
+        tables.push(converter.convert(&batch).map_err(|error| convert_error(&error))?);
     }
-
-    fn push(&mut self, batch: Arc<spanwise::SpanBatch>) -> PyResult<()> {
-        let start = self.index.len();
-        self.index.add(&batch).map_err(|error| index_error(&error))?;
-        self.starts.push(start);
-        self.batches.push(batch);
-        Ok(())
+    converter.settle(&mut tables).map_err(|error| convert_error(&error))?;
+    for (number, _) in &mut places {
+        *number = numbers.get(number).copied().unwrap_or_default();
     }
-
-    /// The number of the batch of a row, and its place there.
-    fn place(&self, row: u32) -> (usize, usize) {
-        let batch = self.starts.partition_point(|start| *start <= row).saturating_sub(1);
-        let start = self.starts.get(batch).copied().unwrap_or(0);
-        (batch, row.saturating_sub(start) as usize)
-    }
-
-    fn table(&self, rows: &[u32], mut converter: Converter) -> PyResult<Table> {
-        let mut places: Vec<_> = rows.iter().map(|row| self.place(*row)).collect();
-        // Only batches that have a row are converted, unless all must be known to tell requests apart.
-        let mut wanted = vec![converter.is_across_batches(); self.batches.len()];
-        for (batch, _) in &places {
-            if let Some(wanted) = wanted.get_mut(*batch) {
-                *wanted = true;
-            }
-        }
-        let mut tables = Vec::new();
-        let mut numbers = vec![0; self.batches.len()];
-        for ((batch, number), _) in
-            self.batches.iter().zip(&mut numbers).zip(wanted).filter(|(_, wanted)| *wanted)
-        {
-            *number = tables.len();
-            tables.push(converter.convert(batch).map_err(|error| convert_error(&error))?);
-        }
-        converter.settle(&mut tables).map_err(|error| convert_error(&error))?;
-        for (batch, _) in &mut places {
-            *batch = numbers.get(*batch).copied().unwrap_or_default();
-        }
-        let picked = pick(converter.schema(), &tables, &places).map_err(|error| convert_error(&error))?;
-        Ok(Table::new(converter.schema().clone(), vec![picked], Report::default()))
-    }
+    let picked = pick(converter.schema(), &tables, &places).map_err(|error| convert_error(&error))?;
+    Ok(Table::new(converter.schema().clone(), vec![picked], Report::default()))
 }
 
 impl Index {
-    fn read(&self) -> RwLockReadGuard<'_, Indexed> {
+    fn read(&self) -> RwLockReadGuard<'_, SpanIndex> {
         self.0.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn write(&self) -> RwLockWriteGuard<'_, Indexed> {
+    fn write(&self) -> RwLockWriteGuard<'_, SpanIndex> {
         self.0.write().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -140,7 +102,7 @@ impl Index {
             Ok(batch) => Arc::clone(&batch.get().inner),
             Err(_) => decode(py, spans, mode)?.inner,
         };
-        py.detach(|| self.write().push(batch))
+        py.detach(|| self.write().add(batch)).map_err(index_file_error)
     }
 
     /// The spans that a query picks, as a table; the options are those of `read`.
@@ -170,9 +132,9 @@ impl Index {
         let converter = Converter::new(&options).map_err(|error| PyValueError::new_err(error.to_string()))?;
         let converter = converter.across_batches(true);
         py.detach(|| {
-            let indexed = self.read();
-            let rows = indexed.first(&query, order, limit)?;
-            indexed.table(&rows, converter)
+            let index = self.read();
+            let rows = index.first(&query, order, limit.unwrap_or(usize::MAX)).map_err(index_file_error)?;
+            table(&index, &rows, converter)
         })
     }
 
@@ -186,23 +148,29 @@ impl Index {
         order: &str,
     ) -> PyResult<Vec<(String, String)>> {
         let (query, order) = (parse(py, query)?, order_of(order)?);
-        py.detach(|| {
-            let indexed = self.read();
-            let (rows, scan) = (indexed.first(&query, order, limit)?, indexed.scan());
-            let spans = rows.into_iter().filter_map(|row| scan.span(row));
-            Ok(spans.map(|span| (span.trace_id().into_owned(), span.span_id().into_owned())).collect())
-        })
+        let found: Result<_, IndexFileError> = py.detach(|| {
+            let index = self.read();
+            let mut ids = Vec::new();
+            for row in index.first(&query, order, limit.unwrap_or(usize::MAX))? {
+                let (number, start) = index.batch_of(row)?;
+                let batch = index.batch(number)?;
+                let span = batch.span((row - start) as usize);
+                ids.extend(span.map(|span| (span.trace_id().into_owned(), span.span_id().into_owned())));
+            }
+            Ok(ids)
+        });
+        found.map_err(index_file_error)
     }
 
     /// How many spans a query picks.
     fn count(&self, py: Python<'_>, query: &str) -> PyResult<u64> {
         let query = parse(py, query)?;
-        py.detach(|| Ok(self.read().run(&query)?.len()))
+        py.detach(|| Ok(self.read().run(&query).map_err(index_file_error)?.len()))
     }
 
     /// The fields that spans have, as a query names them, each with how many spans have it.
     fn keys<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
-        let keys = py.detach(|| self.read().index.keys()).map_err(|error| index_error(&error))?;
+        let keys = py.detach(|| self.read().index().keys()).map_err(index_error)?;
         let found = PyDict::new(py);
         for key in keys {
             found.set_item(key.field, key.spans)?;
@@ -214,8 +182,8 @@ impl Index {
     /// among them.
     #[pyo3(signature = (field, *, limit=100))]
     fn values(&self, py: Python<'_>, field: &str, limit: usize) -> PyResult<Vec<(Py<PyAny>, u64)>> {
-        let found = py.detach(|| self.read().index.values(field, limit));
-        let found = found.map_err(|error| query_error(py, &error))?.map_err(|error| index_error(&error))?;
+        let found = py.detach(|| self.read().index().values(field, limit));
+        let found = found.map_err(|error| query_error(py, &error))?.map_err(index_error)?;
         let mut values = Vec::new();
         for (value, spans) in found.values {
             let value = match value {
@@ -235,16 +203,16 @@ impl Index {
     /// The numbers of a field in bins of one width: low, high and count of each.
     #[pyo3(signature = (field, *, bins=10))]
     fn histogram(&self, py: Python<'_>, field: &str, bins: usize) -> PyResult<Vec<(f64, f64, u64)>> {
-        let found = py.detach(|| self.read().index.histogram(field, bins));
-        let found = found.map_err(|error| query_error(py, &error))?.map_err(|error| index_error(&error))?;
+        let found = py.detach(|| self.read().index().histogram(field, bins));
+        let found = found.map_err(|error| query_error(py, &error))?.map_err(index_error)?;
         Ok(found.into_iter().map(|bin| (bin.low, bin.high, bin.count)).collect())
     }
 
     /// Quantiles of a field's numbers, each a number that is there. Empty where there are none.
     #[allow(clippy::needless_pass_by_value, reason = "what Python gives")]
     fn quantiles(&self, py: Python<'_>, field: &str, shares: Vec<f64>) -> PyResult<Vec<f64>> {
-        let found = py.detach(|| self.read().index.quantiles(field, &shares));
-        found.map_err(|error| query_error(py, &error))?.map_err(|error| index_error(&error))
+        let found = py.detach(|| self.read().index().quantiles(field, &shares));
+        found.map_err(|error| query_error(py, &error))?.map_err(index_error)
     }
 
     /// Adds the spans of another index after these.
@@ -262,22 +230,32 @@ impl Index {
                 let theirs = theirs.read();
                 (ours.write(), theirs)
             };
-            let first = ours.index.len();
-            ours.index.merge(&theirs.index).map_err(|error| index_error(&error))?;
-            ours.starts.extend(theirs.starts.iter().map(|start| start + first));
-            ours.batches.extend(theirs.batches.iter().cloned());
-            Ok(())
+            ours.merge(&theirs).map_err(index_file_error)
         })
     }
 
-    /// Bytes that the index takes, nearly, without the spans.
+    /// Writes the index to a file, which is there whole or as it was before. Spans that are in memory are kept in it, as
+    /// canonical JSON; those of an index that was opened stay in their files.
+    fn save(&self, py: Python<'_>, path: PathBuf) -> PyResult<()> {
+        py.detach(move || self.read().save(&path)).map(drop).map_err(index_file_error)
+    }
+
+    /// Opens an index file, as `save` or the command `spanwise index` wrote it. Its columns are read when a query asks for them,
+    /// and spans when they are asked for.
+    #[staticmethod]
+    fn open(py: Python<'_>, path: PathBuf) -> PyResult<Self> {
+        let index = py.detach(move || SpanIndex::open(&path)).map_err(index_file_error)?;
+        Ok(Self(RwLock::new(index)))
+    }
+
+    /// Bytes of memory that the index takes, nearly, without the spans. What is in a file and was not asked for takes none.
     #[getter]
     fn nbytes(&self, py: Python<'_>) -> usize {
-        py.detach(|| self.read().index.memory())
+        py.detach(|| self.read().index().memory())
     }
 
     fn __len__(&self, py: Python<'_>) -> usize {
-        py.detach(|| self.read().index.len() as usize)
+        py.detach(|| self.read().index().len() as usize)
     }
 
     fn __repr__(&self, py: Python<'_>) -> String {

@@ -1,8 +1,9 @@
-//! `spanwise query`: the spans that a `TraceQL` query picks, found by looking at each.
+//! `spanwise query`: the spans that a `TraceQL` query picks, found by looking at each, or from an index.
 //!
-//! A query that judges each span by itself is run block by block, on several threads, in bounded memory. One that asks
+//! Without an index, a query that judges each span by itself is run block by block, on several threads, in bounded memory. One that asks
 //! about other spans of the trace (structure, counts, roots) needs all of them: their text is held in memory.
 
+mod indexed;
 mod print;
 mod rows;
 
@@ -12,10 +13,11 @@ use std::sync::Arc;
 use spanwise::index::{Order, Query, QueryError, Scan};
 use spanwise::{DecodeOptions, SpanBatch};
 use spanwise_arrow::{ArrowOptions, Converter};
+use spanwise_io::SpanIndex;
 
 use crate::Outcome;
 use crate::arguments::{self, QueryFormat};
-use crate::reading::Reading;
+use crate::reading::{Portion, Reading};
 use crate::table::counted;
 use print::Printer;
 use rows::{Found, Shape};
@@ -38,6 +40,11 @@ struct LeftOut {
 }
 
 impl LeftOut {
+    fn of_index(index: &SpanIndex) -> Self {
+        let spanwise_io::LeftOut { bad_documents, rejected_spans } = index.left_out();
+        Self { bad_documents, rejected_spans }
+    }
+
     fn of(batch: &SpanBatch) -> Self {
         Self { bad_documents: batch.bad_documents(), rejected_spans: batch.rejected_spans() }
     }
@@ -154,7 +161,34 @@ pub(crate) fn run(
         printer.add(part.matched, part.found.map_err(Stop::Convert)?, output)?;
         if printer.is_full() { Err(Stop::Enough) } else { Ok(()) }
     };
-    let read = if singly {
+    let mut portions = reading.portions();
+    let read = if portions.iter().any(|portion| matches!(portion, Portion::Index(..))) {
+        indexed::run(&mut finder, portions, singly, &mut take, &mut unreadable)
+    } else if let Some(Portion::Sources(reading)) = portions.pop() {
+        scan(&mut finder, reading, singly, &mut take, &mut unreadable)
+    } else {
+        Ok(())
+    };
+    match read {
+        Ok(()) | Err(Stop::Enough) => {}
+        Err(Stop::Io(error)) => return Err(error),
+        Err(Stop::Convert(message)) => {
+            return writeln!(errors, "spanwise: {message}").map(|()| Outcome::Unreadable);
+        }
+    }
+    printer.finish(output)?;
+    report(&inputs, left_out, errors)
+}
+
+/// Looks at every span.
+fn scan(
+    finder: &mut Finder,
+    reading: Reading,
+    singly: bool,
+    take: &mut dyn FnMut(Part) -> Result<(), Stop>,
+    unreadable: &mut dyn FnMut(usize, String),
+) -> Result<(), Stop> {
+    if singly {
         let worker = || {
             let mut finder = finder.clone();
             move |batch: &mut SpanBatch| finder.in_block(batch)
@@ -169,24 +203,15 @@ pub(crate) fn run(
     } else {
         let mut batches = Vec::new();
         let worker = || |batch: &mut SpanBatch| std::mem::take(batch);
-        let read = reading.scan(worker, |input, batch| {
+        reading.scan(worker, |input, batch| {
             match batch {
                 Ok(batch) => batches.push(batch),
                 Err(stopped) => unreadable(input, stopped.message),
             }
-            Ok(())
-        });
-        read.and_then(|()| take(finder.in_all(&batches)))
-    };
-    match read {
-        Ok(()) | Err(Stop::Enough) => {}
-        Err(Stop::Io(error)) => return Err(error),
-        Err(Stop::Convert(message)) => {
-            return writeln!(errors, "spanwise: {message}").map(|()| Outcome::Unreadable);
-        }
+            Ok::<(), Stop>(())
+        })?;
+        take(finder.in_all(&batches))
     }
-    printer.finish(output)?;
-    report(&inputs, left_out, errors)
 }
 
 /// What is shown of each span that is found.

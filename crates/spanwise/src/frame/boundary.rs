@@ -108,6 +108,14 @@ pub(crate) struct Rereads(u64);
 impl Rereads {
     const BOUND: u64 = 4;
 
+    pub(crate) fn new(read: u64) -> Self {
+        Self(read)
+    }
+
+    pub(crate) fn read(self) -> u64 {
+        self.0
+    }
+
     /// After a document that began at `begin` and was torn at `fault`: where to look for the next. `offset` is where the
     /// text begins in its stream.
     pub(crate) fn after_torn(&mut self, begin: usize, fault: usize, offset: u64) -> usize {

@@ -9,6 +9,7 @@ mod boundary;
 mod buffers;
 mod framer;
 mod parts;
+mod recipe;
 mod scanner;
 mod survey;
 

@@ -28,7 +28,9 @@ impl Index {
     }
 
     fn all(&self) -> RoaringBitmap {
-        RoaringBitmap::from_sorted_iter(0..self.len()).unwrap_or_default()
+        let mut all = RoaringBitmap::new();
+        all.insert_range(0..self.len());
+        all
     }
 
     fn all_unsure(&self) -> Known {
@@ -175,12 +177,12 @@ impl Index {
     ) -> Result<Known, IndexError> {
         // What the column says; and the rows that have a value, or may have one that no column knows.
         let one = |scope: Scope, name: &str| -> Result<(Known, RoaringBitmap), IndexError> {
-            let overflow = self.overflowed(scope);
+            let overflow = self.overflow_of(scope)?;
             let unknown = Known { yes: RoaringBitmap::new(), unsure: overflow.clone() };
             Ok(match self.column(&Field::Attribute(scope, name.to_owned()))? {
                 Some(found) if overflow.is_empty() => (column(found), found.present()),
                 Some(found) => (column(found).or(unknown), found.present() | overflow),
-                None => (unknown, overflow),
+                None => (unknown, overflow.clone()),
             })
         };
         match field {
@@ -206,7 +208,6 @@ impl Index {
     ) -> Result<Known, IndexError> {
         let literal_value = Value::from(literal);
         let is = |value: Value<'_>| value.compares(comparison, &literal_value);
-        let traces = self.traces()?;
         let nanos = |duration: u64| Value::Duration(i64::try_from(duration).unwrap_or(i64::MAX));
         let rows = |test: &dyn Fn(usize) -> bool| {
             let found = (0..self.len()).filter(|row| test(*row as usize));
@@ -216,10 +217,11 @@ impl Index {
             Intrinsic::Duration => {
                 let than =
                     |comparison: Comparison, bits: u64| nanos(bits).compares(comparison, &literal_value);
+                let times = self.times()?;
                 let between = |low: Option<Comparison>, high: Option<Comparison>| {
                     between(
-                        &traces.duration,
-                        &traces.duration_order,
+                        &times.duration,
+                        &times.order,
                         |bits| low.is_some_and(|low| than(low, bits)),
                         |bits| high.is_some_and(|high| than(high, bits)),
                         |row| u32::try_from(row).unwrap_or(u32::MAX),
@@ -243,11 +245,11 @@ impl Index {
                 })
             }
             Intrinsic::ChildCount => {
-                let children = &traces.facts().children;
+                let children = &self.facts()?.children;
                 rows(&|row| is(Value::Int(children.get(row).copied().unwrap_or(0).into())))
             }
             Intrinsic::TraceDuration => {
-                let facts = traces.facts();
+                let (traces, facts) = (self.traces()?, self.facts()?);
                 let matching: Vec<bool> =
                     facts.duration.iter().map(|duration| is(nanos(*duration))).collect();
                 let of = |row: usize| traces.trace.get(row).and_then(|trace| matching.get(*trace as usize));
@@ -263,7 +265,7 @@ impl Index {
             }
             Intrinsic::SpanId | Intrinsic::ParentId | Intrinsic::TraceId => {
                 let Literal::Text(text) = literal else { return Ok(Known::default()) };
-                let found = traces.with_id(intrinsic, text);
+                let found = self.traces()?.with_id(intrinsic, text);
                 match comparison {
                     Comparison::Equal => Known::exact(found),
                     Comparison::NotEqual => Known::exact(self.all() - found),
@@ -276,8 +278,7 @@ impl Index {
 
     /// The rows of the traces whose root is among these rows.
     fn of_roots(&self, roots: &Known) -> Result<Known, IndexError> {
-        let traces = self.traces()?;
-        let facts = traces.facts();
+        let (traces, facts) = (self.traces()?, self.facts()?);
         let of = |rows: &RoaringBitmap| {
             let has: Vec<bool> =
                 facts.root.iter().map(|root| root.is_some_and(|root| rows.contains(root))).collect();
@@ -327,8 +328,7 @@ impl Answering<'_> {
                 .source
                 .spans(&RowSet(rows.clone()), &mut |row, span| each(row, Subject { span, facts: &facts }));
         }
-        let traces = self.index.traces()?;
-        let facts = traces.facts();
+        let (traces, facts) = (self.index.traces()?, self.index.facts()?);
         let each = RefCell::new(each);
         for rows in traces.groups(rows) {
             let trace = rows.first().map_or(0, |row| traces.trace_of(*row)) as usize;
@@ -380,9 +380,9 @@ impl Rows for Answering<'_> {
         each: &mut dyn FnMut(u32, &Value<'_>),
     ) -> Result<(), IndexError> {
         if let Expr::Field(Field::Intrinsic(Intrinsic::Duration)) = expr {
-            let traces = self.index.traces()?;
+            let times = self.index.times()?;
             for row in rows {
-                let nanos = traces.duration.get(row as usize).copied().unwrap_or(0);
+                let nanos = times.duration_of(row);
                 each(row, &Value::Duration(i64::try_from(nanos).unwrap_or(i64::MAX)));
             }
             return Ok(());

@@ -28,7 +28,9 @@ pub(super) struct Scratch {
     text: Vec<u8>,
 }
 
-const SCOPES: [Scope; 5] = [Scope::Span, Scope::Resource, Scope::Event, Scope::Link, Scope::Instrumentation];
+/// The scopes of attributes, in a fixed order.
+pub(super) const SCOPES: [Scope; 5] =
+    [Scope::Span, Scope::Resource, Scope::Event, Scope::Link, Scope::Instrumentation];
 
 /// The intrinsics that have a column, in a fixed order.
 pub(super) const INTRINSICS: [Intrinsic; 10] = [
@@ -78,10 +80,10 @@ impl Index {
         adding.owners(first);
         let scratch = adding.scratch;
         self.scratch = scratch;
-        if let Some(traces) = self.traces_mut() {
-            for row in batch.span_rows() {
-                traces.push(batch, row);
-            }
+        let (traces, times) = self.tables_mut();
+        for row in batch.span_rows() {
+            traces.push(batch, row);
+            times.push(row);
         }
         self.len = len;
         Ok(())

@@ -18,7 +18,8 @@ use super::query::ast::{Comparison, Literal};
 use super::query::value::{Value, holds};
 use regex::Regex;
 
-static SEED: LazyLock<RandomState> = LazyLock::new(RandomState::default);
+/// What buckets are chosen with.
+pub(super) static SEED: LazyLock<RandomState> = LazyLock::new(RandomState::default);
 
 /// Rows for which something holds, and rows for which only the source can tell. The two share none.
 #[derive(Debug, Clone, Default)]
@@ -105,6 +106,21 @@ pub(crate) struct Texts {
 }
 
 impl Texts {
+    /// Texts that were read from elsewhere; none if one comes twice.
+    pub(crate) fn of_parts(arena: Vec<u8>, ends: Vec<u32>, postings: Vec<RoaringBitmap>) -> Option<Self> {
+        let mut texts = Self { arena, ends, postings, ..Self::default() };
+        for number in 0..texts.len() {
+            let text = texts.get(number);
+            if texts.find(text).is_some() {
+                return None;
+            }
+            let (arena, ends) = (&texts.arena, &texts.ends);
+            let rehash = |number: &u32| SEED.hash_one(Self::bytes(arena, ends, *number));
+            texts.table.insert_unique(SEED.hash_one(text), number, rehash);
+        }
+        Some(texts)
+    }
+
     fn bytes<'a>(arena: &'a [u8], ends: &[u32], number: u32) -> &'a [u8] {
         let at = number as usize;
         let start = at.checked_sub(1).and_then(|before| ends.get(before)).copied().unwrap_or(0);

@@ -193,7 +193,7 @@ impl Index {
     fn numbers_of(&self, field: &Field) -> Result<Vec<(f64, u64)>, IndexError> {
         if *field == Field::Intrinsic(Intrinsic::Duration) {
             #[allow(clippy::cast_precision_loss, reason = "a summary in doubles")]
-            return Ok(self.traces()?.duration.iter().map(|nanos| (*nanos as f64, 1)).collect());
+            return Ok(self.times()?.duration.iter().map(|nanos| (*nanos as f64, 1)).collect());
         }
         Ok(self.column(field)?.map(Column::numbers).unwrap_or_default())
     }

@@ -3,14 +3,16 @@
 use std::collections::HashMap;
 use std::error::Error;
 use std::fmt;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use roaring::RoaringBitmap;
 
 use super::build::{Scratch, column_bytes};
 use super::column::{Column, Run, bitmap_bytes};
 use super::query::ast::{Field, Scope};
-use super::traces::Traces;
+use super::stored::{self, Sections};
+use super::times::Times;
+use super::traces::{Facts, Traces};
 use super::{RowSet, Scan};
 use crate::SpanRef;
 
@@ -38,15 +40,18 @@ impl Default for Limits {
 pub enum IndexError {
     /// More than 2³² − 1 spans.
     TooManyRows,
-    /// The source could not give a span.
+    /// The source could not give a span, or its store a section.
     Source(Box<dyn Error + Send + Sync>),
+    /// A section of its store is not what [`Index::store`] wrote.
+    Damaged,
 }
 
 impl fmt::Display for IndexError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::TooManyRows => f.write_str("an index holds at most 4,294,967,295 spans"),
-            Self::Source(error) => write!(f, "cannot read the indexed spans: {error}"),
+            Self::Source(error) => write!(f, "cannot read what was indexed: {error}"),
+            Self::Damaged => f.write_str("the stored index is damaged"),
         }
     }
 }
@@ -55,7 +60,7 @@ impl Error for IndexError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
             Self::Source(error) => Some(&**error),
-            Self::TooManyRows => None,
+            Self::TooManyRows | Self::Damaged => None,
         }
     }
 }
@@ -102,8 +107,11 @@ pub struct Index {
     pub(super) numbers: HashMap<Field, u32>,
     pub(super) slots: Vec<Slot>,
     /// By scope, as in `build`: rows with attributes beyond the last field.
-    pub(super) overflow: [RoaringBitmap; 5],
+    pub(super) overflow: OnceLock<[RoaringBitmap; 5]>,
     pub(super) traces: OnceLock<Traces>,
+    pub(super) times: OnceLock<Times>,
+    /// Where what is not there yet is read from; without it, what is not there is empty.
+    pub(super) sections: Option<Arc<dyn Sections>>,
     pub(super) scratch: Scratch,
 }
 
@@ -130,35 +138,41 @@ impl Index {
         self.len == 0
     }
 
-    /// Bytes of memory that it takes, nearly.
+    /// Bytes of memory that it takes, nearly. What was not read yet from where it is stored takes none.
     pub fn memory(&self) -> usize {
         let columns = self.slots.iter().filter_map(|slot| slot.column.get()).map(column_bytes);
         let names = self.slots.len() * size_of::<(Slot, Field, u32)>();
         columns.sum::<usize>()
             + names
             + self.traces.get().map_or(0, Traces::bytes)
-            + self.overflow.iter().map(bitmap_bytes).sum::<usize>()
+            + self.times.get().map_or(0, Times::bytes)
+            + self.overflow.get().into_iter().flatten().map(bitmap_bytes).sum::<usize>()
     }
 
-    #[allow(
-        clippy::unnecessary_wraps,
-        clippy::unused_self,
-        reason = "where columns are read from elsewhere this fails"
-    )]
+    /// Reads all that was not read yet, so that rows can be added.
     pub(super) fn load(&mut self) -> Result<(), IndexError> {
+        if self.sections.is_some() {
+            for slot in &self.slots {
+                self.column(&slot.field)?;
+            }
+            self.traces()?;
+            self.times()?;
+            self.overflowed()?;
+            self.sections = None;
+        }
+        if let Some(traces) = self.traces.get_mut() {
+            traces.open();
+        }
         Ok(())
     }
 
-    #[allow(
-        clippy::unnecessary_wraps,
-        clippy::unused_self,
-        reason = "where columns are read from elsewhere this fails"
-    )]
     pub(super) fn column(&self, field: &Field) -> Result<Option<&Column>, IndexError> {
-        let Some(slot) = self.numbers.get(field).and_then(|number| self.slots.get(*number as usize)) else {
-            return Ok(None);
-        };
-        Ok(slot.column.get())
+        let Some(number) = self.numbers.get(field) else { return Ok(None) };
+        let Some(slot) = self.slots.get(*number as usize) else { return Ok(None) };
+        read(&slot.column, self.sections.as_deref(), stored::COLUMNS + number, |bytes| {
+            stored::column(bytes, self.len)
+        })
+        .map(Some)
     }
 
     /// The number of a field's column, which is made if there is none; `None` if there are too many.
@@ -178,35 +192,71 @@ impl Index {
     }
 
     pub(super) fn overflow(&mut self, scope: usize, run: Run) {
-        if let Some(rows) = self.overflow.get_mut(scope) {
+        if let Some(rows) = self.overflow_mut().get_mut(scope) {
             rows.insert_range(run.start..run.end);
         }
     }
 
-    pub(super) fn overflowed(&self, scope: Scope) -> RoaringBitmap {
-        let at = match scope {
-            Scope::Span | Scope::Unscoped => 0,
-            Scope::Resource => 1,
-            Scope::Event => 2,
-            Scope::Link => 3,
-            Scope::Instrumentation => 4,
-        };
-        self.overflow.get(at).cloned().unwrap_or_default()
+    pub(super) fn overflow_of(&self, scope: Scope) -> Result<&RoaringBitmap, IndexError> {
+        let [span, resource, event, link, instrumentation] = self.overflowed()?;
+        Ok(match scope {
+            Scope::Span | Scope::Unscoped => span,
+            Scope::Resource => resource,
+            Scope::Event => event,
+            Scope::Link => link,
+            Scope::Instrumentation => instrumentation,
+        })
     }
 
-    #[allow(
-        clippy::unnecessary_wraps,
-        clippy::unused_self,
-        reason = "where columns are read from elsewhere this fails"
-    )]
+    pub(super) fn overflowed(&self) -> Result<&[RoaringBitmap; 5], IndexError> {
+        read(&self.overflow, self.sections.as_deref(), stored::OVERFLOW, |bytes| {
+            stored::overflow(bytes, self.len)
+        })
+    }
+
+    pub(super) fn overflow_mut(&mut self) -> &mut [RoaringBitmap; 5] {
+        made(&mut self.overflow)
+    }
+
     pub(super) fn traces(&self) -> Result<&Traces, IndexError> {
-        Ok(self.traces.get_or_init(Traces::default))
+        read(&self.traces, self.sections.as_deref(), stored::TRACES, |bytes| stored::traces(bytes, self.len))
     }
 
-    pub(super) fn traces_mut(&mut self) -> Option<&mut Traces> {
-        if self.traces.get().is_none() {
-            self.traces = OnceLock::from(Traces::default());
-        }
-        self.traces.get_mut()
+    pub(super) fn times(&self) -> Result<&Times, IndexError> {
+        read(&self.times, self.sections.as_deref(), stored::TIMES, |bytes| stored::times(bytes, self.len))
     }
+
+    pub(super) fn facts(&self) -> Result<&Facts, IndexError> {
+        Ok(self.traces()?.facts(self.times()?))
+    }
+
+    pub(super) fn tables_mut(&mut self) -> (&mut Traces, &mut Times) {
+        (made(&mut self.traces), made(&mut self.times))
+    }
+}
+
+/// What is in a cell, read from its section if it is not there yet.
+fn read<'a, T: Default>(
+    cell: &'a OnceLock<T>,
+    sections: Option<&dyn Sections>,
+    number: u32,
+    of: impl FnOnce(&[u8]) -> Option<T>,
+) -> Result<&'a T, IndexError> {
+    if let Some(found) = cell.get() {
+        return Ok(found);
+    }
+    let value = match sections {
+        Some(sections) => of(&sections.section(number)?).ok_or(IndexError::Damaged)?,
+        None => T::default(),
+    };
+    // Another thread may have read it meanwhile: the same.
+    Ok(cell.get_or_init(|| value))
+}
+
+fn made<T: Default>(cell: &mut OnceLock<T>) -> &mut T {
+    if cell.get().is_none() {
+        *cell = OnceLock::from(T::default());
+    }
+    // It was filled above.
+    cell.get_mut().unwrap_or_else(|| unreachable!())
 }

@@ -29,18 +29,19 @@ impl Index {
             } else {
                 let scope = super::build::scope_number(&slot.field);
                 let rows = shifted(&theirs.present(), first);
-                if let Some(overflow) = scope.and_then(|scope| self.overflow.get_mut(scope)) {
+                if let Some(overflow) = scope.and_then(|scope| self.overflow_mut().get_mut(scope)) {
                     *overflow |= rows;
                 }
             }
         }
-        for (ours, theirs) in self.overflow.iter_mut().zip(&other.overflow) {
+        let overflow = other.overflowed()?;
+        for (ours, theirs) in self.overflow_mut().iter_mut().zip(overflow) {
             *ours |= shifted(theirs, first);
         }
-        let theirs = other.traces()?;
-        if let Some(ours) = self.traces_mut() {
-            ours.append(theirs);
-        }
+        let theirs = (other.traces()?, other.times()?);
+        let (traces, times) = self.tables_mut();
+        traces.append(theirs.0);
+        times.append(theirs.1);
         self.len = len;
         Ok(())
     }

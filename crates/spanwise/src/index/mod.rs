@@ -15,6 +15,8 @@ mod pipeline;
 mod query;
 mod rows;
 mod scan;
+mod stored;
+mod times;
 mod traces;
 
 pub use facets::{Bin, FacetValue, KeyFacet, ValuesFacet};
@@ -22,3 +24,4 @@ pub use index::{Index, IndexError, Limits, SpanSource};
 pub use query::{Query, QueryError, QueryWarning};
 pub use rows::{Order, RowSet};
 pub use scan::Scan;
+pub use stored::Sections;

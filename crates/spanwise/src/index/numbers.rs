@@ -160,6 +160,17 @@ pub(crate) fn between(
 }
 
 impl<N: Number> Numbers<N> {
+    /// Numbers that were read from elsewhere; none if a value comes twice.
+    pub(crate) fn of_parts(
+        rows: RoaringBitmap,
+        values: Vec<N>,
+        postings: Vec<RoaringBitmap>,
+        rest: Sorted,
+    ) -> Option<Self> {
+        let places: HashMap<u64, u32, _> = values.iter().map(|value| value.bits()).zip(0..).collect();
+        (places.len() == values.len()).then_some(Self { rows, places, values, postings, last: 0, rest })
+    }
+
     #[inline]
     pub(crate) fn add(&mut self, number: N, run: Run, distinct: u32) {
         let bits = number.bits();

@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 
 use roaring::RoaringBitmap;
 
-use super::traces::Traces;
+use super::times::Times;
 use super::{Index, IndexError, Scan};
 
 /// A set of rows, by number: spans in the order in which they were added.
@@ -57,18 +57,14 @@ pub enum Order {
 
 impl Order {
     /// The first `limit` of these rows.
-    fn first(self, rows: &RowSet, limit: usize, traces: &Traces) -> Vec<u32> {
-        let of = |times: &[u64], row: u32| times.get(row as usize).copied().unwrap_or(0);
-        let mut rows: Vec<u32> = match self {
-            Self::Input => return rows.iter().take(limit).collect(),
-            _ => rows.iter().collect(),
-        };
+    fn first(self, rows: &RowSet, limit: usize, times: &Times) -> Vec<u32> {
+        let mut rows: Vec<u32> = rows.iter().collect();
         match self {
             Self::Input => {}
-            Self::Earliest => rows.sort_by_key(|row| of(&traces.start, *row)),
-            Self::Latest => rows.sort_by_key(|row| Reverse(of(&traces.start, *row))),
-            Self::Shortest => rows.sort_by_key(|row| of(&traces.duration, *row)),
-            Self::Longest => rows.sort_by_key(|row| Reverse(of(&traces.duration, *row))),
+            Self::Earliest => rows.sort_by_key(|row| times.start_of(*row)),
+            Self::Latest => rows.sort_by_key(|row| Reverse(times.start_of(*row))),
+            Self::Shortest => rows.sort_by_key(|row| times.duration_of(*row)),
+            Self::Longest => rows.sort_by_key(|row| Reverse(times.duration_of(*row))),
         }
         rows.truncate(limit);
         rows
@@ -81,13 +77,19 @@ impl Index {
     /// # Errors
     /// As [`Self::run`].
     pub fn first(&self, rows: &RowSet, order: Order, limit: usize) -> Result<Vec<u32>, IndexError> {
-        Ok(order.first(rows, limit, self.traces()?))
+        match order {
+            Order::Input => Ok(rows.iter().take(limit).collect()),
+            _ => Ok(order.first(rows, limit, self.times()?)),
+        }
     }
 }
 
 impl Scan<'_> {
     /// The first `limit` of these rows in an order.
     pub fn first(&self, rows: &RowSet, order: Order, limit: usize) -> Vec<u32> {
-        order.first(rows, limit, self.table())
+        match order {
+            Order::Input => rows.iter().take(limit).collect(),
+            _ => order.first(rows, limit, &self.tables().1),
+        }
     }
 }

@@ -11,6 +11,7 @@ use super::query::Query;
 use super::query::ast::Expr;
 use super::query::evaluate::{Subject, TraceFacts};
 use super::query::value::Value;
+use super::times::Times;
 use super::traces::Traces;
 use crate::{SpanBatch, SpanRef};
 
@@ -30,13 +31,13 @@ pub struct Scan<'a> {
     /// The row that each batch begins with.
     starts: Vec<u32>,
     len: u32,
-    traces: OnceCell<Traces>,
+    tables: OnceCell<(Traces, Times)>,
 }
 
 impl<'a> Scan<'a> {
     /// The spans of these batches; those beyond 2³² − 1 are left out.
     pub fn new(batches: impl IntoIterator<Item = &'a SpanBatch>) -> Self {
-        let mut scan = Self { batches: Vec::new(), starts: Vec::new(), len: 0, traces: OnceCell::new() };
+        let mut scan = Self { batches: Vec::new(), starts: Vec::new(), len: 0, tables: OnceCell::new() };
         for batch in batches {
             let Some(len) = u32::try_from(batch.len()).ok().and_then(|len| scan.len.checked_add(len)) else {
                 break;
@@ -75,21 +76,22 @@ impl<'a> Scan<'a> {
         (0..).zip(self.batches.iter().flat_map(|batch| batch.spans()))
     }
 
-    pub(crate) fn table(&self) -> &Traces {
-        self.traces.get_or_init(|| {
-            let mut traces = Traces::default();
+    pub(crate) fn tables(&self) -> &(Traces, Times) {
+        self.tables.get_or_init(|| {
+            let (mut traces, mut times) = (Traces::default(), Times::default());
             for batch in &self.batches {
                 for row in batch.span_rows() {
                     traces.push(batch, row);
+                    times.push(row);
                 }
             }
-            traces
+            (traces, times)
         })
     }
 
     fn facts(&self, row: u32) -> TraceFacts<'a> {
-        let table = self.table();
-        let (facts, trace) = (table.facts(), table.trace_of(row) as usize);
+        let (traces, times) = self.tables();
+        let (facts, trace) = (traces.facts(times), traces.trace_of(row) as usize);
         let duration = facts.duration.get(trace).copied().unwrap_or(0);
         TraceFacts {
             child_count: facts.children.get(row as usize).copied().unwrap_or(0).into(),
@@ -135,6 +137,6 @@ impl Rows for Scan<'_> {
     }
 
     fn traces(&self) -> Result<&Traces, Infallible> {
-        Ok(self.table())
+        Ok(&self.tables().0)
     }
 }

@@ -1,37 +1,37 @@
 //! Which spans make a trace, and who is whose parent.
 //!
-//! Ids are kept as numbers: a valid id is its own bytes, and a text that is no id is hashed with a key of the process's.
-//! Spans without a trace id are a trace each. A parent is looked for in the same trace only; of several spans with one id,
-//! each is the parent.
+//! Ids are kept as numbers: a valid id is its own bytes, and of a text that is no id the first bytes of its SHA-256, which
+//! nobody can make meet and every process comes to. Spans without a trace id are a trace each. A parent is looked for in the
+//! same trace only; of several spans with one id, each is the parent.
 
 use std::collections::{HashMap, HashSet};
-use std::hash::{BuildHasher, RandomState};
-use std::sync::{LazyLock, OnceLock};
+use std::hash::BuildHasher as _;
+use std::sync::OnceLock;
 
+use hashbrown::HashTable;
 use roaring::RoaringBitmap;
+use sha2::{Digest as _, Sha256};
 
-use super::column::{ascending, bitmap_bytes, push};
-use super::numbers::{SEGMENT, order};
+use super::column::{SEED, ascending, bitmap_bytes, push};
 use super::query::ast::{Intrinsic, Relation};
+use super::times::Times;
 use crate::{Id, SpanBatch, SpanRow};
-
-static TEXT_IDS: LazyLock<[RandomState; 2]> = LazyLock::new(|| [RandomState::new(), RandomState::new()]);
 
 /// Rows and traces, by number. A row's number is its place in the tables.
 #[derive(Debug, Default)]
 pub(crate) struct Traces {
-    numbers: HashMap<u128, u32>,
-    count: u32,
+    /// The id of each trace, 0 where it has none.
+    pub(crate) ids: Vec<u128>,
+    /// Finds the traces with an id.
+    table: HashTable<u32>,
+    /// It was read from elsewhere, and the table is not there.
+    unlisted: bool,
     last: Option<(u128, u32)>,
     pub(crate) trace: Vec<u32>,
     /// The span's id; 0 where it has none.
     pub(crate) span: Vec<u64>,
     /// The parent's; 0 on a root.
     pub(crate) parent: Vec<u64>,
-    pub(crate) start: Vec<u64>,
-    pub(crate) duration: Vec<u64>,
-    /// Places of each whole segment by duration.
-    pub(crate) duration_order: Vec<u16>,
     /// Rows without a trace id.
     pub(crate) anonymous: RoaringBitmap,
     facts: OnceLock<Facts>,
@@ -52,13 +52,16 @@ fn matching<T: PartialEq>(values: &[T], wanted: &T) -> RoaringBitmap {
     ascending((0..).zip(values).filter(|(_, value)| *value == wanted).map(|(row, _)| row))
 }
 
-fn text_span_number(text: &str) -> u64 {
-    if text.is_empty() { 0 } else { TEXT_IDS[0].hash_one(text) | 1 }
+fn text_trace_number(text: &str) -> u128 {
+    let digest: [u8; 32] = Sha256::digest(text).into();
+    let [first, ..] = digest.as_chunks::<16>().0 else { return 0 };
+    u128::from_be_bytes(*first).max(1)
 }
 
-fn text_trace_number(text: &str) -> u128 {
-    let half = |state: &RandomState| u128::from(state.hash_one(text));
-    half(&TEXT_IDS[0]) << 64 | half(&TEXT_IDS[1])
+fn text_span_number(text: &str) -> u64 {
+    #[allow(clippy::cast_possible_truncation, reason = "half of it is enough within a trace")]
+    let half = text_trace_number(text) as u64;
+    if text.is_empty() { 0 } else { half | 1 }
 }
 
 /// The number of an id; 0 if there is none.
@@ -75,53 +78,77 @@ fn trace_number(batch: &SpanBatch, id: &Id<16>) -> Option<u128> {
 }
 
 impl Traces {
+    /// A table that was read from elsewhere.
+    pub(crate) fn of_parts(ids: Vec<u128>, trace: Vec<u32>, span: Vec<u64>, parent: Vec<u64>) -> Self {
+        let nameless = |trace: &u32| ids.get(*trace as usize) == Some(&0);
+        let anonymous = (0..).zip(&trace).filter(|(_, trace)| nameless(trace)).map(|(row, _)| row);
+        let anonymous = RoaringBitmap::from_sorted_iter(anonymous).unwrap_or_default();
+        Self { ids, unlisted: true, trace, span, parent, anonymous, ..Self::default() }
+    }
+
     pub(crate) fn push(&mut self, batch: &SpanBatch, row: &SpanRow) {
         let trace = trace_number(batch, &row.trace_id);
         let (span, parent) = (span_number(batch, &row.span_id), span_number(batch, &row.parent_span_id));
-        let duration = row.end_time_unix_nano.saturating_sub(row.start_time_unix_nano);
-        self.push_row(trace, span, parent, row.start_time_unix_nano, duration);
+        self.push_row(trace, span, parent);
     }
 
-    fn push_row(&mut self, trace: Option<u128>, span: u64, parent: u64, start: u64, duration: u64) {
+    fn push_row(&mut self, trace: Option<u128>, span: u64, parent: u64) {
         let known = trace.and_then(|id| self.last.filter(|(last, _)| *last == id));
         let number = if let Some((_, number)) = known {
             number
-        } else {
-            let number = trace.map_or(self.count, |id| *self.numbers.entry(id).or_insert(self.count));
-            self.count += u32::from(number == self.count);
-            if let Some(id) = trace {
-                self.last = Some((id, number));
-            } else {
-                let row = self.len();
-                push(&mut self.anonymous, row);
-            }
+        } else if let Some(id) = trace {
+            let number = self.intern(id);
+            self.last = Some((id, number));
             number
+        } else {
+            let row = self.len();
+            push(&mut self.anonymous, row);
+            self.ids.push(0);
+            self.count() - 1
         };
         self.trace.push(number);
         self.span.push(span);
         self.parent.push(parent);
-        self.start.push(start);
-        self.duration.push(duration);
-        if self.duration.len().is_multiple_of(SEGMENT) {
-            let sealed = self.duration.len() - SEGMENT;
-            self.duration_order.extend(order(self.duration.get(sealed..).unwrap_or_default()));
-        }
         self.facts = OnceLock::new();
+    }
+
+    fn intern(&mut self, id: u128) -> u32 {
+        let hash = SEED.hash_one(id);
+        let ids = &self.ids;
+        if let Some(number) = self.table.find(hash, |number| ids.get(*number as usize) == Some(&id)) {
+            return *number;
+        }
+        let number = self.count();
+        self.ids.push(id);
+        let ids = &self.ids;
+        self.table.insert_unique(hash, number, |number| {
+            SEED.hash_one(ids.get(*number as usize).copied().unwrap_or(0))
+        });
+        number
+    }
+
+    /// Makes ready for more rows.
+    pub(crate) fn open(&mut self) {
+        if std::mem::take(&mut self.unlisted) {
+            let (ids, table) = (&self.ids, &mut self.table);
+            for (number, id) in (0..).zip(ids).filter(|(_, id)| **id != 0) {
+                table.insert_unique(SEED.hash_one(id), number, |number| {
+                    SEED.hash_one(ids.get(*number as usize).copied().unwrap_or(0))
+                });
+            }
+        }
+    }
+
+    fn count(&self) -> u32 {
+        u32::try_from(self.ids.len()).unwrap_or(u32::MAX)
     }
 
     /// Adds the rows of another table after these.
     pub(crate) fn append(&mut self, other: &Self) {
-        let mut ids = vec![None; other.count as usize];
-        for (id, number) in &other.numbers {
-            if let Some(place) = ids.get_mut(*number as usize) {
-                *place = Some(*id);
-            }
-        }
-        let times = other.start.iter().zip(&other.duration);
-        let rows = other.trace.iter().zip(&other.span).zip(&other.parent).zip(times);
-        for (((trace, span), parent), (start, duration)) in rows {
-            let id = ids.get(*trace as usize).copied().flatten();
-            self.push_row(id, *span, *parent, *start, *duration);
+        let rows = other.trace.iter().zip(&other.span).zip(&other.parent);
+        for ((trace, span), parent) in rows {
+            let id = other.ids.get(*trace as usize).copied().filter(|id| *id != 0);
+            self.push_row(id, *span, *parent);
         }
     }
 
@@ -135,8 +162,14 @@ impl Traces {
             }
             let valid = if is_hex(32) { u128::from_str_radix(text, 16).ok() } else { None };
             let id = valid.filter(|id| *id != 0).unwrap_or_else(|| text_trace_number(text));
-            let Some(number) = self.numbers.get(&id) else { return RoaringBitmap::new() };
-            return matching(&self.trace, number);
+            // Without the table each is looked at, which costs less than making the table.
+            let number = if self.unlisted {
+                (0..).zip(&self.ids).find(|(_, found)| **found == id).map(|(number, _)| number)
+            } else {
+                let found = |number: &u32| self.ids.get(*number as usize) == Some(&id);
+                self.table.find(SEED.hash_one(id), found).copied()
+            };
+            return number.map(|number| matching(&self.trace, &number)).unwrap_or_default();
         }
         let valid = if is_hex(16) { u64::from_str_radix(text, 16).ok() } else { None };
         let id = valid.filter(|id| *id != 0).unwrap_or_else(|| text_span_number(text));
@@ -145,14 +178,10 @@ impl Traces {
 
     /// Bytes on the heap, nearly.
     pub(crate) fn bytes(&self) -> usize {
-        self.numbers.capacity() * 33
+        self.ids.capacity() * 16
+            + self.table.capacity() * 5
             + self.trace.capacity() * 4
-            + (self.span.capacity()
-                + self.parent.capacity()
-                + self.start.capacity()
-                + self.duration.capacity())
-                * 8
-            + self.duration_order.capacity() * 2
+            + (self.span.capacity() + self.parent.capacity()) * 8
             + bitmap_bytes(&self.anonymous)
             + self.facts.get().map_or(0, |facts| facts.children.len() * 4 + facts.root.len() * 16)
     }
@@ -247,13 +276,13 @@ impl Traces {
         }
     }
 
-    pub(crate) fn facts(&self) -> &Facts {
+    pub(crate) fn facts(&self, times: &Times) -> &Facts {
         self.facts.get_or_init(|| {
-            let traces = self.count as usize;
+            let traces = self.ids.len();
             let mut children: HashMap<(u32, u64), u32> = HashMap::new();
             let mut root: Vec<Option<u32>> = vec![None; traces];
             let mut ends = vec![(u64::MAX, 0u64); traces];
-            let start = |row: u32| self.start.get(row as usize).copied().unwrap_or(0);
+            let start = |row: u32| times.start_of(row);
             for (row, trace) in (0..).zip(&self.trace) {
                 let at = row as usize;
                 let parent = self.parent.get(at).copied().unwrap_or(0);
@@ -265,7 +294,7 @@ impl Traces {
                 {
                     *root = Some(row);
                 }
-                let (start, duration) = (start(row), self.duration.get(at).copied().unwrap_or(0));
+                let (start, duration) = (start(row), times.duration_of(row));
                 if let Some((first, last)) = ends.get_mut(*trace as usize).filter(|_| start != 0) {
                     *first = start.min(*first);
                     *last = start.saturating_add(duration).max(*last);

@@ -13,6 +13,7 @@
 
 mod facets;
 mod random;
+mod stored;
 
 use random::{Random, documents, query};
 use spanwise::SpanBatch;
@@ -48,6 +49,9 @@ fn compare(random: &mut Random, batches: &[SpanBatch], queries: usize) -> usize 
         (" under tight limits", built(batches, TIGHT)),
         (" merged", merged(batches, Limits::default())),
         (" merged under tight limits", merged(batches, TIGHT)),
+        (" stored", stored::opened(&built(batches, Limits::default()))),
+        (" stored under tight limits", stored::opened(&built(batches, TIGHT))),
+        (" stored and merged", stored::merged(batches, TIGHT)),
     ];
     let mut telling = 0;
     for _ in 0..queries {

@@ -7,7 +7,7 @@ use spanwise::frame::{BlockSizes, Contradiction, Framer};
 use spanwise::{Decoder, Framing, Limits, Mode, SpanBatch};
 use spanwise_testgen::Dialect;
 
-use super::stream::{Reading, same, same_spans};
+use super::stream::{Reading, remade, same, same_spans};
 use super::{Input, SAMPLES, any_input, made_lines, options, runs};
 
 fn decoder(mode: Mode) -> Decoder {
@@ -42,7 +42,7 @@ fn in_parts(
         loop {
             while let Some(block) = framer.next_block() {
                 let mut batch = SpanBatch::new();
-                decoder.decode_framed(block, &mut batch).unwrap();
+                decoder.decode_framed(remade(text, &block), &mut batch).unwrap();
                 reading.add(batch);
             }
             let Some(mut survey) = framer.survey() else { return };

@@ -3,7 +3,7 @@
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::Index;
-use spanwise::frame::{BlockSizes, Framer};
+use spanwise::frame::{Block, BlockSizes, Framer};
 use spanwise::{Code, Decoder, Diagnostic, Framing, Limits, Mode, Severity, SpanBatch};
 use spanwise_testgen::Dialect;
 
@@ -57,10 +57,11 @@ fn in_chunks(chunks: &[&[u8]], framing: Framing, mode: Mode, block: usize) -> Re
     let mut decoder = decoder(mode);
     let mut framer = Framer::new(&decoder.options(), framing, BlockSizes { block, ..BlockSizes::default() });
     let mut reading = Reading::default();
+    let text = chunks.concat();
     let mut blocks = |framer: &mut Framer| {
         while let Some(block) = framer.next_block() {
             let mut batch = SpanBatch::new();
-            decoder.decode_framed(block, &mut batch).unwrap();
+            decoder.decode_framed(remade(&text, &block), &mut batch).unwrap();
             reading.add(batch);
         }
     };
@@ -71,6 +72,13 @@ fn in_chunks(chunks: &[&[u8]], framing: Framing, mode: Mode, block: usize) -> Re
     framer.finish();
     blocks(&mut framer);
     reading
+}
+
+/// The block made again from the stream. So all that holds of blocks holds of those that are made again.
+pub(crate) fn remade(text: &[u8], block: &Block) -> Block {
+    let range = block.range();
+    let own = text[range.start as usize..range.end as usize].to_vec();
+    Block::remade(own.into(), &block.recipe()).unwrap()
 }
 
 pub(crate) fn same(found: &Reading, expected: &Reading) -> Result<(), TestCaseError> {

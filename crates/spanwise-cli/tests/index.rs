@@ -1,0 +1,154 @@
+//! `spanwise index`, and `query` of what it made: the answers are those of looking at every span.
+
+#![allow(clippy::unwrap_used, reason = "a test")]
+
+#[allow(dead_code, reason = "not every test needs all of it")]
+mod support;
+
+use std::fs;
+use std::path::Path;
+
+use spanwise_corpora::{Corpus, Form};
+use support::{Run, folder, run_with};
+
+const QUERIES: [&str; 10] = [
+    "{ }",
+    "{ false }",
+    "{ status = error }",
+    "{ duration > 100ms && kind != server }",
+    r#"{ span.http.request.method = "GET" || .gen_ai.request.model =~ ".+" }"#,
+    r#"{ resource.service.name != nil && name != "" }"#,
+    "{ } | count() > 3",
+    "{ } > { duration > 1ms }",
+    "{ rootName =~ \".*e.*\" }",
+    "{ childCount >= 1 } | by(name) | avg(duration) > 10ms",
+];
+
+const SHAPES: [&[&str]; 7] = [
+    &["--count"],
+    &["--ids"],
+    &["--ids", "--order=longest", "--limit=7"],
+    &["--ids", "--order=latest", "--limit=3"],
+    &["--format=jsonl", "--limit=5"],
+    &["--format=json", "--columns=name,attributes", "--order=earliest", "--limit=4"],
+    &[],
+];
+
+fn spanwise(words: &[&str], folder: &Path) -> Run {
+    run_with(words, b"", folder)
+}
+
+/// Asks the sources and the indexes in every shape.
+fn compare(sources: &[&str], indexes: &[&[&str]], folder: &Path) {
+    for query in QUERIES {
+        for shape in SHAPES {
+            let ask = |of: &[&str]| {
+                let run = spanwise(&[&["query", query], of, shape].concat(), folder);
+                (run.code, run.stdout, run.stderr)
+            };
+            let expected = ask(sources);
+            for indexes in indexes {
+                assert_eq!(ask(indexes), expected, "{query} {shape:?} {indexes:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn payloads_answer_the_same_from_an_index() {
+    let temporary = tempfile::tempdir().unwrap();
+    let payloads = folder("payloads");
+    let payloads = payloads.to_str().unwrap();
+    let index = temporary.path().join("payloads.idx");
+    let index = index.to_str().unwrap();
+    let made = spanwise(&["index", payloads, "-o", index], temporary.path());
+    assert!(made.code <= 1, "{made:?}");
+    assert!(made.stdout.contains(" spans in "), "{made:?}");
+    compare(&[payloads], &[&[index]], temporary.path());
+}
+
+#[test]
+fn corpora_answer_the_same_from_one_index_from_several_and_from_a_mixture() {
+    let temporary = tempfile::tempdir().unwrap();
+    let folder = temporary.path();
+    let write = |name: &str, corpus: &str, form: Form| {
+        fs::write(folder.join(name), Corpus::parse(corpus).unwrap().to_vec(3, 60_000, form)).unwrap();
+    };
+    write("a.jsonl", "micro", Form::Ndjson);
+    write("b.json", "pretty", Form::Document);
+    write("c.jsonl", "llm", Form::Ndjson);
+    let index = |words: &[&str]| {
+        let run = spanwise(&[&["index"], words].concat(), folder);
+        assert_eq!((run.code, run.stderr.as_str()), (0, ""), "{run:?}");
+    };
+    index(&["a.jsonl", "b.json", "c.jsonl", "-o", "all.idx"]);
+    index(&["a.jsonl", "-o", "a.idx"]);
+    index(&["c.jsonl", "-o", "c.idx"]);
+    index(&["a.idx", "b.json", "c.idx", "-o", "merged.idx"]);
+    index(&["merged.idx", "-o", "merged.idx"]);
+    let sources = &["a.jsonl", "b.json", "c.jsonl"];
+    compare(sources, &[&["all.idx"], &["merged.idx"], &["a.idx", "b.json", "c.idx"]], folder);
+    compare(&["a.jsonl", "c.jsonl"], &[&["a.idx", "c.idx"]], folder);
+    let text = fs::read(folder.join("b.json")).unwrap();
+    let expected = spanwise(&["query", "{ } | count() > 1", "--count", "b.json", "c.jsonl"], folder);
+    let found = run_with(["query", "{ } | count() > 1", "--count", "-", "c.idx"], &text, folder);
+    assert_eq!((found.code, found.stdout), (0, expected.stdout));
+}
+
+#[test]
+fn what_was_left_out_is_said_when_it_is_made_and_when_it_is_asked() {
+    let temporary = tempfile::tempdir().unwrap();
+    let folder = temporary.path();
+    let good = r#"{"resourceSpans":[{"scopeSpans":[{"spans":[{"name":"a"},{"traceId":3,"name":"b"}]}]}]}"#;
+    fs::write(folder.join("a.jsonl"), format!("{good}\n{{\"resourceSpans\":[}}\n")).unwrap();
+    let run = spanwise(&["index", "a.jsonl", "-o", "a.idx", "--mode=strict"], folder);
+    assert_eq!(run.code, 1, "{run:?}");
+    assert!(run.stderr.starts_with("left out: 1 bad document"), "{run:?}");
+    let scanned = spanwise(&["query", "{ }", "--count", "--mode=strict", "a.jsonl"], folder);
+    let asked = spanwise(&["query", "{ }", "--count", "a.idx"], folder);
+    assert_eq!((asked.code, &asked.stdout, &asked.stderr), (scanned.code, &scanned.stdout, &scanned.stderr));
+    assert_eq!(asked.code, 1);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_pipe_with_a_name_loses_nothing_to_the_question_whether_it_is_an_index() {
+    let text = Corpus::parse("micro").unwrap().to_vec(3, 20_000, Form::Ndjson);
+    let ask = |source: &str| run_with(["query", "{ }", "--ids", source], &text, Path::new("."));
+    let (named, standard) = (ask("/dev/stdin"), ask("-"));
+    assert_eq!((named.code, &named.stderr), (0, &String::new()));
+    assert_eq!(named.stdout, standard.stdout);
+    assert!(named.stdout.lines().count() > 5);
+}
+
+#[test]
+fn what_cannot_be_indexed_or_asked_is_an_error_and_leaves_nothing() {
+    let temporary = tempfile::tempdir().unwrap();
+    let folder = temporary.path();
+    let write = |text: &[u8]| fs::write(folder.join("a.jsonl"), text).unwrap();
+    write(b"{\"resourceSpans\":[{\"scopeSpans\":[{\"spans\":[{\"name\":\"a\"}]}]}]}\n");
+    for (words, message) in [
+        (&["a.jsonl", "none.json", "-o", "a.idx"][..], "spanwise: none.json: "),
+        (&["-", "-o", "a.idx"], "spanwise: -: only files can be indexed"),
+        (&["a.jsonl", "-o", "a.jsonl"], "spanwise: a.jsonl: name another file"),
+        (&["a.jsonl", "-o", "-"], "spanwise: -: name another file"),
+        (&["a.jsonl", "-o", "none/a.idx"], "spanwise: none/a.idx: the index file: "),
+    ] {
+        let run = spanwise(&[&["index"], words].concat(), folder);
+        assert_eq!(run.code, 2, "{run:?}");
+        assert!(run.stderr.starts_with(message), "{words:?}: {run:?}");
+        assert_eq!(fs::read_dir(folder).unwrap().count(), 1, "{words:?}");
+    }
+    assert_eq!(spanwise(&["index", "a.jsonl", "-o", "a.idx"], folder).code, 0);
+    write(b"{\"resourceSpans\":[{\"scopeSpans\":[{\"spans\":[{\"name\":\"changed\"}]}]}]}\n");
+    let run = spanwise(&["query", "{ }", "a.idx", "--count"], folder);
+    assert_eq!(run.code, 2, "{run:?}");
+    assert!(run.stderr.contains("has changed since it was indexed; make the index again"), "{run:?}");
+    let bytes = fs::read(folder.join("a.idx")).unwrap();
+    fs::write(folder.join("a.idx"), &bytes[..bytes.len() - 1]).unwrap();
+    let run = spanwise(&["query", "{ }", "a.idx", "--count"], folder);
+    assert_eq!(
+        (run.code, run.stderr.as_str()),
+        (2, "spanwise: a.idx: the index file is damaged; make it again\n")
+    );
+}

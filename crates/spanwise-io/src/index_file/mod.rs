@@ -1,0 +1,323 @@
+//! Indexes with their spans, in memory and in files.
+//!
+//! A file holds the index and says where the spans are: in the files that were indexed, by offset, or in itself. Opening one
+//! reads its directory and looks whether the files are what they were; columns are read when a query asks for them, and spans
+//! when they are to be shown or the index alone cannot tell.
+
+mod bytes;
+mod container;
+mod error;
+mod place;
+mod source_file;
+
+use std::fs::File;
+use std::io::{BufWriter, Read as _, Write as _};
+use std::path::Path;
+use std::sync::Arc;
+
+use spanwise::index::{Index, IndexError, Order, Query, RowSet, Sections};
+use spanwise::{DecodeOptions, SpanBatch};
+
+use crate::atomic::AtomicFile;
+use crate::source::Source;
+use bytes::{Reader, put, put_bytes};
+use container::{Container, ContainerWriter, Extent, MAGIC};
+use place::{Place, Spans};
+use source_file::SourceFile;
+
+pub use error::IndexFileError;
+pub use place::BlockPlace;
+
+/// An index, and where its spans are.
+///
+/// ```
+/// use std::sync::Arc;
+/// use spanwise::index::{Order, Query};
+/// use spanwise_io::SpanIndex;
+/// let body = br#"{"resourceSpans":[{"scopeSpans":[{"spans":[{"name":"chat"},{"name":"tool"}]}]}]}"#;
+/// let mut index = SpanIndex::default();
+/// index.add(Arc::new(spanwise::decode(&body[..])?))?;
+/// # let folder = tempfile::tempdir()?;
+/// # let path = folder.path().join("traces.idx");
+/// index.save(&path)?;
+///
+/// let index = SpanIndex::open(&path)?;
+/// let rows = index.first(&Query::parse(r#"{ name = "tool" }"#)?, Order::Input, 10)?;
+/// assert_eq!(rows, [1]);
+/// let (number, first) = index.batch_of(1)?;
+/// let batch = index.batch(number)?;
+/// assert_eq!(batch.span((1 - first) as usize).unwrap().name(), "tool");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Default)]
+pub struct SpanIndex {
+    index: Index,
+    spans: Spans,
+    left_out: LeftOut,
+}
+
+/// What could not be indexed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct LeftOut {
+    /// Documents that were rejected.
+    pub bad_documents: u64,
+    /// Spans that were, in strict mode.
+    pub rejected_spans: u64,
+}
+
+/// The sections of an index in a file.
+#[derive(Debug)]
+struct Stored {
+    container: Arc<Container>,
+    extents: Vec<Extent>,
+}
+
+impl Sections for Stored {
+    fn section(&self, number: u32) -> Result<Vec<u8>, IndexError> {
+        let extent = self.extents.get(number as usize).ok_or(IndexError::Damaged)?;
+        Ok(self.container.read(*extent)?)
+    }
+}
+
+/// What a file's directory says.
+struct Directory {
+    index: Vec<u8>,
+    extents: Vec<Extent>,
+    sources: Extent,
+    places: Extent,
+    left_out: LeftOut,
+}
+
+impl SpanIndex {
+    /// Whether a file begins as an index file does. Of what is no file, such as a pipe, nothing is read.
+    pub fn is_index(path: &Path) -> bool {
+        if !path.is_file() {
+            return false;
+        }
+        let mut head = Vec::new();
+        let read = File::open(path).and_then(|file| file.take(MAGIC.len() as u64).read_to_end(&mut head));
+        read.is_ok() && head == MAGIC
+    }
+
+    /// Opens an index file. What it reads is the directory and the list of sources, whose size and time it looks at. A source
+    /// whose time alone has changed is read and compared.
+    ///
+    /// # Errors
+    /// The file is no index, or is damaged, or a source is not there or not what it was.
+    pub fn open(path: &Path) -> Result<Self, IndexFileError> {
+        let (container, directory) = Container::open(File::open(path)?)?;
+        let container = Arc::new(container);
+        let directory = Directory::of_stored(&directory).ok_or(IndexFileError::Damaged)?;
+        let path = path.canonicalize()?;
+        let folder = path.parent().unwrap_or(Path::new("/"));
+        let sources =
+            sources_of(&container.read(directory.sources)?, folder).ok_or(IndexFileError::Damaged)?;
+        let mut spans = Spans::stored(sources, Arc::clone(&container), directory.places);
+        for number in 0..spans.sources.len() {
+            if spans.sources.get(number).map(|source| source.looks_the_same()).transpose()? != Some(false) {
+                continue;
+            }
+            spans.compare(u32::try_from(number).unwrap_or(u32::MAX))?;
+            if let Some(source) = spans.sources.get_mut(number).and_then(Arc::get_mut) {
+                source.accept()?;
+            }
+        }
+        let sections = Arc::new(Stored { container, extents: directory.extents });
+        let index = Index::open(&directory.index, sections)?;
+        Ok(Self { index, spans, left_out: directory.left_out })
+    }
+
+    /// Adds spans that are in memory. In a file they are kept whole, as canonical JSON.
+    ///
+    /// # Errors
+    /// There would be too many rows, or the index is of a file that cannot be read any more.
+    pub fn add(&mut self, batch: Arc<SpanBatch>) -> Result<(), IndexFileError> {
+        self.spans.places()?;
+        self.index.add(&batch)?;
+        self.leave_out(&batch);
+        let spans = u32::try_from(batch.len()).unwrap_or(u32::MAX);
+        self.spans.places_mut()?.push(Place::Held(batch), spans);
+        Ok(())
+    }
+
+    /// Makes known a file whose blocks are added next, and gives its number. Blocks are decoded with `decode`.
+    ///
+    /// # Errors
+    /// It cannot be read, or is no file, so that it could not be read again.
+    pub fn add_source(&mut self, source: &Source, decode: DecodeOptions) -> Result<u32, IndexFileError> {
+        let source = SourceFile::of(source, decode)?;
+        let number = u32::try_from(self.spans.sources.len()).map_err(|_| IndexFileError::TooManyRows)?;
+        self.spans.sources.push(Arc::new(source));
+        Ok(number)
+    }
+
+    /// Adds a block of a source, decoded. The spans are not kept: they are read again when they are wanted.
+    ///
+    /// # Errors
+    /// As [`Self::add`].
+    pub fn add_block(
+        &mut self,
+        source: u32,
+        place: BlockPlace,
+        batch: &SpanBatch,
+    ) -> Result<(), IndexFileError> {
+        self.spans.places()?;
+        self.index.add(batch)?;
+        self.leave_out(batch);
+        let spans = u32::try_from(batch.len()).unwrap_or(u32::MAX);
+        self.spans.places_mut()?.push(Place::Source(source, place), spans);
+        Ok(())
+    }
+
+    fn leave_out(&mut self, batch: &SpanBatch) {
+        self.left_out.bad_documents += batch.bad_documents();
+        self.left_out.rejected_spans += batch.rejected_spans();
+    }
+
+    /// Adds the rows of another index after these.
+    ///
+    /// # Errors
+    /// There would be too many rows, or one of the two is of a file that cannot be read any more.
+    pub fn merge(&mut self, other: &Self) -> Result<(), IndexFileError> {
+        let before = u32::try_from(self.spans.sources.len()).map_err(|_| IndexFileError::TooManyRows)?;
+        let theirs = other.spans.places()?;
+        self.spans.places()?;
+        self.index.merge(&other.index)?;
+        let ours = self.spans.places_mut()?;
+        for (place, spans) in theirs.iter() {
+            let place = match place {
+                Place::Source(source, place) => Place::Source(source + before, place.clone()),
+                place => place.clone(),
+            };
+            ours.push(place, spans);
+        }
+        self.spans.sources.extend(other.spans.sources.iter().cloned());
+        self.left_out.bad_documents += other.left_out.bad_documents;
+        self.left_out.rejected_spans += other.left_out.rejected_spans;
+        Ok(())
+    }
+
+    /// The index itself: facets, sizes.
+    pub fn index(&self) -> &Index {
+        &self.index
+    }
+
+    /// What could not be indexed.
+    pub fn left_out(&self) -> LeftOut {
+        self.left_out
+    }
+
+    /// The rows that a query picks.
+    ///
+    /// # Errors
+    /// The file, or a source that had to be looked at, cannot be read or is not what it was.
+    pub fn run(&self, query: &Query) -> Result<RowSet, IndexFileError> {
+        Ok(self.index.run(query, &self.spans)?)
+    }
+
+    /// The first `limit` rows that a query picks, in an order.
+    ///
+    /// # Errors
+    /// As [`Self::run`].
+    pub fn first(&self, query: &Query, order: Order, limit: usize) -> Result<Vec<u32>, IndexFileError> {
+        Ok(self.index.first(&self.run(query)?, order, limit)?)
+    }
+
+    /// How many batches its spans are in.
+    ///
+    /// # Errors
+    /// The file cannot be read or is damaged.
+    pub fn batches(&self) -> Result<usize, IndexFileError> {
+        self.spans.batches()
+    }
+
+    /// The number of the batch that a row is in, and the row that this begins with.
+    ///
+    /// # Errors
+    /// The file cannot be read or is damaged.
+    pub fn batch_of(&self, row: u32) -> Result<(usize, u32), IndexFileError> {
+        self.spans.batch_of(row)
+    }
+
+    /// The spans of a batch, read and decoded unless they are in memory. Of a compressed source, all before it is decompressed
+    /// again unless it comes after what was read last.
+    ///
+    /// # Errors
+    /// The source is not what it was, or cannot be read.
+    pub fn batch(&self, number: usize) -> Result<Arc<SpanBatch>, IndexFileError> {
+        self.spans.batch(number)
+    }
+
+    /// Writes the index to a file, which is there whole or as it was before. Returns the bytes of it.
+    ///
+    /// # Errors
+    /// A source has changed meanwhile; or the file cannot be written.
+    pub fn save(&self, path: &Path) -> Result<u64, IndexFileError> {
+        for source in &self.spans.sources {
+            if !source.looks_the_same()? {
+                return Err(source.changed());
+            }
+        }
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let folder = folder.canonicalize().ok();
+        let mut file = ContainerWriter::new(BufWriter::new(AtomicFile::create(path)?))?;
+        let mut extents = Vec::new();
+        let index = self.index.store(&mut |section| {
+            extents.push(file.put(section).map_err(IndexFileError::Io)?);
+            Ok(())
+        })?;
+        let mut sources = Vec::new();
+        put(&mut sources, self.spans.sources.len() as u64);
+        for source in &self.spans.sources {
+            source.put(folder.as_deref(), &mut sources)?;
+        }
+        let places = self.spans.places()?.put(&mut |place| match place {
+            Place::Held(batch) => Ok(file.put(&spanwise::encode(batch))?),
+            Place::Embedded(container, extent) => file.copy(container, *extent),
+            Place::Source(..) => Ok(Extent::default()),
+        })?;
+        let (sources, places) = (file.put(&sources)?, file.put(&places)?);
+        let directory = Directory { index, extents, sources, places, left_out: self.left_out };
+        let out = file.finish(&directory.stored())?;
+        let mut out = out.into_inner().map_err(std::io::IntoInnerError::into_error)?;
+        out.flush()?;
+        let bytes = out.len()?;
+        out.commit()?;
+        Ok(bytes)
+    }
+}
+
+impl Directory {
+    fn stored(&self) -> Vec<u8> {
+        let mut out = Vec::new();
+        put_bytes(&mut out, &self.index);
+        put(&mut out, self.extents.len() as u64);
+        for extent in self.extents.iter().chain([&self.sources, &self.places]) {
+            extent.put(&mut out);
+        }
+        put(&mut out, self.left_out.bad_documents);
+        put(&mut out, self.left_out.rejected_spans);
+        out
+    }
+
+    fn of_stored(bytes: &[u8]) -> Option<Self> {
+        let mut reader = Reader::new(bytes);
+        let index = reader.bytes()?.to_vec();
+        let mut extents = Vec::new();
+        for _ in 0..reader.number()? {
+            extents.push(Extent::read(&mut reader)?);
+        }
+        let (sources, places) = (Extent::read(&mut reader)?, Extent::read(&mut reader)?);
+        let left_out = LeftOut { bad_documents: reader.number()?, rejected_spans: reader.number()? };
+        reader.is_at_end().then_some(Self { index, extents, sources, places, left_out })
+    }
+}
+
+fn sources_of(bytes: &[u8], folder: &Path) -> Option<Vec<Arc<SourceFile>>> {
+    let mut reader = Reader::new(bytes);
+    let mut sources = Vec::new();
+    for _ in 0..reader.number()? {
+        sources.push(Arc::new(SourceFile::of_stored(&mut reader, folder)?));
+    }
+    reader.is_at_end().then_some(sources)
+}

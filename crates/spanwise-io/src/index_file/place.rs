@@ -1,0 +1,257 @@
+//! Where the spans of an index are, batch by batch.
+
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use spanwise::frame::Block;
+use spanwise::index::{IndexError, RowSet, SpanSource};
+use spanwise::{DecodeOptions, Decoder, Limits, SpanBatch, SpanRef};
+
+use super::bytes::{Reader, put, put_bytes};
+use super::container::{Container, Extent};
+use super::error::IndexFileError;
+use super::source_file::SourceFile;
+
+/// Batches that are kept for the next row that is asked for.
+const KEPT: usize = 16;
+
+/// Where the block that a batch was decoded from stands in its source: what it takes to decode it again.
+#[derive(Debug, Clone)]
+pub struct BlockPlace {
+    offset: u64,
+    len: usize,
+    sum: u32,
+    recipe: Box<[u8]>,
+}
+
+impl BlockPlace {
+    /// The place of a block. Costs reading it once, for a checksum.
+    pub fn of(block: &Block) -> Self {
+        let own = block.own();
+        let (offset, len, sum) = (block.range().start, own.len(), crc32fast::hash(own));
+        Self { offset, len, sum, recipe: block.recipe().into() }
+    }
+}
+
+/// Where the spans of one batch are.
+#[derive(Debug, Clone)]
+pub(super) enum Place {
+    /// In memory.
+    Held(Arc<SpanBatch>),
+    /// A block of a source.
+    Source(u32, BlockPlace),
+    /// In an index file, as canonical JSON.
+    Embedded(Arc<Container>, Extent),
+}
+
+/// The places of batches, in the order of their rows.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Places {
+    /// The row that each begins with.
+    starts: Vec<u32>,
+    all: Vec<Place>,
+    end: u32,
+}
+
+impl Places {
+    pub(super) fn push(&mut self, place: Place, spans: u32) {
+        if spans > 0 {
+            self.starts.push(self.end);
+            self.all.push(place);
+            self.end = self.end.saturating_add(spans);
+        }
+    }
+
+    fn spans(&self, number: usize) -> u32 {
+        let start = self.starts.get(number).copied().unwrap_or(self.end);
+        self.starts.get(number + 1).copied().unwrap_or(self.end) - start
+    }
+
+    /// Each with its number of spans.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&Place, u32)> {
+        self.all.iter().enumerate().map(|(number, place)| (place, self.spans(number)))
+    }
+
+    pub(super) fn put(
+        &self,
+        embedded: &mut dyn FnMut(&Place) -> Result<Extent, IndexFileError>,
+    ) -> Result<Vec<u8>, IndexFileError> {
+        let mut out = Vec::new();
+        put(&mut out, self.all.len() as u64);
+        for (place, spans) in self.iter() {
+            put(&mut out, spans.into());
+            match place {
+                Place::Source(source, place) => {
+                    put(&mut out, u64::from(*source) + 1);
+                    put(&mut out, place.offset);
+                    put(&mut out, place.len as u64);
+                    put(&mut out, place.sum.into());
+                    put_bytes(&mut out, &place.recipe);
+                }
+                Place::Held(_) | Place::Embedded(..) => {
+                    put(&mut out, 0);
+                    embedded(place)?.put(&mut out);
+                }
+            }
+        }
+        Ok(out)
+    }
+
+    pub(super) fn of_stored(bytes: &[u8], container: &Arc<Container>, sources: usize) -> Option<Self> {
+        let mut reader = Reader::new(bytes);
+        let mut places = Self::default();
+        for _ in 0..reader.number()? {
+            let spans = u32::try_from(reader.number()?).ok().filter(|spans| *spans > 0)?;
+            places.end.checked_add(spans)?;
+            let place = match reader.number()?.checked_sub(1) {
+                None => Place::Embedded(Arc::clone(container), Extent::read(&mut reader)?),
+                Some(source) => {
+                    let source = u32::try_from(source).ok().filter(|source| (*source as usize) < sources)?;
+                    let (offset, len) = (reader.number()?, usize::try_from(reader.number()?).ok()?);
+                    let sum = u32::try_from(reader.number()?).ok()?;
+                    Place::Source(source, BlockPlace { offset, len, sum, recipe: reader.bytes()?.into() })
+                }
+            };
+            places.push(place, spans);
+        }
+        reader.is_at_end().then_some(places)
+    }
+}
+
+/// The spans of an index. Those of files are read when they are asked for.
+#[derive(Debug, Default)]
+pub(super) struct Spans {
+    pub(super) sources: Vec<Arc<SourceFile>>,
+    places: OnceLock<Places>,
+    /// Where the places are read from if they are not there.
+    stored: Option<(Arc<Container>, Extent)>,
+    kept: Mutex<Vec<(usize, Arc<SpanBatch>)>>,
+}
+
+impl Spans {
+    pub(super) fn stored(sources: Vec<Arc<SourceFile>>, container: Arc<Container>, places: Extent) -> Self {
+        Self { sources, stored: Some((container, places)), ..Self::default() }
+    }
+
+    pub(super) fn places(&self) -> Result<&Places, IndexFileError> {
+        if let Some(places) = self.places.get() {
+            return Ok(places);
+        }
+        let places = match &self.stored {
+            None => Places::default(),
+            Some((container, extent)) => {
+                let bytes = container.read(*extent)?;
+                Places::of_stored(&bytes, container, self.sources.len()).ok_or(IndexFileError::Damaged)?
+            }
+        };
+        Ok(self.places.get_or_init(|| places))
+    }
+
+    pub(super) fn places_mut(&mut self) -> Result<&mut Places, IndexFileError> {
+        self.places()?;
+        self.places.get_mut().ok_or(IndexFileError::Damaged)
+    }
+
+    /// Number of batches, and the one that a row is in with the first row of it.
+    pub(super) fn batch_of(&self, row: u32) -> Result<(usize, u32), IndexFileError> {
+        let starts = &self.places()?.starts;
+        let number = starts.partition_point(|start| *start <= row).saturating_sub(1);
+        Ok((number, starts.get(number).copied().unwrap_or(0)))
+    }
+
+    pub(super) fn batches(&self) -> Result<usize, IndexFileError> {
+        Ok(self.places()?.all.len())
+    }
+
+    /// The spans of a batch.
+    pub(super) fn batch(&self, number: usize) -> Result<Arc<SpanBatch>, IndexFileError> {
+        let places = self.places()?;
+        let place = places.all.get(number).ok_or(IndexFileError::Damaged)?;
+        if let Place::Held(batch) = place {
+            return Ok(Arc::clone(batch));
+        }
+        let kept = || self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(found) = kept().iter().find(|(found, _)| *found == number) {
+            return Ok(Arc::clone(&found.1));
+        }
+        let batch = Arc::new(self.decode(place)?);
+        if batch.len() != places.spans(number) as usize {
+            return Err(match place {
+                Place::Source(source, _) => self.source(*source)?.changed(),
+                _ => IndexFileError::Damaged,
+            });
+        }
+        let mut kept = kept();
+        if kept.len() >= KEPT {
+            kept.remove(0);
+        }
+        kept.push((number, Arc::clone(&batch)));
+        Ok(batch)
+    }
+
+    fn source(&self, number: u32) -> Result<&SourceFile, IndexFileError> {
+        self.sources.get(number as usize).map(|source| &**source).ok_or(IndexFileError::Damaged)
+    }
+
+    fn decode(&self, place: &Place) -> Result<SpanBatch, IndexFileError> {
+        let mut batch = SpanBatch::new();
+        match place {
+            Place::Held(_) => {}
+            Place::Source(source, block) => {
+                let source = self.source(*source)?;
+                let own = source.read(block.offset, block.len, block.sum)?;
+                let block = Block::remade(own.into(), &block.recipe).ok_or(IndexFileError::Damaged)?;
+                Decoder::new(source.decode)
+                    .decode_framed(block, &mut batch)
+                    .map_err(|_| IndexFileError::Damaged)?;
+            }
+            Place::Embedded(container, extent) => {
+                Decoder::new(embedded())
+                    .decode(container.read(*extent)?, &mut batch)
+                    .map_err(|_| IndexFileError::Damaged)?;
+            }
+        }
+        Ok(batch)
+    }
+
+    /// Whether all that was indexed of a source is there still.
+    pub(super) fn compare(&self, number: u32) -> Result<(), IndexFileError> {
+        let source = self.source(number)?;
+        for (place, _) in self.places()?.iter() {
+            if let Place::Source(found, block) = place
+                && *found == number
+            {
+                source.read(block.offset, block.len, block.sum)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// How canonical JSON is read that was a batch before: within no bounds, since the batch was within its own.
+fn embedded() -> DecodeOptions {
+    DecodeOptions::default().with_limits(Limits {
+        document_bytes: usize::MAX,
+        depth: usize::MAX,
+        spans: usize::MAX,
+        attributes: usize::MAX,
+        string_bytes: usize::MAX,
+        diagnostics: 0,
+    })
+}
+
+impl SpanSource for Spans {
+    fn spans(&self, rows: &RowSet, each: &mut dyn FnMut(u32, SpanRef<'_>)) -> Result<(), IndexError> {
+        let mut rows = rows.iter().peekable();
+        while let Some(row) = rows.next() {
+            let (number, start) = self.batch_of(row)?;
+            let batch = self.batch(number)?;
+            let mut row = Some(row);
+            while let Some(here) = row {
+                let span = batch.span((here - start) as usize).ok_or(IndexFileError::Damaged)?;
+                each(here, span);
+                row = rows.next_if(|row| ((row - start) as usize) < batch.len());
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,199 @@
+//! A file whose spans are indexed: what tells that it is still the same, and its text again.
+
+use std::fs::{File, Metadata};
+use std::io::{self, Read as _};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+use std::time::UNIX_EPOCH;
+
+use spanwise::{DecodeOptions, Limits, Mode};
+
+use super::bytes::{Reader, put, put_bytes};
+use super::container::read_at;
+use super::error::IndexFileError;
+use crate::compression::Compression;
+use crate::error::ReadError;
+use crate::input::Input;
+use crate::settings::ReadSettings;
+use crate::source::Source;
+
+/// Compressed text is gone through in such pieces.
+const PIECE: usize = 1 << 20;
+
+/// See the module's head.
+#[derive(Debug)]
+pub(super) struct SourceFile {
+    pub(super) path: PathBuf,
+    size: u64,
+    /// Nanoseconds since 1970.
+    modified: i64,
+    compressed: bool,
+    /// How it was decoded.
+    pub(super) decode: DecodeOptions,
+    /// Of a compressed file, where its text was read up to.
+    text: Mutex<Option<Text>>,
+}
+
+struct Text {
+    input: Input,
+    at: u64,
+}
+
+impl std::fmt::Debug for Text {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Text").field("at", &self.at).finish_non_exhaustive()
+    }
+}
+
+fn modified(metadata: &Metadata) -> i64 {
+    let nanos = match metadata.modified().map(|time| time.duration_since(UNIX_EPOCH)) {
+        Ok(Ok(after)) => i64::try_from(after.as_nanos()),
+        Ok(Err(before)) => i64::try_from(before.duration().as_nanos()).map(|nanos| -nanos),
+        Err(_) => Ok(0),
+    };
+    nanos.unwrap_or(i64::MAX)
+}
+
+impl SourceFile {
+    /// The file as it is now.
+    pub(super) fn of(source: &Source, decode: DecodeOptions) -> Result<Self, IndexFileError> {
+        let Source::File(path) = source else { return Err(IndexFileError::Fleeting) };
+        let read = || {
+            let path = path.canonicalize()?;
+            if path.to_str().is_none() {
+                return Err(io::Error::new(io::ErrorKind::InvalidFilename, "its path is not UTF-8"));
+            }
+            let mut file = File::open(&path)?;
+            let metadata = file.metadata()?;
+            let mut head = Vec::new();
+            if metadata.is_file() {
+                file.by_ref().take(Compression::HEAD as u64).read_to_end(&mut head)?;
+            }
+            Ok((path, metadata, Compression::of(&head).is_some()))
+        };
+        let (path, metadata, compressed) =
+            read().map_err(|error| IndexFileError::Source(source.name(), Box::new(error.into())))?;
+        if !metadata.is_file() {
+            return Err(IndexFileError::Fleeting);
+        }
+        let (size, modified) = (metadata.len(), modified(&metadata));
+        Ok(Self { path, size, modified, compressed, decode, text: Mutex::default() })
+    }
+
+    fn name(&self) -> String {
+        self.path.display().to_string()
+    }
+
+    fn error(&self, error: impl Into<ReadError>) -> IndexFileError {
+        IndexFileError::Source(self.name(), Box::new(error.into()))
+    }
+
+    pub(super) fn changed(&self) -> IndexFileError {
+        IndexFileError::SourceChanged(self.name())
+    }
+
+    /// Whether it is what it was by its size and time. Where only the time differs it may be the same still: a copy.
+    pub(super) fn looks_the_same(&self) -> Result<bool, IndexFileError> {
+        let metadata = self.path.metadata().map_err(|error| self.error(error))?;
+        if metadata.len() != self.size || !metadata.is_file() {
+            return Err(self.changed());
+        }
+        Ok(modified(&metadata) == self.modified)
+    }
+
+    /// Takes the file as it is now for the one that was indexed: its text has been compared.
+    pub(super) fn accept(&mut self) -> Result<(), IndexFileError> {
+        let metadata = self.path.metadata().map_err(|error| self.error(error))?;
+        self.modified = modified(&metadata);
+        Ok(())
+    }
+
+    /// What its text has at a place, if that still has the checksum.
+    pub(super) fn read(&self, offset: u64, len: usize, sum: u32) -> Result<Vec<u8>, IndexFileError> {
+        let bytes =
+            if self.compressed { self.read_text(offset, len)? } else { self.read_plain(offset, len)? };
+        if crc32fast::hash(&bytes) != sum {
+            return Err(self.changed());
+        }
+        Ok(bytes)
+    }
+
+    fn read_plain(&self, offset: u64, len: usize) -> Result<Vec<u8>, IndexFileError> {
+        // Opened each time: an index may be of more files than a process may have open.
+        let file = File::open(&self.path).map_err(|error| self.error(error))?;
+        let length = file.metadata().map_err(|error| self.error(error))?.len();
+        if length != self.size || offset.checked_add(len as u64).is_none_or(|end| end > length) {
+            return Err(self.changed());
+        }
+        let mut bytes = vec![0; len];
+        read_at(&file, &mut bytes, offset).map_err(|error| self.error(error))?;
+        Ok(bytes)
+    }
+
+    /// Goes on from where it was read to, or from its beginning.
+    fn read_text(&self, offset: u64, len: usize) -> Result<Vec<u8>, IndexFileError> {
+        let mut text = self.text.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut open = if let Some(text) = text.take().filter(|text| text.at <= offset) {
+            text
+        } else {
+            let settings = ReadSettings { inflated_bytes: u64::MAX, ..ReadSettings::default() };
+            let input = Input::open(Source::File(self.path.clone()), &settings);
+            Text { input: input.map_err(|error| self.error(error))?, at: 0 }
+        };
+        let mut bytes = Vec::new();
+        while open.at < offset {
+            let piece = usize::try_from(offset - open.at).unwrap_or(PIECE).min(PIECE);
+            bytes.clear();
+            open.at += self.piece(&mut open.input, &mut bytes, piece)?;
+        }
+        bytes.clear();
+        while bytes.len() < len {
+            let piece = (len - bytes.len()).min(PIECE);
+            open.at += self.piece(&mut open.input, &mut bytes, piece)?;
+        }
+        *text = Some(open);
+        Ok(bytes)
+    }
+
+    fn piece(&self, input: &mut Input, bytes: &mut Vec<u8>, piece: usize) -> Result<u64, IndexFileError> {
+        let read = input.read(bytes, piece).map_err(|error| self.error(error))?;
+        if read < piece { Err(self.changed()) } else { Ok(read as u64) }
+    }
+
+    /// Writes it down for an index file in `folder`: a path below it is told from there, so that both can be moved.
+    pub(super) fn put(&self, folder: Option<&Path>, out: &mut Vec<u8>) -> Result<(), IndexFileError> {
+        let below = folder.and_then(|folder| self.path.strip_prefix(folder).ok());
+        let path = below.unwrap_or(&self.path).to_str();
+        let path = path.ok_or_else(|| self.error(io::Error::from(io::ErrorKind::InvalidFilename)))?;
+        out.push(u8::from(below.is_some()) | u8::from(self.compressed) << 1);
+        put_bytes(out, path.as_bytes());
+        put(out, self.size);
+        put(out, self.modified.cast_unsigned());
+        out.push(u8::from(self.decode.mode == Mode::Strict));
+        let Limits { document_bytes, depth, spans, attributes, string_bytes, diagnostics } =
+            self.decode.limits;
+        for limit in [document_bytes, depth, spans, attributes, string_bytes, diagnostics] {
+            put(out, limit as u64);
+        }
+        Ok(())
+    }
+
+    pub(super) fn of_stored(reader: &mut Reader<'_>, folder: &Path) -> Option<Self> {
+        let [flags] = reader.raw(1)? else { return None };
+        let path = Path::new(std::str::from_utf8(reader.bytes()?).ok()?);
+        let path = if flags & 1 == 1 { folder.join(path) } else { path.to_owned() };
+        let (size, modified) = (reader.number()?, reader.number()?.cast_signed());
+        let mode = if reader.raw(1)? == [1] { Mode::Strict } else { Mode::Lenient };
+        let mut limit = || Some(usize::try_from(reader.number()?).unwrap_or(usize::MAX));
+        let limits = Limits {
+            document_bytes: limit()?,
+            depth: limit()?,
+            spans: limit()?,
+            attributes: limit()?,
+            string_bytes: limit()?,
+            diagnostics: limit()?,
+        };
+        let decode = DecodeOptions::default().with_mode(mode).with_limits(limits);
+        Some(Self { path, size, modified, compressed: flags & 2 == 2, decode, text: Mutex::default() })
+    }
+}

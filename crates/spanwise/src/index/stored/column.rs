@@ -1,0 +1,85 @@
+//! Columns as bytes.
+
+use super::bytes::{Reader, Writer};
+use crate::index::column::{Checksums, Column, Texts};
+use crate::index::numbers::{Number, Numbers, Sorted};
+
+impl Writer {
+    pub(super) fn column(&mut self, column: &Column) {
+        self.number(column.texts.len().into());
+        for number in 0..column.texts.len() {
+            self.number(column.texts.get(number).len() as u64);
+        }
+        self.raw(&column.texts.arena);
+        self.set(&column.text_rows);
+        self.family(&column.text_rows, &column.texts.postings);
+        self.rows(&column.checksums.rows);
+        for sum in &column.checksums.sums {
+            self.raw(&sum.to_le_bytes());
+        }
+        let [no, yes] = &column.bools;
+        for rows in [&column.long, no, yes, &column.other, &column.several] {
+            self.set(rows);
+        }
+        self.numbers(&column.ints);
+        self.numbers(&column.floats);
+        self.number(column.last.map_or(0, |last| u64::from(last) + 1));
+    }
+
+    fn numbers<N: Number>(&mut self, numbers: &Numbers<N>) {
+        self.set(&numbers.rows);
+        self.number(numbers.values.len() as u64);
+        for value in &numbers.values {
+            self.raw(&value.bits().to_le_bytes());
+        }
+        self.family(&numbers.rows, &numbers.postings);
+        self.rows(&numbers.rest.rows);
+        self.segments(&numbers.rest.bits, &numbers.rest.order);
+    }
+}
+
+/// The column that a section holds, of an index of `len` rows.
+pub(in crate::index) fn column(bytes: &[u8], len: u32) -> Option<Column> {
+    let mut reader = Reader::new(bytes);
+    let column = reader.column(len)?;
+    reader.is_at_end().then_some(column)
+}
+
+impl Reader<'_> {
+    fn column(&mut self, len: u32) -> Option<Column> {
+        let mut column = Column::default();
+        let (mut ends, mut end) = (Vec::new(), 0u32);
+        for _ in 0..self.small()? {
+            end = end.checked_add(self.small()?)?;
+            ends.push(end);
+        }
+        let arena = self.raw(end as usize)?;
+        column.text_rows = self.set(len)?;
+        let postings = self.family(&column.text_rows, ends.len(), len)?;
+        column.texts = Texts::of_parts(arena.to_vec(), ends, postings)?;
+        let rows = self.rows(len)?;
+        let sums = self.raw(rows.len().checked_mul(4)?)?;
+        let sums = sums.as_chunks::<4>().0.iter().map(|sum| u32::from_le_bytes(*sum)).collect();
+        column.checksums = Checksums { rows, sums };
+        column.long = self.set(len)?;
+        column.bools = [self.set(len)?, self.set(len)?];
+        column.other = self.set(len)?;
+        column.several = self.set(len)?;
+        column.ints = self.numbers(len)?;
+        column.floats = self.numbers(len)?;
+        column.last = self.small()?.checked_sub(1);
+        Some(column)
+    }
+
+    fn numbers<N: Number>(&mut self, len: u32) -> Option<Numbers<N>> {
+        let all = self.set(len)?;
+        let count = self.small()? as usize;
+        let values = self.raw(count.checked_mul(8)?)?;
+        let values =
+            values.as_chunks::<8>().0.iter().map(|bits| N::of_bits(u64::from_le_bytes(*bits))).collect();
+        let postings = self.family(&all, count, len)?;
+        let rows = self.rows(len)?;
+        let (bits, order) = self.segments(rows.len())?;
+        Numbers::of_parts(all, values, postings, Sorted { rows, bits, order })
+    }
+}

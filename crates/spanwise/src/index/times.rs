@@ -1,0 +1,49 @@
+//! When spans start and how long they take, by row.
+
+use super::numbers::{SEGMENT, order};
+use crate::SpanRow;
+
+/// In nanoseconds, by row.
+#[derive(Debug, Default)]
+pub(crate) struct Times {
+    pub(crate) start: Vec<u64>,
+    pub(crate) duration: Vec<u64>,
+    /// Places of each whole segment by duration.
+    pub(crate) order: Vec<u16>,
+}
+
+impl Times {
+    pub(crate) fn push(&mut self, row: &SpanRow) {
+        let duration = row.end_time_unix_nano.saturating_sub(row.start_time_unix_nano);
+        self.push_row(row.start_time_unix_nano, duration);
+    }
+
+    fn push_row(&mut self, start: u64, duration: u64) {
+        self.start.push(start);
+        self.duration.push(duration);
+        if self.duration.len().is_multiple_of(SEGMENT) {
+            let sealed = self.duration.len() - SEGMENT;
+            self.order.extend(order(self.duration.get(sealed..).unwrap_or_default()));
+        }
+    }
+
+    /// Adds the rows of another table after these.
+    pub(crate) fn append(&mut self, other: &Self) {
+        for (start, duration) in other.start.iter().zip(&other.duration) {
+            self.push_row(*start, *duration);
+        }
+    }
+
+    pub(crate) fn start_of(&self, row: u32) -> u64 {
+        self.start.get(row as usize).copied().unwrap_or(0)
+    }
+
+    pub(crate) fn duration_of(&self, row: u32) -> u64 {
+        self.duration.get(row as usize).copied().unwrap_or(0)
+    }
+
+    /// Bytes on the heap, nearly.
+    pub(crate) fn bytes(&self) -> usize {
+        (self.start.capacity() + self.duration.capacity()) * 8 + self.order.capacity() * 2
+    }
+}
