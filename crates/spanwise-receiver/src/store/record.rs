@@ -183,15 +183,15 @@ impl<R: BufRead> SegmentReader<R> {
         if rest > LONGEST || rest > left - PREFIX as u64 {
             return Err(ReadError::Damaged);
         }
-        let mut hasher = XxHash3_64::with_seed(self.id);
-        hasher.write(prefix.get(8..).unwrap_or_default());
+        let mut sum = XxHash3_64::with_seed(self.id);
+        sum.write(prefix.get(8..).unwrap_or_default());
         self.head.clear();
         append(&mut self.input, rest - json, &mut self.head)?;
-        hasher.write(&self.head);
+        sum.write(&self.head);
         let start = text.len();
         append(&mut self.input, json, text)?;
-        hasher.write(text.get(start..).unwrap_or_default());
-        if checksum != hasher.finish() {
+        sum.write(text.get(start..).unwrap_or_default());
+        if checksum != sum.finish() {
             return Err(ReadError::Damaged);
         }
         self.at += PREFIX as u64 + rest;
