@@ -5,7 +5,7 @@ use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use spanwise_corpora::{Corpus, Form};
@@ -20,8 +20,48 @@ pub(crate) struct Run {
     all: Duration,
     latencies: Vec<Duration>,
     refused: u64,
-    memory: u64,
+    said: Said,
     parquet: u64,
+    /// Bytes of the resident set while requests were sent, and when.
+    resident: Vec<(Duration, u64)>,
+}
+
+impl Run {
+    /// MiB of the resident set in each tenth of the time: on average, and at most.
+    pub(crate) fn memory_over_time(&self) -> String {
+        let part = |tenth: u32| {
+            let (from, to) = (self.answering * tenth / 10, self.answering * (tenth + 1) / 10);
+            let samples = self.resident.iter().filter(|(at, _)| (from..to).contains(at));
+            let sizes: Vec<u64> = samples.map(|(_, bytes)| bytes >> 20).collect();
+            let average = sizes.iter().sum::<u64>() / (sizes.len() as u64).max(1);
+            format!("{average} ({})", sizes.iter().max().unwrap_or(&0))
+        };
+        (0..10).map(part).collect::<Vec<_>>().join(", ")
+    }
+}
+
+/// What a contestant says of itself when it is done.
+pub(crate) struct Said {
+    /// Bytes of its largest resident set.
+    pub(crate) memory: u64,
+    /// Processor time it took, of all threads, the kernel's for it included.
+    pub(crate) processor: Duration,
+    /// Syncs of its log; 0 where it has none.
+    pub(crate) syncs: u64,
+}
+
+impl fmt::Display for Said {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {} {}", self.memory, self.processor.as_micros(), self.syncs)
+    }
+}
+
+impl Said {
+    fn parse(text: &str) -> Option<Self> {
+        let mut numbers = text.split_whitespace().map(|number| number.parse().ok());
+        let mut next = || numbers.next().flatten();
+        Some(Self { memory: next()?, processor: Duration::from_micros(next()?), syncs: next()? })
+    }
 }
 
 impl fmt::Display for Run {
@@ -34,13 +74,16 @@ impl fmt::Display for Run {
         };
         write!(
             f,
-            "{:.0} | {:.0} | {:.0} | {:.2} | {:.2} | {} | {:.3}",
+            "{:.0} | {:.0} | {:.0} | {:.2} | {:.2} | {:.2} | {:.1} | {} | {:.3}",
             rate(self.bytes, self.all) / 1e6,
             rate(self.bytes, self.answering) / 1e6,
             rate(self.latencies.len() as u64, self.answering),
             at(500),
             at(990),
-            self.memory >> 20,
+            self.said.processor.as_secs_f64() * 1e9 / rate(self.bytes, Duration::from_secs(1)),
+            rate(self.latencies.len() as u64, Duration::from_secs(1))
+                / rate(self.said.syncs, Duration::from_secs(1)),
+            self.said.memory >> 20,
             rate(self.parquet, Duration::from_secs(1)) / rate(self.bytes, Duration::from_secs(1)),
         )?;
         if self.refused > 0 { write!(f, " ({} refused)", self.refused) } else { Ok(()) }
@@ -48,13 +91,15 @@ impl fmt::Display for Run {
 }
 
 /// Loads a contestant for so long.
-pub(crate) fn run(name: &str, corpus: &str, time: Duration, clients: usize) -> Run {
+pub(crate) fn run(name: &str, corpus: &str, time: Duration, clients: usize, dedup: &str) -> Run {
     let sample = Corpus::parse(corpus).unwrap().sample(1, SAMPLE, Form::Ndjson);
-    let bodies: Vec<&[u8]> = sample.documents.iter().map(|range| &sample.bytes[range.clone()]).collect();
+    let bodies: Vec<_> =
+        sample.documents.iter().map(|range| Message::new(&sample.bytes[range.clone()])).collect();
     let folder = tempfile::tempdir().unwrap();
     let mut child = Command::new(std::env::current_exe().unwrap())
         .args(["--serve", name])
         .arg(folder.path())
+        .arg(dedup)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
@@ -66,7 +111,18 @@ pub(crate) fn run(name: &str, corpus: &str, time: Duration, clients: usize) -> R
     let next = AtomicU64::new(0);
     let begun = Instant::now();
     let (mut latencies, mut bytes, mut refused) = (Vec::new(), 0, 0);
+    let (mut resident, mut answering) = (Vec::new(), Duration::ZERO);
+    let sampling = AtomicBool::new(true);
+    let process = child.id();
     std::thread::scope(|scope| {
+        let samples = scope.spawn(|| {
+            let mut samples = Vec::new();
+            while sampling.load(Ordering::Relaxed) {
+                samples.push((begun.elapsed(), resident_set(process)));
+                std::thread::sleep(Duration::from_millis(50));
+            }
+            samples
+        });
         let threads: Vec<_> =
             (0..clients).map(|_| scope.spawn(|| send(address, &bodies, &next, begun + time))).collect();
         for thread in threads {
@@ -75,8 +131,10 @@ pub(crate) fn run(name: &str, corpus: &str, time: Duration, clients: usize) -> R
             bytes += sent;
             refused += not;
         }
+        answering = begun.elapsed();
+        sampling.store(false, Ordering::Relaxed);
+        resident = samples.join().unwrap();
     });
-    let answering = begun.elapsed();
     // It ends when its standard input does, and says its memory.
     drop(child.stdin.take());
     let mut said = String::new();
@@ -84,53 +142,85 @@ pub(crate) fn run(name: &str, corpus: &str, time: Duration, clients: usize) -> R
     assert!(child.wait().unwrap().success());
     latencies.sort_unstable();
     let all = begun.elapsed();
-    let memory = said.trim().parse().unwrap();
-    Run { bytes, answering, all, latencies, refused, memory, parquet: parquet_bytes(folder.path()) }
+    let said = Said::parse(&said).unwrap();
+    Run { bytes, answering, all, latencies, refused, said, parquet: parquet_bytes(folder.path()), resident }
+}
+
+/// Bytes that a process has in memory.
+fn resident_set(process: u32) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
+    field(&status, "VmRSS:")
+}
+
+/// A field of `/proc/…/status`, in bytes.
+pub(crate) fn field(status: &str, name: &str) -> u64 {
+    let line = status.lines().find_map(|line| line.strip_prefix(name));
+    line.and_then(|line| line.trim().trim_end_matches(" kB").parse::<u64>().ok()).unwrap_or_default() << 10
+}
+
+/// A request, made beforehand: what clients do while they measure is taken from the contestant.
+struct Message {
+    bytes: Vec<u8>,
+    body: usize,
+    /// Where the trace ids begin.
+    trace_ids: Vec<usize>,
+}
+
+impl Message {
+    fn new(body: &[u8]) -> Self {
+        let mut bytes = Vec::new();
+        write!(
+            bytes,
+            "POST /v1/traces HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n",
+            body.len()
+        )
+        .unwrap();
+        let start = bytes.len();
+        bytes.extend_from_slice(body);
+        let name = b"\"traceId\":\"";
+        let found = bytes.windows(name.len()).enumerate().skip(start).filter(|(_, window)| window == name);
+        let trace_ids = found.map(|(at, _)| at + name.len()).collect();
+        Self { bytes, body: body.len(), trace_ids }
+    }
+
+    /// Writes the request into `out`, a number over the first digits of every trace id, so that no two are the same.
+    fn write(&self, number: u64, out: &mut Vec<u8>) {
+        out.clear();
+        out.extend_from_slice(&self.bytes);
+        let digits = format!("{number:012x}");
+        for at in &self.trace_ids {
+            out[*at..*at + digits.len()].copy_from_slice(digits.as_bytes());
+        }
+    }
 }
 
 /// Sends bodies, with trace ids of their own, until the time is over.
-fn send(address: SocketAddr, bodies: &[&[u8]], next: &AtomicU64, end: Instant) -> (Vec<Duration>, u64, u64) {
+fn send(
+    address: SocketAddr,
+    bodies: &[Message],
+    next: &AtomicU64,
+    end: Instant,
+) -> (Vec<Duration>, u64, u64) {
     let mut stream = BufReader::new(TcpStream::connect(address).unwrap());
     stream.get_ref().set_nodelay(true).unwrap();
     let (mut latencies, mut bytes, mut refused) = (Vec::new(), 0, 0);
     let mut message = Vec::new();
     while Instant::now() < end {
         let number = next.fetch_add(1, Ordering::Relaxed);
-        let body = bodies[usize::try_from(number).unwrap() % bodies.len()];
-        message.clear();
-        write!(
-            message,
-            "POST /v1/traces HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n",
-            body.len()
-        )
-        .unwrap();
-        let start = message.len();
-        message.extend_from_slice(body);
-        renumber(&mut message[start..], number);
+        let body = &bodies[usize::try_from(number).unwrap() % bodies.len()];
+        body.write(number, &mut message);
         let begun = Instant::now();
         stream.get_mut().write_all(&message).unwrap();
         let status = answer(&mut stream);
         if status == 200 {
             latencies.push(begun.elapsed());
-            bytes += body.len() as u64;
+            bytes += body.body as u64;
         } else {
             refused += 1;
             std::thread::sleep(Duration::from_millis(5));
         }
     }
     (latencies, bytes, refused)
-}
-
-/// Writes a number over the first digits of every trace id, so that no two requests are the same.
-fn renumber(body: &mut [u8], number: u64) {
-    let name = b"\"traceId\":\"";
-    let digits = format!("{number:012x}");
-    let mut from = 0;
-    while let Some(at) = body[from..].windows(name.len()).position(|window| window == name) {
-        let start = from + at + name.len();
-        body[start..start + digits.len()].copy_from_slice(digits.as_bytes());
-        from = start;
-    }
 }
 
 fn answer(stream: &mut BufReader<TcpStream>) -> u16 {

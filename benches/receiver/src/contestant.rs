@@ -1,5 +1,5 @@
 //! The contestants as processes: each prints its address, serves until its standard input ends, makes its Parquet files, and
-//! prints its largest resident set.
+//! says what it took.
 
 use std::io::{self, Read, Write as _};
 use std::path::Path;
@@ -12,11 +12,12 @@ use spanwise_receiver::{
 };
 use tokio::net::TcpListener;
 
+use crate::client::{Said, field};
 use crate::peer;
 
 pub(crate) const ALL: [&str; 3] = ["spanwise", "spanwise, no sync", "axum + opentelemetry-proto"];
 
-pub(crate) fn serve(name: &str, folder: &Path) {
+pub(crate) fn serve(name: &str, folder: &Path, dedup: &str) {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
     println!("{}", listener.local_addr().unwrap());
@@ -29,13 +30,15 @@ pub(crate) fn serve(name: &str, folder: &Path) {
             wait_for_end();
             drop(runtime);
             writer.join().unwrap();
-            println!("{}", memory());
+            println!("{}", said(0));
             return;
         }
     };
     let metrics = Arc::new(Metrics::new());
-    let store = Arc::new(DurableStore::open_on(disk, StoreOptions::default(), Arc::clone(&metrics)).unwrap());
-    let receiver = Receiver::new(store.clone(), ReceiverOptions::default(), metrics);
+    let mut options = StoreOptions::default();
+    options.dedup_spans = dedup.parse().unwrap_or(options.dedup_spans);
+    let store = Arc::new(DurableStore::open_on(disk, options, Arc::clone(&metrics)).unwrap());
+    let receiver = Receiver::new(store.clone(), ReceiverOptions::default(), Arc::clone(&metrics));
     let (end, ended) = tokio::sync::oneshot::channel::<()>();
     let serving = runtime.spawn(serve_receiver(listener, receiver, ServerOptions::default(), async {
         let _ = ended.await;
@@ -44,7 +47,7 @@ pub(crate) fn serve(name: &str, folder: &Path) {
     end.send(()).unwrap();
     runtime.block_on(serving).unwrap().unwrap();
     store.close(Duration::from_mins(10));
-    println!("{}", memory());
+    println!("{}", said(syncs(&metrics.text())));
 }
 
 fn wait_for_end() {
@@ -52,12 +55,21 @@ fn wait_for_end() {
     io::stdin().read_to_end(&mut Vec::new()).unwrap();
 }
 
+/// Syncs of the log, from the metrics.
+fn syncs(metrics: &str) -> u64 {
+    let line = metrics.lines().find_map(|line| line.strip_prefix("spanwise_sync_seconds_count "));
+    line.and_then(|count| count.parse().ok()).unwrap_or_default()
+}
+
+fn said(syncs: u64) -> Said {
+    let processor = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+    let processor = Duration::try_from(processor).unwrap();
+    Said { memory: memory(), processor, syncs }
+}
+
 /// Bytes of the largest resident set of this process.
 fn memory() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    let kib = line.and_then(|line| line.trim().trim_end_matches(" kB").parse::<u64>().ok());
-    kib.unwrap_or_default() << 10
+    field(&std::fs::read_to_string("/proc/self/status").unwrap_or_default(), "VmHWM:")
 }
 
 /// A disk that says that it synced.

@@ -125,6 +125,8 @@ pub struct StorageSettings {
     pub seal_bytes: u64,
     /// [`StoreOptions::seal_after`].
     pub seal_after_seconds: u64,
+    /// [`StoreOptions::seal_threads`]; 0 for as many as there are processors, four at most.
+    pub seal_threads: usize,
     /// [`StoreOptions::max_log_bytes`].
     pub max_log_bytes: u64,
     /// [`StoreOptions::reserve_bytes`].
@@ -209,6 +211,7 @@ impl Default for StorageSettings {
         Self {
             seal_bytes: store.seal_bytes,
             seal_after_seconds: store.seal_after.as_secs(),
+            seal_threads: 0,
             max_log_bytes: store.max_log_bytes,
             reserve_bytes: store.reserve_bytes,
             dedup_seconds: store.dedup_window.as_secs(),
@@ -351,6 +354,9 @@ impl Config {
             keep_bytes: (storage.keep_bytes > 0).then_some(storage.keep_bytes),
             ..StoreOptions::default()
         };
+        if storage.seal_threads > 0 {
+            options.seal_threads = storage.seal_threads;
+        }
         options.times = self.columns.times;
         options.columns.llm = self.columns.llm;
         options.columns.layout = match self.columns.layout {
@@ -399,7 +405,7 @@ mod tests {
     fn settings_arrive() {
         let config = Config::from_toml(
             "mode = 'strict'\nheaders = ['x-key=v']\n[limits]\nspans = 7\nworkers = 3\nbody_bytes = 9\n\
-             [storage]\nkeep_days = 2\nkeep_bytes = 11\nseal_bytes = 5\n\
+             [storage]\nkeep_days = 2\nkeep_bytes = 11\nseal_bytes = 5\nseal_threads = 3\n\
              [columns]\nllm = false\nlayout = 'typed'\ntimes = 'microseconds'\npromote = { 'a.b' = 'int64' }\n",
         )
         .unwrap();
@@ -408,7 +414,8 @@ mod tests {
         assert_eq!((receiver.workers, receiver.body_bytes, receiver.auth.is_open()), (3, 9, false));
         let store = config.storage().unwrap();
         assert_eq!(store.keep_for, Some(Duration::from_hours(48)));
-        assert_eq!((store.keep_bytes, store.seal_bytes, store.columns.llm), (Some(11), 5, false));
+        assert_eq!((store.keep_bytes, store.seal_bytes, store.seal_threads), (Some(11), 5, 3));
+        assert!(!store.columns.llm);
         assert_eq!((store.columns.layout, store.columns.promote.len()), (Layout::Typed, 1));
         assert_eq!(store.times, TimeSetting::Microseconds);
     }

@@ -53,6 +53,7 @@ pub struct Metrics {
     pub(crate) seal_seconds: Histogram,
     pub(crate) seal_failures: Counter,
     pub(crate) damaged_segments: Counter,
+    pub(crate) unsealed_bytes: Gauge,
     pub(crate) stored_bytes: Gauge,
     pub(crate) retired_files: Counter,
 }
@@ -175,6 +176,12 @@ impl Metrics {
                 "damaged_segments",
                 "Segments set aside because they cannot be read or made into Parquet",
                 Counter::default(),
+            ),
+            unsealed_bytes: add(
+                r,
+                "unsealed_bytes",
+                "Bytes of closed segments that are not yet Parquet",
+                Gauge::default(),
             ),
             stored_bytes: add(
                 r,

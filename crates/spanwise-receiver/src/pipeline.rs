@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::hash::Hasher as _;
 
 use bytes::Bytes;
+use memchr::memchr_iter;
 use spanwise::redact::{CompiledPolicy, RedactError, Redactor};
 use spanwise::{Code, DecodeOptions, Decoder, Limits, Mode, Rows, Severity, SpanBatch, encode_into};
 use twox_hash::XxHash3_64;
@@ -64,8 +65,15 @@ impl Worker {
     }
 
     /// Does all that is done before storing.
-    pub(crate) fn prepare(&mut self, body: Bytes, metrics: &Metrics) -> Result<Prepared, Answer> {
-        let large = tables(&body, self.options.limits) > KEPT_TABLES;
+    ///
+    /// `tables` is what [`tables`] gives for the body.
+    pub(crate) fn prepare(
+        &mut self,
+        body: Bytes,
+        tables: usize,
+        metrics: &Metrics,
+    ) -> Result<Prepared, Answer> {
+        let large = tables > KEPT_TABLES;
         let prepared = self.work(body, metrics);
         self.batch.clear();
         self.stored.clear();
@@ -153,16 +161,11 @@ impl Worker {
     }
 }
 
-/// Bytes that the tables of a payload can take at most. One pass over the payload at the speed of memory: small payloads with
+/// Bytes that the tables of a payload can take at most. Two passes over the payload at the speed of memory: small payloads with
 /// large tables are what would exhaust it otherwise.
 pub(crate) fn tables(json: &[u8], limits: Limits) -> usize {
-    let (mut objects, mut elements) = (0_usize, 0_usize);
-    // Chunks short enough for a byte to count: the compiler makes vectors of it.
-    for chunk in json.chunks(255) {
-        let count = |wanted: u8| chunk.iter().map(|byte| u8::from(*byte == wanted)).sum::<u8>();
-        objects += usize::from(count(b'{'));
-        elements += usize::from(count(b','));
-    }
+    let objects = memchr_iter(b'{', json).count();
+    let elements = memchr_iter(b',', json).count();
     let rows = objects.saturating_mul(ROW).saturating_add(elements.saturating_mul(VALUE));
     rows.saturating_add(objects.min(limits.spans).saturating_mul(SPAN))
 }

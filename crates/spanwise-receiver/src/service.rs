@@ -251,12 +251,12 @@ impl Inner {
             self.metrics.inflated_bytes.inc_by(body.len() as u64);
         }
         // The tables, what is stored, and its copy on the way to the log.
-        let needed = tables(&body, self.options.decode.limits) + body.len() * 2;
-        memory.grow(needed).map_err(|_| Answer::Overload)?;
+        let tables = tables(&body, self.options.decode.limits);
+        memory.grow(tables.saturating_add(body.len() * 2)).map_err(|_| Answer::Overload)?;
         let worker = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let mut worker =
             worker.unwrap_or_else(|| Worker::new(self.options.decode, self.options.policy.clone()));
-        let prepared = worker.prepare(body, &self.metrics);
+        let prepared = worker.prepare(body, tables, &self.metrics);
         self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(worker);
         let prepared = prepared?;
         memory.shrink_to(

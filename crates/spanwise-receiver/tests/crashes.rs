@@ -202,3 +202,35 @@ fn a_full_disk_is_answered_503_and_recovers() {
     let names: Vec<_> = found(&disk).into_keys().map(|(_, name)| name).collect();
     assert_eq!(names, ["before", "full"]);
 }
+
+#[test]
+fn what_waits_for_being_parquet_is_bounded() {
+    let runtime = support::runtime();
+    let disk = MemoryDisk::new();
+    let bound = 3 * options().seal_bytes;
+    let limited = StoreOptions { max_log_bytes: bound, ..options() };
+    let stand = Stand::on(Arc::new(disk.clone()), limited, ReceiverOptions::default());
+    disk.refuse_below(Some("staging"));
+    let mut stored: Vec<u64> = Vec::new();
+    let answer = (0..100).find_map(|n| {
+        let (status, answer) = runtime.block_on(stand.send(support::post(body(7, n, &format!("span {n}")))));
+        if status == 200 {
+            stored.push(n);
+        }
+        (status != 200).then_some((status, answer))
+    });
+    assert_eq!(answer, Some((503, r#"{"code":14,"message":"the store is full"}"#.to_owned())));
+    let waiting = stand.count("spanwise_unsealed_bytes");
+    // One segment beyond the bound, since a segment counts when it is closed.
+    assert!(waiting > bound && waiting < bound + 2 * options().seal_bytes, "{waiting}");
+    assert!(!stand.receiver.is_ready());
+
+    // Sealing is tried again after a second or two, and that makes room.
+    disk.refuse_below(None);
+    assert!(becomes_ready(&stand));
+    assert_eq!(runtime.block_on(stand.post(body(7, 200, "span 200"))), 200);
+    stand.close();
+    let expected = stored.into_iter().chain([200]).map(|n| (key(n), 1)).collect();
+    assert_eq!(found(&disk), expected);
+    assert_eq!(disk.files(".log"), []);
+}

@@ -21,11 +21,11 @@ use std::sync::Arc;
 use arrow_array::RecordBatch;
 use arrow_ipc::writer::{FileWriter, StreamWriter};
 use arrow_schema::{ArrowError, SchemaRef};
-use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_writer::ArrowWriterOptions;
+use parquet::arrow::{ArrowSchemaConverter, ArrowWriter};
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::errors::ParquetError;
-use parquet::file::properties::WriterProperties;
+use parquet::file::properties::{EnabledStatistics, WriterProperties};
 
 pub use compact::compact;
 
@@ -151,13 +151,9 @@ impl<W: Write + Send> TableWriter<W> {
     pub fn new(mut out: W, format: FileFormat, schema: &SchemaRef) -> Result<Self, WriteError> {
         let sink = match format {
             FileFormat::Parquet => {
-                let properties = WriterProperties::builder()
-                    .set_compression(Compression::ZSTD(ZstdLevel::default()))
-                    .set_max_row_group_row_count(Some(GROUP_ROWS))
-                    .set_created_by(concat!("spanwise ", env!("CARGO_PKG_VERSION")).to_owned())
-                    .build();
-                let options =
-                    ArrowWriterOptions::new().with_properties(properties).with_skip_arrow_metadata(true);
+                let options = ArrowWriterOptions::new()
+                    .with_properties(properties(schema)?)
+                    .with_skip_arrow_metadata(true);
                 let writer = ArrowWriter::try_new_with_options(out, schema.clone(), options)?;
                 Sink::Parquet(Box::new(writer))
             }
@@ -221,6 +217,21 @@ impl<W: Write + Send> TableWriter<W> {
         out.flush()?;
         Ok(out)
     }
+}
+
+/// How a Parquet file is written.
+fn properties(schema: &SchemaRef) -> Result<WriterProperties, ParquetError> {
+    let mut builder = WriterProperties::builder()
+        .set_compression(Compression::ZSTD(ZstdLevel::default()))
+        .set_max_row_group_row_count(Some(GROUP_ROWS))
+        .set_created_by(concat!("spanwise ", env!("CARGO_PKG_VERSION")).to_owned());
+    // Engines pass over row groups by the least and the greatest value of flat columns. To find those of maps and lists, all
+    // attributes would be compared for nobody.
+    let leaves = ArrowSchemaConverter::new().convert(schema)?;
+    for leaf in leaves.columns().iter().filter(|leaf| leaf.max_rep_level() > 0) {
+        builder = builder.set_column_statistics_enabled(leaf.path().clone(), EnabledStatistics::None);
+    }
+    Ok(builder.build())
 }
 
 impl<W: Write + Send> fmt::Debug for TableWriter<W> {

@@ -16,6 +16,12 @@ pub trait DiskFile: Write + Send {
 
     /// Cuts the file off after `len` bytes.
     fn truncate(&mut self, len: u64) -> io::Result<()>;
+
+    /// Puts `len` zeros behind what was written; what is written next goes over them. A sync then need not write down a new
+    /// length of the file, which takes about as long as the bytes themselves where they are few. May do nothing.
+    fn pad(&mut self, _len: u64) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 /// One entry of a folder.
@@ -108,6 +114,22 @@ impl DiskFile for LocalFile {
 
     fn truncate(&mut self, len: u64) -> io::Result<()> {
         self.0.set_len(len)
+    }
+
+    #[cfg(unix)]
+    fn pad(&mut self, len: u64) -> io::Result<()> {
+        use std::io::Seek as _;
+        use std::os::unix::fs::FileExt as _;
+
+        const ZEROS: &[u8] = &[0; 64 << 10];
+        let (mut at, mut left) = (self.0.stream_position()?, len);
+        while left > 0 {
+            let zeros = usize::try_from(left).ok().and_then(|left| ZEROS.get(..left)).unwrap_or(ZEROS);
+            self.0.write_all_at(zeros, at)?;
+            at += zeros.len() as u64;
+            left -= zeros.len() as u64;
+        }
+        Ok(())
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::io;
+use std::num::NonZero;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Sender, channel};
@@ -15,6 +16,7 @@ use tracing::info;
 
 use super::disk::{Disk, LocalDisk};
 use super::keeper::Keeper;
+use super::queue::{Closed, Queue};
 use super::recovery::recover;
 use super::times::TimeSetting;
 use super::writer::{Message, State, Writer};
@@ -28,7 +30,11 @@ pub struct StoreOptions {
     pub seal_bytes: u64,
     /// And when it is this old. Default five minutes.
     pub seal_after: Duration,
-    /// Deliveries are refused while more than this waits for being made into Parquet. Default 8 GiB.
+    /// Segments made into Parquet at the same time. Default: as many as there are processors, and at most four: each takes
+    /// memory for a segment's columns.
+    pub seal_threads: usize,
+    /// Deliveries are refused while more than this waits for being made into Parquet; from half of it on answers become slower,
+    /// by a tenth of a second at most, so that senders slow down before. Give it room for several segments. Default 4 GiB.
     pub max_log_bytes: u64,
     /// Deliveries are refused while the disk has less free than this. Default 256 MiB: making Parquet of a segment needs
     /// room beside it.
@@ -52,7 +58,8 @@ impl Default for StoreOptions {
         Self {
             seal_bytes: 128 << 20,
             seal_after: Duration::from_mins(5),
-            max_log_bytes: 8 << 30,
+            seal_threads: thread::available_parallelism().map_or(2, NonZero::get).min(4),
+            max_log_bytes: 4 << 30,
             reserve_bytes: 256 << 20,
             dedup_window: Duration::from_hours(1),
             dedup_spans: 1 << 20,
@@ -98,14 +105,33 @@ impl From<io::Error> for OpenError {
 }
 
 /// What the threads and the service tell each other.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Shared {
-    /// Bytes of closed segments.
-    pub(crate) unsealed_bytes: AtomicU64,
+    unsealed_bytes: AtomicU64,
     /// The last group could not be written.
     pub(crate) failing: AtomicBool,
-    /// Leave what is not sealed for the next start.
-    pub(crate) abandon: AtomicBool,
+    pub(crate) queue: Queue,
+}
+
+impl Shared {
+    /// Bytes of closed segments.
+    pub(crate) fn unsealed(&self) -> u64 {
+        self.unsealed_bytes.load(Ordering::Relaxed)
+    }
+
+    /// A segment is closed.
+    pub(crate) fn hand_over(&self, segment: Closed, metrics: &Metrics) {
+        let before = self.unsealed_bytes.fetch_add(segment.len, Ordering::Relaxed);
+        metrics.unsealed_bytes.set(i64::try_from(before + segment.len).unwrap_or(i64::MAX));
+        self.queue.push(segment);
+    }
+
+    /// A segment is Parquet, or set aside.
+    pub(crate) fn done(&self, segment: Closed, metrics: &Metrics) {
+        let before = self.unsealed_bytes.fetch_sub(segment.len, Ordering::Relaxed);
+        metrics.unsealed_bytes.set(i64::try_from(before.saturating_sub(segment.len)).unwrap_or(i64::MAX));
+        self.queue.done(segment.id);
+    }
 }
 
 /// A store in a folder: a delivery is durable before it is answered, and becomes Parquet later.
@@ -155,34 +181,34 @@ impl DurableStore {
         metrics.damaged_segments.inc_by(recovered.damaged);
         let unsealed: u64 = recovered.closed.iter().map(|segment| segment.len).sum();
         info!(segments = recovered.closed.len(), bytes = unsealed, "the log is read");
-        let shared = Arc::new(Shared::default());
-        shared.unsealed_bytes.store(unsealed, Ordering::Relaxed);
+        let shared = Arc::new(Shared {
+            unsealed_bytes: AtomicU64::new(unsealed),
+            failing: AtomicBool::new(false),
+            queue: Queue::new(recovered.closed),
+        });
+        metrics.unsealed_bytes.set(i64::try_from(unsealed).unwrap_or(i64::MAX));
         let (messages, to_write) = channel();
-        let (closed, to_seal) = channel();
         let writer = Writer {
             disk: Arc::clone(&disk),
             options: options.clone(),
             metrics: Arc::clone(&metrics),
             shared: Arc::clone(&shared),
             messages: to_write,
-            closed,
             dedup: recovered.dedup,
             before: recovered.before,
             last_id: recovered.last_id,
             state: State::default(),
         };
-        let keeper = Keeper {
-            disk,
-            options,
-            metrics,
-            shared: Arc::clone(&shared),
-            closed: to_seal,
-            queue: recovered.closed,
-        };
-        let threads = vec![
-            thread::Builder::new().name("spanwise-log".into()).spawn(move || writer.run())?,
-            thread::Builder::new().name("spanwise-seal".into()).spawn(move || keeper.run(converter))?,
-        ];
+        let sealers = options.seal_threads.max(1);
+        let keeper = Keeper { disk, options, metrics, shared: Arc::clone(&shared), sweeps: false };
+        let mut threads =
+            vec![thread::Builder::new().name("spanwise-log".into()).spawn(move || writer.run())?];
+        for number in 0..sealers {
+            let (converter, keeper) = (converter.clone(), Keeper { sweeps: number == 0, ..keeper.clone() });
+            threads.push(
+                thread::Builder::new().name("spanwise-seal".into()).spawn(move || keeper.run(converter))?,
+            );
+        }
         Ok(Self { shared, messages: Mutex::new(Some(messages)), threads: Mutex::new(threads) })
     }
 
@@ -200,7 +226,7 @@ impl DurableStore {
         for thread in threads {
             while !thread.is_finished() {
                 if Instant::now() >= end {
-                    self.shared.abandon.store(true, Ordering::Relaxed);
+                    self.shared.queue.abandon();
                     return;
                 }
                 thread::sleep(Duration::from_millis(5));
@@ -212,7 +238,7 @@ impl DurableStore {
 
     /// Bytes of the log that wait for being made into Parquet, without the open segment.
     pub fn unsealed_bytes(&self) -> u64 {
-        self.shared.unsealed_bytes.load(Ordering::Relaxed)
+        self.shared.unsealed()
     }
 
     fn send(&self, message: Message) -> bool {
@@ -244,7 +270,7 @@ impl Store for DurableStore {
 impl Drop for DurableStore {
     /// Waits for the writer, which ends with the group at hand, and for the segment that is being sealed.
     fn drop(&mut self) {
-        self.shared.abandon.store(true, Ordering::Relaxed);
+        self.shared.queue.abandon();
         self.close(Duration::from_secs(10));
     }
 }

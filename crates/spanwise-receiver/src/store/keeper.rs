@@ -1,11 +1,8 @@
-//! The thread that makes Parquet of closed segments and deletes what is not to stay.
+//! The threads that make Parquet of closed segments; the first of them deletes what is not to stay.
 
-use std::collections::VecDeque;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
-use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant, SystemTime};
 
 use spanwise_arrow::Converter;
@@ -13,6 +10,7 @@ use tracing::{error, info, warn};
 
 use super::disk::Disk;
 use super::durable::{Shared, StoreOptions};
+use super::queue::{Closed, Next};
 use super::retention::Retention;
 use super::seal::{DEDUP, SealError, Sealer};
 use super::writer::{LOG, segment_name};
@@ -21,83 +19,71 @@ use crate::metrics::Metrics;
 /// The folder of segments that cannot be made into Parquet.
 pub(crate) const DAMAGED: &str = "damaged";
 const SWEEP_EVERY: Duration = Duration::from_mins(1);
-const FIRST_RETRY: Duration = Duration::from_secs(1);
-const LONGEST_RETRY: Duration = Duration::from_mins(1);
 
-/// A segment that takes no more records.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Closed {
-    pub(crate) id: u64,
-    /// Bytes of it that count.
-    pub(crate) len: u64,
+/// Above 0: who waits for an answer goes first. Not so much that Parquet never gets its turn.
+#[cfg(target_os = "linux")]
+const NICENESS: i32 = 5;
+
+#[cfg(target_os = "linux")]
+fn give_way() {
+    // On Linux this is the calling thread's own. If it is refused, all goes on as before.
+    let _ = rustix::process::setpriority_process(None, NICENESS);
 }
 
+#[cfg(not(target_os = "linux"))]
+fn give_way() {}
+
+#[derive(Clone)]
 pub(crate) struct Keeper {
     pub(crate) disk: Arc<dyn Disk>,
     pub(crate) options: StoreOptions,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) shared: Arc<Shared>,
-    pub(crate) closed: Receiver<Closed>,
-    pub(crate) queue: VecDeque<Closed>,
+    /// Whether this one looks after retention.
+    pub(crate) sweeps: bool,
 }
 
 impl Keeper {
     /// Works until the writer is gone and all is sealed, or sealing fails after the writer is gone.
-    pub(crate) fn run(mut self, converter: Converter) {
+    pub(crate) fn run(self, converter: Converter) {
         let disk = Arc::clone(&self.disk);
+        let queue = &self.shared.queue;
         let mut sealer = Sealer::new(&*disk, converter, self.options.times);
-        let mut writer_lives = true;
         let mut next_sweep = Instant::now();
-        let mut retry: Option<Instant> = None;
-        let mut delay = FIRST_RETRY;
-        while writer_lives || !self.queue.is_empty() {
-            let due = if self.queue.is_empty() { next_sweep } else { retry.unwrap_or_else(Instant::now) };
-            if writer_lives {
-                let wait = due.min(next_sweep).saturating_duration_since(Instant::now());
-                match self.closed.recv_timeout(wait) {
-                    Ok(closed) => {
-                        self.queue.push_back(closed);
-                        continue;
-                    }
-                    Err(RecvTimeoutError::Timeout) => {}
-                    Err(RecvTimeoutError::Disconnected) => writer_lives = false,
-                }
-            }
-            if self.shared.abandon.load(Ordering::Relaxed) {
-                warn!(segments = self.queue.len(), "segments are left for the next start");
-                break;
-            }
+        give_way();
+        loop {
             let now = Instant::now();
             if now >= next_sweep {
-                self.sweep();
+                if self.sweeps {
+                    self.sweep();
+                }
                 next_sweep = now + SWEEP_EVERY;
             }
-            if writer_lives && retry.is_some_and(|at| now < at) {
-                continue;
-            }
-            let Some(segment) = self.queue.front().copied() else { continue };
+            let segment = match queue.next(next_sweep) {
+                Next::Seal(segment) => segment,
+                Next::Nothing => continue,
+                Next::End => break,
+            };
             match self.seal(&mut sealer, segment) {
-                Ok(()) => {
-                    self.queue.pop_front();
-                    self.shared.unsealed_bytes.fetch_sub(segment.len, Ordering::Relaxed);
-                    (retry, delay) = (None, FIRST_RETRY);
-                }
-                Err(error) => {
+                Ok(()) => self.shared.done(segment, &self.metrics),
+                Err(SealError::Io(error)) => {
                     self.metrics.seal_failures.inc();
                     error!(segment = segment.id, kind = ?error.kind(), "cannot seal; the segment is kept");
-                    if !writer_lives {
-                        break;
-                    }
-                    retry = Some(now + delay);
-                    delay = (delay * 2).min(LONGEST_RETRY);
+                    queue.failed(segment);
                 }
+                // The queue was abandoned.
+                Err(_) => queue.failed(segment),
             }
+        }
+        if self.sweeps && queue.len() > 0 {
+            warn!(segments = queue.len(), "segments are left for the next start");
         }
     }
 
-    fn seal(&self, sealer: &mut Sealer<'_>, segment: Closed) -> io::Result<()> {
+    fn seal(&self, sealer: &mut Sealer<'_>, segment: Closed) -> Result<(), SealError> {
         let begun = Instant::now();
-        match sealer.seal(segment.id, segment.len) {
+        let queue = &self.shared.queue;
+        match sealer.seal(segment.id, segment.len, &|| queue.turn(segment.id)) {
             Ok(done) => {
                 self.metrics.sealed_segments.inc();
                 self.metrics.sealed_files.inc_by(done.files);
@@ -108,18 +94,25 @@ impl Keeper {
                 info!(segment = segment.id, files, rows, bytes, seconds, "sealed");
                 Ok(())
             }
-            Err(SealError::Io(error)) => Err(error),
             Err(SealError::Table(problem)) => {
+                if !queue.turn(segment.id) {
+                    return Err(SealError::Abandoned);
+                }
                 // Trying again would fail again, and nothing behind it would ever be sealed.
                 self.metrics.damaged_segments.inc();
                 error!(segment = segment.id, problem, "cannot be made into Parquet; set aside in `damaged`");
-                let name = segment_name(segment.id);
-                self.disk.create_dir_all(Path::new(DAMAGED))?;
-                self.disk.rename(&Path::new(LOG).join(&name), &Path::new(DAMAGED).join(&name))?;
-                self.disk.sync_dir(Path::new(DAMAGED))?;
-                self.disk.sync_dir(Path::new(LOG))
+                Ok(self.set_aside(segment)?)
             }
+            Err(other) => Err(other),
         }
+    }
+
+    fn set_aside(&self, segment: Closed) -> io::Result<()> {
+        let name = segment_name(segment.id);
+        self.disk.create_dir_all(Path::new(DAMAGED))?;
+        self.disk.rename(&Path::new(LOG).join(&name), &Path::new(DAMAGED).join(&name))?;
+        self.disk.sync_dir(Path::new(DAMAGED))?;
+        self.disk.sync_dir(Path::new(LOG))
     }
 
     fn sweep(&self) {

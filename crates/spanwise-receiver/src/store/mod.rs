@@ -8,14 +8,15 @@
 //! damaged/  segments of which a part could not be read
 //! ```
 //!
-//! One thread writes the log (`writer.rs`), and one makes Parquet of it and deletes what is too old (`keeper.rs`). A
-//! service needs no more than [`Store`].
+//! One thread writes the log (`writer.rs`), and some make Parquet of it and delete what is too old (`keeper.rs`). A service
+//! needs no more than [`Store`].
 
 mod dedup;
 mod disk;
 mod durable;
 mod keeper;
 mod partition;
+mod queue;
 mod record;
 mod recovery;
 mod retention;

@@ -13,9 +13,11 @@
 //! no bytes of another file pass for a record of this one. The header says how long the segment before was when its last
 //! record was acknowledged: what stands behind that was answered with an error, and sent again.
 
-use std::io::{self, Read};
+use std::hash::Hasher as _;
+use std::io::{self, BufRead};
+use std::ops::Range;
 
-use bytes::Bytes;
+use bytes::BytesMut;
 use twox_hash::XxHash3_64;
 
 use super::SpanKey;
@@ -79,13 +81,13 @@ pub(crate) fn record_len(spans: usize, json: usize) -> usize {
     PREFIX + spans * KEY + spans.div_ceil(8) + json
 }
 
-/// A record as it was read.
+/// A record as it was read. Its JSON stands in the text that it was read into.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Record {
     pub(crate) received: u64,
     pub(crate) keys: Vec<SpanKey>,
     pub(crate) skip: Vec<u8>,
-    pub(crate) json: Bytes,
+    pub(crate) json: Range<usize>,
 }
 
 impl Record {
@@ -122,9 +124,11 @@ pub(crate) struct SegmentReader<R> {
     before: Predecessor,
     at: u64,
     end: u64,
+    /// What stands before the JSON of the record at hand.
+    head: BytesMut,
 }
 
-impl<R: Read> SegmentReader<R> {
+impl<R: BufRead> SegmentReader<R> {
     /// Reads the header of the segment `id`, of which `end` bytes count.
     pub(crate) fn new(mut input: R, id: u64, end: u64) -> Result<Self, ReadError> {
         if end < HEADER {
@@ -138,7 +142,14 @@ impl<R: Read> SegmentReader<R> {
         if !text.starts_with(MAGIC) || checksum != XxHash3_64::oneshot(text).to_le_bytes() || own != id {
             return Err(ReadError::Damaged);
         }
-        Ok(Self { input, id, before: Predecessor { id: before, len }, at: HEADER, end })
+        Ok(Self {
+            input,
+            id,
+            before: Predecessor { id: before, len },
+            at: HEADER,
+            end,
+            head: BytesMut::new(),
+        })
     }
 
     /// The segment before.
@@ -151,8 +162,8 @@ impl<R: Read> SegmentReader<R> {
         self.at
     }
 
-    /// The next record; `None` at the end.
-    pub(crate) fn next(&mut self) -> Result<Option<Record>, ReadError> {
+    /// The next record, its JSON appended to `text`; `None` at the end. Where it fails, a part may be appended.
+    pub(crate) fn next(&mut self, text: &mut BytesMut) -> Result<Option<Record>, ReadError> {
         let left = self.end.saturating_sub(self.at);
         if left == 0 {
             return Ok(None);
@@ -167,24 +178,49 @@ impl<R: Read> SegmentReader<R> {
             (number(&mut numbers), number(&mut numbers), number(&mut numbers));
         let json = lengths & u64::from(u32::MAX);
         let spans = lengths >> 32;
-        let rest = spans * KEY as u64 + spans.div_ceil(8) + json;
+        let hashes = spans * KEY as u64;
+        let rest = hashes + spans.div_ceil(8) + json;
         if rest > LONGEST || rest > left - PREFIX as u64 {
             return Err(ReadError::Damaged);
         }
-        let size = |len: u64| usize::try_from(len).unwrap_or(usize::MAX);
-        let mut body = vec![0; PREFIX - 8 + size(rest)];
-        let (head, tail) = body.split_at_mut(PREFIX - 8);
-        head.copy_from_slice(prefix.get(8..).unwrap_or_default());
-        self.input.read_exact(tail)?;
-        if checksum != XxHash3_64::oneshot_with_seed(self.id, &body) {
+        let mut sum = XxHash3_64::with_seed(self.id);
+        sum.write(prefix.get(8..).unwrap_or_default());
+        self.head.clear();
+        append(&mut self.input, rest - json, &mut self.head)?;
+        sum.write(&self.head);
+        let start = text.len();
+        append(&mut self.input, json, text)?;
+        sum.write(text.get(start..).unwrap_or_default());
+        if checksum != sum.finish() {
             return Err(ReadError::Damaged);
         }
         self.at += PREFIX as u64 + rest;
-        let mut body = Bytes::from(body).split_off(PREFIX - 8);
-        let hashes = body.split_to(size(spans) * KEY);
-        let skip = body.split_to(size(spans.div_ceil(8)));
-        Ok(Some(Record { received, keys: keys(&hashes), skip: skip.to_vec(), json: body }))
+        let (hashes, skip) =
+            self.head.split_at(usize::try_from(hashes).unwrap_or(usize::MAX).min(self.head.len()));
+        Ok(Some(Record { received, keys: keys(hashes), skip: skip.to_vec(), json: start..text.len() }))
     }
+}
+
+/// Appends the next `len` bytes.
+fn append(input: &mut impl BufRead, len: u64, out: &mut BytesMut) -> io::Result<()> {
+    let mut left = usize::try_from(len).unwrap_or(usize::MAX);
+    out.reserve(left);
+    while left > 0 {
+        let bytes = match input.fill_buf() {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(error) => return Err(error),
+        };
+        if bytes.is_empty() {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        let bytes = bytes.get(..left).unwrap_or(bytes);
+        out.extend_from_slice(bytes);
+        let read = bytes.len();
+        input.consume(read);
+        left -= read;
+    }
+    Ok(())
 }
 
 /// The hashes of spans, from their bytes.
@@ -232,12 +268,21 @@ mod tests {
     #[test]
     fn records_are_read_as_they_were_written() {
         let (bytes, _) = segment();
-        let mut reader = SegmentReader::new(&bytes[..], 7, bytes.len() as u64).unwrap();
+        // However little of it there is at a time.
+        for at_once in [1, 7, 100_000] {
+            records_are_read(&bytes, at_once);
+        }
+    }
+
+    fn records_are_read(bytes: &[u8], at_once: usize) {
+        let input = io::BufReader::with_capacity(at_once, bytes);
+        let mut reader = SegmentReader::new(input, 7, bytes.len() as u64).unwrap();
+        let mut text = BytesMut::from("before");
         assert_eq!(reader.before(), Predecessor { id: 3, len: 99 });
         for spans in [0, 1, 9_u64] {
-            let record = reader.next().unwrap().unwrap();
+            let record = reader.next(&mut text).unwrap().unwrap();
             assert_eq!((record.received, record.keys.len()), (1000 + spans, usize::try_from(spans).unwrap()));
-            assert_eq!(record.json, format!("{{\"n\":{spans}}}"));
+            assert_eq!(text[record.json.clone()], format!("{{\"n\":{spans}}}").into_bytes());
             assert!(
                 record
                     .keys
@@ -247,7 +292,8 @@ mod tests {
             );
             assert_eq!((record.skips(0), record.skips(1)), (false, spans == 9 || spans == 1));
         }
-        assert_eq!(reader.next().unwrap(), None);
+        assert_eq!(reader.next(&mut text).unwrap(), None);
+        assert!(text.starts_with(b"before{"));
         assert_eq!(reader.position(), bytes.len() as u64);
     }
 
@@ -259,7 +305,7 @@ mod tests {
                 assert!(len < ends[0], "{len}");
                 continue;
             };
-            while let Ok(Some(_)) = reader.next() {}
+            while let Ok(Some(_)) = reader.next(&mut BytesMut::new()) {}
             let whole = ends.iter().copied().rfind(|end| *end <= len).unwrap();
             assert_eq!(reader.position(), whole as u64, "{len}");
         }
@@ -275,7 +321,7 @@ mod tests {
                 assert!(at < ends[0], "{at}");
                 continue;
             };
-            while let Ok(Some(_)) = reader.next() {}
+            while let Ok(Some(_)) = reader.next(&mut BytesMut::new()) {}
             let whole = ends.iter().copied().rfind(|end| *end <= at).unwrap();
             assert_eq!(reader.position(), whole as u64, "{at}");
         }
@@ -289,6 +335,6 @@ mod tests {
         write_header(8, Predecessor::default(), &mut other);
         other.extend_from_slice(&bytes[ends[0]..]);
         let mut reader = SegmentReader::new(&other[..], 8, other.len() as u64).unwrap();
-        assert!(matches!(reader.next(), Err(ReadError::Damaged)));
+        assert!(matches!(reader.next(&mut BytesMut::new()), Err(ReadError::Damaged)));
     }
 }

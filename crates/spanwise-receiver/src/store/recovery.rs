@@ -5,11 +5,13 @@ use std::io::{self, Read, Write};
 use std::path::Path;
 use std::time::Duration;
 
+use bytes::BytesMut;
 use tracing::{error, info, warn};
 
 use super::dedup::Dedup;
 use super::disk::Disk;
-use super::keeper::{Closed, DAMAGED};
+use super::keeper::DAMAGED;
+use super::queue::Closed;
 use super::record::{HEADER, Predecessor, ReadError, SegmentReader};
 use super::seal::{DEDUP, Manifest, SPANS, STAGING, read_keys};
 use super::writer::{LOG, segment_id, segment_name};
@@ -98,8 +100,8 @@ fn read_log(disk: &dyn Disk, recovered: &mut Recovered) -> io::Result<()> {
     // How much of a segment was acknowledged, where the one after it says so.
     let mut acknowledged = HashMap::new();
     for (id, len) in &segments {
-        if let Ok(reader) = SegmentReader::new(disk.open(&Path::new(LOG).join(segment_name(*id)))?, *id, *len)
-        {
+        let file = io::BufReader::new(disk.open(&Path::new(LOG).join(segment_name(*id)))?);
+        if let Ok(reader) = SegmentReader::new(file, *id, *len) {
             acknowledged.insert(reader.before().id, reader.before().len);
         }
     }
@@ -131,8 +133,10 @@ fn read_segment(disk: &dyn Disk, id: u64, len: u64, recovered: &mut Recovered) -
         Err(ReadError::Damaged) => return Ok(0),
         Err(ReadError::Io(error)) => return Err(error),
     };
+    let mut text = BytesMut::new();
     loop {
-        match reader.next() {
+        text.clear();
+        match reader.next(&mut text) {
             Ok(Some(record)) => {
                 recovered.dedup.advance(record.received);
                 for (index, key) in record.keys.iter().enumerate() {

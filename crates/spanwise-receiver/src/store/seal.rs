@@ -11,13 +11,14 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::io::{self, BufWriter, Read, Write};
+use std::io::{self, BufReader, BufWriter, Read as _, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
 use arrow_array::{RecordBatch, UInt32Array};
 use arrow_schema::{ArrowError, SchemaRef};
 use arrow_select::take::take_record_batch;
+use bytes::{Bytes, BytesMut};
 use spanwise::{DecodeOptions, Decoder, Framing, Limits, SpanBatch};
 use spanwise_arrow::write::{FileFormat, TableWriter, WriteError};
 use spanwise_arrow::{ConvertError, Converter};
@@ -37,6 +38,9 @@ const MANIFEST: &str = "manifest";
 /// JSON and spans that are decoded at once.
 const BLOCK_BYTES: usize = 4 << 20;
 const BLOCK_SPANS: usize = 64 << 10;
+/// A text that grew beyond this is not kept for the next block.
+const KEPT_TEXT: usize = 2 * BLOCK_BYTES;
+const READ_AHEAD: usize = 256 << 10;
 /// Folders that one segment is spread over, at most.
 const MOST_PARTITIONS: usize = 128;
 
@@ -47,6 +51,8 @@ pub(crate) enum SealError {
     Io(io::Error),
     /// The table could not be made: a fault of ours, and the same the next time.
     Table(String),
+    /// The store is closed before its turn came.
+    Abandoned,
 }
 
 impl fmt::Display for SealError {
@@ -54,6 +60,7 @@ impl fmt::Display for SealError {
         match self {
             Self::Io(error) => write!(f, "the disk failed: {:?}", error.kind()),
             Self::Table(problem) => f.write_str(problem),
+            Self::Abandoned => f.write_str("the store is closed"),
         }
     }
 }
@@ -148,6 +155,8 @@ pub(crate) struct Sealer<'a> {
     schema: SchemaRef,
     decoder: Decoder,
     batch: SpanBatch,
+    /// Of the block at hand.
+    text: BytesMut,
 }
 
 /// One segment on its way.
@@ -169,11 +178,12 @@ impl<'a> Sealer<'a> {
         let limits = Limits { diagnostics: 0, ..Limits::default() };
         let decoder = Decoder::new(DecodeOptions::default().with_limits(limits));
         let schema = times.schema(converter.schema());
-        Self { disk, converter, times, schema, decoder, batch: SpanBatch::new() }
+        Self { disk, converter, times, schema, decoder, batch: SpanBatch::new(), text: BytesMut::new() }
     }
 
-    /// Makes the files of a segment of which `len` bytes count, puts them in their places, and removes the segment.
-    pub(crate) fn seal(&mut self, id: u64, len: u64) -> Result<Sealed, SealError> {
+    /// Makes the files of a segment of which `len` bytes count, waits for `turn`, puts them in their places, and removes the
+    /// segment. Where `turn` is false nothing is put anywhere.
+    pub(crate) fn seal(&mut self, id: u64, len: u64, turn: &dyn Fn() -> bool) -> Result<Sealed, SealError> {
         let folder = Path::new(STAGING).join(id.to_string());
         // An attempt before this one came as far as the manifest: the segment may be gone already.
         if let Some(manifest) = Manifest::read(self.disk, id)? {
@@ -194,7 +204,7 @@ impl<'a> Sealer<'a> {
             failure: Failure::default(),
         };
         let failure = Arc::clone(&sealing.failure);
-        let sealed = self.read(len, &mut sealing).and_then(|()| self.publish(sealing));
+        let sealed = self.read(len, &mut sealing).and_then(|()| self.publish(sealing, turn));
         sealed.map_err(|error| match (error, failure.get()) {
             (SealError::Table(_), Some(kind)) => SealError::Io((*kind).into()),
             (error, _) => error,
@@ -203,56 +213,61 @@ impl<'a> Sealer<'a> {
 
     fn read(&mut self, len: u64, sealing: &mut Sealing) -> Result<(), SealError> {
         let segment = self.disk.open(&Path::new(LOG).join(segment_name(sealing.id)))?;
-        let mut reader = SegmentReader::new(segment, sealing.id, len)?;
+        let mut reader = SegmentReader::new(BufReader::with_capacity(READ_AHEAD, segment), sealing.id, len)?;
         let mut records: Vec<Record> = Vec::new();
-        let (mut bytes, mut spans) = (0, 0);
-        while let Some(record) = reader.next()? {
+        let mut text = std::mem::take(&mut self.text);
+        let mut spans = 0;
+        text.clear();
+        while let Some(record) = reader.next(&mut text)? {
+            text.extend_from_slice(b"\n");
             sealing.received = sealing.received.max(record.received);
             for (index, key) in record.keys.iter().enumerate() {
                 if !record.skips(index) {
                     sealing.keys.push(*key);
                 }
             }
-            bytes += record.json.len();
             spans += record.keys.len();
             records.push(record);
-            if bytes >= BLOCK_BYTES || spans >= BLOCK_SPANS {
-                self.block(&records, sealing)?;
+            if text.len() >= BLOCK_BYTES || spans >= BLOCK_SPANS {
+                text = self.block(text.freeze(), &records, sealing)?;
                 records.clear();
-                (bytes, spans) = (0, 0);
+                spans = 0;
             }
         }
-        self.block(&records, sealing)
-    }
-
-    /// Decodes records together, since a table of a few rows costs as much as one of a few thousand.
-    fn block(&mut self, records: &[Record], sealing: &mut Sealing) -> Result<(), SealError> {
-        let expected: usize = records.iter().map(|record| record.keys.len()).sum();
-        if let [record] = records {
-            return self.one(record, sealing);
-        }
-        let mut text = Vec::with_capacity(records.iter().map(|record| record.json.len() + 1).sum());
-        for record in records {
-            text.extend_from_slice(&record.json);
-            text.push(b'\n');
-        }
-        let decoded = self.decoder.decode_block(text, Framing::Documents, &mut self.batch);
-        if decoded.is_ok() && self.batch.bad_documents() == 0 && self.batch.len() == expected {
-            return self.rows(records, sealing);
-        }
-        // A payload that was taken leniently may not stand beside others: then each is read as it came.
-        for record in records {
-            self.one(record, sealing)?;
+        self.text = self.block(text.freeze(), &records, sealing)?;
+        if self.text.capacity() > KEPT_TEXT {
+            self.text = BytesMut::new();
         }
         Ok(())
     }
 
-    fn one(&mut self, record: &Record, sealing: &mut Sealing) -> Result<(), SealError> {
-        let decoded = self.decoder.decode(record.json.clone(), &mut self.batch);
-        if decoded.is_err() || self.batch.len() != record.keys.len() {
-            return Err(SealError::Table("a record does not decode to what it was".to_owned()));
+    /// Decodes records together, since a table of a few rows costs as much as one of a few thousand. Gives the text back, to be
+    /// filled again: fresh memory costs as much as reading does.
+    fn block(
+        &mut self,
+        text: Bytes,
+        records: &[Record],
+        sealing: &mut Sealing,
+    ) -> Result<BytesMut, SealError> {
+        let expected: usize = records.iter().map(|record| record.keys.len()).sum();
+        let decoded = self.decoder.decode_block(text.clone(), Framing::Documents, &mut self.batch);
+        if decoded.is_ok() && self.batch.bad_documents() == 0 && self.batch.len() == expected {
+            self.rows(records, sealing)?;
+        } else {
+            // A payload that was taken leniently may not stand beside others: then each is read as it came.
+            for record in records {
+                let json = text.slice(record.json.clone());
+                let decoded = self.decoder.decode(json, &mut self.batch);
+                if decoded.is_err() || self.batch.len() != record.keys.len() {
+                    return Err(SealError::Table("a record does not decode to what it was".to_owned()));
+                }
+                self.rows(std::slice::from_ref(record), sealing)?;
+            }
         }
-        self.rows(std::slice::from_ref(record), sealing)
+        self.batch.clear();
+        let mut text = text.try_into_mut().unwrap_or_default();
+        text.clear();
+        Ok(text)
     }
 
     /// Writes the rows of the batch, which holds `records`, to their partitions.
@@ -311,7 +326,7 @@ impl<'a> Sealer<'a> {
     }
 
     /// Ends the files, makes their manifest, and carries it out.
-    fn publish(&self, mut sealing: Sealing) -> Result<Sealed, SealError> {
+    fn publish(&self, mut sealing: Sealing, turn: &dyn Fn() -> bool) -> Result<Sealed, SealError> {
         let mut sealed = Sealed { rows: sealing.rows, ..Sealed::default() };
         let mut manifest = Manifest::default();
         for (index, (partition, writer)) in sealing.writers.drain(..).enumerate() {
@@ -327,6 +342,9 @@ impl<'a> Sealer<'a> {
             file.write_all(&write_keys(sealing.received, &sealing.keys))?;
             file.sync()?;
             manifest.moves.push(("keys".to_owned(), format!("{DEDUP}/{:014}.keys", sealing.id)));
+        }
+        if !turn() {
+            return Err(SealError::Abandoned);
         }
         let draft = sealing.folder.join("manifest.draft");
         let mut file = self.disk.create(&draft)?;

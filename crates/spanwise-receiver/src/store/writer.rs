@@ -9,7 +9,7 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
@@ -18,7 +18,7 @@ use tracing::{error, info, warn};
 use super::dedup::{Dedup, Sighting};
 use super::disk::{Disk, DiskFile};
 use super::durable::{Shared, StoreOptions};
-use super::keeper::Closed;
+use super::queue::Closed;
 use super::record::{HEADER, Predecessor, record_len, write_header, write_record};
 use super::{Delivery, SpanKey, StoreError, Stored, now};
 use crate::metrics::Metrics;
@@ -29,6 +29,13 @@ pub(crate) const LOG: &str = "log";
 const GROUP_BYTES: usize = 8 << 20;
 /// A buffer that grew beyond this for one group is not kept.
 const KEPT_BUFFER: usize = 32 << 20;
+
+/// Groups up to this size are written over zeros, put there in pieces of [`PADDING`]. For larger ones writing twice as much
+/// costs more than it saves.
+const PADDED: usize = 32 << 10;
+const PADDING: u64 = 1 << 20;
+/// How long an answer is put off, at most, while sealing does not keep up.
+const LONGEST_PAUSE: Duration = Duration::from_millis(100);
 
 /// While the log cannot be written, how often is looked whether it can be again.
 const PROBE_EVERY: Duration = Duration::from_millis(500);
@@ -52,11 +59,22 @@ pub(crate) fn segment_id(name: &str) -> Option<u64> {
     name.strip_suffix(".log")?.parse().ok()
 }
 
+/// How long to put answers off while so much waits for being made into Parquet. From half of the bound on they become slower,
+/// so that senders come down to what can be kept up before any is refused.
+fn pause(unsealed: u64, most: u64) -> Duration {
+    let half = (most / 2).max(1);
+    let over = unsealed.saturating_sub(half).min(half);
+    let thousandths = u32::try_from(u128::from(over) * 1000 / u128::from(half)).unwrap_or(1000);
+    LONGEST_PAUSE * thousandths / 1000
+}
+
 struct Segment {
     id: u64,
     file: Box<dyn DiskFile>,
     /// Bytes that are durable.
     len: u64,
+    /// Where the zeros end that were put behind them.
+    padded: u64,
     opened: Instant,
 }
 
@@ -73,7 +91,6 @@ pub(crate) struct Writer {
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) shared: Arc<Shared>,
     pub(crate) messages: Receiver<Message>,
-    pub(crate) closed: Sender<Closed>,
     pub(crate) dedup: Dedup,
     /// The segment before the next, and the last id that was given.
     pub(crate) before: Predecessor,
@@ -93,9 +110,19 @@ pub(crate) struct State {
     seen: Vec<(SpanKey, Sighting)>,
 }
 
+/// Tells those who seal that the writer is gone, however it went.
+struct End(Arc<Shared>);
+
+impl Drop for End {
+    fn drop(&mut self) {
+        self.0.queue.close();
+    }
+}
+
 impl Writer {
     /// Works until the other end of `messages` is gone.
     pub(crate) fn run(mut self) {
+        let _end = End(Arc::clone(&self.shared));
         loop {
             let failing = self.shared.failing.load(Ordering::Relaxed);
             let wait = [self.time_left(), failing.then_some(PROBE_EVERY)].into_iter().flatten().min();
@@ -189,6 +216,8 @@ impl Writer {
                 self.dedup.forget(key, sighting);
             }
         }
+        // Those who wait for an answer send nothing meanwhile.
+        std::thread::sleep(pause(self.shared.unsealed(), self.options.max_log_bytes));
         self.metrics.remembered_spans.set(i64::try_from(self.dedup.len()).unwrap_or(i64::MAX));
         for Pending { stored, answer, received } in pending {
             if result.is_ok() {
@@ -248,7 +277,7 @@ impl Writer {
 
     /// Whether so many bytes may be written.
     fn room(&self, bytes: u64) -> Result<(), StoreError> {
-        if self.shared.unsealed_bytes.load(Ordering::Relaxed) > self.options.max_log_bytes {
+        if self.shared.unsealed() > self.options.max_log_bytes {
             self.complain("too many segments wait for being made into Parquet");
             return Err(StoreError::Full);
         }
@@ -304,9 +333,13 @@ impl Writer {
         }
         let Some(segment) = &mut self.state.segment else { return Err(io::ErrorKind::NotFound.into()) };
         segment.file.write_all(&self.state.buffer)?;
+        let end = segment.len + self.state.buffer.len() as u64;
+        if end > segment.padded && self.state.buffer.len() <= PADDED && segment.file.pad(PADDING).is_ok() {
+            // If not, the next sync takes longer, and that is all.
+            segment.padded = end + PADDING;
+        }
         segment.file.sync()?;
-        let bytes = self.state.buffer.len() as u64;
-        segment.len += bytes;
+        segment.len = end;
         Ok(())
     }
 
@@ -323,7 +356,7 @@ impl Writer {
         let mut header = Vec::new();
         write_header(id, self.before, &mut header);
         let begun = file.write_all(&header).and_then(|()| self.disk.sync_dir(Path::new(LOG)));
-        self.state.segment = Some(Segment { id, file, len: HEADER, opened: Instant::now() });
+        self.state.segment = Some(Segment { id, file, len: HEADER, padded: 0, opened: Instant::now() });
         begun
     }
 
@@ -351,8 +384,29 @@ impl Writer {
             return;
         }
         self.before = Predecessor { id: segment.id, len: segment.len };
-        self.shared.unsealed_bytes.fetch_add(segment.len, Ordering::Relaxed);
-        // The keeper ends after the writer.
-        let _ = self.closed.send(Closed { id: segment.id, len: segment.len });
+        self.shared.hand_over(Closed { id: segment.id, len: segment.len }, &self.metrics);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn answers_are_put_off_from_half_of_the_bound_on() {
+        for (unsealed, most, millis) in [
+            (0, 1000, 0),
+            (500, 1000, 0),
+            (510, 1000, 2),
+            (750, 1000, 50),
+            (1000, 1000, 100),
+            (u64::MAX, 1000, 100),
+            (u64::MAX, u64::MAX, 100),
+            (0, 0, 0),
+            (1, 0, 0),
+            (2, 0, 100),
+        ] {
+            assert_eq!(pause(unsealed, most), Duration::from_millis(millis), "{unsealed} of {most}");
+        }
     }
 }

@@ -27,7 +27,17 @@ pub(crate) enum Fault {
 #[derive(Debug, Clone)]
 struct File {
     bytes: Arc<Mutex<Vec<u8>>>,
-    synced: Arc<Mutex<usize>>,
+    marks: Arc<Mutex<Marks>>,
+}
+
+/// Zeros may stand behind what was written.
+#[derive(Debug, Clone, Copy, Default)]
+struct Marks {
+    written: usize,
+    /// Of what was written.
+    synced: usize,
+    /// Of the file, zeros included.
+    synced_len: usize,
 }
 
 #[derive(Debug)]
@@ -39,6 +49,8 @@ struct State {
     operations: u64,
     fault: Fault,
     free: u64,
+    /// No folder can be made below this one.
+    refusing: Option<PathBuf>,
 }
 
 impl State {
@@ -70,6 +82,7 @@ impl MemoryDisk {
             operations: 0,
             fault: Fault::None,
             free: u64::MAX,
+            refusing: None,
         })))
     }
 
@@ -83,6 +96,11 @@ impl MemoryDisk {
 
     pub(crate) fn set_free(&self, bytes: u64) {
         self.state().free = bytes;
+    }
+
+    /// From now on no folder can be made below this one.
+    pub(crate) fn refuse_below(&self, folder: Option<&str>) {
+        self.state().refusing = folder.map(PathBuf::from);
     }
 
     /// Operations so far.
@@ -101,12 +119,13 @@ impl MemoryDisk {
             if !path.ancestors().skip(1).all(|folder| new.folders.contains(folder)) {
                 continue;
             }
-            let (bytes, synced) = (lock(&file.bytes), *lock(&file.synced));
-            let len = (synced + (bytes.len().saturating_sub(synced)) * kept / 100).min(bytes.len());
-            let file = File {
-                bytes: Arc::new(Mutex::new(bytes[..len].to_vec())),
-                synced: Arc::new(Mutex::new(len)),
-            };
+            let (bytes, marks) = (lock(&file.bytes), *lock(&file.marks));
+            let len = marks.synced + (marks.written.saturating_sub(marks.synced)) * kept / 100;
+            let mut bytes = bytes[..len.min(bytes.len())].to_vec();
+            bytes.resize(bytes.len().max(marks.synced_len), 0);
+            let len = bytes.len();
+            let marks = Marks { written: len, synced: len, synced_len: len };
+            let file = File { bytes: Arc::new(Mutex::new(bytes)), marks: Arc::new(Mutex::new(marks)) };
             new.files.insert(path.clone(), file.clone());
             new.durable_files.insert(path.clone(), file);
         }
@@ -142,7 +161,12 @@ impl Write for Open {
         let result = self.operate();
         // A write that fails may have been done in part.
         let written = if result.is_ok() { bytes } else { &bytes[..bytes.len() / 2] };
-        lock(&self.file.bytes).extend_from_slice(written);
+        let (mut content, mut marks) = (lock(&self.file.bytes), lock(&self.file.marks));
+        let end = marks.written + written.len();
+        let len = content.len().max(end);
+        content.resize(len, 0);
+        content[marks.written..end].copy_from_slice(written);
+        marks.written = end;
         result.map(|()| bytes.len())
     }
 
@@ -154,13 +178,29 @@ impl Write for Open {
 impl DiskFile for Open {
     fn sync(&mut self) -> io::Result<()> {
         self.operate()?;
-        *lock(&self.file.synced) = lock(&self.file.bytes).len();
+        let (content, mut marks) = (lock(&self.file.bytes), lock(&self.file.marks));
+        marks.synced = marks.written;
+        marks.synced_len = content.len();
         Ok(())
+    }
+
+    fn pad(&mut self, len: u64) -> io::Result<()> {
+        let result = self.operate();
+        // Some of it may be there though it failed.
+        let zeros = if result.is_ok() { len } else { len / 2 };
+        let end = lock(&self.file.marks).written + usize::try_from(zeros).unwrap();
+        let mut content = lock(&self.file.bytes);
+        let len = content.len().max(end);
+        content.resize(len, 0);
+        result
     }
 
     fn truncate(&mut self, len: u64) -> io::Result<()> {
         self.operate()?;
-        lock(&self.file.bytes).truncate(usize::try_from(len).unwrap());
+        let len = usize::try_from(len).unwrap();
+        lock(&self.file.bytes).truncate(len);
+        let mut marks = lock(&self.file.marks);
+        marks.written = marks.written.min(len);
         Ok(())
     }
 }
@@ -179,7 +219,7 @@ impl Disk for MemoryDisk {
         if state.files.contains_key(path) {
             return Err(io::ErrorKind::AlreadyExists.into());
         }
-        let file = File { bytes: Arc::default(), synced: Arc::default() };
+        let file = File { bytes: Arc::default(), marks: Arc::default() };
         state.files.insert(path.to_owned(), file.clone());
         Ok(Box::new(Open { file, disk: Arc::clone(&self.0) }))
     }
@@ -214,6 +254,9 @@ impl Disk for MemoryDisk {
     fn create_dir_all(&self, path: &Path) -> io::Result<()> {
         let mut state = self.state();
         state.operate()?;
+        if state.refusing.as_ref().is_some_and(|refusing| path != refusing && path.starts_with(refusing)) {
+            return Err(io::ErrorKind::PermissionDenied.into());
+        }
         state.folders.extend(path.ancestors().map(Path::to_owned));
         Ok(())
     }

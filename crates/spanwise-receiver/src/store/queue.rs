@@ -1,0 +1,255 @@
+//! The closed segments that wait for being made into Parquet, and the order in which they are published.
+//!
+//! Several threads make files of several segments at a time, since that takes most of the processor time of all that the
+//! receiver does. What they made is published in the order of the segments: the header of a segment says how much of the one
+//! before was acknowledged, so it must not go as long as that one is there.
+
+use std::collections::{BTreeSet, VecDeque};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+const FIRST_RETRY: Duration = Duration::from_secs(1);
+const LONGEST_RETRY: Duration = Duration::from_mins(1);
+
+/// A segment that takes no more records.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Closed {
+    pub(crate) id: u64,
+    /// Bytes of it that count.
+    pub(crate) len: u64,
+}
+
+#[derive(Debug)]
+struct State {
+    /// In order.
+    waiting: VecDeque<Closed>,
+    sealing: BTreeSet<u64>,
+    /// More may come.
+    open: bool,
+    /// What is here is left for the next start.
+    abandoned: bool,
+    retry: Option<Instant>,
+    delay: Duration,
+}
+
+/// What a thread is to do next.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Next {
+    /// Make Parquet of this segment, and say [`Queue::done`] or [`Queue::failed`].
+    Seal(Closed),
+    /// Nothing came in the time.
+    Nothing,
+    /// There will be nothing more.
+    End,
+}
+
+/// The queue. Segments are given out in their order.
+#[derive(Debug)]
+pub(crate) struct Queue {
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+impl Queue {
+    /// With the segments that are there already, in their order.
+    pub(crate) fn new(waiting: VecDeque<Closed>) -> Self {
+        let state = State {
+            waiting,
+            sealing: BTreeSet::new(),
+            open: true,
+            abandoned: false,
+            retry: None,
+            delay: FIRST_RETRY,
+        };
+        Self { state: Mutex::new(state), changed: Condvar::new() }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Appends a segment that comes after all others.
+    pub(crate) fn push(&self, segment: Closed) {
+        self.state().waiting.push_back(segment);
+        self.changed.notify_all();
+    }
+
+    /// No more will come.
+    pub(crate) fn close(&self) {
+        let mut state = self.state();
+        state.open = false;
+        // No waiting for better times any more.
+        state.retry = None;
+        drop(state);
+        self.changed.notify_all();
+    }
+
+    /// Leaves all that is not published for the next start.
+    pub(crate) fn abandon(&self) {
+        self.state().abandoned = true;
+        self.changed.notify_all();
+    }
+
+    /// Segments that are not published.
+    pub(crate) fn len(&self) -> usize {
+        let state = self.state();
+        state.waiting.len() + state.sealing.len()
+    }
+
+    /// The next segment to seal, waited for until then.
+    pub(crate) fn next(&self, until: Instant) -> Next {
+        let mut state = self.state();
+        loop {
+            if state.abandoned || (!state.open && state.waiting.is_empty()) {
+                return Next::End;
+            }
+            let now = Instant::now();
+            if state.retry.is_none_or(|at| at <= now)
+                && let Some(segment) = state.waiting.pop_front()
+            {
+                state.sealing.insert(segment.id);
+                return Next::Seal(segment);
+            }
+            if now >= until {
+                return Next::Nothing;
+            }
+            let due =
+                if state.waiting.is_empty() { until } else { state.retry.map_or(until, |at| at.min(until)) };
+            state = self.wait(state, due.saturating_duration_since(now));
+        }
+    }
+
+    fn wait<'a>(&self, state: MutexGuard<'a, State>, time: Duration) -> MutexGuard<'a, State> {
+        self.changed.wait_timeout(state, time).unwrap_or_else(PoisonError::into_inner).0
+    }
+
+    /// Waits until all segments before this one are published. False if that will not be.
+    pub(crate) fn turn(&self, id: u64) -> bool {
+        let mut state = self.state();
+        loop {
+            if state.abandoned {
+                return false;
+            }
+            let first = |state: &State| {
+                state.sealing.first().is_none_or(|other| *other >= id)
+                    && state.waiting.front().is_none_or(|other| other.id > id)
+            };
+            if first(&state) {
+                return true;
+            }
+            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    /// A segment is published, or set aside.
+    pub(crate) fn done(&self, id: u64) {
+        let mut state = self.state();
+        state.sealing.remove(&id);
+        (state.retry, state.delay) = (None, FIRST_RETRY);
+        drop(state);
+        self.changed.notify_all();
+    }
+
+    /// A segment could not be sealed now: it is given out again after a while, or, where no more will come, left for the
+    /// next start with all that are behind it.
+    pub(crate) fn failed(&self, segment: Closed) {
+        let mut state = self.state();
+        state.sealing.remove(&segment.id);
+        let place = state.waiting.partition_point(|other| other.id < segment.id);
+        state.waiting.insert(place, segment);
+        if state.open {
+            state.retry = Some(Instant::now() + state.delay);
+            state.delay = (state.delay * 2).min(LONGEST_RETRY);
+        } else {
+            state.abandoned = true;
+        }
+        drop(state);
+        self.changed.notify_all();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    fn segment(id: u64) -> Closed {
+        Closed { id, len: 100 }
+    }
+
+    fn queue(ids: &[u64]) -> Queue {
+        Queue::new(ids.iter().map(|id| segment(*id)).collect())
+    }
+
+    fn now() -> Instant {
+        Instant::now()
+    }
+
+    #[test]
+    fn segments_are_given_out_in_order_and_the_end_is_told() {
+        let queue = queue(&[1, 2]);
+        queue.push(segment(5));
+        for id in [1, 2, 5] {
+            assert_eq!(queue.next(now()), Next::Seal(segment(id)));
+        }
+        assert_eq!((queue.next(now()), queue.len()), (Next::Nothing, 3));
+        queue.close();
+        assert_eq!(queue.next(now() + Duration::from_hours(1)), Next::End);
+        queue.done(2);
+        assert_eq!(queue.len(), 2);
+    }
+
+    #[test]
+    fn a_segment_is_published_after_those_before() {
+        let queue = queue(&[1, 2, 3]);
+        for _ in 0..2 {
+            queue.next(now());
+        }
+        let published = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            let second = scope.spawn(|| {
+                let turn = queue.turn(2);
+                published.store(true, Ordering::SeqCst);
+                turn
+            });
+            assert!(queue.turn(1));
+            assert!(!published.load(Ordering::SeqCst));
+            // One that fails is waited for as well.
+            queue.failed(segment(1));
+            assert!(!published.load(Ordering::SeqCst));
+            assert_eq!(queue.next(now()), Next::Nothing);
+            assert_eq!(queue.next(now() + Duration::from_hours(1)), Next::Seal(segment(1)));
+            assert!(!published.load(Ordering::SeqCst));
+            queue.done(1);
+            assert!(second.join().unwrap());
+        });
+        queue.done(2);
+        assert_eq!(queue.next(now()), Next::Seal(segment(3)));
+        assert!(queue.turn(3));
+    }
+
+    #[test]
+    fn a_failure_at_the_end_leaves_the_rest() {
+        let queue = queue(&[1, 2, 3]);
+        for _ in 0..2 {
+            queue.next(now());
+        }
+        queue.close();
+        std::thread::scope(|scope| {
+            let second = scope.spawn(|| queue.turn(2));
+            queue.failed(segment(1));
+            assert!(!second.join().unwrap());
+        });
+        queue.failed(segment(2));
+        assert_eq!((queue.next(now()), queue.len()), (Next::End, 3));
+    }
+
+    #[test]
+    fn what_is_abandoned_is_not_given_out() {
+        let queue = queue(&[1, 2]);
+        queue.next(now());
+        queue.abandon();
+        assert!(!queue.turn(1));
+        assert_eq!(queue.next(now()), Next::End);
+    }
+}
