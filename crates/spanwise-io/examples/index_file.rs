@@ -37,11 +37,11 @@ fn main() -> Result<(), Box<dyn Error>> {
             let place = BlockPlace::of(&block);
             let placed = now();
             decoder.decode_framed(block, &mut batch)?;
-            let decoded = now();
+            let read = now();
             index.add_block(number, place, &batch)?;
-            placing += placed - start;
-            decoding += decoded - placed;
-            adding += now() - decoded;
+            placing += placed.saturating_sub(start);
+            decoding += read.saturating_sub(placed);
+            adding += now().saturating_sub(read);
         }
     }
     let per_second = |time: Duration| bytes as f64 / 1e9 / time.as_secs_f64();

@@ -9,7 +9,7 @@
     reason = "a test"
 )]
 
-#[allow(dead_code, reason = "the core's tests use all of it")]
+#[allow(dead_code, clippy::cast_possible_truncation, reason = "the core's tests use all of it, and allow it")]
 #[path = "../../spanwise/tests/index/random.rs"]
 mod random;
 
@@ -90,7 +90,7 @@ const QUERIES: [&str; 16] = [
     "{ kind = client && duration > 1ms }",
     "{ duration >= 0s }",
     r#"{ resource.service.name != "" }"#,
-    r#"{ span.gen_ai.request.model != nil }"#,
+    "{ span.gen_ai.request.model != nil }",
     r#"{ .http.request.method = "GET" || .http.response.status_code >= 500 }"#,
     r#"{ span:id > "8" }"#,
     "{ childCount > 0 }",
@@ -251,7 +251,7 @@ fn a_thousand_flips_and_truncations_are_each_an_error_or_a_right_answer() {
         match answers(&path) {
             Ok(said) => assert!(said == right, "round {round} answers something else"),
             Err(IndexFileError::Damaged | IndexFileError::Foreign | IndexFileError::Version(_)) => {
-                errors += 1
+                errors += 1;
             }
             Err(error) => panic!("round {round}: {error}"),
         }
