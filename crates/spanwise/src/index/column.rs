@@ -67,12 +67,10 @@ impl Known {
     }
 }
 
-/// Adds a row that is mostly the largest so far.
+/// Adds a row. `try_push` looks for the largest row first, which in a dense set takes long each time.
 #[inline]
 pub(crate) fn push(rows: &mut RoaringBitmap, row: u32) {
-    if rows.try_push(row).is_err() {
-        rows.insert(row);
-    }
+    rows.insert(row);
 }
 
 /// Rows from `start` to before `end`.
