@@ -105,17 +105,7 @@ impl Reader<'_> {
         let start = self.cursor.at;
         match block.framing {
             Framing::Auto if !self.is_lines(start) => self.documents(start, block),
-            Framing::Auto | Framing::Lines if block.line_ends.is_empty() => self.lines(start),
-            Framing::Auto | Framing::Lines => {
-                let ends = block.line_ends.iter().map(|end| *end as usize).chain([self.cursor.text.len()]);
-                let mut from = start;
-                for end in ends {
-                    if end > from {
-                        self.line(from, end);
-                        from = end;
-                    }
-                }
-            }
+            Framing::Auto | Framing::Lines => self.lines(start, &block.line_ends),
             Framing::Documents => self.documents(start, block),
         }
     }
@@ -130,11 +120,13 @@ impl Reader<'_> {
         more && Rules::new(&self.options).is_value(line, &mut self.cursor.anomalies)
     }
 
-    fn lines(&mut self, start: usize) {
+    /// Reads lines, whose ends are looked for unless they are known.
+    fn lines(&mut self, start: usize, ends: &[u32]) {
         let text = self.cursor.text;
+        let mut ends = ends.iter().map(|end| *end as usize).filter(|end| *end > start);
         let mut from = start;
         while from < text.len() {
-            let end = line_end(text, from);
+            let end = ends.next().unwrap_or_else(|| line_end(text, from));
             self.line(from, end);
             from = end;
         }

@@ -26,23 +26,22 @@ impl Default for Origin {
 impl Origin {
     /// The place after `bytes` that begin here.
     pub(crate) fn after(self, bytes: &[u8]) -> Self {
-        let newlines = memchr::memchr_iter(b'\n', bytes).count() as u64;
-        let column = match memchr::memrchr(b'\n', bytes) {
-            Some(last) => (bytes.len() - last - 1) as u64,
-            None => self.column + bytes.len() as u64,
-        };
-        let offset = self.offset + bytes.len() as u64;
-        Self { offset, line: self.line + newlines, column, before: 0 }
+        let newlines = memchr::memchr_iter(b'\n', bytes).count();
+        self.past(bytes.len(), newlines, memchr::memrchr(b'\n', bytes).map(|last| last + 1))
     }
 
     /// The place after so many bytes that begin here, with the indices behind their line ends.
     pub(crate) fn after_lines(self, length: usize, line_ends: &[u32]) -> Self {
-        let column = match line_ends.last() {
-            Some(end) => length as u64 - u64::from(*end),
+        self.past(length, line_ends.len(), line_ends.last().map(|end| *end as usize))
+    }
+
+    fn past(self, length: usize, newlines: usize, last_line: Option<usize>) -> Self {
+        let column = match last_line {
+            Some(start) => (length - start) as u64,
             None => self.column + length as u64,
         };
         let offset = self.offset + length as u64;
-        Self { offset, line: self.line + line_ends.len() as u64, column, before: 0 }
+        Self { offset, line: self.line + newlines as u64, column, before: 0 }
     }
 }
 
