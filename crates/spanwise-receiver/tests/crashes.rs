@@ -61,6 +61,16 @@ fn operations_of_a_run(runtime: &tokio::runtime::Runtime) -> u64 {
     disk.operations()
 }
 
+/// What a crash at an operation leaves of a disk, so much of what was not synced kept, and what was answered before.
+fn crashed(at: u64, kept: usize, runtime: &tokio::runtime::Runtime) -> (MemoryDisk, Vec<u64>) {
+    let disk = MemoryDisk::new();
+    let stand = open(&disk);
+    disk.set_fault(Fault::Crash(at));
+    let answered = deliver(&stand, runtime);
+    drop(stand);
+    (disk.after_crash(kept), answered)
+}
+
 #[test]
 fn the_power_may_go_at_any_operation() {
     let runtime = support::runtime();
@@ -73,13 +83,7 @@ fn the_power_may_go_at_any_operation() {
     };
     for at in opening..operations {
         for kept in [0, 60, 100] {
-            let disk = MemoryDisk::new();
-            let stand = open(&disk);
-            disk.set_fault(Fault::Crash(at));
-            let answered = deliver(&stand, &runtime);
-            drop(stand);
-
-            let after = disk.after_crash(kept);
+            let (after, answered) = crashed(at, kept, &runtime);
             // The gateway sends again what was not answered, to the receiver that is up again.
             let stand = open(&after);
             assert_eq!(deliver(&stand, &runtime).len() as u64, DELIVERIES);
@@ -96,12 +100,7 @@ fn what_was_answered_is_there_without_being_sent_again() {
     let runtime = support::runtime();
     for at in (12..operations_of_a_run(&runtime)).step_by(3) {
         for kept in [0, 100] {
-            let disk = MemoryDisk::new();
-            let stand = open(&disk);
-            disk.set_fault(Fault::Crash(at));
-            let answered = deliver(&stand, &runtime);
-            drop(stand);
-            let after = disk.after_crash(kept);
+            let (after, answered) = crashed(at, kept, &runtime);
             // The power goes once more, while the log is being read or sealed.
             after.set_fault(Fault::Crash(20));
             let metrics = Arc::new(spanwise_receiver::Metrics::new());
