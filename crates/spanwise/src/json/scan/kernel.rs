@@ -6,7 +6,7 @@
 
 use super::{Clean, portable};
 use crate::json::hex::lower_hex;
-use crate::json::number;
+use crate::json::{escape, number};
 
 /// An instruction set, as a type. A value of it exists only where the processor has the set.
 pub(crate) trait Kernel: Copy {
@@ -27,6 +27,12 @@ pub(crate) trait Kernel: Copy {
 
     /// See [`super::clean`].
     fn clean(self, text: &[u8], start: usize) -> Option<Clean>;
+
+    /// See [`escape::unescape_checked_into`].
+    #[inline]
+    fn unescape(self, raw: &[u8], out: &mut Vec<u8>) {
+        escape::unescape_by_halves(raw, out);
+    }
 }
 
 /// A loop to be compiled with an instruction set.

@@ -4,6 +4,8 @@
 //! set, chosen at run time. The portable one is safe code and the oracle: all must give the same answers. No padding is
 //! asked of the caller: the last block of a text is copied.
 
+#[cfg(target_arch = "x86_64")]
+mod avx512;
 mod kernel;
 mod portable;
 mod simd;
@@ -103,6 +105,7 @@ fn clean_with(
     text: &[u8],
     start: usize,
     masks: impl Fn(&[u8; BLOCK]) -> Masks,
+    simple: impl Fn(&[u8; BLOCK]) -> Option<u64>,
     digits: impl Fn(&[u8; BLOCK]) -> Option<Digits>,
 ) -> Option<Clean> {
     let mut at = start;
@@ -136,6 +139,11 @@ fn clean_with(
         found.escaped |= masks.backslash & inside != 0;
         found.high |= masks.high & inside != 0;
         let mut bits = escaped & inside;
+        if bits != 0
+            && let Some(simple) = simple(block)
+        {
+            bits &= !simple;
+        }
         // Units of a block are checked together, once.
         let mut together = true;
         while bits != 0 {

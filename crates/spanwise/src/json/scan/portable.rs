@@ -69,7 +69,7 @@ fn masks(block: &[u8; BLOCK]) -> Masks {
 }
 
 pub(super) fn clean(text: &[u8], start: usize) -> Option<Clean> {
-    clean_with(text, start, masks, |_| None)
+    clean_with(text, start, masks, |_| None, |_| None)
 }
 
 /// See [`super::Kernel::short`].

@@ -1,11 +1,15 @@
 //! The instruction sets, and the choice among them.
 
 use std::fmt;
+use std::sync::LazyLock;
 
 use super::Clean;
 use super::kernel::{Kernel, Portable, Vectorized};
 #[cfg(target_arch = "x86_64")]
-use super::x86::{Avx2, Sse2};
+use super::{
+    avx512::Avx512,
+    x86::{Avx2, Sse2},
+};
 
 /// An instruction set that the scan of strings can use. Only sets that this processor has can be had.
 ///
@@ -24,6 +28,8 @@ enum Set {
     Sse2,
     #[cfg(target_arch = "x86_64")]
     Avx2(Avx2),
+    #[cfg(target_arch = "x86_64")]
+    Avx512(Avx512),
 }
 
 impl Simd {
@@ -34,14 +40,9 @@ impl Simd {
 
     /// The fastest set of this processor.
     pub fn detect() -> Self {
-        #[cfg(target_arch = "x86_64")]
-        {
-            Avx2::detect().map_or(Self(Set::Sse2), |avx2| Self(Set::Avx2(avx2)))
-        }
-        #[cfg(not(target_arch = "x86_64"))]
-        {
-            Self::portable()
-        }
+        static DETECTED: LazyLock<Simd> =
+            LazyLock::new(|| Simd::available().last().copied().unwrap_or(Simd::portable()));
+        *DETECTED
     }
 
     /// All sets of this processor, the fastest last.
@@ -50,6 +51,7 @@ impl Simd {
         {
             let mut sets = vec![Self::portable(), Self(Set::Sse2)];
             sets.extend(Avx2::detect().map(|avx2| Self(Set::Avx2(avx2))));
+            sets.extend(Avx512::detect().map(|avx512| Self(Set::Avx512(avx512))));
             sets
         }
         #[cfg(not(target_arch = "x86_64"))]
@@ -58,7 +60,7 @@ impl Simd {
         }
     }
 
-    /// The name that reports use: `none`, `sse2`, `avx2`.
+    /// The name that reports use: `none`, `sse2`, `avx2`, `avx512`.
     pub const fn name(self) -> &'static str {
         match self.0 {
             Set::Portable => "none",
@@ -66,6 +68,8 @@ impl Simd {
             Set::Sse2 => "sse2",
             #[cfg(target_arch = "x86_64")]
             Set::Avx2(_) => "avx2",
+            #[cfg(target_arch = "x86_64")]
+            Set::Avx512(_) => "avx512",
         }
     }
 
@@ -78,6 +82,8 @@ impl Simd {
             Set::Sse2 => job.run(Sse2),
             #[cfg(target_arch = "x86_64")]
             Set::Avx2(avx2) => avx2.vectorize(job),
+            #[cfg(target_arch = "x86_64")]
+            Set::Avx512(avx512) => avx512.vectorize(job),
         }
     }
 
@@ -89,6 +95,21 @@ impl Simd {
             Set::Sse2 => Sse2.clean(text, start),
             #[cfg(target_arch = "x86_64")]
             Set::Avx2(avx2) => avx2.clean(text, start),
+            #[cfg(target_arch = "x86_64")]
+            Set::Avx512(avx512) => avx512.clean(text, start),
+        }
+    }
+
+    #[inline]
+    pub(in crate::json) fn unescape(self, raw: &[u8], out: &mut Vec<u8>) {
+        match self.0 {
+            Set::Portable => Portable.unescape(raw, out),
+            #[cfg(target_arch = "x86_64")]
+            Set::Sse2 => Sse2.unescape(raw, out),
+            #[cfg(target_arch = "x86_64")]
+            Set::Avx2(avx2) => avx2.unescape(raw, out),
+            #[cfg(target_arch = "x86_64")]
+            Set::Avx512(avx512) => avx512.unescape(raw, out),
         }
     }
 }

@@ -10,14 +10,15 @@
 use std::arch::x86_64::{
     __m128i, __m256i, _mm_cmpeq_epi8, _mm_cvtsi128_si64, _mm_loadu_si128, _mm_madd_epi16, _mm_maddubs_epi16,
     _mm_min_epu8, _mm_movemask_epi8, _mm_or_si128, _mm_packus_epi32, _mm_set1_epi8, _mm_set1_epi16,
-    _mm_set1_epi32, _mm_sub_epi8, _mm_unpackhi_epi64, _mm256_add_epi8, _mm256_blendv_epi8,
+    _mm_set1_epi32, _mm_sub_epi8, _mm_unpackhi_epi64, _mm256_add_epi8, _mm256_and_si256, _mm256_blendv_epi8,
     _mm256_broadcastsi128_si256, _mm256_castsi256_si128, _mm256_cmpeq_epi8, _mm256_loadu_si256,
     _mm256_maddubs_epi16, _mm256_min_epu8, _mm256_movemask_epi8, _mm256_or_si256, _mm256_packus_epi16,
-    _mm256_permute4x64_epi64, _mm256_set1_epi8, _mm256_set1_epi16, _mm256_sub_epi8,
+    _mm256_permute4x64_epi64, _mm256_set1_epi8, _mm256_set1_epi16, _mm256_shuffle_epi8, _mm256_srli_epi16,
+    _mm256_sub_epi8,
 };
 
 use super::kernel::{Kernel, Portable, Vectorized};
-use super::{BLOCK, Clean, Digits, Masks, clean_with};
+use super::{BLOCK, Clean, Digits, ESCAPED, Masks, SIMPLE, clean_with};
 
 const QUOTE: i8 = b'"'.cast_signed();
 const BACKSLASH: i8 = b'\\'.cast_signed();
@@ -83,6 +84,47 @@ fn masks_avx2(block: &[u8; BLOCK]) -> Masks {
     masks
 }
 
+/// The letters that are a whole escape after a backslash. What a row of ASCII has of them is a bit in `ROWS`, what a column has
+/// the bits of its rows in `COLUMNS`.
+#[target_feature(enable = "avx2,bmi1,bmi2")]
+#[inline]
+fn simple_avx2(block: &[u8; BLOCK]) -> u64 {
+    static ROWS: [u8; 32] = twice([0, 0, 1, 0, 0, 2, 4, 8, 0, 0, 0, 0, 0, 0, 0, 0]);
+    static COLUMNS: [u8; 32] = {
+        let mut table = [0; 16];
+        let mut byte = 0;
+        while byte < 128 {
+            if ESCAPED[byte] == SIMPLE {
+                table[byte % 16] |= ROWS[byte / 16];
+            }
+            byte += 1;
+        }
+        twice(table)
+    };
+    let (rows, columns) = (load_avx2(&ROWS), load_avx2(&COLUMNS));
+    let mut simple = 0;
+    let (vectors, _) = block.as_chunks::<32>();
+    for (index, vector) in vectors.iter().enumerate() {
+        let vector = load_avx2(vector);
+        let row = _mm256_and_si256(_mm256_srli_epi16::<4>(vector), _mm256_set1_epi8(0x0f));
+        // A byte above 0x7f is in no column.
+        let found = _mm256_and_si256(_mm256_shuffle_epi8(rows, row), _mm256_shuffle_epi8(columns, vector));
+        let none = _mm256_movemask_epi8(_mm256_cmpeq_epi8(found, _mm256_set1_epi8(0))).cast_unsigned();
+        simple |= u64::from(!none) << (32 * index);
+    }
+    simple
+}
+
+const fn twice(half: [u8; 16]) -> [u8; 32] {
+    let mut whole = [0; 32];
+    let mut at = 0;
+    while at < 32 {
+        whole[at] = half[at % 16];
+        at += 1;
+    }
+    whole
+}
+
 #[target_feature(enable = "avx2,bmi1,bmi2")]
 #[inline]
 fn digits_avx2(block: &[u8; BLOCK]) -> Digits {
@@ -106,12 +148,18 @@ fn digits_avx2(block: &[u8; BLOCK]) -> Digits {
 
 #[target_feature(enable = "sse2")]
 fn clean_sse2(text: &[u8], start: usize) -> Option<Clean> {
-    clean_with(text, start, |block| masks_sse2(block), |_| None)
+    clean_with(text, start, |block| masks_sse2(block), |_| None, |_| None)
 }
 
 #[target_feature(enable = "avx2,bmi1,bmi2")]
 fn clean_avx2(text: &[u8], start: usize) -> Option<Clean> {
-    clean_with(text, start, |block| masks_avx2(block), |block| Some(digits_avx2(block)))
+    clean_with(
+        text,
+        start,
+        |block| masks_avx2(block),
+        |block| Some(simple_avx2(block)),
+        |block| Some(digits_avx2(block)),
+    )
 }
 
 #[target_feature(enable = "sse2")]

@@ -1,0 +1,241 @@
+//! AVX-512 with bytes (F, BW, VL, VBMI, VBMI2), which Intel has since Ice Lake and AMD since Zen 4.
+
+#![allow(
+    unsafe_code,
+    reason = "vector loads and stores; measured: escapes are checked and undone a block at a time"
+)]
+#![allow(clippy::cast_ptr_alignment, reason = "the loads and stores ask for no alignment")]
+#![allow(clippy::inline_always, reason = "must be compiled with the instruction set of its caller")]
+
+use std::arch::x86_64::{
+    __m512i, _mm512_cmpeq_epi8_mask, _mm512_cmple_epu8_mask, _mm512_loadu_si512,
+    _mm512_mask2_permutex2var_epi8, _mm512_maskz_compress_epi8, _mm512_maskz_loadu_epi8, _mm512_movepi8_mask,
+    _mm512_or_si512, _mm512_permutex2var_epi8, _mm512_set1_epi8, _mm512_storeu_si512, _mm512_sub_epi8,
+};
+
+use super::kernel::{Kernel, Vectorized};
+use super::x86::Avx2;
+use super::{BLOCK, Clean, Digits, ESCAPED, Masks, SIMPLE, clean_with, escaped_bytes};
+use crate::json::escape;
+
+/// A byte for each ASCII character.
+type Table = [[u8; BLOCK]; 2];
+
+/// What an escaped letter stands for: itself, but for five.
+static MEANINGS: Table = {
+    let mut table = [[0; BLOCK]; 2];
+    let mut byte = 0;
+    while byte < 128 {
+        table[byte as usize / BLOCK][byte as usize % BLOCK] = match byte {
+            b'b' => 0x08,
+            b'f' => 0x0c,
+            b'n' => b'\n',
+            b'r' => b'\r',
+            b't' => b'\t',
+            other => other,
+        };
+        byte += 1;
+    }
+    table
+};
+
+/// The high bit of those letters that are a whole escape after a backslash.
+static SIMPLE_LETTERS: Table = {
+    let mut table = [[0; BLOCK]; 2];
+    let mut byte = 0;
+    while byte < 128 {
+        table[byte / BLOCK][byte % BLOCK] = if ESCAPED[byte] == SIMPLE { 0x80 } else { 0 };
+        byte += 1;
+    }
+    table
+};
+
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vbmi,avx512vbmi2,avx2,bmi1,bmi2")]
+#[inline]
+fn load(block: &[u8; BLOCK]) -> __m512i {
+    // SAFETY: `block` is 64 bytes long; the load asks for no alignment.
+    unsafe { _mm512_loadu_si512(block.as_ptr().cast::<__m512i>()) }
+}
+
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vbmi,avx512vbmi2,avx2,bmi1,bmi2")]
+#[inline]
+fn is(lanes: __m512i, byte: u8) -> u64 {
+    _mm512_cmpeq_epi8_mask(lanes, _mm512_set1_epi8(byte.cast_signed()))
+}
+
+/// The lanes from `first` to `last`.
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vbmi,avx512vbmi2,avx2,bmi1,bmi2")]
+#[inline]
+fn within(lanes: __m512i, first: u8, last: u8) -> u64 {
+    let from_first = _mm512_sub_epi8(lanes, _mm512_set1_epi8(first.cast_signed()));
+    _mm512_cmple_epu8_mask(from_first, _mm512_set1_epi8((last - first).cast_signed()))
+}
+
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vbmi,avx512vbmi2,avx2,bmi1,bmi2")]
+#[inline]
+fn masks(block: &[u8; BLOCK]) -> Masks {
+    let lanes = load(block);
+    Masks {
+        quote: is(lanes, b'"'),
+        backslash: is(lanes, b'\\'),
+        control: _mm512_cmple_epu8_mask(lanes, _mm512_set1_epi8(0x1f)),
+        high: _mm512_movepi8_mask(lanes),
+    }
+}
+
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vbmi,avx512vbmi2,avx2,bmi1,bmi2")]
+#[inline]
+fn simple(lanes: __m512i) -> u64 {
+    // The look-up sees seven bits of a byte.
+    let letters = _mm512_permutex2var_epi8(load(&SIMPLE_LETTERS[0]), lanes, load(&SIMPLE_LETTERS[1]));
+    _mm512_movepi8_mask(letters) & !_mm512_movepi8_mask(lanes)
+}
+
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vbmi,avx512vbmi2,avx2,bmi1,bmi2")]
+#[inline]
+fn digits(block: &[u8; BLOCK]) -> Digits {
+    let lanes = load(block);
+    let lower = _mm512_or_si512(lanes, _mm512_set1_epi8(0x20));
+    Digits {
+        u: is(lanes, b'u'),
+        hex: within(lanes, b'0', b'9') | within(lower, b'a', b'f'),
+        d: is(lower, b'd'),
+        low: within(lanes, b'0', b'7'),
+    }
+}
+
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vbmi,avx512vbmi2,avx2,bmi1,bmi2")]
+fn clean(text: &[u8], start: usize) -> Option<Clean> {
+    clean_with(
+        text,
+        start,
+        |block| masks(block),
+        |block| Some(simple(load(block))),
+        |block| Some(digits(block)),
+    )
+}
+
+/// See [`Kernel::unescape`]. A block at a time: letters are replaced by what they stand for, then backslashes are pressed out.
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vbmi,avx512vbmi2,avx2,bmi1,bmi2")]
+fn unescape(raw: &[u8], out: &mut Vec<u8>) {
+    // No escape is shorter than what it stands for.
+    out.reserve(raw.len() + BLOCK);
+    let mut at = 0;
+    while let Some(rest) = raw.get(at..).filter(|rest| !rest.is_empty()) {
+        let count = rest.len().min(BLOCK);
+        let lanes = match rest.first_chunk::<BLOCK>() {
+            Some(block) => load(block),
+            // SAFETY: lanes beyond `rest` are not read.
+            None => unsafe { _mm512_maskz_loadu_epi8(first(count), rest.as_ptr().cast::<i8>()) },
+        };
+        let backslash = is(lanes, b'\\');
+        if backslash == 0 {
+            append(out, lanes, count);
+            at += count;
+            continue;
+        }
+        let escaped = escaped_bytes(backslash, &mut 0);
+        let begin = backslash & !escaped;
+        // Those which begin what is not told by one letter of this block.
+        let other = begin & !((escaped & simple(lanes)) >> 1);
+        let whole = count.min(other.trailing_zeros() as usize);
+        let keep = !begin & first(whole);
+        let meant = _mm512_mask2_permutex2var_epi8(load(&MEANINGS[0]), lanes, escaped, load(&MEANINGS[1]));
+        append(out, _mm512_maskz_compress_epi8(keep, meant), keep.count_ones() as usize);
+        at += whole;
+        if whole < count {
+            at += escape::unescape_one(raw, at, out);
+            while let Some([b'\\', b'u', ..]) = raw.get(at..) {
+                at += escape::unescape_one(raw, at, out);
+            }
+        }
+    }
+}
+
+/// The first `count` bits, at most all.
+#[inline(always)]
+fn first(count: usize) -> u64 {
+    if count < BLOCK { !(u64::MAX << count) } else { u64::MAX }
+}
+
+/// Appends the first `count` lanes.
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vbmi,avx512vbmi2,avx2,bmi1,bmi2")]
+#[inline]
+fn append(out: &mut Vec<u8>, lanes: __m512i, count: usize) {
+    if out.spare_capacity_mut().len() < BLOCK {
+        out.reserve(BLOCK);
+    }
+    let length = out.len();
+    // SAFETY: there is room for a block behind what is there; the store asks for no alignment and initialises it.
+    unsafe {
+        _mm512_storeu_si512(out.as_mut_ptr().add(length).cast::<__m512i>(), lanes);
+        out.set_len(length + count.min(BLOCK));
+    }
+}
+
+/// The sets named at the head of this module. INVARIANT: made by [`Avx512::detect`] alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Avx512(Avx2);
+
+impl Avx512 {
+    pub(super) fn detect() -> Option<Self> {
+        let found = std::arch::is_x86_feature_detected!("avx512f")
+            && std::arch::is_x86_feature_detected!("avx512bw")
+            && std::arch::is_x86_feature_detected!("avx512vl")
+            && std::arch::is_x86_feature_detected!("avx512vbmi")
+            && std::arch::is_x86_feature_detected!("avx512vbmi2");
+        Avx2::detect().filter(|_| found).map(Self)
+    }
+
+    /// Runs `job`, compiled with this set.
+    #[inline]
+    pub(super) fn vectorize<V: Vectorized>(self, job: V) -> V::Output {
+        #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vbmi,avx512vbmi2,avx2,bmi1,bmi2")]
+        #[inline(never)]
+        fn compiled<V: Vectorized>(kernel: Avx512, job: V) -> V::Output {
+            job.run(kernel)
+        }
+        // SAFETY: that `self` exists says that the processor has the set.
+        unsafe { compiled(self, job) }
+    }
+}
+
+/// Tokens of at most 32 bytes are read as with AVX2: masks of half a register are no gain.
+impl Kernel for Avx512 {
+    #[inline(always)]
+    fn short(self, block: &[u8; 32]) -> (u32, u32) {
+        self.0.short(block)
+    }
+
+    #[inline(always)]
+    fn begin_alike(self, a: &[u8; 32], b: &[u8; 32], len: usize) -> bool {
+        self.0.begin_alike(a, b, len)
+    }
+
+    #[inline(always)]
+    fn hex_32(self, digits: &[u8; 32]) -> Option<[u8; 16]> {
+        self.0.hex_32(digits)
+    }
+
+    #[inline(always)]
+    fn hex_16(self, digits: &[u8; 16]) -> Option<[u8; 8]> {
+        self.0.hex_16(digits)
+    }
+
+    #[inline(always)]
+    fn digits_16(self, digits: &[u8; 16]) -> Option<u64> {
+        self.0.digits_16(digits)
+    }
+
+    #[inline(always)]
+    fn clean(self, text: &[u8], start: usize) -> Option<Clean> {
+        // SAFETY: that `self` exists says that the processor has the set.
+        unsafe { clean(text, start) }
+    }
+
+    #[inline(always)]
+    fn unescape(self, raw: &[u8], out: &mut Vec<u8>) {
+        // SAFETY: as above.
+        unsafe { unescape(raw, out) }
+    }
+}
