@@ -45,7 +45,7 @@ pub use batch::{
     RawValue, ResourceRef, ResourceRow, ResourceSource, Rows, ScopeRef, ScopeRow, ScopeSource, Sources,
     SpanBatch, SpanKind, SpanRef, SpanRow, SpanSource, StatusCode, StatusRef, Text, TextKind, ValueRef,
 };
-pub use decode::{DecodeOptions, Decoder, Framing, Limits, Mode, decode};
+pub use decode::{DecodeOptions, Decoder, Framing, Limits, Mode, Projection, decode};
 pub use diagnostic::{Code, DecodeError, Diagnostic, Diagnostics, Layer, Severity};
 pub use encode::{encode, encode_into, write_json_string};
 pub use json::Simd;

@@ -19,8 +19,20 @@ pub(super) enum Into {
 impl Reader<'_> {
     /// Reads the attributes of a resource, scope, span, event or link.
     pub(super) fn attributes(&mut self, field: Field, owner: Message) -> Result<Rows, Fatal> {
-        let first = self.batch.attributes.len();
+        let (first, values) = (self.batch.attributes.len(), self.batch.values.len());
         self.key_values(field, owner, Into::Attributes)?;
+        let wanted = self.options.projection;
+        let keep = match owner {
+            Message::Resource => wanted.resource_attributes,
+            Message::Scope => wanted.scope_attributes,
+            Message::Span => wanted.span_attributes,
+            // These go with what has them.
+            _ => true,
+        };
+        if !keep && !self.record {
+            self.batch.attributes.truncate(first);
+            self.batch.values.truncate(values);
+        }
         Ok(Rows::since(first, &self.batch.attributes))
     }
 

@@ -25,7 +25,7 @@ mod templates;
 
 use bytes::Bytes;
 
-pub use options::{DecodeOptions, Framing, Limits, Mode};
+pub use options::{DecodeOptions, Framing, Limits, Mode, Projection};
 
 use crate::batch::{SpanBatch, Text};
 use crate::diagnostic::{Code, DecodeError, Lines, Origin};

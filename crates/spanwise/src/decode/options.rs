@@ -67,6 +67,60 @@ impl Default for Limits {
     }
 }
 
+/// Which lists of a batch are kept. What is not is still read and checked in full: diagnostics, rejected spans and bounds are
+/// those of a decode that keeps all. The rows are dropped while they are in the cache.
+///
+/// ```
+/// use spanwise::{DecodeOptions, Decoder, Projection, SpanBatch};
+/// let body = br#"{"resourceSpans":[{"scopeSpans":[{"spans":[{"name":"chat","attributes":[{"key":"k","value":{}}]}]}]}]}"#;
+/// let projection = Projection { span_attributes: false, ..Projection::ALL };
+/// let mut batch = SpanBatch::new();
+/// Decoder::new(DecodeOptions::default().with_projection(projection)).decode(&body[..], &mut batch)?;
+/// let span = batch.span(0).unwrap();
+/// assert_eq!((span.name().as_ref(), span.attributes().len()), ("chat", 0));
+/// # Ok::<(), spanwise::DecodeError>(())
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(clippy::struct_excessive_bools, reason = "one for each list")]
+pub struct Projection {
+    /// Attributes of resources.
+    pub resource_attributes: bool,
+    /// Attributes of scopes.
+    pub scope_attributes: bool,
+    /// Attributes of spans.
+    pub span_attributes: bool,
+    /// Events, with their attributes.
+    pub events: bool,
+    /// Links, with their attributes.
+    pub links: bool,
+}
+
+impl Projection {
+    /// Every list: the default.
+    pub const ALL: Self = Self {
+        resource_attributes: true,
+        scope_attributes: true,
+        span_attributes: true,
+        events: true,
+        links: true,
+    };
+
+    /// No list.
+    pub const NONE: Self = Self {
+        resource_attributes: false,
+        scope_attributes: false,
+        span_attributes: false,
+        events: false,
+        links: false,
+    };
+}
+
+impl Default for Projection {
+    fn default() -> Self {
+        Self::ALL
+    }
+}
+
 /// How to decode.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct DecodeOptions {
@@ -77,6 +131,8 @@ pub struct DecodeOptions {
     /// Record where rows stand in the input ([`crate::SpanBatch::sources`], [`crate::SpanBatch::residue`]). Redaction and
     /// splicing need it; nothing else does.
     pub record_sources: bool,
+    /// Which lists are kept. Where sources are recorded all are, since redaction must see everything.
+    pub projection: Projection,
     /// The instruction set that strings are scanned with. Default: the fastest that the processor has.
     pub simd: Simd,
     /// Parse every byte, and use nothing that was learned of the writer's layout. Slower, and the definition of what is
@@ -105,6 +161,13 @@ impl DecodeOptions {
     #[must_use]
     pub const fn with_record_sources(mut self, record: bool) -> Self {
         self.record_sources = record;
+        self
+    }
+
+    /// The same with the lists of `projection` alone.
+    #[must_use]
+    pub const fn with_projection(mut self, projection: Projection) -> Self {
+        self.projection = projection;
         self
     }
 

@@ -3,7 +3,7 @@
 use super::reader::{Fatal, Reader};
 use super::simple_members::Stop;
 use crate::batch::{
-    ByteRange, EventRow, EventSource, Id, LinkRow, LinkSource, Rows, SpanRow, SpanSource, Text,
+    ByteRange, EventRow, EventSource, Id, LinkRow, LinkSource, Mark, Rows, SpanRow, SpanSource, Text,
 };
 use crate::diagnostic::Code;
 use crate::schema::{Field, Message};
@@ -71,15 +71,21 @@ impl Reader<'_> {
             Field::Attributes => row.attributes = self.attributes(field, Message::Span)?,
             Field::DroppedAttributesCount => row.dropped_attributes_count = self.uint32(field)?,
             Field::Events => {
-                let first = self.batch.events.len();
+                let mark = self.batch.mark();
                 self.messages(field, Self::event)?;
-                row.events = Rows::since(first, &self.batch.events);
+                if !self.options.projection.events {
+                    self.drop_since(&mark);
+                }
+                row.events = Rows::since(mark.events, &self.batch.events);
             }
             Field::DroppedEventsCount => row.dropped_events_count = self.uint32(field)?,
             Field::Links => {
-                let first = self.batch.links.len();
+                let mark = self.batch.mark();
                 self.messages(field, Self::link)?;
-                row.links = Rows::since(first, &self.batch.links);
+                if !self.options.projection.links {
+                    self.drop_since(&mark);
+                }
+                row.links = Rows::since(mark.links, &self.batch.links);
             }
             Field::DroppedLinksCount => row.dropped_links_count = self.uint32(field)?,
             Field::Status => {
@@ -91,6 +97,16 @@ impl Reader<'_> {
             _ => self.skip_to_residue()?,
         }
         Ok(())
+    }
+
+    /// Drops events or links that are not wanted, unless redaction must see them.
+    fn drop_since(&mut self, mark: &Mark) {
+        if !self.record {
+            self.batch.events.truncate(mark.events);
+            self.batch.links.truncate(mark.links);
+            self.batch.attributes.truncate(mark.attributes);
+            self.batch.values.truncate(mark.values);
+        }
     }
 
     /// What a valid span must have beyond being readable (opentelemetry-proto, `trace.proto`).
