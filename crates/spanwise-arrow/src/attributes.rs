@@ -5,23 +5,22 @@
 
 use std::sync::Arc;
 
-use arrow_array::{Array, ArrayRef, BooleanArray, Float64Array, Int64Array, MapArray, StructArray};
+use arrow_array::{ArrayRef, BooleanArray, Float64Array, Int64Array, MapArray, StructArray};
 use arrow_buffer::{BooleanBuffer, NullBuffer, OffsetBuffer, ScalarBuffer};
-use arrow_schema::{ArrowError, DataType};
+use arrow_schema::ArrowError;
 use spanwise::{AttributeRow, RawValue, Rows, SpanRow};
 
 use crate::Layout;
-use crate::column::{entries, entry_fields, typed_fields};
 use crate::convert::Build;
+use crate::shapes::Shapes;
 use crate::text::{EMPTY, Texts, rows};
-use crate::views::{Buffers, Views};
+use crate::views::{Buffers, Pools, Views};
 
 /// Entries of one column beyond which a batch is too large: 4 GiB of views.
 const MOST_ENTRIES: usize = 1 << 27;
 
 /// Maps in the making.
 pub(crate) struct Maps {
-    layout: Layout,
     offsets: Vec<i32>,
     keys: Views,
     values: Values,
@@ -29,11 +28,11 @@ pub(crate) struct Maps {
 
 impl Maps {
     /// `lists` and `entries` are what to make room for.
-    pub(crate) fn new(layout: Layout, lists: usize, entries: usize) -> Self {
+    pub(crate) fn new(pools: &Pools, layout: Layout, lists: usize, entries: usize) -> Self {
         let mut offsets = Vec::with_capacity(lists + 1);
         offsets.push(0);
-        let keys = Views::shared(entries);
-        Self { layout, offsets, keys, values: Values::new(layout, entries) }
+        let keys = Views::shared(pools, entries);
+        Self { offsets, keys, values: Values::new(pools, layout, entries) }
     }
 
     /// Appends the map of a list of attributes.
@@ -41,6 +40,18 @@ impl Maps {
     pub(crate) fn push(&mut self, texts: &mut Texts<'_>, list: Rows) {
         let rows = rows(texts.batch.attribute_rows(), list);
         texts.touch(rows);
+        if texts.keys.unique {
+            self.keys.data.extend(rows.iter().map(|row| texts.keys.view(*row)));
+            match &mut self.values {
+                Values::Plain(values) => values.extend(texts, rows),
+                Values::Typed(values) => {
+                    for row in rows {
+                        values.push(TypedValue::of(texts, row.value()));
+                    }
+                }
+            }
+            return self.close(texts);
+        }
         texts.keys.next_list();
         match &mut self.values {
             Values::Plain(values) => {
@@ -141,16 +152,15 @@ impl Maps {
         }
     }
 
-    pub(crate) fn finish(self, buffers: &mut Buffers) -> Result<ArrayRef, ArrowError> {
+    pub(crate) fn finish(self, shapes: &Shapes, buffers: &mut Buffers) -> Result<ArrayRef, ArrowError> {
         let keys = buffers.strings(self.keys, None);
-        let values = match self.values {
-            Values::Plain(values) => values.finish(buffers),
-            Values::Typed(values) => values.finish(buffers)?,
+        let (shape, values) = match self.values {
+            Values::Plain(values) => (&shapes.text_map, values.finish(buffers)),
+            Values::Typed(values) => (&shapes.map, values.finish(shapes, buffers)?),
         };
-        let fields = entry_fields(self.layout);
-        let pairs = StructArray::try_new(fields, vec![Arc::new(keys), values], None)?;
+        let pairs = StructArray::try_new(shape.fields.clone(), vec![Arc::new(keys), values], None)?;
         let offsets = OffsetBuffer::new(ScalarBuffer::from(self.offsets));
-        Ok(Arc::new(MapArray::try_new(entries(self.layout), offsets, pairs, None, false)?))
+        Ok(Arc::new(MapArray::try_new(Arc::clone(&shape.item), offsets, pairs, None, false)?))
     }
 }
 
@@ -160,13 +170,18 @@ enum Values {
 }
 
 impl Values {
-    fn new(layout: Layout, entries: usize) -> Self {
+    fn new(pools: &Pools, layout: Layout, entries: usize) -> Self {
         match layout {
             Layout::Map => {
-                let views = Views::with_capacity(entries);
+                let views = Views::with_capacity(pools, entries);
                 Self::Plain(PlainValues { views, nulls: Vec::new() })
             }
-            Layout::Typed => Self::Typed(Box::default()),
+            Layout::Typed => Self::Typed(Box::new(TypedValues {
+                members: Vec::with_capacity(entries),
+                texts: Views::with_capacity(pools, entries),
+                json: Views::with_capacity(pools, entries),
+                bits: Vec::with_capacity(entries),
+            })),
         }
     }
 
@@ -194,6 +209,18 @@ struct PlainValues {
 }
 
 impl PlainValues {
+    #[inline]
+    fn extend(&mut self, texts: &mut Texts<'_>, rows: &[AttributeRow]) {
+        let first = self.views.data.len();
+        let nulls = &mut self.nulls;
+        self.views.data.extend(rows.iter().enumerate().map(|(at, row)| {
+            texts.value(row.value()).unwrap_or_else(|| {
+                nulls.push(first + at);
+                EMPTY
+            })
+        }));
+    }
+
     #[inline]
     fn set(&mut self, at: usize, value: Option<u128>) {
         let view = value.unwrap_or(EMPTY);
@@ -271,6 +298,12 @@ impl TypedValue {
         };
         Self { member, view, bits }
     }
+
+    /// The views of a string and of JSON text, of which at most one is not empty.
+    #[inline]
+    fn texts(self) -> [u128; 2] {
+        if self.member == Member::Str { [self.view, EMPTY] } else { [EMPTY, self.view] }
+    }
 }
 
 /// The values of the typed layout: one member of each entry is set, the others are null.
@@ -285,17 +318,20 @@ struct TypedValues {
 
 impl TypedValues {
     #[inline]
+    fn push(&mut self, value: TypedValue) {
+        let [text, json] = value.texts();
+        self.members.push(value.member);
+        self.texts.data.push(text);
+        self.json.data.push(json);
+        self.bits.push(value.bits);
+    }
+
+    #[inline]
     fn set(&mut self, at: usize, value: TypedValue) {
         if at >= self.members.len() {
-            self.members.push(value.member);
-            self.texts.data.push(EMPTY);
-            self.json.data.push(EMPTY);
-            self.bits.push(value.bits);
+            return self.push(value);
         }
-        let [text, json] = match value.member {
-            Member::Str => [value.view, EMPTY],
-            _ => [EMPTY, value.view],
-        };
+        let [text, json] = value.texts();
         // All four are of one length.
         if let (Some(member), Some(text_slot), Some(json_slot), Some(bits)) = (
             self.members.get_mut(at),
@@ -316,7 +352,7 @@ impl TypedValues {
         self.bits.extend_from_within(range);
     }
 
-    fn finish(self, buffers: &mut Buffers) -> Result<ArrayRef, ArrowError> {
+    fn finish(self, shapes: &Shapes, buffers: &mut Buffers) -> Result<ArrayRef, ArrowError> {
         let members = self.members;
         let set = |member| {
             NullBuffer::new(BooleanBuffer::collect_bool(members.len(), |index| members[index] == member))
@@ -332,9 +368,7 @@ impl TypedValues {
             Arc::new(buffers.strings(self.json, Some(set(Member::Json)))),
         ];
         let some = BooleanBuffer::collect_bool(members.len(), |index| members[index] != Member::None);
-        let array = StructArray::try_new(typed_fields(), columns, Some(NullBuffer::new(some)))?;
-        debug_assert_eq!(array.data_type(), &DataType::Struct(typed_fields()));
-        Ok(Arc::new(array))
+        Ok(Arc::new(StructArray::try_new(shapes.typed.clone(), columns, Some(NullBuffer::new(some)))?))
     }
 }
 
@@ -342,8 +376,8 @@ impl TypedValues {
 pub(crate) struct SpanAttributes(Maps);
 
 impl SpanAttributes {
-    pub(crate) fn new(layout: Layout, spans: usize, entries: usize) -> Self {
-        Self(Maps::new(layout, spans, entries))
+    pub(crate) fn new(pools: &Pools, layout: Layout, spans: usize, entries: usize) -> Self {
+        Self(Maps::new(pools, layout, spans, entries))
     }
 }
 
@@ -359,8 +393,7 @@ impl Build for SpanAttributes {
         self.0.views(visit);
     }
 
-    fn finish(self: Box<Self>, buffers: &mut Buffers, columns: &mut Vec<ArrayRef>) -> Result<(), ArrowError> {
-        columns.push(self.0.finish(buffers)?);
-        Ok(())
+    fn finish(self: Box<Self>, shapes: &Shapes, buffers: &mut Buffers) -> Result<ArrayRef, ArrowError> {
+        self.0.finish(shapes, buffers)
     }
 }

@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use arrow_schema::{DataType, Field, FieldRef, Fields, TimeUnit};
+use arrow_schema::{DataType, Field};
 
-use crate::options::{Ids, Layout, Names, PromotedType};
+use crate::options::{Ids, Names, PromotedType};
+use crate::shapes::{Nested, Shapes, id};
 
 macro_rules! columns {
     ($($(#[$doc:meta])* $variant:ident $name:literal $clickhouse:literal,)*) => {
@@ -142,7 +143,7 @@ impl Column {
     }
 
     /// The column's field in the schema.
-    pub(crate) fn field(self, layout: Layout, ids: Ids, names: Names) -> Field {
+    pub(crate) fn field(self, shapes: &Shapes, ids: Ids, names: Names) -> Field {
         let name = self.name(names);
         match self {
             Self::TraceId => id(name, ids, 16),
@@ -151,7 +152,7 @@ impl Column {
                 let words = DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8));
                 Field::new(name, words, false)
             }
-            Self::StartTime | Self::EndTime => Field::new(name, timestamp(), true),
+            Self::StartTime | Self::EndTime => Field::new(name, shapes.time(), true),
             Self::DurationNs => Field::new(name, DataType::Int64, false),
             Self::Flags
             | Self::DroppedAttributesCount
@@ -172,90 +173,26 @@ impl Column {
             Self::LlmInputCostUsd | Self::LlmOutputCostUsd | Self::LlmCostUsd => {
                 Field::new(name, DataType::Float64, true)
             }
-            Self::TraceMetadata => attributes(name, Layout::Map),
+            Self::TraceMetadata => attributes(name, &shapes.text_map),
             Self::IsTest | Self::IsRequest => Field::new(name, DataType::Boolean, false),
             Self::TraceState | Self::Name | Self::StatusMessage | Self::ScopeName | Self::ScopeVersion => {
                 Field::new(name, DataType::Utf8View, false)
             }
-            Self::ResourceAttributes | Self::ScopeAttributes | Self::Attributes => attributes(name, layout),
-            Self::Events => list(name, event_fields(layout, names)),
-            Self::Links => list(name, link_fields(layout, ids, names)),
+            Self::ResourceAttributes | Self::ScopeAttributes | Self::Attributes => {
+                attributes(name, &shapes.map)
+            }
+            Self::Events => list(name, &shapes.event),
+            Self::Links => list(name, &shapes.link),
         }
     }
 }
 
-/// Nanoseconds, UTC.
-pub(crate) fn timestamp() -> DataType {
-    DataType::Timestamp(TimeUnit::Nanosecond, Some("UTC".into()))
+fn attributes(name: &str, map: &Nested) -> Field {
+    Field::new(name, DataType::Map(Arc::clone(&map.item), false), false)
 }
 
-fn id(name: &str, ids: Ids, bytes: i32) -> Field {
-    match ids {
-        Ids::Text => Field::new(name, DataType::Utf8View, false),
-        Ids::Binary => Field::new(name, DataType::FixedSizeBinary(bytes), true),
-    }
-}
-
-fn list(name: &str, fields: Fields) -> Field {
-    Field::new(name, DataType::List(item(fields)), false)
-}
-
-/// The one child of a list of structs.
-pub(crate) fn item(fields: Fields) -> FieldRef {
-    Arc::new(Field::new("item", DataType::Struct(fields), false))
-}
-
-/// The fields of an element of `events`.
-pub(crate) fn event_fields(layout: Layout, names: Names) -> Fields {
-    let name = |ours, theirs| if names == Names::ClickHouse { theirs } else { ours };
-    Fields::from(vec![
-        Field::new(name("time", "Timestamp"), timestamp(), true),
-        Field::new(name("name", "Name"), DataType::Utf8View, false),
-        attributes(name("attributes", "Attributes"), layout),
-        Field::new(name("dropped_attributes_count", "DroppedAttributesCount"), DataType::UInt32, false),
-    ])
-}
-
-/// The fields of an element of `links`.
-pub(crate) fn link_fields(layout: Layout, ids: Ids, names: Names) -> Fields {
-    let name = |ours, theirs| if names == Names::ClickHouse { theirs } else { ours };
-    Fields::from(vec![
-        id(name("trace_id", "TraceId"), ids, 16),
-        id(name("span_id", "SpanId"), ids, 8),
-        Field::new(name("trace_state", "TraceState"), DataType::Utf8View, false),
-        Field::new(name("flags", "Flags"), DataType::UInt32, false),
-        attributes(name("attributes", "Attributes"), layout),
-        Field::new(name("dropped_attributes_count", "DroppedAttributesCount"), DataType::UInt32, false),
-    ])
-}
-
-fn attributes(name: &str, layout: Layout) -> Field {
-    Field::new(name, DataType::Map(entries(layout), false), false)
-}
-
-/// The one child of a map of attributes.
-pub(crate) fn entries(layout: Layout) -> FieldRef {
-    Arc::new(Field::new("entries", DataType::Struct(entry_fields(layout)), false))
-}
-
-/// Key and value of a map of attributes.
-pub(crate) fn entry_fields(layout: Layout) -> Fields {
-    let value = match layout {
-        Layout::Map => DataType::Utf8View,
-        Layout::Typed => DataType::Struct(typed_fields()),
-    };
-    Fields::from(vec![Field::new("key", DataType::Utf8View, false), Field::new("value", value, true)])
-}
-
-/// The members of a value in the typed layout.
-pub(crate) fn typed_fields() -> Fields {
-    Fields::from(vec![
-        Field::new("str", DataType::Utf8View, true),
-        Field::new("int", DataType::Int64, true),
-        Field::new("double", DataType::Float64, true),
-        Field::new("bool", DataType::Boolean, true),
-        Field::new("json", DataType::Utf8View, true),
-    ])
+fn list(name: &str, element: &Nested) -> Field {
+    Field::new(name, DataType::List(Arc::clone(&element.item)), false)
 }
 
 /// The field of a promoted column.

@@ -9,25 +9,23 @@ use std::sync::Arc;
 use arrow_array::{ArrayRef, RecordBatch, RecordBatchOptions};
 use arrow_schema::{ArrowError, Schema, SchemaRef};
 use spanwise::llm::Requests;
-use spanwise::{SpanBatch, SpanRow};
+use spanwise::{Projection, SpanBatch, SpanRow};
 
 use crate::attributes::SpanAttributes;
 use crate::column::{Column, promoted};
 use crate::key_views::KeyViews;
 use crate::list::{Events, Links};
 use crate::llm::{Llm, marks};
-use crate::promote::Promoted;
+use crate::promote::{Promoted, promoted_places};
 use crate::scalar::{CountColumn, DurationColumn, IdColumn, TextColumn, TimeColumn, WordColumn};
 use crate::scope::{Owner, OwnerAttributes, ScopeText, ServiceName};
-use crate::text::Texts;
-use crate::views::{Buffers, Compactor, Views};
-use crate::{ArrowOptions, ConvertError, Ids, OptionsError};
+use crate::shapes::Shapes;
+use crate::text::{BUILT, Texts};
+use crate::views::{Buffers, Compactor, Pools, Views};
+use crate::{ArrowOptions, Compact, ConvertError, Ids, OptionsError};
 
 /// Spans that all columns take before the first takes more.
 const STRIDE: usize = 128;
-
-const KINDS: &[&str] = &["unspecified", "internal", "server", "client", "producer", "consumer"];
-const STATUS_CODES: &[&str] = &["unset", "ok", "error"];
 
 /// A column in the making.
 pub(crate) trait Build {
@@ -37,8 +35,8 @@ pub(crate) trait Build {
     /// Shows all views.
     fn views(&mut self, _visit: &mut dyn FnMut(&mut Views)) {}
 
-    /// Appends the finished column.
-    fn finish(self: Box<Self>, buffers: &mut Buffers, columns: &mut Vec<ArrayRef>) -> Result<(), ArrowError>;
+    /// The finished column.
+    fn finish(self: Box<Self>, shapes: &Shapes, buffers: &mut Buffers) -> Result<ArrayRef, ArrowError>;
 }
 
 /// Makes record batches of one schema out of span batches.
@@ -55,10 +53,14 @@ pub(crate) trait Build {
 pub struct Converter {
     options: ArrowOptions,
     columns: Vec<Column>,
+    shapes: Shapes,
+    pools: Pools,
     schema: SchemaRef,
     mismatches: Vec<u64>,
     /// Bytes that the last batch had to build: room to make for the next.
     built: usize,
+    /// Whether the columns of the last batch let go of its input.
+    compacted: bool,
     /// Whether requests are told over all batches, and those of the batches so far.
     across: bool,
     requests: Option<Requests>,
@@ -85,7 +87,8 @@ impl Converter {
                 Column::of_llm().iter().filter(|column| !columns.contains(column)).collect();
             columns.extend(missing);
         }
-        let own = columns.iter().map(|column| column.field(options.layout, options.ids, names));
+        let shapes = Shapes::new(options.layout, options.ids, names);
+        let own = columns.iter().map(|column| column.field(&shapes, options.ids, names));
         let promoted = options.promote.iter().map(|promotion| promoted(&promotion.key, promotion.to));
         let fields: Vec<_> = own.chain(promoted).collect();
         let mut seen = HashSet::new();
@@ -95,9 +98,12 @@ impl Converter {
         Ok(Self {
             options: options.clone(),
             columns,
+            shapes,
+            pools: Pools::default(),
             schema: Arc::new(Schema::new(fields)),
             mismatches: vec![0; options.promote.len()],
             built: 0,
+            compacted: false,
             across: false,
             requests: None,
         })
@@ -162,6 +168,32 @@ impl Converter {
         std::mem::replace(&mut self.mismatches, none)
     }
 
+    /// What a decoder must keep for these columns.
+    ///
+    /// ```
+    /// use spanwise::Projection;
+    /// use spanwise_arrow::{ArrowOptions, Converter};
+    /// let options = ArrowOptions { columns: Some(vec!["name".into(), "events".into()]), ..ArrowOptions::default() };
+    /// let wanted = Converter::new(&options)?.projection();
+    /// assert_eq!(wanted, Projection { events: true, ..Projection::NONE });
+    /// # Ok::<(), spanwise_arrow::OptionsError>(())
+    /// ```
+    pub fn projection(&self) -> Projection {
+        // What LLM columns are made of stands in any list.
+        if self.columns.iter().any(|column| column.is_llm()) {
+            return Projection::ALL;
+        }
+        let has = |column| self.columns.contains(&column);
+        let [spans, scopes, resources] = promoted_places(&self.options.promote);
+        Projection {
+            resource_attributes: has(Column::ResourceAttributes) || has(Column::ServiceName) || resources,
+            scope_attributes: has(Column::ScopeAttributes) || scopes,
+            span_attributes: has(Column::Attributes) || spans,
+            events: has(Column::Events),
+            links: has(Column::Links),
+        }
+    }
+
     /// The columns of a batch, which keeps its tables. Its arena, where columns refer to it, is copied.
     ///
     /// # Errors
@@ -182,7 +214,7 @@ impl Converter {
     }
 
     fn build(&mut self, batch: &SpanBatch) -> Result<Built, ConvertError> {
-        let mut texts = Texts::new(batch, Vec::with_capacity(self.built.min(batch.input().len())));
+        let mut texts = Texts::new(batch, self.pools.text.take(self.built.min(batch.input().len())));
         let maps = [
             Column::Attributes,
             Column::ResourceAttributes,
@@ -191,17 +223,27 @@ impl Converter {
             Column::Links,
             Column::TraceMetadata,
         ];
+        // What the last batch did is what this one will want to do; if not, it copied for nothing.
+        let copying = match self.options.compact {
+            Compact::Auto => self.compacted,
+            Compact::Always => true,
+            Compact::Never => false,
+        };
         if self.columns.iter().any(|column| maps.contains(column)) {
+            texts.copying = copying;
             texts.keys = KeyViews::of(&mut texts);
         }
         let own = self.columns.iter().filter_map(|column| self.column(*column, &texts));
         let mut columns: Vec<_> = own.collect();
-        let mut llm = Llm::new(&self.columns, &mut texts, &mut self.requests);
-        let mut promoted = Promoted::new(&self.options.promote, batch);
+        let mut llm = Llm::new(&self.pools, &self.columns, &mut texts, &mut self.requests);
+        let mut promoted = Promoted::new(&self.pools, &self.options.promote, batch);
         for (stride, rows) in batch.span_rows().chunks(STRIDE).enumerate() {
+            texts.copying = copying;
             for column in &mut columns {
                 column.append(&mut texts, rows);
             }
+            // These may ask for a text of a resource again for each of its scopes.
+            texts.copying = false;
             if !llm.is_empty() {
                 llm.append(&mut texts, stride * STRIDE, rows);
             }
@@ -216,7 +258,9 @@ impl Converter {
         }
         llm.views(&mut note);
         promoted.views(&mut note);
-        if Compactor::wanted(&texts, self.options.compact, used) {
+        let compact = Compactor::wanted(&texts, self.options.compact);
+        self.compacted = compact;
+        if (compact || copying) && used & !(1 << BUILT) != 0 {
             let mut compactor = Compactor::new(&mut texts);
             let mut result = Ok(());
             let mut compact = |views: &mut Views| {
@@ -230,7 +274,7 @@ impl Converter {
             llm.views(&mut compact);
             promoted.views(&mut compact);
             result?;
-            used = u8::MAX << crate::text::BUILT;
+            used = 1 << BUILT;
         }
         if texts.too_large {
             return Err(ConvertError::TooLarge);
@@ -245,13 +289,13 @@ impl Converter {
         built: Built,
     ) -> Result<RecordBatch, ConvertError> {
         self.built = built.texts.len() + built.texts.len() / 8;
-        let mut buffers = Buffers::new(batch, arena, built.texts, built.used);
+        let mut buffers = Buffers::new(&self.pools, batch, arena, built.texts, built.used);
         let mut own = Vec::with_capacity(built.columns.len());
         for column in built.columns {
-            column.finish(&mut buffers, &mut own)?;
+            own.push(column.finish(&self.shapes, &mut buffers)?);
         }
         let continued = if self.across { Some(&mut self.requests) } else { None };
-        let llm = built.llm.finish(batch.len(), &mut buffers, continued)?;
+        let llm = built.llm.finish(batch.len(), &self.shapes, &mut buffers, continued)?;
         let (mut own, mut llm) = (own.into_iter(), llm.into_iter());
         let next = |column: &Column| if column.is_llm() { llm.next() } else { own.next() };
         let mut arrays: Vec<_> = self.columns.iter().filter_map(next).collect();
@@ -265,26 +309,29 @@ impl Converter {
     fn column(&self, column: Column, texts: &Texts<'_>) -> Option<Box<dyn Build>> {
         let batch = texts.batch;
         let len = batch.len();
-        let ArrowOptions { layout, ids, names, .. } = self.options;
+        let ArrowOptions { layout, ids, .. } = self.options;
+        let pools = &self.pools;
         Some(match column {
             Column::TraceId => match ids {
-                Ids::Text => Box::new(TextColumn::new(len, |row: &SpanRow| row.trace_id.text)),
+                Ids::Text => Box::new(TextColumn::new(pools, len, |row: &SpanRow| row.trace_id.text)),
                 Ids::Binary => Box::new(IdColumn::new(len, |row| &row.trace_id)),
             },
             Column::SpanId => match ids {
-                Ids::Text => Box::new(TextColumn::new(len, |row: &SpanRow| row.span_id.text)),
+                Ids::Text => Box::new(TextColumn::new(pools, len, |row: &SpanRow| row.span_id.text)),
                 Ids::Binary => Box::new(IdColumn::new(len, |row| &row.span_id)),
             },
             Column::ParentSpanId => match ids {
-                Ids::Text => Box::new(TextColumn::new(len, |row: &SpanRow| row.parent_span_id.text)),
+                Ids::Text => Box::new(TextColumn::new(pools, len, |row: &SpanRow| row.parent_span_id.text)),
                 Ids::Binary => Box::new(IdColumn::new(len, |row| &row.parent_span_id)),
             },
-            Column::TraceState => Box::new(TextColumn::new(len, |row: &SpanRow| row.trace_state)),
-            Column::Name => Box::new(TextColumn::new(len, |row: &SpanRow| row.name)),
-            Column::StatusMessage => Box::new(TextColumn::new(len, |row: &SpanRow| row.status_message)),
-            Column::Kind => Box::new(WordColumn::new(len, KINDS, |row: &SpanRow| row.kind)),
+            Column::TraceState => Box::new(TextColumn::new(pools, len, |row: &SpanRow| row.trace_state)),
+            Column::Name => Box::new(TextColumn::new(pools, len, |row: &SpanRow| row.name)),
+            Column::StatusMessage => {
+                Box::new(TextColumn::new(pools, len, |row: &SpanRow| row.status_message))
+            }
+            Column::Kind => Box::new(WordColumn::new(len, &self.shapes.kinds, |row: &SpanRow| row.kind)),
             Column::StatusCode => {
-                Box::new(WordColumn::new(len, STATUS_CODES, |row: &SpanRow| row.status_code))
+                Box::new(WordColumn::new(len, &self.shapes.status_codes, |row: &SpanRow| row.status_code))
             }
             Column::StartTime => Box::new(TimeColumn::new(len, |row: &SpanRow| row.start_time_unix_nano)),
             Column::EndTime => Box::new(TimeColumn::new(len, |row: &SpanRow| row.end_time_unix_nano)),
@@ -299,14 +346,18 @@ impl Converter {
             Column::DroppedLinksCount => {
                 Box::new(CountColumn::new(len, |row: &SpanRow| row.dropped_links_count))
             }
-            Column::ServiceName => Box::new(ServiceName::new(texts, len)),
-            Column::ScopeName => Box::new(ScopeText::new(len, |scope| scope.name)),
-            Column::ScopeVersion => Box::new(ScopeText::new(len, |scope| scope.version)),
-            Column::ResourceAttributes => Box::new(OwnerAttributes::new(layout, Owner::Resource, len)),
-            Column::ScopeAttributes => Box::new(OwnerAttributes::new(layout, Owner::Scope, len)),
-            Column::Attributes => Box::new(SpanAttributes::new(layout, len, batch.attribute_rows().len())),
-            Column::Events => Box::new(Events::new(layout, names, len, batch.event_rows().len())),
-            Column::Links => Box::new(Links::new(layout, ids, names, len, batch.link_rows().len())),
+            Column::ServiceName => Box::new(ServiceName::new(pools, texts, len)),
+            Column::ScopeName => Box::new(ScopeText::new(pools, len, |scope| scope.name)),
+            Column::ScopeVersion => Box::new(ScopeText::new(pools, len, |scope| scope.version)),
+            Column::ResourceAttributes => {
+                Box::new(OwnerAttributes::new(pools, layout, Owner::Resource, batch))
+            }
+            Column::ScopeAttributes => Box::new(OwnerAttributes::new(pools, layout, Owner::Scope, batch)),
+            Column::Attributes => {
+                Box::new(SpanAttributes::new(pools, layout, len, batch.attribute_rows().len()))
+            }
+            Column::Events => Box::new(Events::new(pools, layout, batch)),
+            Column::Links => Box::new(Links::new(pools, layout, ids, batch)),
             _ => return None,
         })
     }

@@ -4,16 +4,16 @@ use std::sync::Arc;
 
 use arrow_array::{ArrayRef, ListArray, StructArray, UInt32Array};
 use arrow_buffer::{OffsetBuffer, ScalarBuffer};
-use arrow_schema::{ArrowError, Fields};
-use spanwise::{EventRow, Id, LinkRow, SpanRow};
+use arrow_schema::ArrowError;
+use spanwise::{EventRow, Id, LinkRow, SpanBatch, SpanRow};
 
 use crate::attributes::Maps;
-use crate::column::{event_fields, item, link_fields};
 use crate::convert::Build;
 use crate::scalar::{IdBytes, Times};
+use crate::shapes::{Nested, Shapes};
 use crate::text::{Texts, rows};
-use crate::views::{Buffers, Views};
-use crate::{Ids, Layout, Names};
+use crate::views::{Buffers, Pools, Views};
+use crate::{Ids, Layout};
 
 /// Appends the end of a list, which is at most as far as a batch has events or links.
 fn close(offsets: &mut Vec<i32>, end: usize, texts: &mut Texts<'_>) {
@@ -23,15 +23,22 @@ fn close(offsets: &mut Vec<i32>, end: usize, texts: &mut Texts<'_>) {
     offsets.push(i32::try_from(end).unwrap_or(i32::MAX));
 }
 
-fn lists(offsets: Vec<i32>, fields: Fields, children: Vec<ArrayRef>) -> Result<ArrayRef, ArrowError> {
-    let structs = StructArray::try_new(fields.clone(), children, None)?;
+/// The column of lists with these ends; without `children` there is no element.
+fn lists(
+    offsets: Vec<i32>,
+    element: &Nested,
+    children: Option<Vec<ArrayRef>>,
+) -> Result<ArrayRef, ArrowError> {
+    let structs = match children {
+        Some(children) => Arc::new(StructArray::try_new(element.fields.clone(), children, None)?),
+        None => Arc::clone(&element.none),
+    };
     let offsets = OffsetBuffer::new(ScalarBuffer::from(offsets));
-    Ok(Arc::new(ListArray::try_new(item(fields), offsets, Arc::new(structs), None)?))
+    Ok(Arc::new(ListArray::try_new(Arc::clone(&element.item), offsets, structs, None)?))
 }
 
 /// The events of spans.
 pub(crate) struct Events {
-    fields: Fields,
     offsets: Vec<i32>,
     times: Times,
     names: Views,
@@ -40,15 +47,16 @@ pub(crate) struct Events {
 }
 
 impl Events {
-    pub(crate) fn new(layout: Layout, names: Names, spans: usize, events: usize) -> Self {
+    pub(crate) fn new(pools: &Pools, layout: Layout, batch: &SpanBatch) -> Self {
+        let (spans, events) = (batch.len(), batch.event_rows().len());
+        let entries = batch.event_rows().iter().map(|event| event.attributes.len as usize).sum();
         let mut offsets = Vec::with_capacity(spans + 1);
         offsets.push(0);
         Self {
-            fields: event_fields(layout, names),
             offsets,
             times: Times::new(events),
-            names: Views::with_capacity(events),
-            attributes: Maps::new(layout, events, 0),
+            names: Views::with_capacity(pools, events),
+            attributes: Maps::new(pools, layout, events, entries),
             dropped: Vec::with_capacity(events),
         }
     }
@@ -79,15 +87,17 @@ impl Build for Events {
         self.attributes.views(visit);
     }
 
-    fn finish(self: Box<Self>, buffers: &mut Buffers, columns: &mut Vec<ArrayRef>) -> Result<(), ArrowError> {
+    fn finish(self: Box<Self>, shapes: &Shapes, buffers: &mut Buffers) -> Result<ArrayRef, ArrowError> {
+        if self.dropped.is_empty() {
+            return lists(self.offsets, &shapes.event, None);
+        }
         let children = vec![
-            self.times.finish()?,
+            self.times.finish(shapes)?,
             Arc::new(buffers.strings(self.names, None)) as ArrayRef,
-            self.attributes.finish(buffers)?,
+            self.attributes.finish(shapes, buffers)?,
             Arc::new(UInt32Array::from(self.dropped)),
         ];
-        columns.push(lists(self.offsets, self.fields, children)?);
-        Ok(())
+        lists(self.offsets, &shapes.event, Some(children))
     }
 }
 
@@ -98,9 +108,9 @@ enum LinkIds<const N: usize> {
 }
 
 impl<const N: usize> LinkIds<N> {
-    fn new(ids: Ids, len: usize) -> Self {
+    fn new(pools: &Pools, ids: Ids, len: usize) -> Self {
         match ids {
-            Ids::Text => Self::Text(Views::with_capacity(len)),
+            Ids::Text => Self::Text(Views::with_capacity(pools, len)),
             Ids::Binary => Self::Binary(IdBytes::new(len)),
         }
     }
@@ -129,7 +139,6 @@ impl<const N: usize> LinkIds<N> {
 
 /// The links of spans.
 pub(crate) struct Links {
-    fields: Fields,
     offsets: Vec<i32>,
     trace_ids: LinkIds<16>,
     span_ids: LinkIds<8>,
@@ -140,17 +149,18 @@ pub(crate) struct Links {
 }
 
 impl Links {
-    pub(crate) fn new(layout: Layout, ids: Ids, names: Names, spans: usize, links: usize) -> Self {
+    pub(crate) fn new(pools: &Pools, layout: Layout, ids: Ids, batch: &SpanBatch) -> Self {
+        let (spans, links) = (batch.len(), batch.link_rows().len());
+        let entries = batch.link_rows().iter().map(|link| link.attributes.len as usize).sum();
         let mut offsets = Vec::with_capacity(spans + 1);
         offsets.push(0);
         Self {
-            fields: link_fields(layout, ids, names),
             offsets,
-            trace_ids: LinkIds::new(ids, links),
-            span_ids: LinkIds::new(ids, links),
-            trace_states: Views::with_capacity(links),
+            trace_ids: LinkIds::new(pools, ids, links),
+            span_ids: LinkIds::new(pools, ids, links),
+            trace_states: Views::with_capacity(pools, links),
             flags: Vec::with_capacity(links),
-            attributes: Maps::new(layout, links, 0),
+            attributes: Maps::new(pools, layout, links, entries),
             dropped: Vec::with_capacity(links),
         }
     }
@@ -188,16 +198,18 @@ impl Build for Links {
         self.attributes.views(visit);
     }
 
-    fn finish(self: Box<Self>, buffers: &mut Buffers, columns: &mut Vec<ArrayRef>) -> Result<(), ArrowError> {
+    fn finish(self: Box<Self>, shapes: &Shapes, buffers: &mut Buffers) -> Result<ArrayRef, ArrowError> {
+        if self.dropped.is_empty() {
+            return lists(self.offsets, &shapes.link, None);
+        }
         let children = vec![
             self.trace_ids.finish(buffers)?,
             self.span_ids.finish(buffers)?,
             Arc::new(buffers.strings(self.trace_states, None)) as ArrayRef,
             Arc::new(UInt32Array::from(self.flags)),
-            self.attributes.finish(buffers)?,
+            self.attributes.finish(shapes, buffers)?,
             Arc::new(UInt32Array::from(self.dropped)),
         ];
-        columns.push(lists(self.offsets, self.fields, children)?);
-        Ok(())
+        lists(self.offsets, &shapes.link, Some(children))
     }
 }

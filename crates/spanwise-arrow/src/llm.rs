@@ -9,8 +9,9 @@ use spanwise::llm::{LlmKeys, LlmSpan, Requests};
 use spanwise::{SpanBatch, SpanRow};
 
 use crate::attributes::Maps;
+use crate::shapes::Shapes;
 use crate::text::{EMPTY, Texts};
-use crate::views::{Buffers, Views};
+use crate::views::{Buffers, Pools, Views};
 use crate::{Column, Layout};
 
 /// What stands before the keys of `trace_metadata`.
@@ -28,9 +29,9 @@ enum Cells {
 }
 
 impl Cells {
-    fn new(column: Column, len: usize) -> Option<Self> {
+    fn new(pools: &Pools, column: Column, len: usize) -> Option<Self> {
         let nulls = || NullBufferBuilder::new(len);
-        let text = |pick| Self::Text(pick, Views::with_capacity(len), nulls());
+        let text = |pick| Self::Text(pick, Views::with_capacity(pools, len), nulls());
         let count = |pick| Self::Count(pick, Vec::with_capacity(len), nulls());
         let amount = |pick| Self::Amount(pick, Vec::with_capacity(len), nulls());
         Some(match column {
@@ -48,21 +49,26 @@ impl Cells {
             Column::SessionId => text(|span| span.session_id.as_deref()),
             Column::TraceName => text(|span| span.trace_name.as_deref()),
             Column::GenerationName => text(|span| span.generation_name.as_deref()),
-            Column::TraceMetadata => Self::Metadata(Box::new(Maps::new(Layout::Map, len, 0))),
+            Column::TraceMetadata => Self::Metadata(Box::new(Maps::new(pools, Layout::Map, len, 0))),
             Column::IsTest => Self::Test(BooleanBufferBuilder::new(len)),
             Column::IsRequest => Self::Request,
             _ => return None,
         })
     }
 
-    fn finish(self, buffers: &mut Buffers, requests: &ArrayRef) -> Result<ArrayRef, ArrowError> {
+    fn finish(
+        self,
+        shapes: &Shapes,
+        buffers: &mut Buffers,
+        requests: &ArrayRef,
+    ) -> Result<ArrayRef, ArrowError> {
         Ok(match self {
             Self::Text(_, views, mut nulls) => Arc::new(buffers.strings(views, nulls.finish())),
             Self::Count(_, values, mut nulls) => Arc::new(Int64Array::new(values.into(), nulls.finish())),
             Self::Amount(_, values, mut nulls) => Arc::new(Float64Array::new(values.into(), nulls.finish())),
             Self::Test(mut values) => Arc::new(BooleanArray::new(values.finish(), None)),
             Self::Request => Arc::clone(requests),
-            Self::Metadata(maps) => maps.finish(buffers)?,
+            Self::Metadata(maps) => maps.finish(shapes, buffers)?,
         })
     }
 }
@@ -80,9 +86,15 @@ pub(crate) struct Llm {
 
 impl Llm {
     /// `columns` may hold others, which are passed over. `requests` are those of batches before, which this one continues.
-    pub(crate) fn new(columns: &[Column], texts: &mut Texts<'_>, requests: &mut Option<Requests>) -> Self {
+    pub(crate) fn new(
+        pools: &Pools,
+        columns: &[Column],
+        texts: &mut Texts<'_>,
+        requests: &mut Option<Requests>,
+    ) -> Self {
         let batch: &SpanBatch = texts.batch;
-        let cells: Vec<_> = columns.iter().filter_map(|column| Cells::new(*column, batch.len())).collect();
+        let cells: Vec<_> =
+            columns.iter().filter_map(|column| Cells::new(pools, *column, batch.len())).collect();
         let keys = if cells.is_empty() { LlmKeys::default() } else { LlmKeys::resolve(batch) };
         let mut metadata = Vec::new();
         texts.take_used();
@@ -157,6 +169,7 @@ impl Llm {
     pub(crate) fn finish(
         self,
         len: usize,
+        shapes: &Shapes,
         buffers: &mut Buffers,
         continued: Option<&mut Option<Requests>>,
     ) -> Result<Vec<ArrayRef>, ArrowError> {
@@ -168,7 +181,7 @@ impl Llm {
             (Some(requests), None) => marks(len, requests.counted()),
             (None, _) => marks(0, []),
         };
-        self.cells.into_iter().map(|cells| cells.finish(buffers, &requests)).collect()
+        self.cells.into_iter().map(|cells| cells.finish(shapes, buffers, &requests)).collect()
     }
 }
 

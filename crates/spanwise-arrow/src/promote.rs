@@ -11,7 +11,7 @@ use spanwise::{AttributeRow, KeyId, RawValue, Rows, SpanBatch, SpanRow};
 
 use crate::scope::resource;
 use crate::text::{EMPTY, Texts, rows};
-use crate::views::{Buffers, Views};
+use crate::views::{Buffers, Pools, Views};
 use crate::{PromotedType, Promotion};
 
 const SPAN: usize = 0;
@@ -122,10 +122,10 @@ enum Cells {
 }
 
 impl Cells {
-    fn new(to: PromotedType, len: usize) -> Self {
+    fn new(pools: &Pools, to: PromotedType, len: usize) -> Self {
         let nulls = NullBufferBuilder::new(len);
         match to {
-            PromotedType::String => Self::Text(Views::with_capacity(len), nulls),
+            PromotedType::String => Self::Text(Views::with_capacity(pools, len), nulls),
             PromotedType::Int64 => Self::Int(Vec::with_capacity(len), nulls),
             PromotedType::Double => Self::Double(Vec::with_capacity(len), nulls),
             PromotedType::Bool => Self::Bool(BooleanBufferBuilder::new(len), nulls),
@@ -180,6 +180,12 @@ impl Cells {
             Self::Bool(mut values, mut nulls) => Arc::new(BooleanArray::new(values.finish(), nulls.finish())),
         }
     }
+}
+
+/// Whether any of these looks at attributes of spans, of scopes, of resources.
+pub(crate) fn promoted_places(promote: &[Promotion]) -> [bool; 3] {
+    let of = |wanted| promote.iter().any(|promotion| place(&promotion.key).0 == wanted);
+    [of(SPAN), of(SCOPE), of(RESOURCE)]
 }
 
 struct PromotedColumn {
@@ -239,14 +245,14 @@ pub(crate) struct Promoted {
 }
 
 impl Promoted {
-    pub(crate) fn new(promotions: &[Promotion], batch: &SpanBatch) -> Self {
+    pub(crate) fn new(pools: &Pools, promotions: &[Promotion], batch: &SpanBatch) -> Self {
         let mut places: [Place; 3] = Default::default();
         let columns = promotions.iter().map(|promotion| {
             let (place, key) = place(&promotion.key);
             let slot = batch
                 .key_id(key)
                 .and_then(|key| places.get_mut(place).and_then(|place| place.slot(batch, key)));
-            let mut cells = Cells::new(promotion.to, batch.len());
+            let mut cells = Cells::new(pools, promotion.to, batch.len());
             if let Cells::Text(views, _) = &mut cells {
                 views.shared = place != SPAN;
             }

@@ -1,10 +1,12 @@
 //! Columns with one value of the span's own: texts, ids, words, times, counts.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
+use arrow_array::cast::AsArray;
 use arrow_array::types::Int32Type;
 use arrow_array::{
-    ArrayRef, DictionaryArray, FixedSizeBinaryArray, Int32Array, Int64Array, StringArray,
+    Array, ArrayRef, DictionaryArray, FixedSizeBinaryArray, Int32Array, Int64Array, StringArray,
     TimestampNanosecondArray, UInt32Array,
 };
 use arrow_buffer::{Buffer, NullBufferBuilder};
@@ -12,8 +14,9 @@ use arrow_schema::ArrowError;
 use spanwise::{Id, SpanRow, Text};
 
 use crate::convert::Build;
+use crate::shapes::Shapes;
 use crate::text::Texts;
-use crate::views::{Buffers, Views};
+use crate::views::{Buffers, Pools, Views};
 
 /// Texts of something that has one per row.
 pub(crate) struct TextColumn<P> {
@@ -22,8 +25,8 @@ pub(crate) struct TextColumn<P> {
 }
 
 impl<P> TextColumn<P> {
-    pub(crate) fn new(len: usize, pick: P) -> Self {
-        Self { pick, views: Views::with_capacity(len) }
+    pub(crate) fn new(pools: &Pools, len: usize, pick: P) -> Self {
+        Self { pick, views: Views::with_capacity(pools, len) }
     }
 }
 
@@ -37,9 +40,8 @@ impl<P: Fn(&SpanRow) -> Text> Build for TextColumn<P> {
         visit(&mut self.views);
     }
 
-    fn finish(self: Box<Self>, buffers: &mut Buffers, columns: &mut Vec<ArrayRef>) -> Result<(), ArrowError> {
-        columns.push(Arc::new(buffers.strings(self.views, None)));
-        Ok(())
+    fn finish(self: Box<Self>, _: &Shapes, buffers: &mut Buffers) -> Result<ArrayRef, ArrowError> {
+        Ok(Arc::new(buffers.strings(self.views, None)))
     }
 }
 
@@ -85,9 +87,8 @@ impl<const N: usize> Build for IdColumn<N> {
         }
     }
 
-    fn finish(self: Box<Self>, _: &mut Buffers, columns: &mut Vec<ArrayRef>) -> Result<(), ArrowError> {
-        columns.push(self.ids.finish()?);
-        Ok(())
+    fn finish(self: Box<Self>, _: &Shapes, _: &mut Buffers) -> Result<ArrayRef, ArrowError> {
+        self.ids.finish()
     }
 }
 
@@ -95,14 +96,14 @@ impl<const N: usize> Build for IdColumn<N> {
 pub(crate) struct WordColumn<P> {
     pick: P,
     /// The known words, by number.
-    words: &'static [&'static str],
+    words: ArrayRef,
     unknown: Vec<i32>,
     keys: Vec<i32>,
 }
 
 impl<P> WordColumn<P> {
-    pub(crate) fn new(len: usize, words: &'static [&'static str], pick: P) -> Self {
-        Self { pick, words, unknown: Vec::new(), keys: Vec::with_capacity(len) }
+    pub(crate) fn new(len: usize, words: &ArrayRef, pick: P) -> Self {
+        Self { pick, words: Arc::clone(words), unknown: Vec::new(), keys: Vec::with_capacity(len) }
     }
 
     #[cold]
@@ -130,12 +131,16 @@ impl<P: Fn(&SpanRow) -> i32> Build for WordColumn<P> {
         }
     }
 
-    fn finish(self: Box<Self>, _: &mut Buffers, columns: &mut Vec<ArrayRef>) -> Result<(), ArrowError> {
-        let known = self.words.iter().map(|word| (*word).to_owned());
-        let words = StringArray::from_iter_values(known.chain(self.unknown.iter().map(i32::to_string)));
+    fn finish(self: Box<Self>, _: &Shapes, _: &mut Buffers) -> Result<ArrayRef, ArrowError> {
+        let words = if self.unknown.is_empty() {
+            self.words
+        } else {
+            let known = self.words.as_string::<i32>().iter().flatten().map(Cow::Borrowed);
+            let unknown = self.unknown.iter().map(|number| Cow::Owned(number.to_string()));
+            Arc::new(StringArray::from_iter_values(known.chain(unknown)))
+        };
         let keys = Int32Array::from(self.keys);
-        columns.push(Arc::new(DictionaryArray::<Int32Type>::try_new(keys, Arc::new(words))?));
-        Ok(())
+        Ok(Arc::new(DictionaryArray::<Int32Type>::try_new(keys, words)?))
     }
 }
 
@@ -157,9 +162,9 @@ impl Times {
         self.nulls.append(value != 0);
     }
 
-    pub(crate) fn finish(mut self) -> Result<ArrayRef, ArrowError> {
+    pub(crate) fn finish(mut self, shapes: &Shapes) -> Result<ArrayRef, ArrowError> {
         let array = TimestampNanosecondArray::try_new(self.values.into(), self.nulls.finish())?;
-        Ok(Arc::new(array.with_timezone("UTC")))
+        Ok(Arc::new(array.with_timezone(Arc::clone(&shapes.zone))))
     }
 }
 
@@ -182,9 +187,8 @@ impl<P: Fn(&SpanRow) -> u64> Build for TimeColumn<P> {
         }
     }
 
-    fn finish(self: Box<Self>, _: &mut Buffers, columns: &mut Vec<ArrayRef>) -> Result<(), ArrowError> {
-        columns.push(self.times.finish()?);
-        Ok(())
+    fn finish(self: Box<Self>, shapes: &Shapes, _: &mut Buffers) -> Result<ArrayRef, ArrowError> {
+        self.times.finish(shapes)
     }
 }
 
@@ -205,9 +209,8 @@ impl Build for DurationColumn {
         }));
     }
 
-    fn finish(self: Box<Self>, _: &mut Buffers, columns: &mut Vec<ArrayRef>) -> Result<(), ArrowError> {
-        columns.push(Arc::new(Int64Array::from(self.0)));
-        Ok(())
+    fn finish(self: Box<Self>, _: &Shapes, _: &mut Buffers) -> Result<ArrayRef, ArrowError> {
+        Ok(Arc::new(Int64Array::from(self.0)))
     }
 }
 
@@ -228,8 +231,7 @@ impl<P: Fn(&SpanRow) -> u32> Build for CountColumn<P> {
         self.values.extend(rows.iter().map(&self.pick));
     }
 
-    fn finish(self: Box<Self>, _: &mut Buffers, columns: &mut Vec<ArrayRef>) -> Result<(), ArrowError> {
-        columns.push(Arc::new(UInt32Array::from(self.values)));
-        Ok(())
+    fn finish(self: Box<Self>, _: &Shapes, _: &mut Buffers) -> Result<ArrayRef, ArrowError> {
+        Ok(Arc::new(UInt32Array::from(self.values)))
     }
 }

@@ -5,13 +5,14 @@ use std::sync::Arc;
 use arrow_array::ArrayRef;
 use arrow_buffer::NullBufferBuilder;
 use arrow_schema::ArrowError;
-use spanwise::{KeyId, ResourceRow, Rows, ScopeRow, SpanRow, Text};
+use spanwise::{KeyId, ResourceRow, Rows, ScopeRow, SpanBatch, SpanRow, Text};
 
 use crate::Layout;
 use crate::attributes::Maps;
 use crate::convert::Build;
+use crate::shapes::Shapes;
 use crate::text::{EMPTY, Texts, rows};
-use crate::views::{Buffers, Views};
+use crate::views::{Buffers, Pools, Views};
 
 /// The resource of a scope.
 pub(crate) fn resource<'a>(texts: &Texts<'a>, scope: &ScopeRow) -> Option<&'a ResourceRow> {
@@ -27,8 +28,8 @@ pub(crate) struct ScopeText {
 }
 
 impl ScopeText {
-    pub(crate) fn new(len: usize, pick: fn(&ScopeRow) -> Text) -> Self {
-        Self { pick, views: Views::shared(len), last: None }
+    pub(crate) fn new(pools: &Pools, len: usize, pick: fn(&ScopeRow) -> Text) -> Self {
+        Self { pick, views: Views::shared(pools, len), last: None }
     }
 }
 
@@ -52,9 +53,8 @@ impl Build for ScopeText {
         visit(&mut self.views);
     }
 
-    fn finish(self: Box<Self>, buffers: &mut Buffers, columns: &mut Vec<ArrayRef>) -> Result<(), ArrowError> {
-        columns.push(Arc::new(buffers.strings(self.views, None)));
-        Ok(())
+    fn finish(self: Box<Self>, _: &Shapes, buffers: &mut Buffers) -> Result<ArrayRef, ArrowError> {
+        Ok(Arc::new(buffers.strings(self.views, None)))
     }
 }
 
@@ -64,21 +64,30 @@ pub(crate) struct ServiceName {
     views: Views,
     nulls: NullBufferBuilder,
     last: Option<(u32, Option<u128>)>,
+    /// The resource of that scope: the next one may have the same.
+    resource: Option<u32>,
 }
 
 impl ServiceName {
-    pub(crate) fn new(texts: &Texts<'_>, len: usize) -> Self {
+    pub(crate) fn new(pools: &Pools, texts: &Texts<'_>, len: usize) -> Self {
         Self {
             key: texts.batch.key_id("service.name"),
-            views: Views::shared(len),
+            views: Views::shared(pools, len),
             nulls: NullBufferBuilder::new(len),
             last: None,
+            resource: None,
         }
     }
 
-    fn of_scope(&self, texts: &mut Texts<'_>, scope: u32) -> Option<u128> {
+    fn of_scope(&mut self, texts: &mut Texts<'_>, scope: u32) -> Option<u128> {
         let key = self.key?;
         let scope = texts.batch.scope_rows().get(scope as usize)?;
+        let before = self.resource.replace(scope.resource);
+        if let Some((_, view)) = self.last
+            && before == Some(scope.resource)
+        {
+            return view;
+        }
         let list = resource(texts, scope)?.attributes;
         let rows = rows(texts.batch.attribute_rows(), list);
         let row = rows.iter().rev().find(|row| row.key() == Some(key))?;
@@ -104,13 +113,8 @@ impl Build for ServiceName {
         visit(&mut self.views);
     }
 
-    fn finish(
-        mut self: Box<Self>,
-        buffers: &mut Buffers,
-        columns: &mut Vec<ArrayRef>,
-    ) -> Result<(), ArrowError> {
-        columns.push(Arc::new(buffers.strings(self.views, self.nulls.finish())));
-        Ok(())
+    fn finish(mut self: Box<Self>, _: &Shapes, buffers: &mut Buffers) -> Result<ArrayRef, ArrowError> {
+        Ok(Arc::new(buffers.strings(self.views, self.nulls.finish())))
     }
 }
 
@@ -119,6 +123,19 @@ impl Build for ServiceName {
 pub(crate) enum Owner {
     Resource,
     Scope,
+}
+
+/// The attributes of a scope, or of its resource.
+fn list_of(batch: &SpanBatch, owner: Owner, scope: u32) -> Rows {
+    let scope = batch.scope_rows().get(scope as usize);
+    let list = match owner {
+        Owner::Scope => scope.map(|scope| scope.attributes),
+        Owner::Resource => {
+            let resource = scope.and_then(|scope| batch.resource_rows().get(scope.resource as usize));
+            resource.map(|resource| resource.attributes)
+        }
+    };
+    list.unwrap_or_default()
 }
 
 /// The attributes of scopes or resources.
@@ -130,8 +147,12 @@ pub(crate) struct OwnerAttributes {
 }
 
 impl OwnerAttributes {
-    pub(crate) fn new(layout: Layout, owner: Owner, spans: usize) -> Self {
-        Self { owner, maps: Maps::new(layout, spans, 0), last: None }
+    pub(crate) fn new(pools: &Pools, layout: Layout, owner: Owner, batch: &SpanBatch) -> Self {
+        let entries = |row: &SpanRow| list_of(batch, owner, row.scope).len as usize;
+        let spans = batch.span_rows();
+        // Hostile input may repeat a long list for many spans: that much room is not made before it is needed.
+        let entries = spans.iter().map(entries).sum::<usize>().min(batch.input().len() / 16);
+        Self { owner, maps: Maps::new(pools, layout, spans.len(), entries), last: None }
     }
 }
 
@@ -148,13 +169,7 @@ impl Build for OwnerAttributes {
                 continue;
             }
             self.last = Some(owner);
-            let list = match self.owner {
-                Owner::Scope => scope.map(|scope| scope.attributes),
-                Owner::Resource => {
-                    scope.and_then(|scope| resource(texts, scope)).map(|resource| resource.attributes)
-                }
-            };
-            self.maps.push(texts, list.unwrap_or(Rows::default()));
+            self.maps.push(texts, list_of(texts.batch, self.owner, row.scope));
         }
         self.maps.note_used(texts.take_used(), texts.keys.used);
     }
@@ -163,8 +178,7 @@ impl Build for OwnerAttributes {
         self.maps.views(visit);
     }
 
-    fn finish(self: Box<Self>, buffers: &mut Buffers, columns: &mut Vec<ArrayRef>) -> Result<(), ArrowError> {
-        columns.push(self.maps.finish(buffers)?);
-        Ok(())
+    fn finish(self: Box<Self>, shapes: &Shapes, buffers: &mut Buffers) -> Result<ArrayRef, ArrowError> {
+        self.maps.finish(shapes, buffers)
     }
 }

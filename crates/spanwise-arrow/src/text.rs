@@ -47,18 +47,33 @@ pub(crate) fn view(source: &[u8], buffer: u32, start: usize, length: usize) -> u
         Some(bytes) => u128::from_le_bytes(*bytes),
         None => short_head(source, start),
     };
-    if length <= INLINE {
-        if start + length > source.len() {
-            return EMPTY;
-        }
-        let mask = (1_u128 << (length * 8)) - 1;
-        return (head & mask) << 32 | length as u128;
-    }
     if start + length > source.len() || start > REACH || length > REACH {
         return EMPTY;
     }
-    let prefix = head & 0xffff_ffff;
-    length as u128 | prefix << 32 | u128::from(buffer) << 64 | (start as u128) << 96
+    // Whether a text is short is a coin that is thrown for each: both views are made, and no branch is guessed.
+    let [first, rest] = KEPT[length.min(INLINE)];
+    let [head, tail] = halves(head << 32);
+    let low = length as u64 | head & first;
+    let inline = tail & rest;
+    let place = u64::from(buffer) | (start as u64) << 32;
+    let high = std::hint::select_unpredictable(length <= INLINE, inline, place);
+    u128::from(low) | u128::from(high) << 64
+}
+
+/// Masks of both halves of the view of a text of each length, its length aside.
+static KEPT: [[u64; 2]; INLINE + 1] = {
+    let mut masks = [[0; 2]; INLINE + 1];
+    let mut length = 0;
+    while length <= INLINE {
+        masks[length] = halves(((1 << (length * 8)) - 1) << 32);
+        length += 1;
+    }
+    masks
+};
+
+#[allow(clippy::cast_possible_truncation, reason = "the low half, then the high half")]
+const fn halves(view: u128) -> [u64; 2] {
+    [view as u64, (view >> 64) as u64]
 }
 
 /// The bytes from `start` on where the source ends within sixteen bytes.
@@ -80,8 +95,13 @@ pub(crate) struct Texts<'a> {
     pub(crate) built: Vec<u8>,
     /// Bit set of the buffers that long views were made of since [`Self::take_used`].
     used: u8,
-    /// Bytes of input and arena that long views refer to; what is repeated counts once.
+    /// Bytes of input and arena that long views refer to or are copies of; what is repeated counts once.
     pub(crate) referred: usize,
+    /// Bit set of the buffers that these stand in.
+    pub(crate) seen: u8,
+    /// Texts of input and arena are copied while their views are made, so that nothing is left to compact. For columns that
+    /// ask for each text once.
+    pub(crate) copying: bool,
     /// Something did not fit: the columns must not be used.
     pub(crate) too_large: bool,
 }
@@ -97,6 +117,8 @@ impl<'a> Texts<'a> {
             built,
             used: 0,
             referred: 0,
+            seen: 0,
+            copying: false,
             too_large: false,
         }
     }
@@ -115,11 +137,41 @@ impl<'a> Texts<'a> {
             TextKind::Escaped => return self.build(|batch, built| batch.text_into(text, built)),
         };
         let length = text.stored_len();
-        if length > INLINE {
-            self.used |= 1 << buffer;
-            self.referred += length;
+        let long = length > INLINE;
+        self.seen |= u8::from(long) << buffer;
+        self.referred += if long { length } else { 0 };
+        if self.copying {
+            return self.copy(source, text.start(), length);
         }
+        self.used |= u8::from(long) << buffer;
         view(source, buffer, text.start(), length)
+    }
+
+    /// The view of a copy of `source[start..start + length]`.
+    #[inline]
+    fn copy(&mut self, source: &[u8], start: usize, length: usize) -> u128 {
+        let place = self.built.len();
+        match source.get(start..).and_then(|rest| rest.first_chunk::<32>()) {
+            // Most are short, or ids and names: a copy of fixed size that is cut takes no call, and no guess of the length.
+            Some(chunk) if length <= chunk.len() => {
+                self.built.extend_from_slice(chunk);
+                self.built.truncate(place + if length > INLINE { length } else { 0 });
+            }
+            _ if length > INLINE => {
+                self.built.extend_from_slice(source.get(start..start + length).unwrap_or_default());
+            }
+            _ => {}
+        }
+        if length <= INLINE {
+            return view(source, BUILT, start, length);
+        }
+        if self.built.len() > REACH {
+            self.too_large = true;
+            self.built.truncate(place);
+            return EMPTY;
+        }
+        self.used |= 1 << BUILT;
+        view(&self.built, BUILT, place, length)
     }
 
     /// The view of a text that was read from the batch: where it stands, if it is borrowed, or of a copy.
@@ -132,6 +184,7 @@ impl<'a> Texts<'a> {
             // By address and by content: another allocation of the same text would not do harm either.
             if source.get(start..start.saturating_add(text.len())) == Some(text.as_bytes()) {
                 self.used |= 1 << buffer;
+                self.seen |= 1 << buffer;
                 self.referred += text.len();
                 return view(source, buffer, start, text.len());
             }
@@ -192,28 +245,15 @@ impl<'a> Texts<'a> {
     /// The view of an integer's decimal digits.
     #[inline]
     pub(crate) fn integer(&mut self, value: i64) -> u128 {
-        // The digits of a short number gather in a register, the first one lowest: the view is ready when they are.
-        let mut text = 0_u128;
-        let mut length = usize::from(value < 0);
-        let mut rest = value.unsigned_abs();
-        if rest > 99_999_999_999 {
-            return self.build(|_, built| {
-                // Writing to a vector cannot fail.
-                let _ = write!(built, "{value}");
-            });
+        // The digits of a short number stand in a register: the view is ready when they are.
+        if let number @ 0..100_000_000 = value {
+            let (digits, length) = digits(number.unsigned_abs());
+            return u128::from(digits) << 32 | u128::from(length);
         }
-        loop {
-            text = text << 8 | u128::from(u64::from(b'0') + rest % 10);
-            length += 1;
-            rest /= 10;
-            if rest == 0 {
-                break;
-            }
-        }
-        if value < 0 {
-            text = text << 8 | u128::from(b'-');
-        }
-        text << 32 | length as u128
+        self.build(|_, built| {
+            // Writing to a vector cannot fail.
+            let _ = write!(built, "{value}");
+        })
     }
 
     fn double(&mut self, value: f64) -> u128 {
@@ -239,6 +279,19 @@ impl<'a> Texts<'a> {
             }
         })
     }
+}
+
+/// The decimal digits of a number below 10^8, the first in the lowest byte, and how many they are.
+#[inline]
+fn digits(number: u64) -> (u64, u32) {
+    // Two halves of four digits, each split into pairs, each of these into digits: by multiplications that divide all lanes.
+    let fours = (number / 10_000) | ((number % 10_000) << 32);
+    let hundreds = ((fours * 10_486) >> 20) & 0x0000_007f_0000_007f;
+    let pairs = hundreds | (fours - hundreds * 100) << 16;
+    let tens = ((pairs * 103) >> 10) & 0x000f_000f_000f_000f;
+    let digits = tens | (pairs - tens * 10) << 8;
+    let zeros = (digits.trailing_zeros() / 8).min(7);
+    ((digits | 0x3030_3030_3030_3030) >> (8 * zeros), 8 - zeros)
 }
 
 /// The rows of a range, none where it is out of bounds.
@@ -279,8 +332,11 @@ mod tests {
     fn integers_are_their_digits() {
         let batch = SpanBatch::new();
         let mut texts = Texts::new(&batch, Vec::new());
-        for value in [0, 7, -1, 42, -99_999_999_999, 999_999_999_999] {
-            assert_eq!(texts.integer(value), inline(value.to_string().as_bytes()));
+        let powers = (0..11).map(|power| 10_i64.pow(power));
+        let near = powers.flat_map(|power| [power - 1, power, power + 1, power * 7, -power]);
+        for value in near.chain([42, 100, 909_090, 12_345_678, 98_765_432, -99_999_999_999, 999_999_999_999])
+        {
+            assert_eq!(texts.integer(value), inline(value.to_string().as_bytes()), "{value}");
         }
         for value in [i64::MIN, i64::MAX, -999_999_999_999] {
             texts.built.clear();

@@ -9,6 +9,7 @@ use hashbrown::HashMap;
 use hashbrown::hash_map::Entry;
 use spanwise::SpanBatch;
 
+use crate::pool::Pool;
 use crate::text::{ARENA, BUILT, INLINE, INPUT, Texts};
 use crate::{Compact, ConvertError};
 
@@ -24,26 +25,41 @@ pub(crate) struct Views {
 
 impl Views {
     /// Views of which each is of a text of its own.
-    pub(crate) fn with_capacity(len: usize) -> Self {
-        Self { data: Vec::with_capacity(len), used: 0, shared: false }
+    pub(crate) fn with_capacity(pools: &Pools, len: usize) -> Self {
+        Self { data: pools.views.take(len), used: 0, shared: false }
     }
 
     /// Views of which many are of the same text.
-    pub(crate) fn shared(len: usize) -> Self {
-        Self { shared: true, ..Self::with_capacity(len) }
+    pub(crate) fn shared(pools: &Pools, len: usize) -> Self {
+        Self { shared: true, ..Self::with_capacity(pools, len) }
     }
+}
+
+/// Where the memory of views and of text comes from, and goes back to.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Pools {
+    views: Pool<u128>,
+    pub(crate) text: Pool<u8>,
 }
 
 /// The buffers of one batch's views, in their final form.
 pub(crate) struct Buffers {
-    buffers: [Buffer; 3],
+    pool: Pool<u128>,
+    /// Input, arena, and what was built.
+    texts: [Buffer; 3],
     /// The lists of buffers for each bit set, made when first asked for.
     lists: [Option<Arc<[Buffer]>>; 8],
 }
 
 impl Buffers {
     /// `arena` is that of the batch; it is copied if it is not given.
-    pub(crate) fn new(batch: &SpanBatch, arena: Option<Vec<u8>>, built: Vec<u8>, used: u8) -> Self {
+    pub(crate) fn new(
+        pools: &Pools,
+        batch: &SpanBatch,
+        arena: Option<Vec<u8>>,
+        built: Vec<u8>,
+        used: u8,
+    ) -> Self {
         let arena = match arena {
             Some(arena) => Buffer::from_vec(arena),
             None if used & 1 << ARENA != 0 => Buffer::from(batch.arena()),
@@ -51,16 +67,18 @@ impl Buffers {
         };
         let input =
             if used & 1 << INPUT != 0 { Buffer::from(batch.input().clone()) } else { Buffer::default() };
-        Self { buffers: [input, arena, Buffer::from_vec(built)], lists: Default::default() }
+        let built = pools.text.lend(built);
+        Self { pool: pools.views.clone(), texts: [input, arena, built], lists: Default::default() }
     }
 
     /// The column of `views`. Buffers that it does not use are empty in it, so that it does not keep them alive.
     pub(crate) fn strings(&mut self, views: Views, nulls: Option<NullBuffer>) -> StringViewArray {
         let used = usize::from(views.used & 7);
-        let buffers = &self.buffers;
+        let data = self.pool.lend(views.data);
+        let texts = &self.texts;
         let list = self.lists[used].get_or_insert_with(|| {
             let count = (usize::BITS - used.leading_zeros()) as usize;
-            buffers
+            texts
                 .iter()
                 .take(count)
                 .enumerate()
@@ -82,7 +100,7 @@ impl Buffers {
         // of what `SpanBatch::text_into` and `ValueRef::write_json` wrote, which is UTF-8. Where something did not fit, the
         // columns are dropped with `ConvertError::TooLarge`. `nulls` is made by the column, as long as its views.
         unsafe {
-            StringViewArray::new_unchecked(ScalarBuffer::from(views.data), list.clone(), nulls)
+            StringViewArray::new_unchecked(ScalarBuffer::from(data), list.clone(), nulls)
         }
     }
 }
@@ -95,9 +113,9 @@ pub(crate) struct Compactor<'t, 'a> {
 }
 
 impl<'t, 'a> Compactor<'t, 'a> {
-    /// Whether columns that use the buffers `used` should let go of the input.
-    pub(crate) fn wanted(texts: &Texts<'_>, compact: Compact, used: u8) -> bool {
-        let held = |number: u32, bytes: usize| if used >> number & 1 == 1 { bytes } else { 0 };
+    /// Whether columns should let go of the input.
+    pub(crate) fn wanted(texts: &Texts<'_>, compact: Compact) -> bool {
+        let held = |number: u32, bytes: usize| if texts.seen >> number & 1 == 1 { bytes } else { 0 };
         let held = held(INPUT, texts.batch.input().len()) + held(ARENA, texts.batch.arena().len());
         match compact {
             Compact::Never => false,

@@ -58,7 +58,8 @@ pub(crate) fn run(arguments: &Convert, errors: &mut dyn Write) -> io::Result<Out
         Ok(converter) => converter,
         Err(error) => return wrong(errors, &error.to_string()),
     };
-    let decode = DecodeOptions::default().with_mode(arguments.mode.into());
+    let decode =
+        DecodeOptions::default().with_mode(arguments.mode.into()).with_projection(converter.projection());
     let reading = Reading::new(&arguments.inputs, decode);
     if reading.reads(&arguments.output) {
         return wrong(errors, "the output is one of the sources");

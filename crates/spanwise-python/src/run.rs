@@ -143,7 +143,10 @@ impl Run {
         progress: Option<Py<PyAny>>,
     ) -> PyResult<Self> {
         let Expanded { files, names, length } = Expanded::new(py, given)?;
-        let decode = DecodeOptions::default().with_mode(options.mode);
+        let mut decode = DecodeOptions::default().with_mode(options.mode);
+        if let Some(converter) = converter {
+            decode = decode.with_projection(converter.projection());
+        }
         let sizes = options
             .block
             .map_or_else(BlockSizes::default, |block| BlockSizes { block, ..BlockSizes::default() });
