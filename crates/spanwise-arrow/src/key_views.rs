@@ -1,6 +1,6 @@
 //! The views of a batch's attribute keys, made once per distinct key, and where a key stands in the list being read.
 
-use spanwise::{AttributeRow, Code};
+use spanwise::AttributeRow;
 
 use crate::text::{EMPTY, Texts};
 
@@ -13,7 +13,7 @@ pub(crate) struct KeyViews {
     /// Per key, the number of the list that had it last (high half) and the entry where it stands (low half).
     stamps: Vec<u64>,
     list: u32,
-    /// No list of the batch has a key twice: decode would have said so.
+    /// No list of the batch has a key twice.
     pub(crate) unique: bool,
 }
 
@@ -22,7 +22,7 @@ impl KeyViews {
     pub(crate) fn of(texts: &mut Texts<'_>) -> Self {
         texts.take_used();
         let views: Vec<_> = texts.batch.key_texts().map(|text| texts.view(text)).collect();
-        let unique = !texts.batch.diagnostic_counts().any(|(code, _)| code == Code::AttributeKeyDuplicate);
+        let unique = !texts.batch.may_repeat_keys();
         let stamps = if unique { Vec::new() } else { vec![0; views.len()] };
         Self { views, used: texts.take_used(), stamps, list: 0, unique }
     }

@@ -7,6 +7,7 @@ mod support;
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Float64Type, Int64Type, TimestampNanosecondType};
 use arrow_array::{Array, RecordBatch, StructArray};
+use spanwise::redact::{Policy, Preset, Redactor};
 use spanwise::{AttributesRef, Decoder, Framing, SpanBatch, SpanRef, ValueRef};
 use spanwise_arrow::{ArrowOptions, Column, Compact, Converter, Ids, Layout};
 use support::{column, count, text, word};
@@ -354,4 +355,23 @@ fn one_span_stands_for_a_request() {
     let mut batch = SpanBatch::new();
     Decoder::default().decode_block(block.into_bytes(), Framing::Lines, &mut batch).unwrap();
     assert_eq!(marks(&Converter::new(&options).unwrap().convert(&batch).unwrap()), [true, false]);
+}
+
+#[test]
+fn keys_that_redaction_takes_stay_apart() {
+    let body = br#"{"resourceSpans":[{"scopeSpans":[{"spans":[{"attributes":[
+        {"key":"ada@example.com","value":{"intValue":"1"}},
+        {"key":"k","value":{"intValue":"2"}},
+        {"key":"grace@example.com","value":{"intValue":"3"}}]}]}]}]}"#;
+    let policy = Policy::from_preset(Preset::Secrets).compile(None).unwrap();
+    let mut redactor = Redactor::new(policy);
+    let mut batch = SpanBatch::new();
+    Decoder::new(redactor.decode_options()).decode(&body[..], &mut batch).unwrap();
+    let redacted = redactor.redact(&batch).unwrap().batch;
+    let keys: Vec<_> =
+        redacted.span(0).unwrap().attributes().iter().map(|it| it.key().into_owned()).collect();
+    assert_eq!(keys, ["[REDACTED:email]", "k", "[REDACTED:key:2]"]);
+    for layout in [Layout::Map, Layout::Typed] {
+        same("redacted", &redacted, &ArrowOptions { layout, ..ArrowOptions::default() });
+    }
 }

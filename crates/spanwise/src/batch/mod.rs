@@ -74,6 +74,8 @@ pub struct SpanBatch {
     pub(crate) other_signals: u64,
     /// Documents of which this is a part and not the last.
     pub(crate) unended: u64,
+    /// Made by redaction, which reports no duplicates.
+    pub(crate) redacted: bool,
 }
 
 /// The lengths of all tables at one moment, to go back to.
@@ -124,6 +126,7 @@ impl SpanBatch {
         self.bad_documents = 0;
         self.other_signals = 0;
         self.unended = 0;
+        self.redacted = false;
     }
 
     #[allow(clippy::too_many_arguments, reason = "one length per table, used here alone")]
@@ -243,6 +246,19 @@ impl SpanBatch {
     /// ```
     pub fn diagnostic_counts(&self) -> impl Iterator<Item = (Code, u64)> + '_ {
         self.log.by_code()
+    }
+
+    /// Whether any list of attributes may have a key twice: decode found one, or the batch is redacted and nobody looked.
+    ///
+    /// ```
+    /// let span = |list| format!(r#"{{"resourceSpans":[{{"scopeSpans":[{{"spans":[{{"attributes":[{list}]}}]}}]}}]}}"#);
+    /// let key = r#"{"key":"k","value":{}}"#;
+    /// assert!(!spanwise::decode(span(key.to_owned()))?.may_repeat_keys());
+    /// assert!(spanwise::decode(span(format!("{key},{key}")))?.may_repeat_keys());
+    /// # Ok::<(), spanwise::DecodeError>(())
+    /// ```
+    pub fn may_repeat_keys(&self) -> bool {
+        self.redacted || self.log.by_code().any(|(code, _)| code == Code::AttributeKeyDuplicate)
     }
 
     /// Number of errors among all findings, those not kept included.

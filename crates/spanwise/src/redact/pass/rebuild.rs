@@ -55,6 +55,7 @@ pub(super) fn rebuild(
     }
     let mut to = copy.to;
     to.input = Bytes::from(copy.texts);
+    to.redacted = true;
     Ok(to)
 }
 
