@@ -46,9 +46,15 @@ impl SpanwiseToArrow {
         mut see: impl FnMut(&mut Converter, &SpanBatch) -> Result<(), Refusal>,
     ) -> Result<(), Refusal> {
         let pieces = self.blocks.as_deref().unwrap_or(requests);
+        // What writers of several layouts sent is no file of lines.
+        let framing = if requests.iter().any(|request| request.contains(&b'\n')) {
+            Framing::Documents
+        } else {
+            Framing::Lines
+        };
         for piece in pieces {
             let decoded = match self.blocks {
-                Some(_) => self.decoder.decode_block(piece.clone(), Framing::Auto, &mut self.batch),
+                Some(_) => self.decoder.decode_block(piece.clone(), framing, &mut self.batch),
                 None => self.decoder.decode(piece.clone(), &mut self.batch),
             };
             decoded.map_err(Refusal::because)?;

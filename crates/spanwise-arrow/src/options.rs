@@ -40,7 +40,7 @@ pub enum Names {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Compact {
     /// Copy the text out when the columns refer to under half of the input's bytes, so that a few short columns do not keep
-    /// every prompt in memory.
+    /// every prompt in memory. After a batch that was copied the converter copies the next as it goes, whatever it refers to.
     #[default]
     Auto,
     /// Always copy.

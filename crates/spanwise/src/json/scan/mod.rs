@@ -7,6 +7,8 @@
 #[cfg(target_arch = "x86_64")]
 mod avx512;
 mod kernel;
+#[cfg(all(target_arch = "aarch64", target_feature = "neon", target_endian = "little"))]
+mod neon;
 mod portable;
 mod simd;
 #[cfg(target_arch = "x86_64")]
@@ -74,8 +76,13 @@ pub(crate) struct Clean {
 #[inline]
 pub(crate) fn clean(simd: Simd, text: &[u8], start: usize) -> Option<Clean> {
     // What every processor of the architecture has, so that the common case is no call.
-    #[cfg(not(target_arch = "x86_64"))]
+    #[cfg(not(any(
+        target_arch = "x86_64",
+        all(target_arch = "aarch64", target_feature = "neon", target_endian = "little")
+    )))]
     let kernel = kernel::Portable;
+    #[cfg(all(target_arch = "aarch64", target_feature = "neon", target_endian = "little"))]
+    let kernel = neon::Neon;
     #[cfg(target_arch = "x86_64")]
     let kernel = x86::Sse2;
     match short_plain(kernel, text, start) {
@@ -96,6 +103,24 @@ static ESCAPED: [u8; 256] = {
         index += 1;
     }
     table[b'u' as usize] = UNICODE;
+    table
+};
+
+/// For each row of sixteen characters of ASCII that has letters of [`SIMPLE`], a bit of its own.
+#[allow(dead_code, reason = "for instruction sets that look bytes up by their halves")]
+static SIMPLE_ROWS: [u8; 16] = [0, 0, 1, 0, 0, 2, 4, 8, 0, 0, 0, 0, 0, 0, 0, 0];
+
+/// For each column, the bits of the rows in which it has such a letter.
+#[allow(dead_code, reason = "as above")]
+static SIMPLE_COLUMNS: [u8; 16] = {
+    let mut table = [0; 16];
+    let mut byte = 0;
+    while byte < 128 {
+        if ESCAPED[byte] == SIMPLE {
+            table[byte % 16] |= SIMPLE_ROWS[byte / 16];
+        }
+        byte += 1;
+    }
     table
 };
 

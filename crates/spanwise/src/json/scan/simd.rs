@@ -5,6 +5,8 @@ use std::sync::LazyLock;
 
 use super::Clean;
 use super::kernel::{Kernel, Portable, Vectorized};
+#[cfg(all(target_arch = "aarch64", target_feature = "neon", target_endian = "little"))]
+use super::neon::Neon;
 #[cfg(target_arch = "x86_64")]
 use super::{
     avx512::Avx512,
@@ -30,6 +32,8 @@ enum Set {
     Avx2(Avx2),
     #[cfg(target_arch = "x86_64")]
     Avx512(Avx512),
+    #[cfg(all(target_arch = "aarch64", target_feature = "neon", target_endian = "little"))]
+    Neon,
 }
 
 impl Simd {
@@ -54,13 +58,20 @@ impl Simd {
             sets.extend(Avx512::detect().map(|avx512| Self(Set::Avx512(avx512))));
             sets
         }
-        #[cfg(not(target_arch = "x86_64"))]
+        #[cfg(all(target_arch = "aarch64", target_feature = "neon", target_endian = "little"))]
+        {
+            vec![Self::portable(), Self(Set::Neon)]
+        }
+        #[cfg(not(any(
+            target_arch = "x86_64",
+            all(target_arch = "aarch64", target_feature = "neon", target_endian = "little")
+        )))]
         {
             vec![Self::portable()]
         }
     }
 
-    /// The name that reports use: `none`, `sse2`, `avx2`, `avx512`.
+    /// The name that reports use: `none`, `sse2`, `avx2`, `avx512`, `neon`.
     pub const fn name(self) -> &'static str {
         match self.0 {
             Set::Portable => "none",
@@ -70,6 +81,8 @@ impl Simd {
             Set::Avx2(_) => "avx2",
             #[cfg(target_arch = "x86_64")]
             Set::Avx512(_) => "avx512",
+            #[cfg(all(target_arch = "aarch64", target_feature = "neon", target_endian = "little"))]
+            Set::Neon => "neon",
         }
     }
 
@@ -84,6 +97,8 @@ impl Simd {
             Set::Avx2(avx2) => avx2.vectorize(job),
             #[cfg(target_arch = "x86_64")]
             Set::Avx512(avx512) => avx512.vectorize(job),
+            #[cfg(all(target_arch = "aarch64", target_feature = "neon", target_endian = "little"))]
+            Set::Neon => job.run(Neon),
         }
     }
 
@@ -97,6 +112,8 @@ impl Simd {
             Set::Avx2(avx2) => avx2.clean(text, start),
             #[cfg(target_arch = "x86_64")]
             Set::Avx512(avx512) => avx512.clean(text, start),
+            #[cfg(all(target_arch = "aarch64", target_feature = "neon", target_endian = "little"))]
+            Set::Neon => Neon.clean(text, start),
         }
     }
 
@@ -110,6 +127,8 @@ impl Simd {
             Set::Avx2(avx2) => avx2.unescape(raw, out),
             #[cfg(target_arch = "x86_64")]
             Set::Avx512(avx512) => avx512.unescape(raw, out),
+            #[cfg(all(target_arch = "aarch64", target_feature = "neon", target_endian = "little"))]
+            Set::Neon => Neon.unescape(raw, out),
         }
     }
 }

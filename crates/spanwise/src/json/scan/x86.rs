@@ -18,7 +18,7 @@ use std::arch::x86_64::{
 };
 
 use super::kernel::{Kernel, Portable, Vectorized};
-use super::{BLOCK, Clean, Digits, ESCAPED, Masks, SIMPLE, clean_with};
+use super::{BLOCK, Clean, Digits, Masks, SIMPLE_COLUMNS, SIMPLE_ROWS, clean_with};
 
 const QUOTE: i8 = b'"'.cast_signed();
 const BACKSLASH: i8 = b'\\'.cast_signed();
@@ -84,24 +84,12 @@ fn masks_avx2(block: &[u8; BLOCK]) -> Masks {
     masks
 }
 
-/// The letters that are a whole escape after a backslash. What a row of ASCII has of them is a bit in `ROWS`, what a column has
-/// the bits of its rows in `COLUMNS`.
+/// The letters that are a whole escape after a backslash.
 #[target_feature(enable = "avx2,bmi1,bmi2")]
 #[inline]
 fn simple_avx2(block: &[u8; BLOCK]) -> u64 {
-    static ROWS: [u8; 32] = twice([0, 0, 1, 0, 0, 2, 4, 8, 0, 0, 0, 0, 0, 0, 0, 0]);
-    static COLUMNS: [u8; 32] = {
-        let mut table = [0; 16];
-        let mut byte = 0;
-        while byte < 128 {
-            if ESCAPED[byte] == SIMPLE {
-                table[byte % 16] |= ROWS[byte / 16];
-            }
-            byte += 1;
-        }
-        twice(table)
-    };
-    let (rows, columns) = (load_avx2(&ROWS), load_avx2(&COLUMNS));
+    let [rows, columns] =
+        [&SIMPLE_ROWS, &SIMPLE_COLUMNS].map(|table| _mm256_broadcastsi128_si256(load_sse2(table)));
     let mut simple = 0;
     let (vectors, _) = block.as_chunks::<32>();
     for (index, vector) in vectors.iter().enumerate() {
@@ -113,16 +101,6 @@ fn simple_avx2(block: &[u8; BLOCK]) -> u64 {
         simple |= u64::from(!none) << (32 * index);
     }
     simple
-}
-
-const fn twice(half: [u8; 16]) -> [u8; 32] {
-    let mut whole = [0; 32];
-    let mut at = 0;
-    while at < 32 {
-        whole[at] = half[at % 16];
-        at += 1;
-    }
-    whole
 }
 
 #[target_feature(enable = "avx2,bmi1,bmi2")]
