@@ -28,6 +28,11 @@ pub struct Block {
     pub(crate) part: Option<Box<Part>>,
 }
 
+/// The indices behind the ends of lines; none where one is too large for an index.
+pub(super) fn line_ends(text: &[u8]) -> Vec<u32> {
+    memchr::memchr_iter(b'\n', text).filter_map(|at| u32::try_from(at + 1).ok()).collect()
+}
+
 impl Block {
     /// A whole stream.
     pub(crate) fn whole(bytes: Bytes, framing: Framing) -> Self {
@@ -44,6 +49,37 @@ impl Block {
             rereads,
             part: None,
         }
+    }
+
+    /// Whole lines of a stream of lines, from a place behind its first block on, for whoever cuts the stream by itself where
+    /// [`Framer::in_lines`](super::Framer::in_lines) says so. Looks for the ends of the lines.
+    ///
+    /// ```
+    /// use spanwise::frame::Block;
+    /// let mut block = Block::of_lines("{}\n{}\n".into(), 70, true);
+    /// assert_eq!(block.line_count(), 2);
+    /// block.set_line(8);
+    /// assert_eq!((block.offset(), block.line()), (70, 8));
+    /// ```
+    pub fn of_lines(bytes: Bytes, offset: u64, last: bool) -> Self {
+        let line_ends = line_ends(&bytes);
+        Self {
+            origin: Origin { offset, ..Origin::default() },
+            line_ends,
+            first: false,
+            last,
+            ..Self::whole(bytes, Framing::Lines)
+        }
+    }
+
+    /// How many lines [`Self::of_lines`] found to end in it.
+    pub fn line_count(&self) -> u64 {
+        self.line_ends.len() as u64
+    }
+
+    /// Says which line of the stream it begins in.
+    pub fn set_line(&mut self, line: u64) {
+        self.origin.line = line;
     }
 
     /// The bytes.

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::block::Block;
+use super::block::{Block, line_ends};
 use super::boundary::Rules;
 use super::buffers::Buffers;
 use super::parts::Part;
@@ -131,6 +131,29 @@ impl Framer {
         }
     }
 
+    /// A framer of the rest of a stream of lines, which begins at `offset` with the line of this number.
+    pub fn of_lines(options: &DecodeOptions, sizes: BlockSizes, offset: u64, line: u64) -> Self {
+        let mut framer = Self::new(options, Framing::Lines, sizes);
+        framer.origin = Origin { offset, line, ..Origin::default() };
+        framer.first = false;
+        framer.scanner.enter_lines();
+        framer
+    }
+
+    /// Where the next block begins and in which line, if nothing but the ends of lines decides where it ends: behind the first
+    /// block of a stream of lines. Who can read the stream at any place may cut the rest by itself. The block ends behind the
+    /// first line feed from its byte [`BlockSizes::block`] on, or the stream does. One that is larger than
+    /// [`BlockSizes::document`] is for a framer to cut ([`Self::of_lines`]).
+    pub fn in_lines(&self) -> Option<(u64, u64)> {
+        let lines = !self.first && !self.ended && self.scanner.is_in_lines();
+        lines.then_some((self.origin.offset, self.origin.line))
+    }
+
+    /// The buffers of its blocks, for those who fill such themselves.
+    pub fn buffers(&self) -> Buffers {
+        self.buffers.clone()
+    }
+
     /// Says that the stream can be read twice: [`Self::survey`] is to be asked for whenever no block comes.
     #[must_use]
     pub fn with_surveys(mut self) -> Self {
@@ -211,19 +234,29 @@ impl Framer {
     fn take(&mut self, at: usize) -> Block {
         let bytes = self.held.take(at, &self.buffers);
         let framing = self.scanner.framing;
-        let mut line_ends = Vec::new();
+        let mut ends = Vec::new();
         let origin = self.origin;
         self.origin = if framing == Framing::Lines && bytes.len() <= Text::MAX {
             // Found once, for the place of the next block and for the decoder of this one.
-            line_ends.extend(memchr::memchr_iter(b'\n', &bytes).filter_map(|at| u32::try_from(at + 1).ok()));
-            origin.after_lines(bytes.len(), &line_ends)
+            ends = line_ends(&bytes);
+            origin.after_lines(bytes.len(), &ends)
         } else {
             origin.after(&bytes)
         };
         self.scanner.shift(bytes.len());
         let Carried { follows, rereads } = std::mem::replace(&mut self.carried, self.scanner.carried());
         let first = std::mem::take(&mut self.first);
-        Block { bytes, framing, origin, line_ends, first, last: self.ended, follows, rereads, part: None }
+        Block {
+            bytes,
+            framing,
+            origin,
+            line_ends: ends,
+            first,
+            last: self.ended,
+            follows,
+            rereads,
+            part: None,
+        }
     }
 
     fn take_part(&mut self, end: usize, next: usize, before: Vec<u8>, behind: &[u8], part: Part) -> Block {

@@ -14,6 +14,7 @@ mod scanner;
 mod survey;
 
 pub use block::Block;
+pub use buffers::Buffers;
 pub use framer::{BlockSizes, Framer};
 pub use scanner::Contradiction;
 pub use survey::Survey;
