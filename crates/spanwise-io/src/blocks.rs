@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io;
 use std::sync::Arc;
 
-use spanwise::frame::{Block, Framer, Survey};
+use spanwise::frame::{Block, Framer, LineNumber, Survey};
 
 use crate::error::{ReadError, ReadErrorKind};
 use crate::input::Input;
@@ -136,7 +136,7 @@ impl Blocks {
     }
 
     /// Has a framer go on.
-    fn leave_ranges(&mut self, offset: u64, line: u64) -> io::Result<()> {
+    fn leave_ranges(&mut self, offset: u64, line: LineNumber) -> io::Result<()> {
         self.ranges = None;
         (self.given, self.at_end, self.error) = (false, false, None);
         let framer = Framer::of_lines(&self.settings.decode, self.settings.sizes, offset, line);

@@ -2,8 +2,8 @@
 //!
 //! A range is a block: it begins with a line and ends behind the first line feed from the size of a block on, as a framer
 //! would have it, so that blocks are the same whoever cuts. To find that line feed takes a small read, which is all that is
-//! done in turn; the range itself is read by whoever takes it, at its place in the file. The number of its first line is known
-//! once the lines of the range before were counted, and is told from one to the next.
+//! done in turn; the range itself is read by whoever takes it, at its place in the file. Its first line is the one behind the
+//! range before, which is told from one to the next.
 
 use std::fs::File;
 use std::io;
@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
-use spanwise::frame::{Block, Buffers};
+use spanwise::frame::{Block, Buffers, LineNumber};
 
 use crate::error::{ReadError, ReadErrorKind};
 use crate::positional::{read_at, read_exact_at};
@@ -27,8 +27,8 @@ const MOST: usize = 1 << 30;
 /// What comes next.
 pub(crate) enum Next {
     Range(LineRange),
-    /// A block for a framer, of more than a document's bound; where it begins, and in which line.
-    Large(u64, u64),
+    /// A block for a framer, of more than a document's bound; where it begins, and with which line.
+    Large(u64, LineNumber),
     /// Nothing, or nothing more after a range that could not be read.
     End,
 }
@@ -38,8 +38,8 @@ pub(crate) struct LineRanges {
     file: Arc<File>,
     /// Where the next range begins.
     at: u64,
-    /// Its line, as soon as that is known.
-    line: Receiver<u64>,
+    /// Its line, as soon as the range before was read.
+    line: Receiver<LineNumber>,
     block: usize,
     most: usize,
     looked: Vec<u8>,
@@ -54,19 +54,19 @@ pub(crate) struct LineRange {
     range: Range<u64>,
     /// The file ends with it.
     last: bool,
-    before: Receiver<u64>,
-    after: SyncSender<u64>,
+    before: Receiver<LineNumber>,
+    after: SyncSender<LineNumber>,
     buffers: Buffers,
     meter: Arc<AtomicU64>,
     failed: Arc<AtomicBool>,
 }
 
 impl LineRanges {
-    /// The ranges from `offset` on, where the line of this number begins.
+    /// The ranges from `offset` on, where this line begins.
     pub(crate) fn new(
         file: Arc<File>,
         offset: u64,
-        line: u64,
+        line: LineNumber,
         settings: &ReadSettings,
         buffers: Buffers,
     ) -> Self {
@@ -147,13 +147,12 @@ impl LineRange {
         let Range { start, end } = self.range;
         let mut text = self.buffers.sized(usize::try_from(end - start).unwrap_or_default());
         let read = read_exact_at(&self.file, &mut text, start);
-        let block = read.map(|()| Block::of_lines(self.buffers.lend(text), start, self.last));
         let line = self.before.recv().ok()?;
-        Some(match block {
-            Ok(mut block) => {
-                block.set_line(line);
+        Some(match read {
+            Ok(()) => {
+                let block = Block::of_lines(self.buffers.lend(text), start, line, self.last);
                 // Whoever reads the next range is told; nobody is where there is none.
-                let _ = self.after.send(line + block.line_count());
+                let _ = self.after.send(block.line_behind());
                 self.meter.fetch_add(end - start, Ordering::Relaxed);
                 Ok(block)
             }
@@ -180,7 +179,13 @@ mod tests {
         let sizes = BlockSizes { block, document, ..BlockSizes::default() };
         let settings = ReadSettings { sizes, ..ReadSettings::default() };
         let framer = Framer::new(&DecodeOptions::default(), settings.framing, sizes);
-        LineRanges::new(Arc::new(File::open(path).unwrap()), 0, 1, &settings, framer.buffers())
+        LineRanges::new(
+            Arc::new(File::open(path).unwrap()),
+            0,
+            LineNumber::default(),
+            &settings,
+            framer.buffers(),
+        )
     }
 
     fn all(ranges: &mut LineRanges) -> Vec<LineRange> {
@@ -216,7 +221,7 @@ mod tests {
             _ => panic!("none is large"),
         });
         assert!(lines.eq([1, 2, 3]));
-        assert!(matches!(ranges.next().unwrap(), Next::Large(7, 4)));
+        assert!(matches!(ranges.next().unwrap(), Next::Large(7, line) if line.get() == 4));
     }
 
     #[test]

@@ -13,6 +13,7 @@ mod recipe;
 mod scanner;
 mod survey;
 
+pub use crate::diagnostic::LineNumber;
 pub use block::Block;
 pub use buffers::Buffers;
 pub use framer::{BlockSizes, Framer};
