@@ -175,11 +175,7 @@ fn write(
                 Err(stopped) if stopped.contradicts => {
                     return Err(Failure::Contradiction(inputs.name(input).to_owned(), stopped.message));
                 }
-                Err(Stopped { message, .. }) => {
-                    if let Some(wrong) = inputs.wrong(input) {
-                        *wrong = Some(message);
-                    }
-                }
+                Err(Stopped { message, .. }) => inputs.fault(input, message),
             }
             Ok::<_, Failure>(())
         },

@@ -30,9 +30,7 @@ pub(crate) fn run(
     }
     let mut inputs = reading.ledger();
     let index = gather(reading.portions(), false, &mut |input, message| {
-        if let Some(wrong) = inputs.wrong(input) {
-            wrong.get_or_insert(message);
-        }
+        inputs.fault(input, message);
     });
     // It would answer as if what is missing were not there.
     if !inputs.tell(errors)?.1.is_empty() {

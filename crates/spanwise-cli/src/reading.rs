@@ -44,9 +44,16 @@ impl Inputs {
         self.0.get(input).map_or("", |(name, _)| name)
     }
 
-    /// Where to say what is wrong with an input.
-    pub(crate) fn wrong(&mut self, input: usize) -> Option<&mut Option<String>> {
-        self.0.get_mut(input).map(|(_, wrong)| wrong)
+    /// What is wrong with an input.
+    pub(crate) fn wrong(&self, input: usize) -> Option<&str> {
+        self.0.get(input).and_then(|(_, wrong)| wrong.as_deref())
+    }
+
+    /// Says what is wrong with an input; of several things the first that is said counts.
+    pub(crate) fn fault(&mut self, input: usize, message: String) {
+        if let Some((_, wrong)) = self.0.get_mut(input) {
+            wrong.get_or_insert(message);
+        }
     }
 
     /// Says what is wrong, and gives it back with the number of inputs with which nothing is.

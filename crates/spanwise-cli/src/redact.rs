@@ -102,11 +102,7 @@ fn redact(
             Err(stopped) if stopped.contradicts => {
                 return Err(io::Error::other(format!("{}: {}", inputs.name(input), stopped.message)));
             }
-            Err(Stopped { message, .. }) => {
-                if let Some(wrong) = inputs.wrong(input) {
-                    wrong.get_or_insert(message);
-                }
-            }
+            Err(Stopped { message, .. }) => inputs.fault(input, message),
         }
         Ok::<_, io::Error>(())
     })?;

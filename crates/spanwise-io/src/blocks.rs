@@ -1,13 +1,15 @@
 //! The blocks of one source, read as they are asked for.
 
 use std::fs::File;
-use std::io::{Read as _, Seek as _, SeekFrom};
-use std::path::{Path, PathBuf};
+use std::io;
+use std::sync::Arc;
 
-use spanwise::frame::{Block, Framer, Survey};
+use spanwise::frame::{Block, Framer, LineNumber, Survey};
 
 use crate::error::{ReadError, ReadErrorKind};
 use crate::input::Input;
+use crate::line_ranges::{LineRange, LineRanges, Next};
+use crate::positional::read_at;
 use crate::settings::ReadSettings;
 use crate::source::Source;
 
@@ -28,12 +30,32 @@ use crate::source::Source;
 pub struct Blocks {
     input: Input,
     framer: Framer,
-    /// The file, where it can be read twice.
-    again: Option<PathBuf>,
-    size: usize,
+    /// Where it is a file of lines that can be read at any place: what is left of it is cut here, not by the framer.
+    ranges: Option<LineRanges>,
+    /// The framer has given a block, so that it gets on.
+    given: bool,
+    settings: ReadSettings,
     error: Option<ReadError>,
-    contradicted: bool,
     at_end: bool,
+    /// Nothing more is given.
+    ended: bool,
+}
+
+/// The next block, or what it takes to have it.
+pub(crate) enum Task {
+    Ready(Result<Block, ReadError>),
+    /// It has to be read yet, which any thread can do.
+    Range(LineRange),
+}
+
+impl Task {
+    /// The block; `None` if an error that was found meanwhile comes before it.
+    pub(crate) fn done(self) -> Option<Result<Block, ReadError>> {
+        match self {
+            Self::Ready(block) => Some(block),
+            Self::Range(range) => range.read(),
+        }
+    }
 }
 
 /// Bytes that are read beyond a block: the line that it ends in is likely to end there.
@@ -51,24 +73,23 @@ impl Blocks {
     /// # Errors
     /// It cannot be opened or read.
     pub fn open(source: Source, settings: &ReadSettings) -> Result<Self, ReadError> {
-        let path = if let Source::File(path) = &source { Some(path.clone()) } else { None };
         let mut input = Input::open(source, settings)?;
         let mut framer = match input.take_whole() {
             Some(bytes) => Framer::over(bytes, &settings.decode, settings.framing, settings.sizes),
             None => Framer::new(&settings.decode, settings.framing, settings.sizes),
         };
-        let again = path.filter(|_| input.compression().is_none() && input.length().is_some());
-        if again.is_some() {
+        if input.plain().is_some() {
             framer = framer.with_surveys();
         }
         Ok(Self {
             input,
             framer,
-            again,
-            size: settings.sizes.block,
+            ranges: None,
+            given: false,
+            settings: settings.clone(),
             error: None,
-            contradicted: false,
             at_end: false,
+            ended: false,
         })
     }
 
@@ -82,27 +103,80 @@ impl Iterator for Blocks {
     type Item = Result<Block, ReadError>;
 
     fn next(&mut self) -> Option<Self::Item> {
+        self.next_task()?.done()
+    }
+}
+
+impl Blocks {
+    /// What is to be done for the next block. Tasks are to be done in any order, but all of them.
+    pub(crate) fn next_task(&mut self) -> Option<Task> {
+        if self.ended {
+            return None;
+        }
+        let task = loop {
+            self.enter_ranges();
+            let Some(ranges) = &mut self.ranges else { break self.framed().map(Task::Ready) };
+            let left = match ranges.next() {
+                Ok(Next::Range(range)) => break Some(Task::Range(range)),
+                Ok(Next::End) => break None,
+                Ok(Next::Large(offset, line)) => self.leave_ranges(offset, line),
+                Err(error) => Err(error),
+            };
+            if let Err(error) = left {
+                break Some(Task::Ready(Err(self.failed(error))));
+            }
+        };
+        self.ended |= task.is_none();
+        task
+    }
+
+    fn failed(&mut self, error: io::Error) -> ReadError {
+        self.ended = true;
+        ReadError::new(ReadErrorKind::Io(error), self.input.delivered())
+    }
+
+    /// Has a framer go on.
+    fn leave_ranges(&mut self, offset: u64, line: LineNumber) -> io::Result<()> {
+        self.ranges = None;
+        (self.given, self.at_end, self.error) = (false, false, None);
+        let framer = Framer::of_lines(&self.settings.decode, self.settings.sizes, offset, line);
+        self.framer = framer.with_surveys();
+        self.input.go_to(offset)
+    }
+
+    /// From where on only lines come, a file that is longer than a block is cut into ranges.
+    fn enter_ranges(&mut self) {
+        let Some(file) = self.input.plain().filter(|_| self.given && self.ranges.is_none()) else { return };
+        let Some((offset, line)) = self.framer.in_lines() else { return };
+        let left = self.input.length().unwrap_or(0).saturating_sub(offset);
+        if left > self.settings.sizes.block as u64 {
+            let (file, buffers) = (Arc::clone(file), self.framer.buffers());
+            self.input.give_back(offset);
+            self.ranges = Some(LineRanges::new(file, offset, line, &self.settings, buffers));
+        }
+    }
+
+    fn framed(&mut self) -> Option<Result<Block, ReadError>> {
         loop {
             if let Some(block) = self.framer.next_block() {
+                self.given = true;
                 return Some(Ok(block));
             }
             if let Some(survey) = self.framer.survey() {
-                let looked = match &self.again {
-                    Some(path) => look(path, survey),
+                let looked = match self.input.plain() {
+                    Some(file) => look(file, survey),
                     None => Ok(survey),
                 };
+                let looked =
+                    looked.and_then(|survey| self.input.go_to(self.input.delivered()).map(|()| survey));
                 match looked {
                     Ok(survey) => self.framer.surveyed(survey),
-                    Err(error) => {
-                        self.again = None;
-                        self.at_end = true;
-                        return Some(Err(ReadError::new(ReadErrorKind::Io(error), self.input.delivered())));
-                    }
+                    Err(error) => return Some(Err(self.failed(error))),
                 }
                 continue;
             }
-            if let Some(contradiction) = self.framer.contradiction().filter(|_| !self.contradicted) {
-                (self.contradicted, self.at_end) = (true, true);
+            if let Some(contradiction) = self.framer.contradiction() {
+                self.ended = true;
                 let kind = ReadErrorKind::Contradiction(contradiction);
                 return Some(Err(ReadError::new(kind, self.input.delivered())));
             }
@@ -113,10 +187,11 @@ impl Iterator for Blocks {
                 self.at_end = true;
                 continue;
             };
+            let size = self.settings.sizes.block;
             // Where a block's worth is held already, what is held is a document that has not ended.
-            let wanted = match self.size.saturating_add(BEYOND).checked_sub(held.len()) {
+            let wanted = match size.saturating_add(BEYOND).checked_sub(held.len()) {
                 Some(wanted) if wanted >= BEYOND => wanted,
-                _ => self.size.clamp(BEYOND, MORE),
+                _ => size.clamp(BEYOND, MORE),
             };
             match self.input.read(held, wanted) {
                 Ok(read) if read == wanted => {}
@@ -134,14 +209,13 @@ impl Iterator for Blocks {
 }
 
 /// Reads a file from where the survey begins until it has seen enough.
-fn look(path: &Path, mut survey: Survey) -> std::io::Result<Survey> {
-    let mut file = File::open(path)?;
-    file.seek(SeekFrom::Start(survey.offset()))?;
-    let mut chunk = Vec::with_capacity(LOOK);
+fn look(file: &File, mut survey: Survey) -> io::Result<Survey> {
+    let mut offset = survey.offset();
+    let mut chunk = vec![0; LOOK];
     loop {
-        chunk.clear();
-        file.by_ref().take(LOOK as u64).read_to_end(&mut chunk)?;
-        if !survey.push(&chunk) {
+        let read = read_at(file, &mut chunk, offset)?;
+        offset += read as u64;
+        if !survey.push(chunk.get(..read).unwrap_or_default()) {
             return Ok(survey);
         }
     }

@@ -1,7 +1,7 @@
 //! An open source: its text, decompressed as it is read.
 
 use std::fs::File;
-use std::io::{self, Cursor, Read};
+use std::io::{self, Cursor, Read, Seek as _, SeekFrom};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
@@ -59,6 +59,8 @@ pub struct Input {
     reader: Box<dyn Read + Send>,
     /// All of it, if it is in memory and not compressed.
     whole: Option<Bytes>,
+    /// The file, if it is one that can be read at any place, and not compressed.
+    plain: Option<Arc<File>>,
     compression: Option<Compression>,
     meter: Arc<Meter>,
     length: Option<u64>,
@@ -72,7 +74,7 @@ impl Input {
     /// # Errors
     /// It cannot be opened or read.
     pub fn open(source: Source, settings: &crate::ReadSettings) -> Result<Self, ReadError> {
-        let mut whole = None;
+        let (mut whole, mut plain) = (None, None);
         let (mut reader, length): (Box<dyn Read + Send>, _) = match source {
             Source::Stdin => (Box::new(io::stdin()), None),
             Source::File(path) => {
@@ -81,6 +83,8 @@ impl Input {
                 if metadata.is_dir() {
                     return Err(io::Error::from(io::ErrorKind::IsADirectory).into());
                 }
+                let file = Arc::new(file);
+                plain = metadata.is_file().then(|| Arc::clone(&file));
                 (Box::new(file), metadata.is_file().then_some(metadata.len()))
             }
             Source::Bytes(bytes) => {
@@ -97,14 +101,23 @@ impl Input {
             Arc::new(Meter { read: Arc::clone(&settings.bytes_read), failed: AtomicBool::new(false) });
         let source: Box<dyn Read + Send> = Box::new(Cursor::new(head).chain(reader));
         let reader = if let Some(compression) = compression {
-            whole = None;
+            (whole, plain) = (None, None);
             let metered = Box::new(Metered { source, meter: Arc::clone(&meter) });
             compression.reader(metered, settings.window_log)?
         } else {
             // What is read is what is stored. A reader of our own in between would have every buffer zeroed first.
             source
         };
-        Ok(Self { reader, whole, compression, meter, length, delivered: 0, bound: settings.inflated_bytes })
+        Ok(Self {
+            reader,
+            whole,
+            plain,
+            compression,
+            meter,
+            length,
+            delivered: 0,
+            bound: settings.inflated_bytes,
+        })
     }
 
     /// How it is compressed.
@@ -127,6 +140,31 @@ impl Input {
         let whole = self.whole.take()?;
         self.meter.read.fetch_add(whole.len() as u64, Ordering::Relaxed);
         Some(whole)
+    }
+
+    /// The file, if it is one that can be read at any place, and not compressed.
+    pub(crate) fn plain(&self) -> Option<&Arc<File>> {
+        self.plain.as_ref()
+    }
+
+    /// Gives what was read from `offset` on back, for others to read, and to count.
+    pub(crate) fn give_back(&mut self, offset: u64) {
+        let again = self.delivered.saturating_sub(offset);
+        self.meter.read.fetch_sub(again, Ordering::Relaxed);
+        self.delivered -= again;
+    }
+
+    /// Goes on at `offset`, where it can be read at any place.
+    ///
+    /// # Errors
+    /// The system's.
+    pub(crate) fn go_to(&mut self, offset: u64) -> io::Result<()> {
+        if let Some(file) = &self.plain {
+            (&**file).seek(SeekFrom::Start(offset))?;
+            self.reader = Box::new(Arc::clone(file));
+            self.delivered = offset;
+        }
+        Ok(())
     }
 
     /// Appends up to `size` bytes of text, fewer only at the end, and returns how many.

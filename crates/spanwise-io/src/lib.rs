@@ -19,6 +19,8 @@ mod compression;
 mod error;
 mod index_file;
 mod input;
+mod line_ranges;
+mod positional;
 mod scan;
 mod settings;
 mod source;

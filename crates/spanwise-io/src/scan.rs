@@ -1,8 +1,8 @@
 //! Many sources, block by block, on several threads.
 //!
-//! The threads take turns at reading: whoever is free takes the next block, under a lock, and does the work on it outside.
-//! So there is no thread that only reads, a block is in the cache of the thread that works on it, and with one thread there
-//! is none but the caller's. Results wait until it is their turn; how many may wait is bounded, and with them the memory.
+//! Whoever is free takes the next block and does the work on it. So there is no thread that only reads, a block is in the
+//! cache of the thread that works on it, and with one thread there is none but the caller's. Threads take turns at reading,
+//! under a lock, but for files of lines: of those a thread takes a range, and reads it outside the lock. Results wait until it is their turn; how many may wait is bounded, and with them the memory.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::num::NonZeroUsize;
@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use spanwise::frame::Block;
 
-use crate::blocks::Blocks;
+use crate::blocks::{Blocks, Task};
 use crate::error::ReadError;
 use crate::settings::ReadSettings;
 use crate::source::Source;
@@ -37,15 +37,14 @@ struct Feed {
     taken: u64,
 }
 
-impl Iterator for Feed {
-    type Item = Piece;
-
-    fn next(&mut self) -> Option<Piece> {
+impl Feed {
+    /// What the next piece takes.
+    fn next(&mut self) -> Option<(usize, Task)> {
         loop {
             let source = self.next_source.saturating_sub(1);
             if let Some(blocks) = &mut self.blocks {
-                match blocks.next() {
-                    Some(block) => return Some(Piece { source, block }),
+                match blocks.next_task() {
+                    Some(task) => return Some((source, task)),
                     None => self.blocks = None,
                 }
             }
@@ -53,7 +52,17 @@ impl Iterator for Feed {
             self.next_source += 1;
             match Blocks::open(source, &self.settings) {
                 Ok(blocks) => self.blocks = Some(blocks),
-                Err(error) => return Some(Piece { source: self.next_source - 1, block: Err(error) }),
+                Err(error) => return Some((self.next_source - 1, Task::Ready(Err(error)))),
+            }
+        }
+    }
+
+    /// The next piece.
+    fn piece(&mut self) -> Option<Piece> {
+        loop {
+            let (source, task) = self.next()?;
+            if let Some(block) = task.done() {
+                return Some(Piece { source, block });
             }
         }
     }
@@ -135,7 +144,7 @@ impl<T> Scan<T> {
     /// look after something else meanwhile. On the caller's own thread the work is done, however long it takes.
     pub fn poll(&mut self, patience: Duration) -> Poll<Option<T>> {
         match &mut self.0 {
-            Mode::Here { feed, work } => Poll::Ready(feed.next().map(work)),
+            Mode::Here { feed, work } => Poll::Ready(feed.piece().map(work)),
             Mode::There(threads) => threads.poll(Some(patience)),
         }
     }
@@ -146,7 +155,7 @@ impl<T> Iterator for Scan<T> {
 
     fn next(&mut self) -> Option<T> {
         match &mut self.0 {
-            Mode::Here { feed, work } => feed.next().map(work),
+            Mode::Here { feed, work } => feed.piece().map(work),
             Mode::There(threads) => match threads.poll(None) {
                 Poll::Ready(result) => result,
                 // Only patience runs out.
@@ -157,8 +166,8 @@ impl<T> Iterator for Scan<T> {
 }
 
 struct State<T> {
-    /// Results whose turn has not come.
-    waiting: BTreeMap<u64, T>,
+    /// Results whose turn has not come; none of a range behind one that could not be read.
+    waiting: BTreeMap<u64, Option<T>>,
     /// How many results were given.
     given: u64,
     /// Pieces that were taken, or are about to be, and whose results were not given.
@@ -208,14 +217,14 @@ impl<T> Shared<T> {
             state.in_flight += 1;
             drop(state);
             let mut feed = lock(&self.feed);
-            let Some(piece) = feed.next() else {
+            let Some((source, task)) = feed.next() else {
                 lock(&self.state).in_flight -= 1;
                 return;
             };
             let number = feed.taken;
             feed.taken += 1;
             drop(feed);
-            let result = work(piece);
+            let result = task.done().map(|block| work(Piece { source, block }));
             lock(&self.state).waiting.insert(number, result);
             self.changed.notify_all();
         }
@@ -239,9 +248,11 @@ impl<T> Threads<T> {
             if let Some(result) = state.waiting.remove(&next) {
                 state.given += 1;
                 state.in_flight -= 1;
-                drop(state);
                 self.shared.changed.notify_all();
-                return Poll::Ready(Some(result));
+                if result.is_some() {
+                    return Poll::Ready(result);
+                }
+                continue;
             }
             if state.working == 0 {
                 break;

@@ -17,7 +17,7 @@ use spanwise_io::SpanIndex;
 
 use crate::Outcome;
 use crate::arguments::{self, QueryFormat};
-use crate::reading::{Portion, Reading};
+use crate::reading::{Inputs, Portion, Reading};
 use crate::table::counted;
 use print::Printer;
 use rows::{Found, Shape};
@@ -147,13 +147,8 @@ pub(crate) fn run(
     let mut finder = Finder { query: Arc::new(query), order, limit, shape };
     let decode = DecodeOptions::default().with_mode(arguments.mode.into());
     let reading = Reading::new(&arguments.inputs, decode);
-    let mut inputs: Vec<_> =
-        reading.inputs().map(|(name, message)| (name.to_owned(), message.map(str::to_owned))).collect();
-    let mut unreadable = |input: usize, why: String| {
-        if let Some((_, message)) = inputs.get_mut(input) {
-            *message = Some(why);
-        }
-    };
+    let mut inputs = reading.ledger();
+    let mut unreadable = |input: usize, why: String| inputs.fault(input, why);
     let mut printer = Printer::new(arguments.format, &finder.shape, order, limit);
     let mut left_out = LeftOut::default();
     let mut take = |part: Part| -> Result<(), Stop> {
@@ -177,7 +172,7 @@ pub(crate) fn run(
         }
     }
     printer.finish(output)?;
-    report(&inputs, left_out, errors)
+    report(inputs, left_out, errors)
 }
 
 /// Looks at every span.
@@ -244,18 +239,9 @@ fn refuse(query: &str, error: &QueryError, errors: &mut dyn Write) -> io::Result
     Ok(())
 }
 
-fn report(
-    inputs: &[(String, Option<String>)],
-    left_out: LeftOut,
-    errors: &mut dyn Write,
-) -> io::Result<Outcome> {
-    let mut outcome = Outcome::Fine;
-    for (name, message) in inputs {
-        if let Some(message) = message {
-            writeln!(errors, "spanwise: {name}: {message}")?;
-            outcome = Outcome::Unreadable;
-        }
-    }
+fn report(inputs: Inputs, left_out: LeftOut, errors: &mut dyn Write) -> io::Result<Outcome> {
+    let (_, unreadable) = inputs.tell(errors)?;
+    let mut outcome = if unreadable.is_empty() { Outcome::Fine } else { Outcome::Unreadable };
     let kinds = [(left_out.bad_documents, "bad document"), (left_out.rejected_spans, "rejected span")];
     let named: Vec<_> =
         kinds.into_iter().filter(|(count, _)| *count > 0).map(|(count, noun)| counted(count, noun)).collect();

@@ -92,11 +92,7 @@ pub(crate) fn run(
     reading.read(|input, decoded| {
         match decoded {
             Ok(batch) => totals.add(batch),
-            Err(Stopped { message, .. }) => {
-                if let Some(wrong) = inputs.wrong(input) {
-                    *wrong = Some(message);
-                }
-            }
+            Err(Stopped { message, .. }) => inputs.fault(input, message),
         }
         io::Result::Ok(())
     })?;

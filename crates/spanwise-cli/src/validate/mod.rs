@@ -155,21 +155,21 @@ pub(crate) fn run(
         .with_report_keys(arguments.report_keys);
     let reading = Reading::new(&arguments.inputs, options);
     let mut files: Vec<_> = reading.inputs().map(FileReport::new).collect();
+    let mut inputs = reading.ledger();
     reading.read(|input, decoded| {
         if let Some(file) = files.get_mut(input) {
             match decoded {
                 Ok(batch) => file.add(batch, arguments),
-                Err(Stopped { message, .. }) => file.unreadable = Some(message),
+                Err(Stopped { message, .. }) => inputs.fault(input, message),
             }
         }
         io::Result::Ok(())
     })?;
-    for file in &mut files {
+    for (input, file) in files.iter_mut().enumerate() {
         file.finish(arguments.shown());
-        if let Some(message) = &file.unreadable {
-            writeln!(errors, "spanwise: {}: {message}", file.name)?;
-        }
+        file.unreadable = inputs.wrong(input).map(str::to_owned);
     }
+    inputs.tell(errors)?;
     let mut total = Counts::default();
     for file in &files {
         total.add(file.counts);

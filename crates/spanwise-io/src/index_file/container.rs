@@ -124,31 +124,11 @@ impl Container {
 }
 
 fn read_exact_at(file: &File, bytes: &mut [u8], offset: u64) -> Result<(), IndexFileError> {
-    read_at(file, bytes, offset).map_err(|error| match error.kind() {
+    crate::positional::read_exact_at(file, bytes, offset).map_err(|error| match error.kind() {
         // It has become shorter since it was opened.
         io::ErrorKind::UnexpectedEof => IndexFileError::Damaged,
         _ => IndexFileError::Io(error),
     })
-}
-
-/// Fills `bytes` with what the file has from `offset` on.
-#[cfg(unix)]
-pub(super) fn read_at(file: &File, bytes: &mut [u8], offset: u64) -> io::Result<()> {
-    std::os::unix::fs::FileExt::read_exact_at(file, bytes, offset)
-}
-
-/// Fills `bytes` with what the file has from `offset` on.
-#[cfg(windows)]
-pub(super) fn read_at(file: &File, mut bytes: &mut [u8], mut offset: u64) -> io::Result<()> {
-    while !bytes.is_empty() {
-        let read = std::os::windows::fs::FileExt::seek_read(file, bytes, offset)?;
-        if read == 0 {
-            return Err(io::ErrorKind::UnexpectedEof.into());
-        }
-        bytes = bytes.get_mut(read..).unwrap_or_default();
-        offset += read as u64;
-    }
-    Ok(())
 }
 
 /// Writes such a file.

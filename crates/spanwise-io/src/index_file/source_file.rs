@@ -9,11 +9,11 @@ use std::time::UNIX_EPOCH;
 use spanwise::{DecodeOptions, Limits, Mode};
 
 use super::bytes::{Reader, put, put_bytes};
-use super::container::read_at;
 use super::error::IndexFileError;
 use crate::compression::Compression;
 use crate::error::ReadError;
 use crate::input::Input;
+use crate::positional::read_exact_at;
 use crate::settings::ReadSettings;
 use crate::source::Source;
 
@@ -126,7 +126,7 @@ impl SourceFile {
             return Err(self.changed());
         }
         let mut bytes = vec![0; len];
-        read_at(&file, &mut bytes, offset).map_err(|error| self.error(error))?;
+        read_exact_at(&file, &mut bytes, offset).map_err(|error| self.error(error))?;
         Ok(bytes)
     }
 

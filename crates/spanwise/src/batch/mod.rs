@@ -227,7 +227,7 @@ impl SpanBatch {
 
     /// The findings, each made when the iterator comes to it.
     pub fn diagnostics(&self) -> Diagnostics<'_> {
-        self.log.read(&self.input, self.origin)
+        self.log.read(&self.input, self.origin.clone())
     }
 
     /// Findings beyond the bound [`crate::Limits::diagnostics`]: counted and not kept.

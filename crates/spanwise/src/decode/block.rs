@@ -5,7 +5,7 @@ use bytes::Bytes;
 use super::options::Framing;
 use super::reader::{Fatal, Reader};
 use super::{Decoder, SpanBatch};
-use crate::batch::Text;
+use crate::batch::{Mark, Text};
 use crate::diagnostic::{Code, DecodeError, Severity};
 use crate::frame::{Block, Part, Rereads, Rules, first_line, is_blank, line_end, next_in_column_0};
 
@@ -46,16 +46,27 @@ impl Decoder {
         batch.is_block = true;
         batch.log.bound = self.options.limits.diagnostics;
         batch.log.show_keys = self.options.report_keys;
-        batch.origin = block.origin;
+        batch.origin = block.origin.clone();
         if block.bytes.len() > Text::MAX {
             return Err(self.rejection(Code::DocumentSize, 0, &[]));
         }
         let mut reader = Reader::new(&block.bytes, batch, &mut self.scratch, self.options);
-        reader.block(&block);
+        let feeds = reader.block(&block);
         reader.finish();
+        if let (Some(feeds), Some(counting)) = (feeds, &block.counting) {
+            counting.counted(feeds);
+        }
         batch.input = block.bytes;
         Ok(())
     }
+}
+
+/// What a batch had before something was read that counts whole or not at all.
+struct Before {
+    mark: Mark,
+    documents: usize,
+    residue: usize,
+    other_signals: u64,
 }
 
 impl Reader<'_> {
@@ -79,10 +90,11 @@ impl Reader<'_> {
         }
     }
 
-    fn block(&mut self, block: &Block) {
+    /// Returns how many line feeds there are, if that comes of itself.
+    fn block(&mut self, block: &Block) -> Option<u64> {
         if let Some(part) = &block.part {
             self.part(block, part);
-            return;
+            return None;
         }
         if block.first {
             let marked = self.byte_order_mark();
@@ -98,16 +110,22 @@ impl Reader<'_> {
                 {
                     self.bad_document(fatal);
                 }
-                return;
+                return None;
             }
             self.cursor.at = start;
         }
         let start = self.cursor.at;
-        match block.framing {
-            Framing::Auto if !self.is_lines(start) => self.documents(start, block),
-            Framing::Auto | Framing::Lines => self.lines(start, &block.line_ends),
-            Framing::Documents => self.documents(start, block),
+        let lines = match block.framing {
+            Framing::Auto => self.is_lines(start),
+            Framing::Lines => true,
+            Framing::Documents => false,
+        };
+        if lines {
+            let feeds = self.lines(start);
+            return (start == 0).then_some(feeds);
         }
+        self.documents(start, block);
+        None
     }
 
     /// Whether the first line that is not blank is a whole JSON value, with more than white space after it.
@@ -120,16 +138,55 @@ impl Reader<'_> {
         more && Rules::new(&self.options).is_value(line, &mut self.cursor.anomalies)
     }
 
-    /// Reads lines, whose ends are looked for unless they are known.
-    fn lines(&mut self, start: usize, ends: &[u32]) {
+    /// Reads lines. Returns how many line feeds there are.
+    ///
+    /// A line is whatever ends with a line feed, so its end is to be found before it is read. As long as all is well it need
+    /// not: a document that was read without going past a line feed, with nothing to find fault with, and with a line feed
+    /// behind it, is what its line would have given.
+    fn lines(&mut self, start: usize) -> u64 {
         let text = self.cursor.text;
-        let mut ends = ends.iter().map(|end| *end as usize).filter(|end| *end > start);
+        let mut feeds = 0;
         let mut from = start;
+        let mut well = self.learns_lines();
         while from < text.len() {
-            let end = ends.next().unwrap_or_else(|| line_end(text, from));
-            self.line(from, end);
+            well = well && self.batch.log.count() == 0;
+            let good = if well { self.good_line(from) } else { None };
+            // Not tried again in this block: whoever wants to have many lines read twice, far beyond their ends, would find a way.
+            well = good.is_some();
+            let end = good.unwrap_or_else(|| {
+                let end = line_end(text, from);
+                self.line(from, end);
+                end
+            });
+            feeds += u64::from(text.get(..end).is_some_and(|lines| lines.ends_with(b"\n")));
             from = end;
         }
+        feeds
+    }
+
+    /// Whether lines may be read before their ends are known. No line feed must be in what was learned then.
+    fn learns_lines(&mut self) -> bool {
+        if std::mem::take(&mut self.scratch.learned_feeds) {
+            self.scratch.gaps.forget();
+            self.scratch.templates.forget();
+        }
+        !self.options.general_path
+    }
+
+    /// Reads the line at `from` if there is nothing to say of it. Returns the index behind it; otherwise all is as before.
+    fn good_line(&mut self, from: usize) -> Option<usize> {
+        self.cursor.at = from;
+        let before = self.before();
+        self.cursor.in_line = true;
+        let read = self.document().is_ok() && matches!(self.cursor.white(), Some(b'\n') | None);
+        self.cursor.in_line = false;
+        if read && self.batch.log.count() == 0 && self.batch.other_signals == before.other_signals {
+            return Some((self.cursor.at + 1).min(self.cursor.text.len()));
+        }
+        self.take_back(&before);
+        self.batch.log.clear();
+        self.cursor.anomalies.clear();
+        None
     }
 
     fn line(&mut self, from: usize, end: usize) {
@@ -210,18 +267,28 @@ impl Reader<'_> {
 
     /// Reads something that counts whole or not at all. Returns whether it counted.
     fn attempt(&mut self, read: impl FnOnce(&mut Self) -> Result<(), Fatal>) -> bool {
-        let mark = self.batch.mark();
-        let documents = self.batch.documents.len();
-        let residue = self.batch.residue.len();
-        let other_signals = self.batch.other_signals;
+        let before = self.before();
         let Err(fatal) = read(self) else { return true };
-        self.rewind(&mark);
-        self.batch.rejected_spans = mark.rejected_spans;
-        self.batch.documents.truncate(documents);
-        self.batch.residue.truncate(residue);
-        self.batch.other_signals = other_signals;
+        self.take_back(&before);
         self.bad_document(fatal);
         false
+    }
+
+    fn before(&self) -> Before {
+        Before {
+            mark: self.batch.mark(),
+            documents: self.batch.documents.len(),
+            residue: self.batch.residue.len(),
+            other_signals: self.batch.other_signals,
+        }
+    }
+
+    fn take_back(&mut self, before: &Before) {
+        self.rewind(&before.mark);
+        self.batch.rejected_spans = before.mark.rejected_spans;
+        self.batch.documents.truncate(before.documents);
+        self.batch.residue.truncate(before.residue);
+        self.batch.other_signals = before.other_signals;
     }
 
     /// Notes a finding about the block that rejects nothing.

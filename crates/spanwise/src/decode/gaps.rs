@@ -57,6 +57,14 @@ impl Default for Gaps {
 }
 
 impl Gaps {
+    /// Forgets all that was learned, and keeps the room for it.
+    pub(super) fn forget(&mut self) {
+        self.met.clear();
+        let Self { index, .. } = Self::default();
+        self.index = index;
+        (self.misses, self.disordered) = (0, 0);
+    }
+
     /// What most likely follows the member `last`.
     #[inline]
     pub(super) fn after(&self, message: Message, last: u8) -> Option<&Gap> {

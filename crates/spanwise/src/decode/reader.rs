@@ -53,6 +53,8 @@ pub(super) struct Scratch {
     pub(super) unescaped: Vec<u8>,
     pub(super) gaps: Gaps,
     pub(super) templates: Templates,
+    /// A line feed is in what was learned.
+    pub(super) learned_feeds: bool,
 }
 
 /// See the module's head.
@@ -171,6 +173,12 @@ impl<'r> Reader<'r> {
         if self.record {
             self.batch.residue.push(ByteRange::new(start, self.cursor.at));
         }
+    }
+
+    /// Notes whether a line feed is in what is learned of the bytes from `from` to where the cursor stands.
+    pub(super) fn note_feeds(&mut self, from: usize) {
+        let learned = self.cursor.slice(from, self.cursor.at);
+        self.scratch.learned_feeds |= memchr::memchr(b'\n', learned).is_some();
     }
 
     // ---- tokens
@@ -371,6 +379,7 @@ impl<'r> Reader<'r> {
             let first = members.is_first(self.cursor.at);
             if !self.cursor.next_item(first, b'}')? {
                 if let Some(gap) = gap {
+                    self.note_feeds(gap);
                     self.scratch.gaps.learn(members, self.cursor.slice(gap, self.cursor.at), None);
                 }
                 if members.duplicates && self.record {
@@ -399,6 +408,7 @@ impl<'r> Reader<'r> {
                 && own.is_some()
                 && !raw.escaped
             {
+                self.note_feeds(gap);
                 self.scratch.gaps.learn(members, self.cursor.slice(gap, self.cursor.at), Some(field));
             }
             if members.seen & field.bit() != 0 {

@@ -68,6 +68,17 @@ impl Templates {
         }
     }
 
+    /// Forgets all that was learned, and keeps the room for it.
+    pub(super) fn forget(&mut self) {
+        (self.too_many, self.barren) = Default::default();
+        self.known.clear();
+        self.by_key.clear();
+        self.first = Default::default();
+        self.openings = Default::default();
+        self.value_first = Default::default();
+        self.follows.fill(NONE);
+    }
+
     fn get(&self, number: u16) -> Option<&Template> {
         self.known.get(usize::from(number).wrapping_sub(1))
     }
@@ -255,13 +266,7 @@ impl Templates {
             if self.too_many < OUTWORN {
                 return NONE;
             }
-            self.too_many = 0;
-            self.known.clear();
-            self.by_key.clear();
-            self.first = Default::default();
-            self.openings = Default::default();
-            self.value_first = Default::default();
-            self.follows.fill(NONE);
+            self.forget();
         }
         let number = u16::try_from(self.known.len() + 1).unwrap_or(NONE);
         let akin = |it: &Template| it.is_akin(&template);
@@ -453,8 +458,15 @@ impl Reader<'_> {
             return;
         }
         let number = templates.learn(self.cursor.text, gap, start, self.cursor.at);
-        templates.barren = if number == NONE { templates.barren.wrapping_add(1) } else { 0 };
-        let number = if number == NONE { OTHER } else { number };
+        let number = if number == NONE {
+            templates.barren = templates.barren.wrapping_add(1);
+            OTHER
+        } else {
+            templates.barren = 0;
+            // Not before: what was not learned may be long, and hold others that were looked at.
+            self.note_feeds(gap);
+            number
+        };
         self.scratch.templates.follow(run, number);
         run.advance(number);
     }

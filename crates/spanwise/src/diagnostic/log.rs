@@ -2,46 +2,39 @@
 
 use std::ops::Range;
 
+use bytes::Bytes;
+
 use super::excerpt::Excerpt;
+use super::line_number::{LineNumber, feeds};
 use super::{Code, Diagnostic, Layer, Severity};
 use crate::schema::Field;
 
 /// Where the first byte of a batch's input stands in its file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Origin {
     pub(crate) offset: u64,
-    pub(crate) line: u64,
+    pub(crate) line: LineNumber,
     /// Bytes of that line before it.
     pub(crate) column: u64,
     /// Bytes that were put before the input and stand elsewhere: the place is that of the byte behind them.
     pub(crate) before: usize,
 }
 
-impl Default for Origin {
-    fn default() -> Self {
-        Self { offset: 0, line: 1, column: 0, before: 0 }
-    }
-}
-
 impl Origin {
     /// The place after `bytes` that begin here.
-    pub(crate) fn after(self, bytes: &[u8]) -> Self {
-        let newlines = memchr::memchr_iter(b'\n', bytes).count();
-        self.past(bytes.len(), newlines, memchr::memrchr(b'\n', bytes).map(|last| last + 1))
-    }
-
-    /// The place after so many bytes that begin here, with the indices behind their line ends.
-    pub(crate) fn after_lines(self, length: usize, line_ends: &[u32]) -> Self {
-        self.past(length, line_ends.len(), line_ends.last().map(|end| *end as usize))
-    }
-
-    fn past(self, length: usize, newlines: usize, last_line: Option<usize>) -> Self {
-        let column = match last_line {
-            Some(start) => (length - start) as u64,
-            None => self.column + length as u64,
+    pub(crate) fn after(&self, bytes: &[u8]) -> Self {
+        let column = match memchr::memrchr(b'\n', bytes) {
+            Some(last) => (bytes.len() - last - 1) as u64,
+            None => self.column + bytes.len() as u64,
         };
-        let offset = self.offset + length as u64;
-        Self { offset, line: self.line + newlines as u64, column, before: 0 }
+        let offset = self.offset + bytes.len() as u64;
+        Self { offset, line: LineNumber::known(self.line.get() + feeds(bytes)), column, before: 0 }
+    }
+
+    /// The place after whole lines that begin here, which are to be counted yet.
+    pub(crate) fn after_lines(&self, bytes: &Bytes) -> Self {
+        let offset = self.offset + bytes.len() as u64;
+        Self { offset, line: self.line.clone().behind(bytes.clone()), column: 0, before: 0 }
     }
 }
 
@@ -234,13 +227,15 @@ pub(crate) struct Lines<'a> {
     input: &'a [u8],
     origin: Origin,
     at: usize,
-    line: u64,
+    /// Line feeds before it.
+    feeds: u64,
     line_start: usize,
 }
 
 impl<'a> Lines<'a> {
     pub(crate) fn new(input: &'a [u8], origin: Origin) -> Self {
-        Self { input, origin, at: origin.before, line: origin.line, line_start: origin.before }
+        let at = origin.before;
+        Self { input, origin, at, feeds: 0, line_start: at }
     }
 
     /// Moves to `offset` and returns its line and column, both from 1.
@@ -249,14 +244,14 @@ impl<'a> Lines<'a> {
         let offset = offset.max(first);
         let (low, high) = (self.at.min(offset), self.at.max(offset));
         let between = self.input.get(low..high).unwrap_or_default();
-        let newlines = memchr::memchr_iter(b'\n', between).count() as u64;
+        let newlines = feeds(between);
         if offset >= self.at {
-            self.line += newlines;
+            self.feeds += newlines;
             if let Some(last) = memchr::memrchr(b'\n', between) {
                 self.line_start = low + last + 1;
             }
         } else {
-            self.line -= newlines;
+            self.feeds -= newlines;
             if offset < self.line_start {
                 let before = self.input.get(first..offset).unwrap_or_default();
                 self.line_start = memchr::memrchr(b'\n', before).map_or(first, |at| first + at + 1);
@@ -265,7 +260,7 @@ impl<'a> Lines<'a> {
         self.at = offset;
         // The first line may have begun before the input.
         let before = if self.line_start == self.origin.before { self.origin.column } else { 0 };
-        (self.line, before + (offset - self.line_start) as u64 + 1)
+        (self.origin.line.get() + self.feeds, before + (offset - self.line_start) as u64 + 1)
     }
 
     pub(crate) fn diagnostic(

@@ -8,12 +8,15 @@
 
 mod code;
 mod excerpt;
+mod line_number;
 mod log;
 
 pub use code::{Code, Layer, Severity};
 pub use log::Diagnostics;
 
 pub(crate) use code::Effect;
+pub(crate) use line_number::Counting;
+pub use line_number::LineNumber;
 pub(crate) use log::{DiagnosticLog, Lines, Origin, Step};
 
 /// One finding, with its place in words.

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use super::boundary::Rereads;
 use super::parts::Part;
 use crate::decode::Framing;
-use crate::diagnostic::Origin;
+use crate::diagnostic::{Counting, LineNumber, Origin};
 
 /// Whole documents of a stream, one after the other, and where in the stream they stand; or a part of a document that is too
 /// large to be held, made a document of its own.
@@ -15,8 +15,8 @@ pub struct Block {
     /// Lines or documents, once the stream has shown which; `Auto` for a stream in one block.
     pub(crate) framing: Framing,
     pub(crate) origin: Origin,
-    /// In lines, if they were counted already: the indices behind their ends.
-    pub(crate) line_ends: Vec<u32>,
+    /// In lines that are to be counted yet.
+    pub(crate) counting: Option<Counting>,
     /// The stream begins with it: there may be a byte order mark.
     pub(crate) first: bool,
     /// The stream ends with it.
@@ -37,12 +37,46 @@ impl Block {
             bytes,
             framing,
             origin,
-            line_ends: Vec::new(),
+            counting: None,
             first: true,
             last: true,
             follows: false,
             rereads,
             part: None,
+        }
+    }
+
+    /// Whole lines of a stream of lines, from a place behind its first block on, for whoever cuts the stream by itself where
+    /// [`Framer::in_lines`](super::Framer::in_lines) says so. What comes behind them begins with the line
+    /// [`Self::line_behind`]. Looks at none of the bytes.
+    ///
+    /// ```
+    /// use spanwise::frame::{Block, BlockSizes, Framer};
+    /// use spanwise::{DecodeOptions, Framing};
+    /// let sizes = BlockSizes { block: 1, ..BlockSizes::default() };
+    /// let mut framer = Framer::new(&DecodeOptions::default(), Framing::Lines, sizes);
+    /// framer.push(b"{}\n");
+    /// let first = framer.next_block().unwrap();
+    /// let (offset, line) = framer.in_lines().unwrap();
+    /// let block = Block::of_lines("{}\n{}\n".into(), offset, line, true);
+    /// assert_eq!((block.offset(), block.line(), block.line_behind().get()), (3, 2, 4));
+    /// ```
+    pub fn of_lines(bytes: Bytes, offset: u64, line: LineNumber, last: bool) -> Self {
+        let behind = line.clone().behind(bytes.clone());
+        Self {
+            origin: Origin { offset, line, ..Origin::default() },
+            counting: Some(Counting::new(behind)),
+            first: false,
+            last,
+            ..Self::whole(bytes, Framing::Lines)
+        }
+    }
+
+    /// The line behind it.
+    pub fn line_behind(&self) -> LineNumber {
+        match &self.counting {
+            Some(counting) => counting.behind().clone(),
+            None => self.origin.after(self.own()).line,
         }
     }
 
@@ -59,6 +93,6 @@ impl Block {
 
     /// The line of the stream that it begins in, from 1.
     pub fn line(&self) -> u64 {
-        self.origin.line
+        self.origin.line.get()
     }
 }

@@ -37,6 +37,7 @@ impl Rules {
             max_depth: self.depth,
             max_string: self.string,
             tolerant: !self.strict,
+            in_line: false,
             anomalies,
             simd: self.simd,
         }

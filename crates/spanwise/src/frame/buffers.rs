@@ -9,9 +9,9 @@ use bytes::Bytes;
 /// How many are kept: as many as threads that share a stream are likely to give back before one is asked for.
 const MOST: usize = 16;
 
-/// Buffers whose blocks are gone, wherever those were dropped.
+/// Buffers whose blocks are gone, wherever those were dropped. Clones share them.
 #[derive(Debug, Clone)]
-pub(super) struct Buffers {
+pub struct Buffers {
     /// None is kept that holds more than this.
     largest: usize,
     idle: Arc<Mutex<Vec<Vec<u8>>>>,
@@ -42,14 +42,31 @@ impl Buffers {
 
     /// An empty buffer.
     pub(super) fn get(&self) -> Vec<u8> {
+        let mut text = self.any();
+        text.clear();
+        text
+    }
+
+    /// A buffer of this length, to be filled with something else than what it holds.
+    pub fn sized(&self, length: usize) -> Vec<u8> {
+        let mut text = self.any();
+        if text.capacity() < length {
+            // The system gives zeros; what is here would be copied.
+            text = vec![0; length.saturating_add(length / 8).min(self.largest).max(length)];
+        }
+        text.resize(length, 0);
+        text
+    }
+
+    fn any(&self) -> Vec<u8> {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_default()
     }
 
-    fn put(&self, mut text: Vec<u8>) {
+    /// Keeps its length, too: what was written once need not be cleared to be written over.
+    fn put(&self, text: Vec<u8>) {
         if text.capacity() > self.largest {
             return;
         }
-        text.clear();
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
         if idle.len() < MOST {
             idle.push(text);
@@ -57,7 +74,7 @@ impl Buffers {
     }
 
     /// What a buffer holds, which comes back when it is dropped.
-    pub(super) fn lend(&self, text: Vec<u8>) -> Bytes {
+    pub fn lend(&self, text: Vec<u8>) -> Bytes {
         if text.capacity() > self.largest {
             return text.into();
         }
@@ -83,6 +100,17 @@ mod tests {
         drop(share);
         let text = buffers.get();
         assert_eq!((text.as_ptr(), text.len()), (place, 0));
+    }
+
+    #[test]
+    fn a_buffer_of_a_length_has_it() {
+        let buffers = Buffers::new(64);
+        for length in [3, 0, 40, 64, 100, 5] {
+            let text = buffers.sized(length);
+            assert_eq!(text.len(), length);
+            drop(buffers.lend(text));
+        }
+        assert!(buffers.get().capacity() <= 64);
     }
 
     #[test]

@@ -10,7 +10,7 @@ use super::scanner::{Carried, Contradiction, Cut, Scanner};
 use super::survey::Survey;
 use crate::batch::Text;
 use crate::decode::{DecodeOptions, Framing, Limits};
-use crate::diagnostic::Origin;
+use crate::diagnostic::{Counting, LineNumber, Origin};
 
 /// How much of a stream is held at a time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -131,6 +131,29 @@ impl Framer {
         }
     }
 
+    /// A framer of the rest of a stream of lines, which begins at `offset` with this line.
+    pub fn of_lines(options: &DecodeOptions, sizes: BlockSizes, offset: u64, line: LineNumber) -> Self {
+        let mut framer = Self::new(options, Framing::Lines, sizes);
+        framer.origin = Origin { offset, line, ..Origin::default() };
+        framer.first = false;
+        framer.scanner.enter_lines();
+        framer
+    }
+
+    /// Where the next block begins and in which line, if nothing but the ends of lines decides where it ends: behind the first
+    /// block of a stream of lines. Who can read the stream at any place may cut the rest by itself. The block ends behind the
+    /// first line feed from its byte [`BlockSizes::block`] on, or the stream does. One that is larger than
+    /// [`BlockSizes::document`] is for a framer to cut ([`Self::of_lines`]).
+    pub fn in_lines(&self) -> Option<(u64, LineNumber)> {
+        let lines = !self.first && !self.ended && self.scanner.is_in_lines();
+        lines.then(|| (self.origin.offset, self.origin.line.clone()))
+    }
+
+    /// The buffers of its blocks, for those who fill such themselves.
+    pub fn buffers(&self) -> Buffers {
+        self.buffers.clone()
+    }
+
     /// Says that the stream can be read twice: [`Self::survey`] is to be asked for whenever no block comes.
     #[must_use]
     pub fn with_surveys(mut self) -> Self {
@@ -211,19 +234,17 @@ impl Framer {
     fn take(&mut self, at: usize) -> Block {
         let bytes = self.held.take(at, &self.buffers);
         let framing = self.scanner.framing;
-        let mut line_ends = Vec::new();
-        let origin = self.origin;
-        self.origin = if framing == Framing::Lines && bytes.len() <= Text::MAX {
-            // Found once, for the place of the next block and for the decoder of this one.
-            line_ends.extend(memchr::memchr_iter(b'\n', &bytes).filter_map(|at| u32::try_from(at + 1).ok()));
-            origin.after_lines(bytes.len(), &line_ends)
-        } else {
-            origin.after(&bytes)
-        };
+        let mut counting = None;
+        let lines = framing == Framing::Lines && bytes.last() == Some(&b'\n');
+        let behind = if lines { self.origin.after_lines(&bytes) } else { self.origin.after(&bytes) };
+        if lines {
+            counting = Some(Counting::new(behind.line.clone()));
+        }
+        let origin = std::mem::replace(&mut self.origin, behind);
         self.scanner.shift(bytes.len());
         let Carried { follows, rereads } = std::mem::replace(&mut self.carried, self.scanner.carried());
         let first = std::mem::take(&mut self.first);
-        Block { bytes, framing, origin, line_ends, first, last: self.ended, follows, rereads, part: None }
+        Block { bytes, framing, origin, counting, first, last: self.ended, follows, rereads, part: None }
     }
 
     fn take_part(&mut self, end: usize, next: usize, before: Vec<u8>, behind: &[u8], part: Part) -> Block {
@@ -236,7 +257,8 @@ impl Framer {
         bytes.extend_from_slice(behind);
         block.bytes = bytes.into();
         block.origin.before = part.before;
-        block.line_ends.clear();
+        // What is decoded is not what is to be counted.
+        block.counting = None;
         block.part = Some(Box::new(part));
         block
     }

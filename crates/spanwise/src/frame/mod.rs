@@ -13,7 +13,9 @@ mod recipe;
 mod scanner;
 mod survey;
 
+pub use crate::diagnostic::LineNumber;
 pub use block::Block;
+pub use buffers::Buffers;
 pub use framer::{BlockSizes, Framer};
 pub use scanner::Contradiction;
 pub use survey::Survey;

@@ -8,7 +8,7 @@ use super::block::Block;
 use super::boundary::Rereads;
 use super::parts::Part;
 use crate::decode::Framing;
-use crate::diagnostic::Origin;
+use crate::diagnostic::{LineNumber, Origin};
 
 const FRAMINGS: [Framing; 3] = [Framing::Auto, Framing::Lines, Framing::Documents];
 
@@ -64,7 +64,8 @@ impl Block {
                 | flag(self.part.is_some(), PART)
                 | flag(ends, ENDS),
         ];
-        let Origin { offset, line, column, .. } = self.origin;
+        let Origin { offset, column, .. } = self.origin;
+        let line = self.origin.line.get();
         for number in [offset, line, column, self.rereads.read()] {
             out.extend_from_slice(&number.to_le_bytes());
         }
@@ -90,7 +91,7 @@ impl Block {
             Some(u64::from_le_bytes(*bytes))
         };
         let (offset, line, column, rereads) = (number()?, number()?, number()?, number()?);
-        let mut origin = Origin { offset, line, column, before: 0 };
+        let mut origin = Origin { offset, line: LineNumber::known(line), column, before: 0 };
         let mut bytes = own;
         let mut part = None;
         if flags & PART != 0 {
@@ -114,7 +115,7 @@ impl Block {
             bytes,
             framing: *FRAMINGS.get(usize::from(flags & 3))?,
             origin,
-            line_ends: Vec::new(),
+            counting: None,
             first: flags & FIRST != 0,
             last: flags & LAST != 0,
             follows: flags & FOLLOWS != 0,

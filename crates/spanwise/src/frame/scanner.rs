@@ -461,6 +461,17 @@ impl Scanner {
         Carried { follows: self.seen, rereads: self.rereads }
     }
 
+    /// Goes on with the ends of lines: the text begins with one, behind others.
+    pub(super) fn enter_lines(&mut self) {
+        self.phase = Phase::Line;
+        self.seen = true;
+    }
+
+    /// Whether the text begins with a line, of which nothing was given.
+    pub(super) fn is_in_lines(&self) -> bool {
+        matches!(self.phase, Phase::Line) && !self.whole && self.at == 0
+    }
+
     /// Whether what is held belongs to no block.
     pub(super) fn is_dropping(&self) -> bool {
         matches!(self.phase, Phase::Dropping)

@@ -87,6 +87,9 @@ pub(crate) struct Cursor<'t> {
     pub(crate) max_string: usize,
     /// Take the departures that [`AnomalyKind`] names instead of failing.
     pub(crate) tolerant: bool,
+    /// The text goes on behind the value's line: a line feed is no white space, and no value goes past one unless a string of
+    /// it has an anomaly.
+    pub(crate) in_line: bool,
     pub(crate) anomalies: Vec<Anomaly>,
     pub(crate) simd: Simd,
 }
@@ -102,6 +105,7 @@ impl<'t> Cursor<'t> {
             max_depth,
             max_string: usize::MAX,
             tolerant,
+            in_line: false,
             anomalies: Vec::new(),
             simd: Simd::portable(),
         }
@@ -169,7 +173,8 @@ impl<'t> Cursor<'t> {
     pub(crate) fn white(&mut self) -> Option<u8> {
         loop {
             match self.peek() {
-                Some(b' ' | b'\n' | b'\r' | b'\t') => self.at += 1,
+                Some(b' ' | b'\r' | b'\t') => self.at += 1,
+                Some(b'\n') if !self.in_line => self.at += 1,
                 other => return other,
             }
         }

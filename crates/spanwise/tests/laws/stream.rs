@@ -155,8 +155,34 @@ fn check_at(text: &[u8], cuts: &[Index], block: usize) -> Result<(), TestCaseErr
     check_cuts(text, &cuts, block)
 }
 
+/// Lines whose ends are not looked for first, against lines whose ends are: by a decoder that has read the same as documents
+/// before, and has learned their layout, line feeds and all.
+fn check_lines(text: &[u8]) -> Result<(), TestCaseError> {
+    for mode in [Mode::Strict, Mode::Lenient] {
+        let mut reading = [Reading::default(), Reading::default()];
+        for (general, reading) in [true, false].into_iter().zip(&mut reading) {
+            let mut decoder = Decoder::new(decoder(mode).options().with_general_path(general));
+            for framing in [Framing::Documents, Framing::Lines, Framing::Lines] {
+                let mut batch = SpanBatch::new();
+                decoder.decode_block(text.to_vec(), framing, &mut batch).unwrap();
+                reading.add(batch);
+            }
+        }
+        same(&reading[1], &reading[0])?;
+    }
+    Ok(())
+}
+
 proptest! {
     #![proptest_config(runs(300))]
+
+    #[test]
+    fn lines_need_not_be_looked_for(
+        text in several(), lines in made_lines(Dialect::LENIENT), damages in damages()
+    ) {
+        check_lines(&text)?;
+        check_lines(&damaged(lines.0, &damages))?;
+    }
 
     #[test]
     fn documents_are_the_same_in_chunks(text in several(), cuts in cuts(), block in 1..3000usize) {
@@ -173,6 +199,29 @@ proptest! {
 }
 
 #[test]
+fn a_line_feed_ends_a_line_wherever_it_stands() {
+    let span =
+        |name: &str| format!(r#"{{"resourceSpans":[{{"scopeSpans":[{{"spans":[{{"name":"{name}"}}]}}]}}]}}"#);
+    let (one, two) = (span("one"), span("two"));
+    for (text, documents, bad) in [
+        (format!("{one}\n{two}\n"), 2, 0),
+        (format!("{one}\n{two}"), 2, 0),
+        (format!("{one} \r\n\t{two}\r\n"), 2, 0),
+        (format!("{one}\n\n{two}\n"), 2, 0),
+        (format!("{}\n{two}\n", span("a\nb")), 1, 2),
+        (format!("{one}\n{}\n{two}\n", one.replace("[{", "[\n{")), 2, 4),
+        (format!("{one}\n{}\n{two}\n", one.replace(":[", ":\n[")), 2, 4),
+        (format!("{one}\n{{\"resourceSpans\":[]\n}}\n{two}\n"), 2, 2),
+        (format!("{one}\n{{\"resourceSpans\":[],\"x\":{{\n}}}}\n{two}\n"), 2, 2),
+    ] {
+        assert!(check_lines(text.as_bytes()).is_ok(), "{text}");
+        let mut batch = SpanBatch::new();
+        decoder(Mode::Lenient).decode_block(text.clone(), Framing::Lines, &mut batch).unwrap();
+        assert_eq!((batch.document_count(), batch.bad_documents()), (documents, bad), "{text}");
+    }
+}
+
+#[test]
 fn every_sample_is_the_same_cut_anywhere() {
     for sample in SAMPLES.iter() {
         let length = sample.bytes.len();
@@ -181,5 +230,6 @@ fn every_sample_is_the_same_cut_anywhere() {
             let checked = check_cuts(&sample.bytes, &[cut, cut + length / 7], cut % 97 + 1);
             assert!(checked.is_ok(), "{} cut at {cut}: {checked:?}", sample.name);
         }
+        assert!(check_lines(&sample.bytes).is_ok(), "{}", sample.name);
     }
 }
