@@ -33,6 +33,24 @@ fn a_query_may_be_as_long_as_a_mebibyte() {
 }
 
 #[test]
+fn nesting_has_a_bound_whatever_nests() {
+    let forms: [fn(usize) -> String; 4] = [
+        |levels| format!("{{ {}.a = 1{} }}", "(".repeat(levels), ")".repeat(levels)),
+        |levels| format!("{{ {}.a }}", "!".repeat(levels)),
+        |levels| format!("{{ {}1 = .a }}", "-".repeat(levels)),
+        |levels| format!("{}{{ }}{}", "(".repeat(levels), ")".repeat(levels)),
+    ];
+    for form in forms {
+        let most = (1..200).take_while(|levels| Query::parse(&form(*levels)).is_ok()).count();
+        assert!((40..=100).contains(&most), "{most}: {}", form(3));
+        for levels in [most + 1, most + 2, 1000, 300_000] {
+            let error = Query::parse(&form(levels)).unwrap_err();
+            assert!(error.to_string().ends_with("the query is nested too deep"), "{levels}: {error}");
+        }
+    }
+}
+
+#[test]
 fn a_warning_says_where_and_what() {
     let warnings = |text: &str| {
         let query: Query = text.parse().unwrap();
