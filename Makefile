@@ -2,8 +2,9 @@
 # Node.js, and install nothing outside this folder.
 
 CARGO ?= cargo
+HOST = $(shell rustc -vV | sed -n 's/^host: //p')
 
-.PHONY: demo setup check test python bench fuzz miri coverage supply-chain complexity instructions clean
+.PHONY: demo setup check test python bench fuzz miri threads coverage supply-chain complexity instructions clean
 
 demo: ## Build the command and the wheel, look at the examples, and ask DuckDB what the models cost
 	$(CARGO) build --release --locked -p spanwise-cli
@@ -47,6 +48,12 @@ miri: ## Run the unsafe code under Miri (needs nightly with its component miri)
 	$(CARGO) +nightly miri test --locked -p spanwise --lib --no-default-features json
 	$(CARGO) +nightly miri test --locked -p spanwise --test cases --no-default-features 001-baseline
 	$(CARGO) +nightly miri test --locked -p spanwise-arrow --test options
+
+# The standard library must be built so, too.
+threads: export RUSTFLAGS = -Z sanitizer=thread
+threads: ## Run the parallel scan and the receiver under ThreadSanitizer (needs nightly with rust-src)
+	$(CARGO) +nightly test --locked -Z build-std --target $(HOST) --target-dir target/threads \
+		-p spanwise-io -p spanwise-receiver --tests
 
 coverage: ## Lines of the core that its tests run (needs cargo-llvm-cov, and nightly with its component llvm-tools)
 	$(CARGO) +nightly llvm-cov --locked -p spanwise --ignore-filename-regex 'crates/spanwise-|/tests/' --fail-under-lines 95
