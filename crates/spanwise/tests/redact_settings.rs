@@ -110,6 +110,55 @@ fn a_rule_of_a_path_reaches_into_lists() {
 }
 
 #[test]
+fn pairs_are_attributes_wherever_somebody_wrote_them() {
+    let pair =
+        |key: &str, value: &str| json!({"kvlistValue": {"values": [text("key", key), text("value", value)]}});
+    let pairs = json!({"arrayValue": {"values": [pair("secret", "one"), pair("public", "two")]}});
+    let attributes = json!([attribute("list", pairs)]);
+    let (found, _) = redacted(Policy::new().rule(rule("secret", Action::Mask)), &attributes);
+    let values = &found[0]["value"]["arrayValue"]["values"];
+    let texts = |index: usize| {
+        let pair = &values[index]["kvlistValue"]["values"];
+        [0, 1].map(|member| pair[member]["value"]["stringValue"].as_str().unwrap())
+    };
+    assert_eq!((texts(0), texts(1)), (["secret", "[REDACTED:masked]"], ["public", "two"]));
+}
+
+#[test]
+fn settings_lose_their_content_and_keep_the_rest() {
+    let settings = [text("system", "prompt words"), attribute("temperature", json!({"doubleValue": 0.5}))];
+    let as_list = attribute("llm.invocation_parameters", json!({"kvlistValue": {"values": settings}}));
+    let as_json = text("llm.invocation_parameters", r#"{"system":"prompt words","temperature":0.5}"#);
+    for attributes in [json!([as_list]), json!([as_json])] {
+        let (found, _) = redacted(Policy::from_preset(Preset::PrivacyMode), &attributes);
+        let found = found.to_string();
+        assert!(
+            !found.contains("words") && found.contains("temperature") && found.contains("0.5"),
+            "{found}"
+        );
+    }
+}
+
+#[test]
+fn addresses_of_any_script_are_found_and_what_only_looks_like_one_stays() {
+    let on = || Policy::new().detectors_on(["email"]);
+    for (content, expected) in [
+        ("an jürgen@bücher.example.de!", "an [REDACTED:email]!"),
+        ("x ada@bücher.de, y", "x [REDACTED:email], y"),
+        ("to ada@example.com.", "to [REDACTED:email]."),
+        ("to ada@example.com中文", "to [REDACTED:email]中文"),
+        ("icon@2x.png", "icon@2x.png"),
+        ("name@1.2.3-beta.rc", "name@1.2.3-beta.rc"),
+        ("@example.com", "@example.com"),
+        ("ada@-example.com", "ada@-example.com"),
+        ("ada@example", "ada@example"),
+    ] {
+        let (found, _) = redacted(on(), &json!([text("a", content)]));
+        assert_eq!(found[0]["value"]["stringValue"].as_str(), Some(expected), "{content}");
+    }
+}
+
+#[test]
 fn what_detectors_find_is_masked_or_hashed_and_long_text_is_masked_whole() {
     let attributes = json!([text("a", "mail ada@example.com now"), text("b", "plain")]);
     let on = || Policy::new().detectors_on(["email"]);
