@@ -2,8 +2,9 @@
 # Node.js, and install nothing outside this folder.
 
 CARGO ?= cargo
+HOST = $(shell rustc -vV | sed -n 's/^host: //p')
 
-.PHONY: demo setup check test python bench fuzz complexity instructions clean
+.PHONY: demo setup check test python bench fuzz miri threads coverage supply-chain complexity instructions clean
 
 demo: ## Build the command and the wheel, look at the examples, and ask DuckDB what the models cost
 	$(CARGO) build --release --locked -p spanwise-cli
@@ -39,6 +40,26 @@ bench: ## The report: every contestant on every corpus (builds the peers first)
 
 fuzz: ## Fuzz every target for MINUTES each (needs nightly and cargo-fuzz)
 	fuzz/run.sh $(or $(MINUTES),10)
+
+# Miri knows of the processor what it is compiled for. Every test runs each set of instructions.
+miri: export RUSTFLAGS = -C target-feature=+avx2,+bmi1,+bmi2
+miri: export MIRIFLAGS = -Zmiri-disable-isolation
+miri: ## Run the unsafe code under Miri (needs nightly with its component miri)
+	$(CARGO) +nightly miri test --locked -p spanwise --lib --no-default-features json
+	$(CARGO) +nightly miri test --locked -p spanwise --test cases --no-default-features 001-baseline
+	$(CARGO) +nightly miri test --locked -p spanwise-arrow --test options
+
+# The standard library must be built so, too.
+threads: export RUSTFLAGS = -Z sanitizer=thread
+threads: ## Run the parallel scan and the receiver under ThreadSanitizer (needs nightly with rust-src)
+	$(CARGO) +nightly test --locked -Z build-std --target $(HOST) --target-dir target/threads \
+		-p spanwise-io -p spanwise-receiver --tests
+
+coverage: ## Lines of the core that its tests run (needs cargo-llvm-cov, and nightly with its component llvm-tools)
+	$(CARGO) +nightly llvm-cov --locked -p spanwise --ignore-filename-regex 'crates/spanwise-|/tests/' --fail-under-lines 95
+
+supply-chain: ## Licences, duplicates and sources of what is shipped (needs cargo-deny)
+	$(CARGO) deny --locked check licenses bans sources
 
 complexity: ## Count instructions at n and 2n for hostile inputs (needs valgrind)
 	tests/complexity/run.sh

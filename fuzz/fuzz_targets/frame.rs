@@ -26,9 +26,11 @@ struct Counts {
 
 impl Outcome {
     fn add(&mut self, batch: SpanBatch) {
-        self.counts.findings.extend(batch.diagnostics().map(|found| {
-            (found.code.as_str(), found.path, found.offset, found.line, found.column)
-        }));
+        self.counts.findings.extend(
+            batch
+                .diagnostics()
+                .map(|found| (found.code.as_str(), found.path, found.offset, found.line, found.column)),
+        );
         self.counts.documents += batch.document_count();
         self.counts.bad_documents += batch.bad_documents();
         self.counts.other_signals += batch.other_signals();

@@ -3,7 +3,8 @@
 use std::cell::RefCell;
 
 use spanwise::{
-    AttributesRef, DecodeOptions, Decoder, Diagnostic, Framing, Layer, Limits, Mode, Simd, SpanBatch, ValueRef, encode,
+    AttributesRef, DecodeOptions, Decoder, Diagnostic, Framing, Layer, Limits, Mode, Simd, SpanBatch,
+    ValueRef, encode,
 };
 
 /// A decoder and batch for each set of options, kept from input to input: a decode must not depend on the ones before.
@@ -20,7 +21,8 @@ thread_local! {
 }
 
 fn all_options() -> impl Iterator<Item = DecodeOptions> {
-    let small = Limits { depth: 20, spans: 3, attributes: 12, string_bytes: 90, diagnostics: 4, ..Limits::default() };
+    let small =
+        Limits { depth: 20, spans: 3, attributes: 12, string_bytes: 90, diagnostics: 4, ..Limits::default() };
     [Mode::Strict, Mode::Lenient].into_iter().flat_map(move |mode| {
         [(false, Limits::default()), (true, Limits::default()), (true, small)].map(move |(record, limits)| {
             DecodeOptions::default().with_mode(mode).with_record_sources(record).with_limits(limits)
@@ -30,8 +32,9 @@ fn all_options() -> impl Iterator<Item = DecodeOptions> {
 
 /// The laws for one input. Panics where one breaks. Which options it meets depends on the input, so that a run tries all of
 /// them without paying for all each time.
-pub fn check(data: &[u8]) {
-    let choice = data.iter().fold(data.len(), |sum, byte| sum.wrapping_mul(31).wrapping_add(usize::from(*byte)));
+pub(crate) fn check(data: &[u8]) {
+    let choice =
+        data.iter().fold(data.len(), |sum, byte| sum.wrapping_mul(31).wrapping_add(usize::from(*byte)));
     WARM.with_borrow_mut(|all| {
         let groups = all.len() / 2;
         all.iter_mut().skip(choice / 7 % groups).step_by(groups).for_each(|warm| check_with(warm, data));
@@ -75,7 +78,10 @@ fn same(a: &SpanBatch, b: &SpanBatch) {
     assert_eq!((a.error_count(), a.warning_count()), (b.error_count(), b.warning_count()));
     assert_eq!(a.documents(), b.documents());
     assert_eq!((a.sources(), a.residue()), (b.sources(), b.residue()));
-    assert_eq!((a.rejected_spans(), a.bad_documents(), a.other_signals()), (b.rejected_spans(), b.bad_documents(), b.other_signals()));
+    assert_eq!(
+        (a.rejected_spans(), a.bad_documents(), a.other_signals()),
+        (b.rejected_spans(), b.bad_documents(), b.other_signals())
+    );
 }
 
 /// Strict decoding and `serde_json` agree on what is JSON, but for the range of numbers and the depth.
@@ -123,7 +129,8 @@ fn read(batch: &SpanBatch) {
     for span in batch.spans() {
         length += span.trace_id().len() + span.span_id().len() + span.parent_span_id().len();
         length += span.name().len() + span.trace_state().len() + span.status().message.len();
-        length += read_list(span.attributes()) + read_list(span.scope().attributes()) + span.scope().name().len();
+        length +=
+            read_list(span.attributes()) + read_list(span.scope().attributes()) + span.scope().name().len();
         for event in span.events() {
             length += event.name().len() + read_list(event.attributes());
         }

@@ -63,7 +63,8 @@ libfuzzer_sys::fuzz_target!(|data: &[u8]| {
     let stand = &*STAND;
     let receiver = &stand.receivers[usize::from(*choice) % stand.receivers.len()];
     let encoding = ["identity", "gzip", "zstd", "br"][usize::from(choice >> 2) % 4];
-    let request = Request::post("/").header("content-type", "application/json").header("content-encoding", encoding);
+    let request =
+        Request::post("/").header("content-type", "application/json").header("content-encoding", encoding);
     let request = request.body(Full::new(Bytes::copy_from_slice(body))).unwrap();
     stand.store.taken.store(false, Ordering::Relaxed);
     let (status, answer) = stand.runtime.block_on(async {

@@ -7,7 +7,8 @@ use std::cell::RefCell;
 
 use serde::Deserialize as _;
 use spanwise::redact::{
-    Action, Bodies, HashKey, Mode as PolicyMode, Place, Policy, Preset, RedactError, Redactor, TextAction, Unknown,
+    Action, Bodies, HashKey, Mode as PolicyMode, Place, Policy, Preset, RedactError, Redactor, TextAction,
+    Unknown,
 };
 use spanwise::{DecodeOptions, Decoder, Framing, Mode, SpanBatch, decode, encode};
 use spanwise_testgen::{Damage, Dialect, Entropy, damage, document};
@@ -57,13 +58,16 @@ fn everything_goes() -> Policy {
     texts.fold(none, |policy, place| policy.text(place, TextAction::Mask))
 }
 
-/// One JSON value, however deep: decode's bound is not `serde_json`'s.
-fn parsed(text: &[u8]) -> serde_json::Value {
+/// One JSON value, however deep: decode's bound is not `serde_json`'s. Nothing where a number is beyond `serde_json`, which is only
+/// where its feature `arbitrary_precision` is off.
+fn parsed(text: &[u8]) -> Option<serde_json::Value> {
     let mut reader = serde_json::Deserializer::from_slice(text);
     reader.disable_recursion_limit();
     let value = serde_json::Value::deserialize(&mut reader);
-    let value = value.and_then(|value| reader.end().map(|()| value));
-    value.unwrap_or_else(|error| panic!("{error} in {}", String::from_utf8_lossy(text)))
+    match value.and_then(|value| reader.end().map(|()| value)) {
+        Err(error) if error.to_string().starts_with("number out of range") => None,
+        value => Some(value.unwrap_or_else(|error| panic!("{error} in {}", String::from_utf8_lossy(text)))),
+    }
 }
 
 /// What the redactor makes of a payload, checked as far as it holds for any.
@@ -84,15 +88,20 @@ fn redacted(redactor: &mut Redactor, input: &[u8]) -> Option<String> {
     }
     let block = redactor.redact_block(input.to_vec(), Framing::Auto).expect("small enough").data;
     let again = redactor.redact_block(block.clone(), Framing::Auto).expect("small enough").data;
-    assert_eq!(String::from_utf8_lossy(&again), String::from_utf8_lossy(&block), "a block, twice, is not once");
+    assert_eq!(
+        String::from_utf8_lossy(&again),
+        String::from_utf8_lossy(&block),
+        "a block, twice, is not once"
+    );
     Some(String::from_utf8(once).expect("UTF-8"))
 }
 
 fn assert_gone(redactor: &mut Redactor, input: &[u8]) {
     let Some(output) = redacted(redactor, input) else { return };
     assert!(!output.contains(CANARY), "{output}");
-    let value = parsed(output.as_bytes());
-    assert!(!value.to_string().contains(CANARY), "{output}");
+    if let Some(value) = parsed(output.as_bytes()) {
+        assert!(!value.to_string().contains(CANARY), "{output}");
+    }
     if let Ok(batch) = decode(input.to_vec()) {
         let batch = redactor.redact(&batch).expect("small enough").batch;
         for buffer in [batch.input().to_vec(), encode(&batch)] {
@@ -105,7 +114,9 @@ libfuzzer_sys::fuzz_target!(|data: &[u8]| {
     let Some((kind, bytes)) = data.split_first() else { return };
     REDACTORS.with_borrow_mut(|redactors| match kind % 4 {
         0 => {
-            for redactor in redactors.content.iter_mut().chain([&mut redactors.everything, &mut redactors.strict]) {
+            for redactor in
+                redactors.content.iter_mut().chain([&mut redactors.everything, &mut redactors.strict])
+            {
                 redacted(redactor, bytes);
             }
             let mut batch = SpanBatch::new();
@@ -114,7 +125,10 @@ libfuzzer_sys::fuzz_target!(|data: &[u8]| {
                 && batch.error_count() + batch.warning_count() == 0
                 && decode(bytes.to_vec()).is_ok_and(|batch| batch.diagnostics().len() == 0);
             let output = redacted(&mut redactors.empty, bytes);
-            assert!(!is_valid || output.is_some_and(|output| output.as_bytes() == bytes), "an empty policy changes");
+            assert!(
+                !is_valid || output.is_some_and(|output| output.as_bytes() == bytes),
+                "an empty policy changes"
+            );
         }
         1 | 2 => {
             let dialect = if kind % 4 == 1 { Dialect::CONTENT } else { Dialect::STRICT_CONTENT };

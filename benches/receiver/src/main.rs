@@ -14,6 +14,7 @@
 //! counts the time of answers alone. Memory is the largest resident set; `--memory` shows how it was over the time, and
 //! `--dedup-spans` bounds the window of duplicates, which takes most of it.
 
+#![forbid(unsafe_code)]
 #![allow(clippy::unwrap_used, clippy::print_stdout, clippy::panic, reason = "a benchmark")]
 
 mod client;

@@ -161,6 +161,21 @@ fn text_beyond_the_bound_is_refused_after_what_is_within() {
 }
 
 #[test]
+fn the_bound_on_text_is_exact() {
+    let text = lines(100);
+    let whole = text.len() as u64;
+    for source in [gzip(&text), zstd(&text)] {
+        for (inflated_bytes, is_whole) in [(whole - 1, false), (whole, true), (whole + 1, true)] {
+            let (ids, _, ended) = read(source.clone(), &ReadSettings { inflated_bytes, ..small() });
+            // One byte less is the newline at the end, without which the last line is whole, too.
+            assert_eq!(ids.len(), 100);
+            assert_eq!(ended.is_none(), is_whole, "{inflated_bytes} of {whole}: {ended:?}");
+            assert!(is_whole || matches!(ended, Some(ReadErrorKind::Inflated)));
+        }
+    }
+}
+
+#[test]
 fn a_window_beyond_the_bound_is_refused() {
     let mut encoder = zstd::Encoder::new(Vec::new(), 1).unwrap();
     encoder.window_log(25).unwrap();

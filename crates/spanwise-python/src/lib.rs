@@ -3,6 +3,8 @@
 //! Everything that reads, decodes or converts runs without the interpreter's lock. Python objects are made when they are
 //! touched: a batch is one object, and a span of it another, which holds the batch and an index.
 
+#![deny(unsafe_code)]
+
 mod batch;
 mod diagnostic;
 mod errors;

@@ -295,6 +295,21 @@ async fn bodies_beyond_the_bound_are_413() {
     assert_eq!(stand.send(post(body(1, 1, "chat"))).await.0, 200);
 }
 
+#[tokio::test]
+async fn the_bounds_of_a_body_are_exact() {
+    let small = ReceiverOptions { body_bytes: 1000, inflated_bytes: 2000, ..ReceiverOptions::default() };
+    let stand = Stand::new(small);
+    let padded = |length: usize| format!("{:length$}", r#"{"resourceSpans":[]}"#);
+    for (length, status) in [(999, 200), (1000, 200), (1001, 413)] {
+        assert_eq!(stand.send(post(padded(length))).await.0, status, "{length}");
+    }
+    for (length, status) in [(1999, 200), (2000, 200), (2001, 413)] {
+        let body = gzip(padded(length).as_bytes());
+        let request = request("POST", &[JSON, ("content-encoding", "gzip")], body);
+        assert_eq!(stand.send(request).await.0, status, "{length} inflated");
+    }
+}
+
 /// A body that comes in pieces, each after a pause.
 struct Slow {
     frames: Vec<Bytes>,

@@ -38,6 +38,7 @@ pub(crate) fn lower_hex<const N: usize>(digits: &[u8]) -> Option<[u8; N]> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::samples::{bytes, step};
     use super::*;
 
     fn naive(text: &[u8; 16]) -> Option<[u8; 8]> {
@@ -53,8 +54,8 @@ mod tests {
 
     #[test]
     fn words_of_lower_case_digits_are_read_as_digit_by_digit() {
-        for byte in 0..=255u8 {
-            for place in 0..16 {
+        for byte in bytes() {
+            for place in (0..16).step_by(step(5)) {
                 let mut text = *b"09afdeadbeef1234";
                 text[place] = byte;
                 let slow = naive(&text);

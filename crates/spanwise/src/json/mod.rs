@@ -10,6 +10,8 @@ pub(crate) mod hex;
 mod literal;
 pub(crate) mod number;
 mod resume;
+#[cfg(test)]
+pub(crate) mod samples;
 pub(crate) mod scan;
 mod skip;
 

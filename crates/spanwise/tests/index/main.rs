@@ -12,6 +12,7 @@
 )]
 
 mod facets;
+mod queries;
 mod random;
 mod stored;
 

@@ -1,14 +1,16 @@
-//! No damage makes decoding panic or hang, and strict decoding and `serde_json` agree on what is JSON.
+//! No damage makes decoding panic or hang, and strict decoding, `serde_json` and `simd-json` agree on what is JSON.
 //!
-//! | agreed difference | `serde_json` | ours | reason |
+//! | agreed difference | they | ours | reason |
 //! |---|---|---|---|
-//! | `1e400` | refuses | JSON | RFC 8259 bounds no number; a field that cannot hold it has a fault of its own |
-//! | nesting beyond 127 | refuses | JSON up to the bound, then `nesting-depth` | SDKs send 64 nested lists, which are 202 levels |
+//! | `1e400` | both refuse | JSON | RFC 8259 bounds no number; a field that cannot hold it has a fault of its own |
+//! | an integer beyond 64 bits | `simd-json` refuses | JSON | as above |
+//! | nesting beyond 127 | `serde_json` refuses | JSON up to the bound, then `nesting-depth` | SDKs send 64 nested lists, which are 202 levels |
 //! | a bound exceeded | may accept | a code of layer `limit` | a bound is no verdict on the text |
 
 use proptest::prelude::*;
 use serde::de::IgnoredAny;
 use serde_json::Value;
+use simd_json::ErrorType;
 use spanwise::{Layer, Mode};
 use spanwise_testgen::{Damage, Dialect, damage};
 
@@ -40,9 +42,21 @@ fn ours(text: &[u8]) -> Option<bool> {
     }
 }
 
+/// What `simd-json` says, `None` where the table above has a difference.
+fn verdict_of_simd_json(text: &[u8]) -> Option<bool> {
+    match simd_json::to_tape(&mut text.to_vec()) {
+        Ok(_) => Some(true),
+        Err(error) if *error.error() == ErrorType::InvalidNumber => None,
+        Err(_) => Some(false),
+    }
+}
+
 /// The law for one input.
 pub(crate) fn check(text: &[u8]) -> Result<(), TestCaseError> {
     let lenient = fresh(text, options(Mode::Lenient));
+    if let (Some(ours), Some(theirs)) = (ours(text), verdict_of_simd_json(text)) {
+        prop_assert_eq!(ours, theirs, "does simd-json think that it is JSON");
+    }
     if let (Some(ours), Some(theirs)) = (ours(text), verdict(text)) {
         prop_assert_eq!(ours, theirs, "is it JSON: {:?}", fresh(text, options(Mode::Strict)).err());
         if ours {

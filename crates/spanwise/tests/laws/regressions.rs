@@ -3,7 +3,10 @@
 use spanwise::Mode;
 use spanwise_testgen::samples;
 
-use super::{block, history, json_verdict, oracle, positions, privacy, round_trip, sources, stream};
+use super::{
+    block, history, json_verdict, opentelemetry_proto, oracle, positions, privacy, round_trip, sources,
+    stream,
+};
 
 #[test]
 fn what_once_broke_a_law_keeps_all_of_them() {
@@ -15,6 +18,7 @@ fn what_once_broke_a_law_keeps_all_of_them() {
             .and_then(|()| round_trip::check(text))
             .and_then(|()| round_trip::check_modes(text).map(|_| ()))
             .and_then(|()| oracle::check(text).map(|_| ()))
+            .and_then(|()| opentelemetry_proto::check(text).map(|_| ()))
             .and_then(|()| privacy::check(text, false))
             .and_then(|()| positions::check(text))
             .and_then(|()| block::check(text))

@@ -8,6 +8,8 @@
 //!
 //! It is a package of its own so that no other crate's tests build the SDKs. Nothing here is published.
 
+#![forbid(unsafe_code)]
+
 pub mod decoded;
 pub mod javascript;
 pub mod listener;

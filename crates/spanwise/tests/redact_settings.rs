@@ -1,0 +1,287 @@
+//! Each setting of a policy does what the guide says of it: what stands in the output afterwards, and what the report counts.
+
+#![cfg(feature = "redact")]
+#![allow(clippy::unwrap_used, clippy::needless_pass_by_value, reason = "a test")]
+
+use serde_json::{Value, json};
+use spanwise::redact::{
+    Action, HashKey, KeyPattern, Place, Policy, PolicyError, Preset, RedactionReport, Redactor, Rule,
+    TextAction, Unknown, redact, redact_json,
+};
+use spanwise::{DecodeOptions, Mode, decode};
+
+const EMAIL: &str = "ada@example.com";
+
+/// A request of one span with these attributes.
+fn request(attributes: &Value) -> String {
+    let span = json!({
+        "traceId": "0af7651916cd43dd8448eb211c80319c", "spanId": "b7ad6b7169203331", "name": "n", "attributes": attributes,
+    });
+    json!({"resourceSpans": [{"scopeSpans": [{"spans": [span]}]}]}).to_string()
+}
+
+fn attribute(key: &str, value: Value) -> Value {
+    json!({"key": key, "value": value})
+}
+
+fn text(key: &str, value: &str) -> Value {
+    attribute(key, json!({ "stringValue": value }))
+}
+
+fn rule(key: &str, action: Action) -> Rule {
+    Rule::new(KeyPattern::Exact(key.to_owned()), action)
+}
+
+/// What becomes of the attributes by a policy, in the JSON and, which must be the same, in a batch.
+fn redacted(policy: Policy, attributes: &Value) -> (Value, RedactionReport) {
+    let policy = policy.compile(Some(HashKey::new(b"key"))).unwrap();
+    let input = request(attributes);
+    let output = redact_json(input.clone(), &policy).unwrap();
+    let of_batch = redact(&decode(input).unwrap(), &policy).unwrap();
+    assert!(of_batch.batch == decode(output.data.clone()).unwrap());
+    assert_eq!(of_batch.report.changes(), output.report.changes());
+    let document: Value = serde_json::from_slice(&output.data).unwrap();
+    (document["resourceSpans"][0]["scopeSpans"][0]["spans"][0]["attributes"].clone(), output.report)
+}
+
+fn counts(counts: Vec<spanwise::redact::Count>) -> Vec<(String, u64)> {
+    counts.into_iter().map(|count| (count.name, count.count)).collect()
+}
+
+#[test]
+fn keys_that_are_private_are_masked_and_told_apart() {
+    let attributes = json!([
+        text(EMAIL, "1"),
+        text("x", "2"),
+        text("bob@example.com", "3"),
+        attribute("map", json!({"kvlistValue": {"values": [text("eve@example.com", "4"), text("y", "5")]}})),
+    ]);
+    let (found, report) = redacted(Policy::new().detectors_on(["email"]), &attributes);
+    let key = |value: &Value| value["key"].as_str().unwrap().to_owned();
+    let first = key(&found[0]);
+    assert!(first.starts_with("[REDACTED:"), "{first}");
+    let second = key(&found[2]);
+    assert!(second.starts_with("[REDACTED:") && second != first, "{first} {second}");
+    let inner = &found[3]["value"]["kvlistValue"]["values"];
+    assert!(key(&inner[0]).starts_with("[REDACTED:"), "{inner}");
+    assert_eq!((key(&found[1]), key(&inner[1])), ("x".to_owned(), "y".to_owned()));
+    assert_eq!(
+        [0, 1, 2].map(|index| found[index]["value"]["stringValue"].as_str().unwrap()),
+        ["1", "2", "3"]
+    );
+    assert!(!found.to_string().contains('@'), "{found}");
+    assert_eq!(counts(report.places()), [("span".to_owned(), 3)]);
+}
+
+#[test]
+fn numbers_are_looked_at_where_the_policy_says_so() {
+    let attributes = json!([
+        attribute("card", json!({"intValue": "4111111111111111"})),
+        attribute("other", json!({"intValue": "7"})),
+        attribute("half", json!({"doubleValue": 0.5})),
+    ]);
+    let policy = || Policy::new().detectors_on(["card"]);
+    let (found, report) = redacted(policy(), &attributes);
+    assert_eq!((found, report.changes()), (attributes.clone(), 0));
+    let (found, report) = redacted(policy().read_numbers(true), &attributes);
+    let masked = found[0]["value"]["stringValue"].as_str().unwrap();
+    assert!(masked.starts_with("[REDACTED:"), "{found}");
+    assert_eq!((&found[1], &found[2], report.changes()), (&attributes[1], &attributes[2], 1));
+}
+
+#[test]
+fn a_rule_of_a_path_reaches_into_lists() {
+    let attributes = json!([attribute(
+        "app",
+        json!({"kvlistValue": {"values": [
+            text("secret", "one"),
+            text("public", "two"),
+            attribute("inner", json!({"kvlistValue": {"values": [text("secret", "three"), text("public", "four")]}})),
+        ]}})
+    )]);
+    let policy =
+        Policy::new().rule(rule("app.secret", Action::Mask)).rule(rule("app.inner.secret", Action::Mask));
+    let (found, _) = redacted(policy, &attributes);
+    let values = &found[0]["value"]["kvlistValue"]["values"];
+    let inner = &values[2]["value"]["kvlistValue"]["values"];
+    let texts =
+        [&values[0], &values[1], &inner[0], &inner[1]].map(|at| at["value"]["stringValue"].as_str().unwrap());
+    assert_eq!(texts, ["[REDACTED:masked]", "two", "[REDACTED:masked]", "four"]);
+}
+
+#[test]
+fn pairs_are_attributes_wherever_somebody_wrote_them() {
+    let pair =
+        |key: &str, value: &str| json!({"kvlistValue": {"values": [text("key", key), text("value", value)]}});
+    let pairs = json!({"arrayValue": {"values": [pair("secret", "one"), pair("public", "two")]}});
+    let attributes = json!([attribute("list", pairs)]);
+    let (found, _) = redacted(Policy::new().rule(rule("secret", Action::Mask)), &attributes);
+    let values = &found[0]["value"]["arrayValue"]["values"];
+    let texts = |index: usize| {
+        let pair = &values[index]["kvlistValue"]["values"];
+        [0, 1].map(|member| pair[member]["value"]["stringValue"].as_str().unwrap())
+    };
+    assert_eq!((texts(0), texts(1)), (["secret", "[REDACTED:masked]"], ["public", "two"]));
+}
+
+#[test]
+fn settings_lose_their_content_and_keep_the_rest() {
+    let settings = [text("system", "prompt words"), attribute("temperature", json!({"doubleValue": 0.5}))];
+    let as_list = attribute("llm.invocation_parameters", json!({"kvlistValue": {"values": settings}}));
+    let as_json = text("llm.invocation_parameters", r#"{"system":"prompt words","temperature":0.5}"#);
+    for attributes in [json!([as_list]), json!([as_json])] {
+        let (found, _) = redacted(Policy::from_preset(Preset::PrivacyMode), &attributes);
+        let found = found.to_string();
+        assert!(
+            !found.contains("words") && found.contains("temperature") && found.contains("0.5"),
+            "{found}"
+        );
+    }
+}
+
+#[test]
+fn addresses_of_any_script_are_found_and_what_only_looks_like_one_stays() {
+    let on = || Policy::new().detectors_on(["email"]);
+    for (content, expected) in [
+        ("an jürgen@bücher.example.de!", "an [REDACTED:email]!"),
+        ("x ada@bücher.de, y", "x [REDACTED:email], y"),
+        ("to ada@example.com.", "to [REDACTED:email]."),
+        ("to ada@example.com中文", "to [REDACTED:email]中文"),
+        ("icon@2x.png", "icon@2x.png"),
+        ("name@1.2.3-beta.rc", "name@1.2.3-beta.rc"),
+        ("@example.com", "@example.com"),
+        ("ada@-example.com", "ada@-example.com"),
+        ("ada@example", "ada@example"),
+    ] {
+        let (found, _) = redacted(on(), &json!([text("a", content)]));
+        assert_eq!(found[0]["value"]["stringValue"].as_str(), Some(expected), "{content}");
+    }
+}
+
+#[test]
+fn what_detectors_find_is_masked_or_hashed_and_long_text_is_masked_whole() {
+    let attributes = json!([text("a", "mail ada@example.com now"), text("b", "plain")]);
+    let on = || Policy::new().detectors_on(["email"]);
+    let value = |found: &Value| found[0]["value"]["stringValue"].as_str().unwrap().to_owned();
+    assert_eq!(value(&redacted(on(), &attributes).0), "mail [REDACTED:email] now");
+    let hashed = value(&redacted(on().hash_finds(true), &attributes).0);
+    assert!(hashed.starts_with("mail hmac:") && hashed.ends_with(" now"), "{hashed}");
+    assert_eq!(value(&redacted(on().detectors_off(["email"]), &attributes).0), "mail ada@example.com now");
+    let elsewhere = on().detector_places([Place::Resource]);
+    assert_eq!(value(&redacted(elsewhere, &attributes).0), "mail ada@example.com now");
+    let elsewhere = on().detector_only_at("email", [Place::Event]);
+    assert_eq!(value(&redacted(elsewhere, &attributes).0), "mail ada@example.com now");
+    // The text has 24 bytes: at the bound it is looked at, above it nothing of it stays.
+    assert_eq!(value(&redacted(on().longest_text(24), &attributes).0), "mail [REDACTED:email] now");
+    let (found, report) = redacted(on().longest_text(23), &attributes);
+    assert_eq!((value(&found).as_str(), report.long_texts), ("[REDACTED:long_text]", 1));
+    assert_eq!(found[1], attributes[1]);
+    let error: PolicyError = on().longest_text(0).compile(None).unwrap_err();
+    assert!(error.to_string().contains("0 bytes"), "{error}");
+}
+
+#[test]
+fn detectors_of_the_users_take_the_secret_of_what_they_match() {
+    let policy = Policy::new()
+        .custom_detector("ticket", "ticket (?<secret>[A-Z]+-[0-9]+)")
+        .and_then(|policy| policy.custom_detector("employee", r"\bEMP-[0-9]{6}\b"))
+        .unwrap();
+    let attributes =
+        json!([text("a", "see ticket ABC-12 by EMP-123456"), text("b", "ABC-12 and XEMP-123456")]);
+    let (found, report) = redacted(policy, &attributes);
+    let masked = "see ticket [REDACTED:ticket] by [REDACTED:employee]";
+    assert_eq!(found[0]["value"]["stringValue"], masked);
+    assert_eq!((&found[1], report.changes()), (&attributes[1], 1));
+    let error = Policy::new().custom_detector("bad", "(").unwrap_err().to_string();
+    assert!(error.contains("regular expression"), "{error}");
+}
+
+#[test]
+fn members_that_are_not_of_otlp_are_looked_at_where_they_are_kept() {
+    let input =
+        request(&json!([])).replace(r#""name":"n""#, r#""name":"n","extra":{"a":["to ada@example.com",1]}"#);
+    let policy = |policy: Policy| policy.detectors_on(["email"]).compile(None).unwrap();
+    let kept = redact_json(input.clone(), &policy(Policy::new().unknown(Unknown::Keep))).unwrap();
+    let expected = input.replace(EMAIL, "[REDACTED:email]");
+    assert_eq!(String::from_utf8(kept.data).unwrap(), expected);
+    let dropped = redact_json(input.clone(), &policy(Policy::new().unknown(Unknown::Drop))).unwrap();
+    let dropped: Value = serde_json::from_slice(&dropped.data).unwrap();
+    let span = &dropped["resourceSpans"][0]["scopeSpans"][0]["spans"][0];
+    assert_eq!((&span["extra"], &span["name"]), (&Value::Null, &json!("n")));
+}
+
+#[test]
+fn actions_leave_what_they_say() {
+    let kinds = json!([
+        attribute("text", json!({"stringValue": "some words"})),
+        attribute("truth", json!({"boolValue": true})),
+        attribute("int", json!({"intValue": "5"})),
+        attribute("double", json!({"doubleValue": 0.5})),
+        attribute("list", json!({"arrayValue": {"values": [{"intValue": "1"}]}})),
+        attribute("empty", json!({})),
+    ]);
+    let policy = |action: fn() -> Action| {
+        let keys = ["text", "truth", "int", "double", "list", "empty"];
+        keys.into_iter().fold(Policy::new(), |policy, key| policy.rule(rule(key, action())))
+    };
+    let value =
+        |found: &Value, index: usize| found[index]["value"]["stringValue"].as_str().map(str::to_owned);
+    let (found, _) = redacted(policy(|| Action::Hash), &kinds);
+    for index in 0..4 {
+        assert!(value(&found, index).is_some_and(|text| text.starts_with("hmac:")), "{index}: {found}");
+    }
+    assert_eq!(value(&found, 4).as_deref(), Some("[REDACTED:masked]"));
+    assert_eq!(found[5], kinds[5]);
+    let again = redacted(policy(|| Action::Hash), &found).0;
+    assert_eq!(again, found);
+    let (found, _) = redacted(policy(|| Action::Truncate(4)), &kinds);
+    assert_eq!(value(&found, 0).as_deref(), Some("some"));
+    assert_eq!((&found[2], &found[4]), (&kinds[2], &kinds[4]));
+    let (found, _) = redacted(policy(|| Action::Drop), &kinds);
+    assert!(found.as_array().is_none_or(Vec::is_empty), "{found}");
+}
+
+#[test]
+fn reports_name_rules_detectors_and_places_and_add_up() {
+    let attributes = json!([text("gen_ai.prompt", "words"), text("note", EMAIL), text("gone", "x")]);
+    let policy =
+        Policy::from_preset(Preset::PrivacyMode).detectors_on(["email"]).rule(rule("gone", Action::Drop));
+    let policy = policy.text(Place::SpanName, TextAction::Mask).compile(None).unwrap();
+    let mut redactor = Redactor::new(policy.clone());
+    let report = redactor.redact_json(request(&attributes)).unwrap().report;
+    assert_eq!(
+        counts(report.rules(&policy)),
+        [("rule 1: gone".to_owned(), 1), ("privacy-mode: gen_ai.prompt".to_owned(), 1)]
+    );
+    assert_eq!(counts(report.detectors(&policy)), [("email".to_owned(), 1)]);
+    let places = counts(report.places());
+    assert!(places.contains(&("span_name".to_owned(), 1)), "{places:?}");
+    let mut sum = RedactionReport::default();
+    sum.add(&report);
+    sum.add(&report);
+    assert_eq!(sum.totals().map(|(_, count)| count), report.totals().map(|(_, count)| 2 * count));
+    assert_eq!(sum.changes(), 2 * report.changes());
+    let twice = |list: Vec<(String, u64)>| {
+        list.into_iter().map(|(name, count)| (name, 2 * count)).collect::<Vec<_>>()
+    };
+    assert_eq!(counts(sum.rules(&policy)), twice(counts(report.rules(&policy))));
+    assert_eq!(counts(sum.detectors(&policy)), twice(counts(report.detectors(&policy))));
+    assert_eq!(counts(sum.places()), twice(places));
+    assert!(!report.lost_anything());
+    assert_eq!(redactor.policy().rule_count(), policy.rule_count());
+}
+
+#[test]
+fn what_is_refused_is_said_and_nothing_comes_out() {
+    let policy = Policy::from_preset(Preset::Secrets).compile(None).unwrap();
+    let strict = DecodeOptions::default().with_mode(Mode::Strict);
+    let mut redactor = Redactor::with_options(policy, strict);
+    assert_eq!(redactor.decode_options().mode, Mode::Strict);
+    let error = redactor.redact_json(&b"{\"resourceSpans\":[}"[..]).unwrap_err();
+    assert!(error.to_string().contains("unexpected"), "{error}");
+    assert!(std::error::Error::source(&error).is_some());
+    for preset in [Preset::PrivacyMode, Preset::Secrets] {
+        assert_eq!(Preset::from_id(preset.id()), Some(preset));
+    }
+    assert_eq!(Preset::from_id("none"), None);
+}
