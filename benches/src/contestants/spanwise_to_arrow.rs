@@ -21,8 +21,9 @@ pub(super) struct SpanwiseToArrow {
 
 impl SpanwiseToArrow {
     fn new(name: &'static str, options: &ArrowOptions) -> Result<Self, OptionsError> {
-        let decoder = Decoder::new(DecodeOptions::default());
         let converter = Converter::new(options)?;
+        // Few columns ask for few lists.
+        let decoder = Decoder::new(DecodeOptions::default().with_projection(converter.projection()));
         Ok(SpanwiseToArrow { name, decoder, batch: SpanBatch::new(), converter, blocks: None })
     }
 
@@ -39,19 +40,20 @@ impl SpanwiseToArrow {
         ])
     }
 
+    /// What writers of several layouts sent is no file of lines.
+    fn framing(requests: &[Bytes]) -> Framing {
+        let lines = requests.iter().all(|request| !request.contains(&b'\n'));
+        if lines { Framing::Lines } else { Framing::Documents }
+    }
+
     /// Decodes request by request, or block by block, and shows each batch.
     fn each(
         &mut self,
         requests: &[Bytes],
         mut see: impl FnMut(&mut Converter, &SpanBatch) -> Result<(), Refusal>,
     ) -> Result<(), Refusal> {
+        let framing = Self::framing(requests);
         let pieces = self.blocks.as_deref().unwrap_or(requests);
-        // What writers of several layouts sent is no file of lines.
-        let framing = if requests.iter().any(|request| request.contains(&b'\n')) {
-            Framing::Documents
-        } else {
-            Framing::Lines
-        };
         for piece in pieces {
             let decoded = match self.blocks {
                 Some(_) => self.decoder.decode_block(piece.clone(), framing, &mut self.batch),
@@ -102,6 +104,9 @@ impl Contestant for SpanwiseToArrow {
 
     fn check(&mut self, requests: &[Bytes]) -> Result<Facts, Refusal> {
         let mut facts = Facts::nothing();
+        if !self.decoder.options().projection.span_attributes {
+            facts.attributes = None;
+        }
         self.each(requests, |converter, batch| {
             facts.add_batch(batch)?;
             let rows = converter.convert(batch).map_err(Refusal::because)?;
