@@ -4,7 +4,7 @@
 CARGO ?= cargo
 HOST = $(shell rustc -vV | sed -n 's/^host: //p')
 
-.PHONY: demo setup check test python bench fuzz miri threads coverage supply-chain complexity instructions clean
+.PHONY: demo setup check test python bench fuzz miri arm threads coverage supply-chain complexity instructions clean
 
 demo: ## Build the command and the wheel, look at the examples, and ask DuckDB what the models cost
 	$(CARGO) build --release --locked -p spanwise-cli
@@ -48,6 +48,13 @@ miri: ## Run the unsafe code under Miri (needs nightly with its component miri)
 	$(CARGO) +nightly miri test --locked -p spanwise --lib --no-default-features json
 	$(CARGO) +nightly miri test --locked -p spanwise --test cases --no-default-features 001-baseline
 	$(CARGO) +nightly miri test --locked -p spanwise-arrow --test options
+
+arm: export CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER = aarch64-linux-gnu-gcc
+arm: export CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_RUNNER = qemu-aarch64 -L /usr/aarch64-linux-gnu
+arm: export CC_aarch64_unknown_linux_gnu = aarch64-linux-gnu-gcc
+arm: ## Run the tests of JSON text and the cases on 64-bit Arm, emulated (needs the target, its gcc and qemu-user)
+	$(CARGO) test --locked --target aarch64-unknown-linux-gnu -p spanwise --lib json
+	$(CARGO) test --locked --target aarch64-unknown-linux-gnu -p spanwise --test cases
 
 # The standard library must be built so, too.
 threads: export RUSTFLAGS = -Z sanitizer=thread
