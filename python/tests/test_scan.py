@@ -80,13 +80,15 @@ def test_file_objects_are_read_once():
 
 
 class Endless:
-    """Lines for ever, and how many were asked for."""
+    """Lines for ever, or until a test has plainly failed, and how many were asked for."""
 
     def __init__(self):
         self.reads = 0
         self.at = 0
+        self.until = time.monotonic() + 60
 
     def read(self, size):
+        assert time.monotonic() < self.until, "nobody stopped"
         self.reads += 1
         chunk = LINES[self.at : self.at + size]
         self.at = (self.at + len(chunk)) % len(LINES)
@@ -201,6 +203,15 @@ def test_without_a_bar_nothing_is_drawn(monkeypatch, capsys):
     assert (drawn.out, drawn.err) == ("", "")
 
 
+@pytest.fixture
+def interruptible():
+    """Python heeds an interrupt, though a shell may have started it so that it does not."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 @pytest.mark.parametrize("threads", [1, 2])
 @pytest.mark.parametrize("call", ["read", "validate", "scan"])
 def test_an_interrupt_ends_a_run(call, threads):
@@ -216,6 +227,7 @@ def test_an_interrupt_ends_a_run(call, threads):
     timer.join()
 
 
+@pytest.mark.usefixtures("interruptible")
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs a named pipe")
 def test_an_interrupt_ends_a_wait_for_a_pipe(tmp_path):
     pipe = tmp_path / "pipe.jsonl"
