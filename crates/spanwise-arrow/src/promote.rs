@@ -268,7 +268,7 @@ impl Promoted {
             if !same_scope {
                 self.scope = Some(span.scope);
                 let scope = batch.scope_rows().get(span.scope as usize);
-                let resource = scope.and_then(|scope| resource(texts, scope));
+                let resource = scope.and_then(|scope| resource(batch, scope));
                 self.places[SCOPE].find(batch, scope.map(|row| row.attributes).unwrap_or_default());
                 self.places[RESOURCE].find(batch, resource.map(|row| row.attributes).unwrap_or_default());
             }

@@ -15,8 +15,8 @@ use crate::text::{EMPTY, Texts, rows};
 use crate::views::{Buffers, Pools, Views};
 
 /// The resource of a scope.
-pub(crate) fn resource<'a>(texts: &Texts<'a>, scope: &ScopeRow) -> Option<&'a ResourceRow> {
-    texts.batch.resource_rows().get(scope.resource as usize)
+pub(crate) fn resource<'a>(batch: &'a SpanBatch, scope: &ScopeRow) -> Option<&'a ResourceRow> {
+    batch.resource_rows().get(scope.resource as usize)
 }
 
 /// Texts of scopes.
@@ -63,9 +63,8 @@ pub(crate) struct ServiceName {
     key: Option<KeyId>,
     views: Views,
     nulls: NullBufferBuilder,
+    /// The last resource, and what it has.
     last: Option<(u32, Option<u128>)>,
-    /// The resource of that scope: the next one may have the same.
-    resource: Option<u32>,
 }
 
 impl ServiceName {
@@ -75,20 +74,12 @@ impl ServiceName {
             views: Views::shared(pools, len),
             nulls: NullBufferBuilder::new(len),
             last: None,
-            resource: None,
         }
     }
 
-    fn of_scope(&mut self, texts: &mut Texts<'_>, scope: u32) -> Option<u128> {
+    fn of_resource(&self, texts: &mut Texts<'_>, resource: u32) -> Option<u128> {
         let key = self.key?;
-        let scope = texts.batch.scope_rows().get(scope as usize)?;
-        let before = self.resource.replace(scope.resource);
-        if let Some((_, view)) = self.last
-            && before == Some(scope.resource)
-        {
-            return view;
-        }
-        let list = resource(texts, scope)?.attributes;
+        let list = texts.batch.resource_rows().get(resource as usize)?.attributes;
         let rows = rows(texts.batch.attribute_rows(), list);
         let row = rows.iter().rev().find(|row| row.key() == Some(key))?;
         texts.value(row.value())
@@ -98,11 +89,13 @@ impl ServiceName {
 impl Build for ServiceName {
     fn append(&mut self, texts: &mut Texts<'_>, rows: &[SpanRow]) {
         for row in rows {
+            let scope = texts.batch.scope_rows().get(row.scope as usize);
+            let resource = scope.map_or(u32::MAX, |scope| scope.resource);
             let view = match self.last {
-                Some((scope, view)) if scope == row.scope => view,
-                _ => self.of_scope(texts, row.scope),
+                Some((last, view)) if last == resource => view,
+                _ => self.of_resource(texts, resource),
             };
-            self.last = Some((row.scope, view));
+            self.last = Some((resource, view));
             self.views.data.push(view.unwrap_or(EMPTY));
             self.nulls.append(view.is_some());
         }
@@ -130,10 +123,7 @@ fn list_of(batch: &SpanBatch, owner: Owner, scope: u32) -> Rows {
     let scope = batch.scope_rows().get(scope as usize);
     let list = match owner {
         Owner::Scope => scope.map(|scope| scope.attributes),
-        Owner::Resource => {
-            let resource = scope.and_then(|scope| batch.resource_rows().get(scope.resource as usize));
-            resource.map(|resource| resource.attributes)
-        }
+        Owner::Resource => scope.and_then(|scope| resource(batch, scope)).map(|resource| resource.attributes),
     };
     list.unwrap_or_default()
 }

@@ -151,17 +151,7 @@ impl<'a> Texts<'a> {
     #[inline]
     fn copy(&mut self, source: &[u8], start: usize, length: usize) -> u128 {
         let place = self.built.len();
-        match source.get(start..).and_then(|rest| rest.first_chunk::<32>()) {
-            // Most are short, or ids and names: a copy of fixed size that is cut takes no call, and no guess of the length.
-            Some(chunk) if length <= chunk.len() => {
-                self.built.extend_from_slice(chunk);
-                self.built.truncate(place + if length > INLINE { length } else { 0 });
-            }
-            _ if length > INLINE => {
-                self.built.extend_from_slice(source.get(start..start + length).unwrap_or_default());
-            }
-            _ => {}
-        }
+        append(&mut self.built, source, start, if length > INLINE { length } else { 0 });
         if length <= INLINE {
             return view(source, BUILT, start, length);
         }
@@ -278,6 +268,20 @@ impl<'a> Texts<'a> {
                 built.remove(from);
             }
         })
+    }
+}
+
+/// Appends `source[start..start + length]`; nothing where that is out of bounds.
+#[inline]
+pub(crate) fn append(built: &mut Vec<u8>, source: &[u8], start: usize, length: usize) {
+    let place = built.len();
+    match source.get(start..).and_then(|rest| rest.first_chunk::<32>()) {
+        // Most are ids, keys and names: a copy of fixed size that is cut takes no call, and no guess of the length.
+        Some(chunk) if length <= chunk.len() => {
+            built.extend_from_slice(chunk);
+            built.truncate(place + length);
+        }
+        _ => built.extend_from_slice(source.get(start..start + length).unwrap_or_default()),
     }
 }
 

@@ -10,7 +10,7 @@ use hashbrown::hash_map::Entry;
 use spanwise::SpanBatch;
 
 use crate::pool::Pool;
-use crate::text::{ARENA, BUILT, INLINE, INPUT, Texts};
+use crate::text::{ARENA, BUILT, INLINE, INPUT, Texts, append};
 use crate::{Compact, ConvertError};
 
 /// Views in the making.
@@ -173,13 +173,6 @@ fn copy_out(texts: &mut Texts<'_>, buffer: u32, start: u32, length: u32) -> Resu
     if copy + length > i32::MAX as usize {
         return Err(ConvertError::TooLarge);
     }
-    match source.get(start..).and_then(|rest| rest.first_chunk::<32>()) {
-        // Most are ids, keys and names: a copy of fixed size that is cut takes no call.
-        Some(chunk) if length <= chunk.len() => {
-            texts.built.extend_from_slice(chunk);
-            texts.built.truncate(copy + length);
-        }
-        _ => texts.built.extend_from_slice(source.get(start..start + length).unwrap_or_default()),
-    }
+    append(&mut texts.built, source, start, length);
     u32::try_from(copy).map_err(|_| ConvertError::TooLarge)
 }

@@ -29,7 +29,7 @@ impl Reader<'_> {
             // These go with what has them.
             _ => true,
         };
-        if !keep && !self.record {
+        if !keep {
             self.batch.attributes.truncate(first);
             self.batch.values.truncate(values);
         }

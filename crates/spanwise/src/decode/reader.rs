@@ -4,7 +4,7 @@
 //! document's path is that of the byte at fault.
 
 use super::gaps::{Gaps, Members};
-use super::options::{DecodeOptions, Mode};
+use super::options::{DecodeOptions, Mode, Projection};
 use super::templates::Templates;
 use crate::batch::{AttributeRow, AttributeSource, ByteRange, Mark, SpanBatch, Text};
 use crate::diagnostic::{Code, Effect, Severity, Step};
@@ -79,7 +79,7 @@ impl<'r> Reader<'r> {
         text: &'r [u8],
         batch: &'r mut SpanBatch,
         scratch: &'r mut Scratch,
-        options: DecodeOptions,
+        mut options: DecodeOptions,
     ) -> Self {
         scratch.path.clear();
         scratch.stack.clear();
@@ -90,6 +90,9 @@ impl<'r> Reader<'r> {
         let strict = options.mode == Mode::Strict;
         let cursor = Rules::new(&options).cursor(text, 0, anomalies);
         let record = options.record_sources;
+        if record {
+            options.projection = Projection::ALL;
+        }
         batch.has_sources = record;
         Self { cursor, batch, scratch, options, strict, record, faults: 0, items: 0, first_span: 0 }
     }

@@ -99,14 +99,12 @@ impl Reader<'_> {
         Ok(())
     }
 
-    /// Drops events or links that are not wanted, unless redaction must see them.
+    /// Drops events or links that are not wanted.
     fn drop_since(&mut self, mark: &Mark) {
-        if !self.record {
-            self.batch.events.truncate(mark.events);
-            self.batch.links.truncate(mark.links);
-            self.batch.attributes.truncate(mark.attributes);
-            self.batch.values.truncate(mark.values);
-        }
+        self.batch.events.truncate(mark.events);
+        self.batch.links.truncate(mark.links);
+        self.batch.attributes.truncate(mark.attributes);
+        self.batch.values.truncate(mark.values);
     }
 
     /// What a valid span must have beyond being readable (opentelemetry-proto, `trace.proto`).
