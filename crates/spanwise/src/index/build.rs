@@ -3,7 +3,7 @@
 //! Each field's column is found once for each distinct key of the batch. What a resource or a scope says is added once for
 //! all its spans that follow each other.
 
-use super::column::{Column, Entry, Run};
+use super::column::{Entry, Run};
 use super::query::ast::{Field, Intrinsic, Scope};
 use super::{Index, IndexError, Limits};
 use crate::{AttributeRow, RawValue, Rows, SpanBatch, Text};
@@ -258,9 +258,4 @@ fn entry_of<'a>(batch: &'a SpanBatch, text: Text, buffer: &'a mut Vec<u8>) -> En
 pub(super) fn scope_number(field: &Field) -> Option<usize> {
     let Field::Attribute(scope, _) = field else { return None };
     SCOPES.iter().position(|found| found == scope)
-}
-
-/// The bytes of a column as they are counted in memory figures.
-pub(super) fn column_bytes(column: &Column) -> usize {
-    column.bytes() + size_of::<Column>()
 }

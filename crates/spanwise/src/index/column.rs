@@ -16,6 +16,7 @@ use super::Limits;
 use super::numbers::Numbers;
 use super::query::ast::{Comparison, Literal};
 use super::query::value::{Value, holds};
+use super::waiting::{Kind, Mark, Target, Waiting};
 use regex::Regex;
 
 /// What buckets are chosen with.
@@ -78,17 +79,6 @@ pub(crate) fn push(rows: &mut RoaringBitmap, row: u32) {
 pub(crate) struct Run {
     pub(crate) start: u32,
     pub(crate) end: u32,
-}
-
-impl Run {
-    #[inline]
-    fn join(self, rows: &mut RoaringBitmap) {
-        if self.end - self.start == 1 {
-            push(rows, self.start);
-        } else {
-            rows.insert_range(self.start..self.end);
-        }
-    }
 }
 
 /// Distinct texts in one buffer, and the rows of each.
@@ -218,6 +208,8 @@ pub(crate) struct Column {
     pub(crate) several: RoaringBitmap,
     /// The row that was added last, for finding those with several values.
     pub(crate) last: Option<u32>,
+    /// Rows that are in none of these sets yet. Nothing but `add` and the like may be called while there are any.
+    waiting: Waiting,
 }
 
 /// What a value is to the index.
@@ -236,50 +228,75 @@ impl Column {
     /// Adds a value of these rows, which come in ascending order.
     #[inline]
     pub(crate) fn add(&mut self, entry: Entry<'_>, run: Run, limits: Limits) {
-        match entry {
+        let distinct = limits.distinct.min(Waiting::POSTINGS);
+        let target = match entry {
             Entry::Text(text) => {
-                run.join(&mut self.text_rows);
-                let number = if text.len() <= limits.text_bytes {
-                    self.texts.intern(text, limits.distinct)
-                } else {
-                    None
-                };
-                let posting = number.and_then(|number| self.texts.postings.get_mut(number as usize));
-                if let Some(posting) = posting {
-                    run.join(posting);
-                } else {
+                let number =
+                    if text.len() <= limits.text_bytes { self.texts.intern(text, distinct) } else { None };
+                if number.is_none() {
                     let sum = crc32fast::hash(text);
                     for row in run.start..run.end {
                         self.checksums.rows.push(row);
                         self.checksums.sums.push(sum);
                     }
                 }
+                number.map_or(Target::Mark(Mark::Text), Target::Text)
             }
             Entry::Long => {
-                run.join(&mut self.text_rows);
-                run.join(&mut self.long);
+                self.waiting.push(Target::Mark(Mark::Long), run);
+                Target::Mark(Mark::Text)
             }
-            Entry::Int(number) => self.ints.add(number, run, limits.distinct),
-            Entry::Float(number) => self.floats.add(number, run, limits.distinct),
-            Entry::Bool(value) => {
-                let [no, yes] = &mut self.bools;
-                run.join(if value { yes } else { no });
+            Entry::Int(number) => {
+                self.ints.add(number, run, distinct).map_or(Target::Mark(Mark::Int), Target::Int)
             }
-            Entry::Other => run.join(&mut self.other),
-        }
+            Entry::Float(number) => {
+                self.floats.add(number, run, distinct).map_or(Target::Mark(Mark::Float), Target::Float)
+            }
+            Entry::Bool(value) => Target::Mark(if value { Mark::True } else { Mark::False }),
+            Entry::Other => Target::Mark(Mark::Other),
+        };
+        self.wait(target, run);
     }
 
     /// The same, where a row may have several values: those of events and links.
     pub(crate) fn add_repeated(&mut self, entry: Entry<'_>, row: u32, limits: Limits) {
+        let run = Run { start: row, end: row + 1 };
         if self.last.replace(row) == Some(row) {
-            push(&mut self.several, row);
+            self.mark_several(run);
         }
-        self.add(entry, Run { start: row, end: row + 1 }, limits);
+        self.add(entry, run, limits);
     }
 
     /// Marks rows whose values are those of a list.
     pub(crate) fn mark_several(&mut self, run: Run) {
-        run.join(&mut self.several);
+        self.wait(Target::Mark(Mark::Several), run);
+    }
+
+    #[inline]
+    fn wait(&mut self, target: Target, run: Run) {
+        self.waiting.push(target, run);
+        if self.waiting.is_full() {
+            self.settle();
+        }
+    }
+
+    /// Lets all rows that wait join their sets.
+    #[cold]
+    pub(super) fn settle(&mut self) {
+        let Self { texts, text_rows, long, ints, floats, bools, other, several, waiting, .. } = self;
+        waiting.join(Kind::Text, &mut texts.postings, Some(text_rows));
+        waiting.join(Kind::Int, &mut ints.postings, Some(&mut ints.rows));
+        waiting.join(Kind::Float, &mut floats.postings, Some(&mut floats.rows));
+        let [no, yes] = bools;
+        let mut marks = [text_rows, long, &mut ints.rows, &mut floats.rows, no, yes, other, several];
+        waiting.join(Kind::Mark, &mut marks, None);
+        waiting.clear();
+    }
+
+    /// Makes it ready to be asked.
+    pub(super) fn close(&mut self) {
+        self.settle();
+        self.waiting = Waiting::default();
     }
 
     /// Rows that have a value.
@@ -356,6 +373,7 @@ impl Column {
             + self.checksums.rows.capacity() * 8
             + self.ints.bytes()
             + self.floats.bytes()
+            + self.waiting.bytes()
     }
 }
 

@@ -7,9 +7,10 @@ use std::sync::{Arc, OnceLock};
 
 use roaring::RoaringBitmap;
 
-use super::build::{Scratch, column_bytes};
+use super::build::Scratch;
 use super::column::{Column, Run, bitmap_bytes};
 use super::query::ast::{Field, Scope};
+use super::slot::Slot;
 use super::stored::{self, Sections};
 use super::times::Times;
 use super::traces::{Facts, Traces};
@@ -115,13 +116,6 @@ pub struct Index {
     pub(super) scratch: Scratch,
 }
 
-/// A column, or where it is to be read from.
-#[derive(Debug)]
-pub(super) struct Slot {
-    pub(super) field: Field,
-    pub(super) column: OnceLock<Column>,
-}
-
 impl Index {
     /// An empty index with these limits.
     pub fn new(limits: Limits) -> Self {
@@ -140,7 +134,7 @@ impl Index {
 
     /// Bytes of memory that it takes, nearly. What was not read yet from where it is stored takes none.
     pub fn memory(&self) -> usize {
-        let columns = self.slots.iter().filter_map(|slot| slot.column.get()).map(column_bytes);
+        let columns = self.slots.iter().map(Slot::bytes);
         let names = self.slots.len() * size_of::<(Slot, Field, u32)>();
         columns.sum::<usize>()
             + names
@@ -169,8 +163,10 @@ impl Index {
     pub(super) fn column(&self, field: &Field) -> Result<Option<&Column>, IndexError> {
         let Some(number) = self.numbers.get(field) else { return Ok(None) };
         let Some(slot) = self.slots.get(*number as usize) else { return Ok(None) };
-        read(&slot.column, self.sections.as_deref(), stored::COLUMNS + number, |bytes| {
-            stored::column(bytes, self.len)
+        slot.column(|| {
+            section(self.sections.as_deref(), stored::COLUMNS + number, |bytes| {
+                stored::column(bytes, self.len)
+            })
         })
         .map(Some)
     }
@@ -182,13 +178,13 @@ impl Index {
         }
         let number = u32::try_from(self.slots.len()).ok().filter(|number| *number < self.limits.fields)?;
         self.numbers.insert(field.clone(), number);
-        self.slots.push(Slot { field, column: OnceLock::from(Column::default()) });
+        self.slots.push(Slot::empty(field));
         Some(number)
     }
 
     #[inline]
     pub(super) fn column_mut(&mut self, number: u32) -> Option<&mut Column> {
-        self.slots.get_mut(number as usize)?.column.get_mut()
+        self.slots.get_mut(number as usize)?.column_mut()
     }
 
     pub(super) fn overflow(&mut self, scope: usize, run: Run) {
@@ -245,12 +241,21 @@ fn read<'a, T: Default>(
     if let Some(found) = cell.get() {
         return Ok(found);
     }
-    let value = match sections {
-        Some(sections) => of(&sections.section(number)?).ok_or(IndexError::Damaged)?,
-        None => T::default(),
-    };
+    let value = section(sections, number, of)?;
     // Another thread may have read it meanwhile: the same.
     Ok(cell.get_or_init(|| value))
+}
+
+/// What a section holds; without any, nothing.
+fn section<T: Default>(
+    sections: Option<&dyn Sections>,
+    number: u32,
+    of: impl FnOnce(&[u8]) -> Option<T>,
+) -> Result<T, IndexError> {
+    match sections {
+        Some(sections) => of(&sections.section(number)?).ok_or(IndexError::Damaged),
+        None => Ok(T::default()),
+    }
 }
 
 fn made<T: Default>(cell: &mut OnceLock<T>) -> &mut T {

@@ -5,6 +5,7 @@ use roaring::RoaringBitmap;
 use super::column::Column;
 use super::column::Run;
 use super::numbers::{Number, Numbers};
+use super::waiting::Waiting;
 use super::{Index, IndexError, Limits};
 
 impl Index {
@@ -60,11 +61,13 @@ fn join(ours: &mut RoaringBitmap, theirs: &RoaringBitmap, first: u32) {
 
 impl Column {
     fn append(&mut self, other: &Self, first: u32, limits: Limits) {
+        self.settle();
+        let distinct = limits.distinct.min(Waiting::POSTINGS);
         for (text, rows) in
             (0..).zip(&other.texts.postings).map(|(number, rows)| (other.texts.get(number), rows))
         {
             let number =
-                if text.len() <= limits.text_bytes { self.texts.intern(text, limits.distinct) } else { None };
+                if text.len() <= limits.text_bytes { self.texts.intern(text, distinct) } else { None };
             let posting = number.and_then(|number| self.texts.postings.get_mut(number as usize));
             if let Some(posting) = posting {
                 join(posting, rows, first);
@@ -78,8 +81,8 @@ impl Column {
         }
         self.checksums.rows.extend(other.checksums.rows.iter().map(|row| row + first));
         self.checksums.sums.extend(&other.checksums.sums);
-        self.ints.append(&other.ints, first, limits.distinct);
-        self.floats.append(&other.floats, first, limits.distinct);
+        self.ints.append(&other.ints, first, distinct);
+        self.floats.append(&other.floats, first, distinct);
         let [no, yes] = &mut self.bools;
         let [their_no, their_yes] = &other.bools;
         for (ours, theirs) in [
@@ -100,13 +103,24 @@ impl<N: Number> Numbers<N> {
     fn append(&mut self, other: &Self, first: u32, distinct: u32) {
         // NaN that found no room is in the rows alone.
         join(&mut self.rows, &other.rows, first);
+        let one = |row: u32| Run { start: row + first, end: row + first + 1 };
         for (number, rows) in other.values.iter().zip(&other.postings) {
-            for row in rows {
-                self.add(*number, Run { start: row + first, end: row + first + 1 }, distinct);
+            if let Some(posting) =
+                self.place(*number, distinct).and_then(|place| self.postings.get_mut(place as usize))
+            {
+                join(posting, rows, first);
+            } else {
+                for row in rows {
+                    self.add(*number, one(row), distinct);
+                }
             }
         }
         for (row, bits) in other.rest.rows.iter().zip(&other.rest.bits) {
-            self.add(N::of_bits(*bits), Run { start: row + first, end: row + first + 1 }, distinct);
+            let run = one(*row);
+            let place = self.add(N::of_bits(*bits), run, distinct);
+            if let Some(posting) = place.and_then(|place| self.postings.get_mut(place as usize)) {
+                posting.insert(run.start);
+            }
         }
     }
 }

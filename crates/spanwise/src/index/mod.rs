@@ -15,9 +15,11 @@ mod pipeline;
 mod query;
 mod rows;
 mod scan;
+mod slot;
 mod stored;
 mod times;
 mod traces;
+mod waiting;
 
 pub use facets::{Bin, FacetValue, KeyFacet, ValuesFacet};
 pub use index::{Index, IndexError, Limits, SpanSource};

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 
 use roaring::{MultiOps, RoaringBitmap};
 
-use super::column::{Run, ascending, bitmap_bytes, push};
+use super::column::{Run, ascending, bitmap_bytes};
 use super::query::ast::Comparison;
 use super::query::value::Value;
 
@@ -61,7 +61,8 @@ pub(crate) struct Numbers<N> {
     places: HashMap<u64, u32, foldhash::fast::RandomState>,
     pub(crate) values: Vec<N>,
     pub(crate) postings: Vec<RoaringBitmap>,
-    last: usize,
+    /// The place that was given last: in many columns it is the next as well.
+    last: u32,
     pub(crate) rest: Sorted,
 }
 
@@ -171,42 +172,35 @@ impl<N: Number> Numbers<N> {
         (places.len() == values.len()).then_some(Self { rows, places, values, postings, last: 0, rest })
     }
 
+    /// The number's place among the postings. Without one, its rows are in `rest`, unless it is NaN: that compares with
+    /// nothing, and that it is there is all there is to know.
     #[inline]
-    pub(crate) fn add(&mut self, number: N, run: Run, distinct: u32) {
-        let bits = number.bits();
-        let one = run.end - run.start == 1;
-        if one {
-            push(&mut self.rows, run.start);
-        } else {
-            self.rows.insert_range(run.start..run.end);
+    pub(crate) fn add(&mut self, number: N, run: Run, distinct: u32) -> Option<u32> {
+        let place = self.place(number, distinct);
+        if place.is_none() && !number.is_nan() {
+            (run.start..run.end).for_each(|row| self.rest.push(row, number.bits()));
         }
-        let found = match self.values.get(self.last) {
-            Some(last) if last.bits() == bits => Some(self.last),
-            _ => self.places.get(&bits).map(|number| *number as usize),
-        };
-        let next = self.values.len();
-        let place = found.or_else(|| {
-            let number_of = u32::try_from(next).ok().filter(|next| *next < distinct)?;
-            self.places.insert(bits, number_of);
+        place
+    }
+
+    /// The place of a number, which is given one if less than `distinct` have one.
+    #[inline]
+    pub(super) fn place(&mut self, number: N, distinct: u32) -> Option<u32> {
+        let bits = number.bits();
+        if self.values.get(self.last as usize).is_some_and(|last| last.bits() == bits) {
+            return Some(self.last);
+        }
+        let place = if let Some(place) = self.places.get(&bits) {
+            *place
+        } else {
+            let place = u32::try_from(self.values.len()).ok().filter(|place| *place < distinct)?;
+            self.places.insert(bits, place);
             self.values.push(number);
             self.postings.push(RoaringBitmap::new());
-            Some(next)
-        });
-        match place {
-            Some(place) => {
-                self.last = place;
-                if let Some(posting) = self.postings.get_mut(place) {
-                    if one {
-                        push(posting, run.start);
-                    } else {
-                        posting.insert_range(run.start..run.end);
-                    }
-                }
-            }
-            // NaN compares with nothing: that it is there is all there is to know.
-            None if number.is_nan() => {}
-            None => (run.start..run.end).for_each(|row| self.rest.push(row, bits)),
-        }
+            place
+        };
+        self.last = place;
+        Some(place)
     }
 
     /// The rows with a number that compares so with the literal. `!=` is not asked.
@@ -254,6 +248,8 @@ impl<N: Number> Numbers<N> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::index::Limits;
+    use crate::index::column::{Column, Entry};
     use crate::index::query::ast::Literal;
 
     /// Numbers that look random and are the same in every run.
@@ -278,12 +274,16 @@ mod tests {
         let ints: Vec<i64> = numbers(rows).map(|bits| (bits % 5000).cast_signed() - 2500).collect();
         #[allow(clippy::cast_precision_loss, reason = "small")]
         let floats: Vec<f64> = ints.iter().map(|number| *number as f64 / 4.0).collect();
-        let (mut of_ints, mut of_floats) = (Numbers::default(), Numbers::default());
+        let (mut of_ints, mut of_floats) = (Column::default(), Column::default());
+        let limits = Limits { distinct: 10, ..Limits::default() };
         for (row, (int, float)) in (0..).zip(ints.iter().zip(&floats)) {
             let run = Run { start: row, end: row + 1 };
-            of_ints.add(*int, run, 10);
-            of_floats.add(*float, run, 10);
+            of_ints.add(Entry::Int(*int), run, limits);
+            of_floats.add(Entry::Float(*float), run, limits);
         }
+        of_ints.close();
+        of_floats.close();
+        let (of_ints, of_floats) = (of_ints.ints, of_floats.floats);
         assert_eq!(of_ints.rest.order.len(), 2 * SEGMENT);
         for literal in [
             Literal::Int(-2501),

@@ -31,6 +31,16 @@ fn built(batches: &[SpanBatch], limits: Limits) -> Index {
     index
 }
 
+/// An index all of whose fields are asked for after each batch.
+fn asked_between(batches: &[SpanBatch], limits: Limits) -> Index {
+    let mut index = Index::new(limits);
+    for batch in batches {
+        index.add(batch).unwrap();
+        index.keys().unwrap();
+    }
+    index
+}
+
 fn merged(batches: &[SpanBatch], limits: Limits) -> Index {
     let middle = batches.len() / 2;
     let mut index = built(&batches[..middle], limits);
@@ -48,6 +58,8 @@ fn compare(random: &mut Random, batches: &[SpanBatch], queries: usize) -> usize 
     let indexes = [
         ("", built(batches, Limits::default())),
         (" under tight limits", built(batches, TIGHT)),
+        (" asked between", asked_between(batches, Limits::default())),
+        (" asked between under tight limits", asked_between(batches, TIGHT)),
         (" merged", merged(batches, Limits::default())),
         (" merged under tight limits", merged(batches, TIGHT)),
         (" stored", stored::opened(&built(batches, Limits::default()))),
@@ -157,5 +169,29 @@ fn an_order_holds_and_ties_keep_the_order_of_the_input() {
     ] {
         assert_eq!(index.first(&all, order, 9).unwrap(), expected);
         assert_eq!(scan.first(&all, order, 2), expected[..2]);
+    }
+}
+
+#[test]
+fn threads_that_ask_a_new_index_at_once_get_the_same() {
+    let mut random = Random::new(4);
+    for _ in 0..20 {
+        let batches = documents(&mut random);
+        let index = built(&batches, Limits::default());
+        let queries: Vec<Query> = std::iter::repeat_with(|| query(&mut random))
+            .map(|text| Query::parse(&text).unwrap())
+            .take(10)
+            .collect();
+        let expected: Vec<RowSet> = queries.iter().map(|query| Scan::new(&batches).run(query)).collect();
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    let scan = Scan::new(&batches);
+                    for (query, expected) in queries.iter().zip(&expected) {
+                        assert_eq!(index.run(query, &scan).unwrap(), *expected);
+                    }
+                });
+            }
+        });
     }
 }

@@ -9,11 +9,11 @@ mod column;
 mod tables;
 
 use std::fmt;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use super::build::{INTRINSICS, SCOPES};
-use super::index::Slot;
 use super::query::ast::Field;
+use super::slot::Slot;
 use super::{Index, IndexError, Limits};
 use bytes::{Reader, Writer};
 
@@ -103,7 +103,7 @@ impl Index {
             OVERFLOW => self.overflow.get().is_some(),
             TIMES => self.times.get().is_some(),
             TRACES => self.traces.get().is_some(),
-            _ => slot.is_some_and(|slot| slot.column.get().is_some()),
+            _ => slot.is_some_and(Slot::is_there),
         };
         // What was not read since is what it was.
         if let Some(sections) = self.sections.as_ref().filter(|_| !is_there) {
@@ -152,7 +152,7 @@ fn directory_of(directory: &[u8]) -> Option<Index> {
         if index.numbers.insert(field.clone(), number).is_some() {
             return None;
         }
-        index.slots.push(Slot { field, column: OnceLock::new() });
+        index.slots.push(Slot::stored(field));
     }
     reader.is_at_end().then_some(index)
 }
