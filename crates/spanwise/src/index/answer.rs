@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use roaring::RoaringBitmap;
 
 use super::column::{Column, Known};
-use super::numbers::between;
+use super::numbers::range;
 use super::pipeline::{self, Rows};
 use super::query::Query;
 use super::query::ast::{Comparison, Expr, Field, Intrinsic, Literal, Scope};
@@ -215,34 +215,17 @@ impl Index {
         };
         Ok(match intrinsic {
             Intrinsic::Duration => {
-                let than =
-                    |comparison: Comparison, bits: u64| nanos(bits).compares(comparison, &literal_value);
-                let times = self.times()?;
-                let between = |low: Option<Comparison>, high: Option<Comparison>| {
-                    between(
-                        &times.duration,
-                        &times.order,
-                        |bits| low.is_some_and(|low| than(low, bits)),
-                        |bits| high.is_some_and(|high| than(high, bits)),
-                        |row| u32::try_from(row).unwrap_or(u32::MAX),
-                    )
-                };
                 if literal_value.as_float().is_none_or(f64::is_nan) {
-                    return Ok(if is(Value::Duration(0)) {
-                        Known::exact(self.all())
-                    } else {
-                        Known::default()
-                    });
+                    let all = is(Value::Duration(0));
+                    return Ok(if all { Known::exact(self.all()) } else { Known::default() });
                 }
-                let equal = (Some(Comparison::Less), Some(Comparison::Greater));
-                Known::exact(match comparison {
-                    Comparison::Equal => between(equal.0, equal.1),
-                    Comparison::NotEqual => self.all() - between(equal.0, equal.1),
-                    Comparison::Less => between(None, Some(Comparison::GreaterEqual)),
-                    Comparison::LessEqual => between(None, Some(Comparison::Greater)),
-                    Comparison::Greater => between(Some(Comparison::LessEqual), None),
-                    Comparison::GreaterEqual => between(Some(Comparison::Less), None),
-                })
+                let (low, high) = comparison.beyond();
+                let than = |beyond: Option<Comparison>, bits: u64| {
+                    beyond.is_some_and(|beyond| nanos(bits).compares(beyond, &literal_value))
+                };
+                let range = range(&(0..=u64::MAX), |bits| than(low, bits), |bits| than(high, bits));
+                let found = self.times()?.between(&range);
+                Known::exact(if comparison == Comparison::NotEqual { self.all() - found } else { found })
             }
             Intrinsic::ChildCount => {
                 let children = &self.facts()?.children;

@@ -180,8 +180,8 @@ impl Checksums {
 }
 
 /// A set of rows that come nearly in ascending order, some more than once.
-pub(crate) fn ascending(rows: impl Iterator<Item = u32>) -> RoaringBitmap {
-    let mut rows: Vec<u32> = rows.collect();
+pub(crate) fn ascending(rows: impl IntoIterator<Item = u32>) -> RoaringBitmap {
+    let mut rows: Vec<u32> = rows.into_iter().collect();
     if !rows.is_sorted() {
         rows.sort_unstable();
     }

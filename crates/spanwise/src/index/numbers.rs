@@ -5,6 +5,7 @@
 //! one.
 
 use std::collections::HashMap;
+use std::ops::RangeInclusive;
 
 use roaring::{MultiOps, RoaringBitmap};
 
@@ -21,6 +22,8 @@ pub(crate) trait Number: Copy + PartialOrd {
     fn bits(self) -> u64;
     fn of_bits(bits: u64) -> Self;
     fn is_nan(self) -> bool;
+    /// The bits of all numbers but NaN.
+    fn all() -> RangeInclusive<u64>;
 }
 
 impl Number for i64 {
@@ -34,6 +37,10 @@ impl Number for i64 {
 
     fn is_nan(self) -> bool {
         false
+    }
+
+    fn all() -> RangeInclusive<u64> {
+        0..=u64::MAX
     }
 }
 
@@ -49,6 +56,10 @@ impl Number for f64 {
 
     fn is_nan(self) -> bool {
         self.is_nan()
+    }
+
+    fn all() -> RangeInclusive<u64> {
+        Self::NEG_INFINITY.bits()..=Self::INFINITY.bits()
     }
 }
 
@@ -98,9 +109,13 @@ impl Sorted {
         }
     }
 
-    /// The rows whose bits are in the range between these two tests: after all that are `below`, before all `above`.
-    pub(crate) fn between(&self, below: impl Fn(u64) -> bool, above: impl Fn(u64) -> bool) -> RoaringBitmap {
-        between(&self.bits, &self.order, below, above, |at| self.rows.get(at).copied().unwrap_or(u32::MAX))
+    /// The rows whose bits are in the range.
+    pub(crate) fn between(&self, range: &RangeInclusive<u64>) -> RoaringBitmap {
+        let mut rows = Vec::new();
+        between(&self.bits, &self.order, range, &mut |start, found| {
+            found.each(&mut |at| rows.extend(self.rows.get(start + at)));
+        });
+        ascending(rows)
     }
 
     fn bytes(&self) -> usize {
@@ -115,49 +130,99 @@ pub(crate) fn order(bits: &[u64]) -> impl Iterator<Item = u16> {
     pairs.into_iter().map(|(_, at)| at)
 }
 
-/// The rows of a column of segments, by `row` of a place, whose numbers lie between. The tests must be those of a range.
-pub(crate) fn between(
-    bits: &[u64],
-    order: &[u16],
-    below: impl Fn(u64) -> bool,
-    above: impl Fn(u64) -> bool,
-    row: impl Fn(usize) -> u32,
-) -> RoaringBitmap {
-    let mut marks = vec![0u64; SEGMENT / 64];
-    let mut places: Vec<usize> = Vec::new();
-    for (segment, order) in order.chunks_exact(SEGMENT).enumerate() {
-        let start = segment * SEGMENT;
-        let number = |at: &u16| bits.get(start + usize::from(*at)).copied().unwrap_or(0);
-        let first = order.partition_point(|at| below(number(at)));
-        let last = order.partition_point(|at| !above(number(at)));
-        let found = order.get(first..last).unwrap_or_default();
-        if found.is_empty() {
-            continue;
-        }
-        if found.len() < 64 {
-            let mut few = found.to_vec();
-            few.sort_unstable();
-            places.extend(few.into_iter().map(|at| start + usize::from(at)));
-            continue;
-        }
-        marks.fill(0);
-        for at in found {
-            if let Some(word) = marks.get_mut(usize::from(*at) / 64) {
-                *word |= 1 << (at % 64);
-            }
-        }
-        for (at, word) in marks.iter().enumerate() {
-            let mut word = *word;
-            while word != 0 {
-                places.push(start + at * 64 + word.trailing_zeros() as usize);
-                word &= word - 1;
+/// Places in one segment, in ascending order.
+pub(crate) enum Found<'a> {
+    Few(&'a [u16]),
+    /// A bit for each place, the lowest first.
+    Many(&'a [u8; SEGMENT / 8]),
+}
+
+impl Found<'_> {
+    fn each(&self, each: &mut impl FnMut(usize)) {
+        match self {
+            Self::Few(places) => places.iter().for_each(|at| each(usize::from(*at))),
+            Self::Many(bits) => {
+                for (at, word) in bits.as_chunks::<8>().0.iter().enumerate() {
+                    let mut word = u64::from_le_bytes(*word);
+                    while word != 0 {
+                        each(at * 64 + word.trailing_zeros() as usize);
+                        word &= word - 1;
+                    }
+                }
             }
         }
     }
-    let sealed = bits.len() / SEGMENT * SEGMENT;
-    let open = bits.iter().enumerate().skip(sealed.min(order.len()));
-    places.extend(open.filter(|(_, bits)| !below(**bits) && !above(**bits)).map(|(at, _)| at));
-    ascending(places.into_iter().map(row))
+}
+
+/// Of the bits in `all` those after all that are `below`, and before all that are `above`; the tests must be such that this is a
+/// range. They are asked some dozens of times, and not for each number.
+pub(crate) fn range(
+    all: &RangeInclusive<u64>,
+    below: impl Fn(u64) -> bool,
+    above: impl Fn(u64) -> bool,
+) -> RangeInclusive<u64> {
+    /// The least bits that pass, if any do: all after them must, too.
+    fn first(all: &RangeInclusive<u64>, passes: impl Fn(u64) -> bool) -> Option<u64> {
+        let (mut low, mut high) = (*all.start(), *all.end());
+        while low < high {
+            let middle = low + (high - low) / 2;
+            if passes(middle) {
+                high = middle;
+            } else {
+                low = middle + 1;
+            }
+        }
+        passes(low).then_some(low)
+    }
+    let start = first(all, |bits| !below(bits));
+    // Before the first that is above, which may be the first of all.
+    let end = first(all, above).map_or(Some(*all.end()), |end| end.checked_sub(1));
+    match (start, end) {
+        (Some(start), Some(end)) => start..=end,
+        _ => RangeInclusive::new(1, 0),
+    }
+}
+
+/// Calls `each` with where a segment begins and the places in it whose numbers are in the range, for each segment that has any.
+pub(crate) fn between(
+    bits: &[u64],
+    order: &[u16],
+    range: &RangeInclusive<u64>,
+    each: &mut impl FnMut(usize, Found<'_>),
+) {
+    let mut marks = [0u8; SEGMENT / 8];
+    let mut few: Vec<u16> = Vec::new();
+    let mut start = 0;
+    for order in order.chunks_exact(SEGMENT) {
+        let number = |at: &u16| bits.get(start + usize::from(*at)).copied().unwrap_or(0);
+        let first = order.partition_point(|at| number(at) < *range.start());
+        let last = order.partition_point(|at| number(at) <= *range.end());
+        let found = order.get(first..last).unwrap_or_default();
+        if found.len() < 64 {
+            few.clear();
+            few.extend(found);
+            few.sort_unstable();
+            if !few.is_empty() {
+                each(start, Found::Few(&few));
+            }
+        } else {
+            marks.fill(0);
+            for at in found {
+                if let Some(byte) = marks.get_mut(usize::from(*at) / 8) {
+                    *byte |= 1 << (at % 8);
+                }
+            }
+            each(start, Found::Many(&marks));
+        }
+        start += SEGMENT;
+    }
+    // Too few for a segment: each is looked at.
+    let open = (0..=u16::MAX).zip(bits.get(start..).unwrap_or_default());
+    few.clear();
+    few.extend(open.filter(|(_, bits)| range.contains(bits)).map(|(at, _)| at));
+    if !few.is_empty() {
+        each(start, Found::Few(&few));
+    }
 }
 
 impl<N: Number> Numbers<N> {
@@ -224,15 +289,12 @@ impl<N: Number> Numbers<N> {
             return rows;
         }
         let is = |comparison, bits| value(N::of_bits(bits)).compares(comparison, literal);
-        let rest = match comparison {
-            Comparison::Less => self.rest.between(|_| false, |bits| is(Comparison::GreaterEqual, bits)),
-            Comparison::LessEqual => self.rest.between(|_| false, |bits| is(Comparison::Greater, bits)),
-            Comparison::Greater => self.rest.between(|bits| is(Comparison::LessEqual, bits), |_| false),
-            Comparison::GreaterEqual => self.rest.between(|bits| is(Comparison::Less, bits), |_| false),
-            Comparison::Equal | Comparison::NotEqual => {
-                self.rest.between(|bits| is(Comparison::Less, bits), |bits| is(Comparison::Greater, bits))
-            }
-        };
+        let (low, high) = comparison.beyond();
+        let rest = self.rest.between(&range(
+            &N::all(),
+            |bits| low.is_some_and(|low| is(low, bits)),
+            |bits| high.is_some_and(|high| is(high, bits)),
+        ));
         if rows.is_empty() { rest } else { rows | rest }
     }
 
@@ -312,6 +374,18 @@ mod tests {
                 assert!(found.iter().eq(plain), "{comparison:?} {literal:?}");
             }
         }
+    }
+
+    #[test]
+    fn ranges_end_where_the_tests_do() {
+        for (least, most) in [(0, u64::MAX), (0, 0), (u64::MAX, u64::MAX), (7, 90), (8, 7)] {
+            let found = range(&(0..=u64::MAX), |bits| bits < least, |bits| bits > most);
+            assert_eq!((found.is_empty(), found.contains(&least)), (least > most, least <= most));
+            assert!(least > most || found == (least..=most));
+        }
+        assert!(range(&(3..=9), |_| true, |_| false).is_empty());
+        assert!(range(&(0..=9), |_| false, |_| true).is_empty());
+        assert_eq!(range(&(3..=9), |_| false, |_| false), 3..=9);
     }
 
     #[test]

@@ -1,6 +1,10 @@
 //! When spans start and how long they take, by row.
 
-use super::numbers::{SEGMENT, order};
+use std::ops::RangeInclusive;
+
+use roaring::RoaringBitmap;
+
+use super::numbers::{Found, SEGMENT, between, order};
 use crate::SpanRow;
 
 /// In nanoseconds, by row.
@@ -32,6 +36,20 @@ impl Times {
         for (start, duration) in other.start.iter().zip(&other.duration) {
             self.push_row(*start, *duration);
         }
+    }
+
+    /// The rows whose durations are in the range.
+    pub(crate) fn between(&self, range: &RangeInclusive<u64>) -> RoaringBitmap {
+        let mut rows = RoaringBitmap::new();
+        between(&self.duration, &self.order, range, &mut |start, found| {
+            // There are no more rows than that.
+            let start = u32::try_from(start).unwrap_or(u32::MAX);
+            match found {
+                Found::Few(places) => rows.extend(places.iter().map(|at| start.saturating_add((*at).into()))),
+                Found::Many(bits) => rows |= RoaringBitmap::from_lsb0_bytes(start, bits),
+            }
+        });
+        rows
     }
 
     pub(crate) fn start_of(&self, row: u32) -> u64 {

@@ -209,6 +209,18 @@ impl Comparison {
             Self::Equal | Self::NotEqual => self,
         }
     }
+
+    /// What holds of all that is too small to be found, and of all that is too large. What is found by `!=` is all but what is
+    /// found by `=`.
+    pub(crate) fn beyond(self) -> (Option<Self>, Option<Self>) {
+        match self {
+            Self::Equal | Self::NotEqual => (Some(Self::Less), Some(Self::Greater)),
+            Self::Less => (None, Some(Self::GreaterEqual)),
+            Self::LessEqual => (None, Some(Self::Greater)),
+            Self::Greater => (Some(Self::LessEqual), None),
+            Self::GreaterEqual => (Some(Self::Less), None),
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
