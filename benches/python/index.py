@@ -9,7 +9,9 @@ is in the cache of the system. Tantivy has an index on disk, likewise. All of th
 each attribute that is asked for and nothing else, which is the best that they can be given; our index has all
 attributes. Every contestant counts the spans that match and must come to the same number. Printed are the least of the
 rounds in wall time, DuckDB and polars on all processors; how fast the index was built, beside reading and decoding; and
-what it takes. Without Tantivy, or with `--no-tantivy` because to fill it takes long, its column is left out.
+what it takes. An index in memory holds its spans; where there is no room for them, `spanwise index` makes a file of it
+first, which `--index` names. Without Tantivy, or with `--no-tantivy` because to fill it takes long, its column is left
+out.
 
 How fast an index is built beside decoding alone is told by the example `index_file` of the crate `spanwise-io`.
 """
@@ -150,6 +152,7 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("path", type=Path)
     parser.add_argument("--no-tantivy", action="store_true")
+    parser.add_argument("--index", type=Path, help="an index file of it, instead of one in memory with its spans")
     arguments = parser.parse_args()
     path = arguments.path
 
@@ -159,7 +162,7 @@ def main() -> None:
     connection.execute("create table spans as select * from loaded")
     frame = polars.from_arrow(loaded)
     del loaded
-    index = indexed(path)
+    index = indexed(path) if arguments.index is None else spanwise.Index.open(arguments.index)
     messages = frame["messaging.message.id"].drop_nulls()
     message = messages[len(messages) // 2]
 
