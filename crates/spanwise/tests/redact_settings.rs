@@ -74,6 +74,31 @@ fn keys_that_are_private_are_masked_and_told_apart() {
 }
 
 #[test]
+fn any_number_of_masked_keys_are_told_apart() {
+    let attributes: Vec<Value> = (0..3000).map(|at| text(&format!("ada{at}@example.com"), "1")).collect();
+    let (found, report) = redacted(Policy::new().detectors_on(["email"]), &attributes.into());
+    let keys: Vec<&str> =
+        found.as_array().unwrap().iter().map(|attribute| attribute["key"].as_str().unwrap()).collect();
+    assert_eq!(
+        (keys[0], keys[1], keys[2999]),
+        ("[REDACTED:email]", "[REDACTED:key:2]", "[REDACTED:key:3000]")
+    );
+    assert_eq!(keys.iter().collect::<std::collections::HashSet<_>>().len(), 3000);
+    assert_eq!(counts(report.places()), [("span".to_owned(), 3000)]);
+}
+
+#[test]
+fn a_prefix_is_found_at_the_head_of_a_key_of_any_length() {
+    let long = "k.".repeat(5000);
+    let drop = |prefix: &str| Rule::new(KeyPattern::Prefix(prefix.to_owned()), Action::Drop);
+    let attributes =
+        json!([text(&format!("a.b.{long}"), "1"), text("a.b", "2"), text("a.bc.d", "3"), text("a", "4")]);
+    let policy = Policy::new().rule(drop("a.b")).rule(drop("quite.another"));
+    let (found, _) = redacted(policy, &attributes);
+    assert_eq!(found, json!([attributes[2], attributes[3]]));
+}
+
+#[test]
 fn numbers_are_looked_at_where_the_policy_says_so() {
     let attributes = json!([
         attribute("card", json!({"intValue": "4111111111111111"})),

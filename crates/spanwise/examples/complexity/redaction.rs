@@ -89,6 +89,14 @@ pub(super) const LISTS: &[super::Family] = &[
         None,
     ),
     (
+        "a key of many parts",
+        |n| {
+            let key = "k.".repeat(n);
+            super::attributes(1, |_| format!(r#"{{"key":"{key}","value":{{"stringValue":"a"}}}}"#))
+        },
+        None,
+    ),
+    (
         "keys with much in them",
         |n| {
             super::attributes(n, |i| {

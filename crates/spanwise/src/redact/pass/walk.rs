@@ -270,13 +270,13 @@ impl<'a> Walk<'a> {
                 }
             }
         }
+        // Numbers are never free again: to begin anew for each key would cost the square of their count.
+        let mut number = 2;
         for (row, mut name) in changed {
-            for number in 2.. {
-                if names.insert(name.clone()) {
-                    break;
-                }
+            while !names.insert(name.clone()) {
                 name.clear();
                 placeholder::push_mask_of_length(&mut name, "key", number);
+                number += 1;
             }
             let change = self.edits.keep(&name);
             self.edits.push(slot, row, change);

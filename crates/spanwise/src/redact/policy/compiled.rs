@@ -24,6 +24,8 @@ pub struct CompiledPolicy {
     pub(super) rules: Vec<CompiledRule>,
     exact: HashMap<String, Vec<u32>, RandomState>,
     prefixes: HashMap<String, Vec<u32>, RandomState>,
+    /// Bytes of the longest of them. A key is looked at no further, or one of many parts would cost the square of its length.
+    longest_prefix: usize,
     expressions: Vec<(u32, Regex)>,
     events: Vec<Regex>,
     pub(super) folds_case: bool,
@@ -139,6 +141,7 @@ pub(super) fn compile(policy: &Policy, key: Option<HashKey>) -> Result<CompiledP
         rules: Vec::with_capacity(builder.rules.len()),
         exact: HashMap::default(),
         prefixes: HashMap::default(),
+        longest_prefix: 0,
         expressions: Vec::new(),
         events: builder.events.iter().map(|(_, regex)| regex.clone()).collect(),
         folds_case: policy.folds_case,
@@ -160,7 +163,10 @@ pub(super) fn compile(policy: &Policy, key: Option<HashKey>) -> Result<CompiledP
         let place = u32::try_from(place).map_err(|_| PolicyError::new("there are too many rules"))?;
         match matcher {
             Matcher::Exact(key) => compiled.exact.entry(key).or_default().push(place),
-            Matcher::Prefix(key) => compiled.prefixes.entry(key).or_default().push(place),
+            Matcher::Prefix(key) => {
+                compiled.longest_prefix = compiled.longest_prefix.max(key.len());
+                compiled.prefixes.entry(key).or_default().push(place);
+            }
             Matcher::Regex(regex) => compiled.expressions.push((place, regex)),
         }
         compiled.rules.push(rule);
@@ -400,7 +406,8 @@ impl CompiledPolicy {
         let mut best = first_of(self.exact.get(key));
         let mut consider = |rule: Option<u32>| best = best.into_iter().chain(rule).min();
         consider(first_of(self.prefixes.get(key)));
-        for (end, _) in key.match_indices(is_separator) {
+        let ends = key.match_indices(is_separator).map(|(end, _)| end);
+        for end in ends.take_while(|end| *end <= self.longest_prefix) {
             consider(first_of(self.prefixes.get(key.get(..end).unwrap_or(""))));
         }
         for (rule, regex) in &self.expressions {
