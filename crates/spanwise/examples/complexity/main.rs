@@ -2,10 +2,11 @@
 //!
 //! `tests/complexity/run.sh` runs every family at n and 2n under callgrind, which counts within [`measured`] alone: decoding
 //! with everything switched on (both modes, sources, every diagnostic kept), rendering what was found, and writing the batch.
-//! Families whose name begins with `redact` are redacted (`redaction`).
+//! Families whose name begins with `redact` are redacted (`redaction`), those with `index` are indexed (`indexing`).
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program")]
 
+mod indexing;
 mod redaction;
 
 use std::process::ExitCode;
@@ -314,7 +315,8 @@ fn quoted(text: &str) -> String {
 fn names() -> impl Iterator<Item = String> {
     let redacted = families().chain(redaction::LISTS).map(|(name, ..)| format!("redact {name}"));
     let pieces = redaction::PIECES.iter().map(|piece| format!("redact piece {piece}"));
-    families().map(|(name, ..)| (*name).to_owned()).chain(redacted).chain(pieces)
+    let indexed = families().chain(indexing::TRACES).map(|(name, ..)| format!("index {name}"));
+    families().map(|(name, ..)| (*name).to_owned()).chain(redacted).chain(pieces).chain(indexed)
 }
 
 /// The input of a family of size `n`: its length, and what it comes to.
@@ -327,6 +329,11 @@ fn run(name: &str, n: usize) -> Option<(usize, usize)> {
         let (_, make, framing) = families().chain(redaction::LISTS).find(|(known, ..)| *known == name)?;
         let text = make(n);
         return Some((text.len(), redaction::measured_redaction(&text, *framing)));
+    }
+    if let Some(name) = name.strip_prefix("index ") {
+        let (_, make, framing) = families().chain(indexing::TRACES).find(|(known, ..)| *known == name)?;
+        let text = make(n);
+        return Some((text.len(), indexing::measured_index(&text, *framing)));
     }
     let (_, make, framing) = families().find(|(known, ..)| *known == name)?;
     let text = make(n);
