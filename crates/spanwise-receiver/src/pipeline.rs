@@ -24,6 +24,10 @@ const VALUE: usize = 16;
 /// The row of a span, and what is recorded with it.
 const SPAN: usize = 320;
 
+/// Attributes of resources and scopes, once for each of their spans, in one payload, and in one table that is made of several. A
+/// payload of two megabytes could come to a hundred million otherwise, which no memory holds when they are columns.
+pub(crate) const MOST_REPEATED: u64 = 1 << 22;
+
 /// A payload, ready to be stored.
 #[derive(Debug)]
 pub(crate) struct Prepared {
@@ -97,6 +101,12 @@ impl Worker {
             metrics.findings.get_or_create(&FindingLabel { code: code.as_str() }).inc_by(count);
         }
         metrics.spans_rejected.inc_by(self.batch.rejected_spans());
+        if self.batch.repeated_attributes() > MOST_REPEATED {
+            let message = format!(
+                "the attributes of resources and scopes, once for each of their spans, are more than {MOST_REPEATED}"
+            );
+            return Err(Answer::Invalid { message, field: None });
+        }
         let answer = self.answer();
         if self.batch.is_empty() {
             return Ok(Prepared { json: Bytes::new(), keys: Vec::new(), answer });

@@ -409,3 +409,27 @@ async fn small_payloads_with_large_tables_are_refused_before_they_are_decoded() 
     );
     assert_eq!(stand.send(post(links)).await.0, 429);
 }
+
+/// A request whose spans share so many attributes of their resource.
+fn sharing(attributes: usize, spans: usize) -> String {
+    let attributes: Vec<_> = (0..attributes).map(|at| format!(r#"{{"key":"k{at}"}}"#)).collect();
+    let span =
+        |id: usize| format!(r#"{{"traceId":"{:032x}","spanId":"{:016x}","name":"n"}}"#, id + 1, id + 1);
+    let spans: Vec<_> = (0..spans).map(span).collect();
+    format!(
+        r#"{{"resourceSpans":[{{"resource":{{"attributes":[{}]}},"scopeSpans":[{{"spans":[{}]}}]}}]}}"#,
+        attributes.join(","),
+        spans.join(",")
+    )
+}
+
+#[tokio::test]
+async fn what_would_be_too_large_a_table_is_refused() {
+    let stand = Stand::new(ReceiverOptions::default());
+    assert_eq!(stand.send(post(sharing(2048, 2048))).await.0, 200);
+    assert_eq!(stand.spans(), 2048);
+    let (status, body) = stand.send(post(sharing(2048, 2049))).await;
+    assert_eq!(status, 400);
+    assert!(body.contains("once for each of their spans, are more than 4194304"), "{body}");
+    assert_eq!(stand.spans(), 2048);
+}

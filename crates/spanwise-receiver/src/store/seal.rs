@@ -30,6 +30,7 @@ use super::partition::{OTHER_SERVICES, Partition, day, service_folder};
 use super::record::{ReadError, Record, SegmentReader};
 use super::times::TimeSetting;
 use super::writer::{LOG, segment_name};
+use crate::pipeline::MOST_REPEATED;
 
 pub(crate) const STAGING: &str = "staging";
 pub(crate) const SPANS: &str = "spans";
@@ -251,10 +252,12 @@ impl<'a> Sealer<'a> {
     ) -> Result<BytesMut, SealError> {
         let expected: usize = records.iter().map(|record| record.keys.len()).sum();
         let decoded = self.decoder.decode_block(text.clone(), Framing::Documents, &mut self.batch);
-        if decoded.is_ok() && self.batch.bad_documents() == 0 && self.batch.len() == expected {
+        let is_whole = decoded.is_ok() && self.batch.bad_documents() == 0 && self.batch.len() == expected;
+        if is_whole && self.batch.repeated_attributes() <= MOST_REPEATED {
             self.rows(records, sealing)?;
         } else {
-            // A payload that was taken leniently may not stand beside others: then each is read as it came.
+            // A payload that was taken leniently may not stand beside others, and all together may make too large a table:
+            // then each is read as it came.
             for record in records {
                 let json = text.slice(record.json.clone());
                 let decoded = self.decoder.decode(json, &mut self.batch);
