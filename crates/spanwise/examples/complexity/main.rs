@@ -103,6 +103,26 @@ const MANY: &[Family] = &[
         },
         None,
     ),
+    (
+        "scopes of a large resource",
+        |n| {
+            let keys = listed(n, |i| format!(r#"{{"key":"k{i}"}}"#));
+            let scopes = listed(n, |_| format!(r#"{{"spans":[{{{IDS}}}]}}"#));
+            resource_spans(&format!(r#""resource":{{"attributes":[{keys}]}},"scopeSpans":[{scopes}]"#))
+        },
+        None,
+    ),
+    (
+        "spans of a large scope",
+        |n| {
+            let keys = listed(n, |i| format!(r#"{{"key":"k{i}"}}"#));
+            let spans = listed(n, |_| format!("{{{IDS}}}"));
+            resource_spans(&format!(
+                r#""scopeSpans":[{{"scope":{{"attributes":[{keys}]}},"spans":[{spans}]}}]"#
+            ))
+        },
+        None,
+    ),
     ("arrays of requests", |n| format!("[{}]", listed(n, |_| r#"{"resourceSpans":[]}"#.into())), None),
     ("other signals", |n| format!("{{{}}}", listed(n, |_| r#""resourceLogs":[{}]"#.into())), None),
     (

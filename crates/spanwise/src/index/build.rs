@@ -6,7 +6,7 @@
 use super::column::{Entry, Run};
 use super::query::ast::{Field, Intrinsic, Scope};
 use super::{Index, IndexError, Limits};
-use crate::{AttributeRow, RawValue, Rows, SpanBatch, Text};
+use crate::{AttributeRow, RawValue, Rows, SpanBatch, SpanRow, Text};
 
 /// Texts that are longer, in bytes as stored, are not even read.
 const LONG: usize = 4096;
@@ -125,16 +125,18 @@ impl Adding<'_> {
     fn owners(&mut self, first: u32) {
         let batch = self.batch;
         let [.., scope_name, scope_version] = self.intrinsics;
-        let mut start = first;
-        for spans in batch.span_rows().chunk_by(|a, b| a.scope == b.scope) {
-            let run = Run { start, end: start + u32::try_from(spans.len()).unwrap_or(0) };
-            start = run.end;
-            let scope = spans.first().and_then(|span| batch.scope_rows().get(span.scope as usize));
-            let Some(scope) = scope else { continue };
+        let scope_of = |span: &SpanRow| batch.scope_rows().get(span.scope as usize);
+        for (run, span) in runs(batch, first, |span| span.scope) {
+            let Some(scope) = scope_of(span) else { continue };
             self.text(scope_name, scope.name, run);
             self.text(scope_version, scope.version, run);
             self.attributes(4, scope.attributes, run, false);
-            if let Some(resource) = batch.resource_rows().get(scope.resource as usize) {
+        }
+        // By itself: once for each scope of it would cost the product of both.
+        let resource_of = |span: &SpanRow| scope_of(span).map(|scope| scope.resource);
+        for (run, span) in runs(batch, first, resource_of) {
+            let resource = resource_of(span).and_then(|number| batch.resource_rows().get(number as usize));
+            if let Some(resource) = resource {
                 self.attributes(1, resource.attributes, run, false);
             }
         }
@@ -239,6 +241,20 @@ impl Adding<'_> {
             column.add_repeated(entry, row, limits);
         }
     }
+}
+
+/// The rows of spans that follow each other and are alike in `by`, the first being row `first`, with one of the spans.
+fn runs<T: PartialEq>(
+    batch: &SpanBatch,
+    first: u32,
+    by: impl Fn(&SpanRow) -> T,
+) -> impl Iterator<Item = (Run, &SpanRow)> {
+    let mut start = first;
+    batch.span_rows().chunk_by(move |a, b| by(a) == by(b)).filter_map(move |spans| {
+        let run = Run { start, end: start + u32::try_from(spans.len()).unwrap_or(0) };
+        start = run.end;
+        Some((run, spans.first()?))
+    })
 }
 
 #[inline]
