@@ -7,11 +7,13 @@ examples=$(dirname "$0")
 folder=$(mktemp -d)
 trap 'kill $receiver 2>/dev/null || true; rm -rf "$folder"' EXIT
 
+# There before it is looked at: who writes it may start later.
+: >"$folder/log"
 SPANWISE_TOKEN=a-token "$spanwise" serve --listen 127.0.0.1:0 --store "$folder/traces" --policy privacy-mode 2>"$folder/log" &
 receiver=$!
 
 url=
-for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
+for _ in $(seq 80); do
   address=$(sed -n 's/.*listening address=//p' "$folder/log")
   if [ -n "$address" ]; then
     url=http://$address/v1/traces
