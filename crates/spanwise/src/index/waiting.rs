@@ -9,7 +9,7 @@ use roaring::RoaringBitmap;
 
 use super::column::{Run, ascending};
 
-/// The most that wait. It bounds what a column takes beyond its sets, to half a megabyte.
+/// The most rows that wait, and the most runs. It bounds what a column takes beyond its sets: 8 bytes for each row, 12 for each run.
 const MOST: usize = 1 << 16;
 
 /// The set, of those of a column, that rows are for.
