@@ -1,13 +1,15 @@
 //! The distinct attribute keys of a batch.
 //!
-//! Keys come from outside and choose buckets, so the hash is seeded. Every key has a stamp: the number of the attribute
-//! list that used it last. A key whose stamp is the list being read is a duplicate: found without searching.
+//! Keys come from outside and choose places in the table, so the hash is seeded. Every key has a stamp: the number of the
+//! attribute list that used it last. A key whose stamp is the list being read is a duplicate: found without searching.
+//!
+//! The table is of our own making because most requests are small: each key of a request is new to it once, and looking for
+//! it and adding it are one walk here; and forgetting all keys costs nothing, however many there once were.
 
 use std::hash::BuildHasher;
 use std::sync::LazyLock;
 
 use foldhash::fast::RandomState;
-use hashbrown::HashTable;
 
 use super::Text;
 
@@ -18,14 +20,31 @@ struct KeyRow {
     stamp: u32,
 }
 
+/// A place in the table, taken if `epoch` is that of the keys.
+#[derive(Debug, Clone, Copy, Default)]
+struct Place {
+    epoch: u32,
+    id: u32,
+}
+
 static SEED: LazyLock<RandomState> = LazyLock::new(RandomState::default);
 
 /// See the module's head.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub(crate) struct Keys {
     rows: Vec<KeyRow>,
-    table: HashTable<u32>,
+    /// As many as a power of two, or none; at least half of them free. A key stands at the first free one from that of its
+    /// hash on.
+    places: Vec<Place>,
+    /// Not zero, which is that of no keys.
+    epoch: u32,
     lists: u32,
+}
+
+impl Default for Keys {
+    fn default() -> Self {
+        Self { rows: Vec::new(), places: Vec::new(), epoch: 1, lists: 0 }
+    }
 }
 
 impl Keys {
@@ -35,8 +54,13 @@ impl Keys {
 
     pub(crate) fn clear(&mut self) {
         self.rows.clear();
-        self.table.clear();
         self.lists = 0;
+        self.epoch = self.epoch.wrapping_add(1);
+        if self.epoch == 0 {
+            // After 2^32 batches a place that was taken long ago could look taken.
+            self.places.fill(Place::default());
+            self.epoch = 1;
+        }
     }
 
     /// The number of the next attribute list, from 1. An input is too short for more lists than there are numbers.
@@ -51,8 +75,40 @@ impl Keys {
         while self.rows.len() > len {
             let Some(row) = self.rows.pop() else { return };
             let id = self.rows.len();
-            if let Ok(entry) = self.table.find_entry(row.hash, |candidate| *candidate as usize == id) {
-                entry.remove();
+            let Err(place) = self.search(row.hash, |candidate| candidate as usize != id) else { continue };
+            // No key that is left was added after this one and stands behind it.
+            if let Some(place) = self.places.get_mut(place) {
+                place.epoch = 0;
+            }
+        }
+    }
+
+    /// Walks the taken places of `hash` while `goes_on`: `Err` with the place where it did not, or `Ok` with the free one
+    /// after them. There is a free one, if any at all.
+    #[inline]
+    fn search(&self, hash: u64, mut goes_on: impl FnMut(u32) -> bool) -> Result<usize, usize> {
+        let mask = self.places.len().wrapping_sub(1);
+        #[allow(clippy::cast_possible_truncation, reason = "the lower bits are asked for")]
+        let mut place = hash as usize & mask;
+        while let Some(taken) = self.places.get(place).filter(|place| place.epoch == self.epoch) {
+            if !goes_on(taken.id) {
+                return Err(place);
+            }
+            place = (place + 1) & mask;
+        }
+        Ok(place)
+    }
+
+    /// Makes room for one more key.
+    #[cold]
+    fn grow(&mut self) {
+        self.places.clear();
+        self.places.resize((4 * (self.rows.len() + 1)).next_power_of_two().max(64), Place::default());
+        for id in 0..self.rows.len() {
+            let Some(row) = self.rows.get(id) else { return };
+            let Ok(place) = self.search(row.hash, |_| true) else { return };
+            if let (Some(place), Ok(id)) = (self.places.get_mut(place), u32::try_from(id)) {
+                *place = Place { epoch: self.epoch, id };
             }
         }
     }
@@ -64,7 +120,15 @@ impl Keys {
     /// The id of the key that reads `name`, if the batch has it. `bytes_of` gives the bytes of a stored key.
     pub(crate) fn find<'a>(&self, name: &[u8], bytes_of: impl Fn(Text) -> &'a [u8]) -> Option<u32> {
         let hash = Self::hash(name);
-        self.table.find(hash, |id| bytes_of(self.text(*id as usize)) == name).copied()
+        let mut found = None;
+        let reads = |id: u32| {
+            self.rows.get(id as usize).is_some_and(|row| row.hash == hash && bytes_of(row.text) == name)
+        };
+        let _ = self.search(hash, |id| {
+            found = reads(id).then_some(id);
+            found.is_none()
+        });
+        found
     }
 
     /// The id of the key that reads `name`, added as `text` when it is new.
@@ -93,17 +157,34 @@ impl Keys {
         bytes_of: impl Fn(Text) -> &'a [u8],
         text: impl FnOnce() -> Option<Text>,
     ) -> Option<u32> {
-        let rows = &self.rows;
-        let found = self.table.find(hash, |id| {
-            rows.get(*id as usize).is_some_and(|row| row.hash == hash && bytes_of(row.text) == name)
-        });
-        if let Some(id) = found {
-            return Some(*id);
+        if self.places.len() < 2 * (self.rows.len() + 1) {
+            self.grow();
         }
+        let mut found = None;
+        let rows = &self.rows;
+        let reads =
+            |id: u32| rows.get(id as usize).is_some_and(|row| row.hash == hash && bytes_of(row.text) == name);
+        let place = self.search(hash, |id| {
+            found = reads(id).then_some(id);
+            found.is_none()
+        });
+        let Ok(place) = place else { return found };
         let id = u32::try_from(self.rows.len()).ok().filter(|id| *id < super::rows::AttributeRow::NO_KEY)?;
         self.rows.push(KeyRow { text: text()?, hash, stamp: 0 });
-        let rows = &self.rows;
-        self.table.insert_unique(hash, id, |id| rows.get(*id as usize).map_or(0, |row| row.hash));
+        *self.places.get_mut(place)? = Place { epoch: self.epoch, id };
+        Some(id)
+    }
+
+    /// [`Self::intern_hashed`] where it is plain that the batch has no such key: the id that it gets.
+    #[inline]
+    pub(crate) fn add_unmet(&mut self, hash: u64, text: Text) -> Option<u32> {
+        #[allow(clippy::cast_possible_truncation, reason = "the lower bits are asked for")]
+        let first = hash as usize & self.places.len().wrapping_sub(1);
+        let id = u32::try_from(self.rows.len()).ok().filter(|id| *id < super::rows::AttributeRow::NO_KEY)?;
+        let room = self.places.len() / 2 > self.rows.len();
+        let place = self.places.get_mut(first).filter(|place| room && place.epoch != self.epoch)?;
+        *place = Place { epoch: self.epoch, id };
+        self.rows.push(KeyRow { text, hash, stamp: 0 });
         Some(id)
     }
 

@@ -39,11 +39,14 @@ impl Reader<'_> {
     /// The array of key-values that stands here, by templates where they match.
     fn key_value_list(&mut self, field: Field, mut run: Run) -> Result<(), Fatal> {
         self.cursor.open()?;
+        let mut index = self.templated_attributes(&mut run, false);
+        if self.peek() == Some(b']') {
+            self.cursor.close();
+            return Ok(());
+        }
         self.scratch.path.push(Step::Field(field));
         self.scratch.path.push(Step::Index(0));
-        let mut index = 0u32;
         loop {
-            index = index.saturating_add(self.templated_attributes(&mut run, index > 0));
             let gap = self.cursor.at;
             // What is wrong after an element is told of that element.
             self.set_index(index.saturating_sub(1));
@@ -63,6 +66,7 @@ impl Reader<'_> {
                 self.no_message(field)?;
             }
             index = index.saturating_add(1);
+            index = index.saturating_add(self.templated_attributes(&mut run, true));
         }
         self.scratch.path.truncate(self.scratch.path.len() - 2);
         Ok(())

@@ -67,34 +67,36 @@ impl Reader<'_> {
         let Scratch { gaps, .. } = &mut **scratch;
         let SpanBatch { events, links, .. } = &**batch;
         let text = cursor.text;
-        let mut at = cursor.at;
+        let mut rest = text.get(cursor.at..).unwrap_or_default();
+        let message = members.message;
         let mut seen = members.seen;
         let mut last = members.last;
         let stop = loop {
-            let rest = text.get(at..).unwrap_or_default();
-            let guess = gaps.after(members.message, last);
-            let (field, length) = if let Some(gap) = guess.filter(|gap| gap.literal.stands_at(kernel, rest)) {
+            let (field, length) = if let Some(gap) = gaps.after(message, last)
+                && gap.literal.stands_at(kernel, rest)
+            {
                 (gap.field, gap.literal.len())
             } else {
+                let at = text.len() - rest.len();
                 let unguessed = Unguessed { gaps, members, last, at, rest };
                 let Some(found) = cursor.simd.vectorize(unguessed) else { break Stop::Unknown };
                 found
             };
+            let Some(value) = rest.get(length..) else { break Stop::Unknown };
             let Some(field) = field else {
                 if members.duplicates {
                     break Stop::Unknown;
                 }
-                at += length;
+                rest = value;
                 cursor.depth = cursor.depth.saturating_sub(1);
                 break Stop::End;
             };
-            let start = at + length;
-            let value = rest.get(length..).unwrap_or_default();
             // The same gap may be followed by white space, which is not part of it.
             if seen & field.bit() != 0 || value.first().is_none_or(|byte| *byte <= b' ') {
                 break Stop::Unknown;
             }
-            at = start;
+            rest = value;
+            let start = text.len() - value.len();
             let length = match field {
                 Field::TraceId => trace_id(kernel, value, start, &mut row.trace_id),
                 Field::SpanId => span_id(kernel, value, start, &mut row.span_id),
@@ -130,7 +132,9 @@ impl Reader<'_> {
                     Some(2)
                 }
                 Field::Name | Field::TraceState if value.first() == Some(&b'"') => {
-                    cursor.clean_string_by(kernel, start + 1).map(|(end, escaped)| {
+                    let content = value.get(1..).unwrap_or_default();
+                    cursor.clean_string_by(kernel, content, start + 1).map(|(length, escaped)| {
+                        let end = start + 1 + length;
                         let text = Text::input(start + 1, end, escaped);
                         let range =
                             if *record { ByteRange::new(start, end + 1) } else { ByteRange::default() };
@@ -139,7 +143,7 @@ impl Reader<'_> {
                         } else {
                             (row.trace_state, source.trace_state) = (text, range);
                         }
-                        end + 1 - start
+                        length + 2
                     })
                 }
                 Field::Status if cursor.depth < cursor.max_depth => status(value).map(|(code, length)| {
@@ -152,14 +156,14 @@ impl Reader<'_> {
             };
             seen |= field.bit();
             last = field as u8;
-            match length {
-                Some(length) => at += length,
+            match length.and_then(|length| value.get(length..)) {
+                Some(after) => rest = after,
                 None => break Stop::Member(field),
             }
         };
         members.seen = seen;
         members.last = last;
-        cursor.at = at;
+        cursor.at = text.len() - rest.len();
         stop
     }
 }

@@ -66,9 +66,8 @@ pub(super) struct Template {
 pub(super) struct Value {
     pub(super) tag: ValueTag,
     pub(super) payload: u64,
-    pub(super) content_end: usize,
-    /// Where the attribute ends.
-    pub(super) end: usize,
+    /// Length of the content.
+    pub(super) content: usize,
 }
 
 const _: () = assert!(size_of::<Template>() == 256);
@@ -100,69 +99,93 @@ impl Template {
         self.without_key.stands_at(kernel, rest)
     }
 
+    /// Lengths of what stands before the content and after it.
+    #[inline]
+    fn lengths(&self) -> (usize, usize) {
+        match self.value_first {
+            true => (self.without_key.len(), self.with_key.len()),
+            false => (self.with_key.len(), self.without_key.len()),
+        }
+    }
+
     /// [`Self::read`] where the key comes first.
     #[allow(clippy::inline_always, reason = "must be compiled with the instruction set of its caller")]
     #[inline(always)]
-    pub(super) fn read_key_first<K: Kernel>(
+    pub(super) fn read_key_first<'t, K: Kernel>(
         &self,
         kernel: K,
-        cursor: &Cursor<'_>,
-        at: usize,
-    ) -> Option<Value> {
-        let (tag, payload, content_end) = read_content(kernel, cursor, self.shape, at + self.with_key.len())?;
-        let rest = cursor.text.get(content_end..).unwrap_or_default();
-        let end = content_end + self.without_key.len();
-        self.without_key.stands_at(kernel, rest).then_some(Value { tag, payload, content_end, end })
+        cursor: &Cursor<'t>,
+        rest: &'t [u8],
+    ) -> Option<(Value, &'t [u8])> {
+        let content = rest.get(self.with_key.len()..)?;
+        let value = read_content(kernel, cursor, self.shape, content)?;
+        let tail = content.get(value.content..)?;
+        if !self.without_key.stands_shortly_at(kernel, tail) {
+            return None;
+        }
+        Some((value, tail.get(self.without_key.len()..)?))
     }
 
-    /// Reads the value of the attribute at `at`, which begins as the template does. `None` where it does not end so.
+    /// Reads the value of the attribute at `rest`, the end of the input, which begins as the template does; and what stands
+    /// after it. `None` where it does not end so.
     #[allow(clippy::inline_always, reason = "must be compiled with the instruction set of its caller")]
     #[inline(always)]
-    pub(super) fn read<K: Kernel>(&self, kernel: K, cursor: &Cursor<'_>, at: usize) -> Option<Value> {
-        let (head, tail) = if self.value_first {
-            (self.without_key.len(), self.with_key.len())
-        } else {
-            (self.with_key.len(), self.without_key.len())
-        };
-        let (tag, payload, content_end) = read_content(kernel, cursor, self.shape, at + head)?;
-        let rest = cursor.text.get(content_end..).unwrap_or_default();
-        self.ends(kernel, rest).then_some(Value { tag, payload, content_end, end: content_end + tail })
+    pub(super) fn read<'t, K: Kernel>(
+        &self,
+        kernel: K,
+        cursor: &Cursor<'t>,
+        rest: &'t [u8],
+    ) -> Option<(Value, &'t [u8])> {
+        let (before, after) = self.lengths();
+        let content = rest.get(before..)?;
+        let value = read_content(kernel, cursor, self.shape, content)?;
+        let tail = content.get(value.content..)?;
+        if !self.ends(kernel, tail) {
+            return None;
+        }
+        Some((value, tail.get(after..)?))
     }
 
     /// Where the key stands in an attribute at `at`, quotes included.
-    pub(super) fn key_token(&self, at: usize, value: &Value) -> (usize, usize) {
-        let base = if self.value_first { value.content_end } else { at };
+    fn key_token(&self, at: usize, content: usize) -> (usize, usize) {
+        let base = if self.value_first { at + self.lengths().0 + content } else { at };
         (base + usize::from(self.key), base + usize::from(self.key_end))
     }
 
-    /// The id of the key, which the batch has not met in an attribute of this template.
-    #[inline(never)]
+    /// The id of the key, which the batch has not met in an attribute of this template: here it stands at `at`, with a value
+    /// whose content is so long.
     pub(super) fn intern(
         &self,
         keys: &mut Keys,
         text: &[u8],
         made: &[u8],
         at: usize,
-        value: &Value,
+        content: usize,
     ) -> Option<u32> {
-        let (start, end) = self.key_token(at, value);
-        let (start, end) = (start + 1, end - 1);
-        let name = text.get(start..end).unwrap_or_default();
-        let handle = || Some(Text::input(start, end, false));
-        keys.intern_hashed(self.key_hash, name, |key| key.raw(text, made), handle)
+        let (start, end) = self.key_token(at, content);
+        let handle = Text::input(start + 1, end - 1, false);
+        if let Some(id) = keys.add_unmet(self.key_hash, handle) {
+            return Some(id);
+        }
+        self.find_key(keys, text, made, handle)
     }
 
-    /// Where the parts of the attribute at `at` stand.
+    #[cold]
     #[inline(never)]
-    pub(super) fn source(&self, at: usize, value: &Value) -> AttributeSource {
-        let (key, key_end) = self.key_token(at, value);
+    fn find_key(&self, keys: &mut Keys, text: &[u8], made: &[u8], handle: Text) -> Option<u32> {
+        keys.intern_hashed(self.key_hash, handle.raw(text, made), |key| key.raw(text, made), || Some(handle))
+    }
+
+    /// Where the parts of the attribute at `at` stand, with a value whose content is so long.
+    #[inline(never)]
+    pub(super) fn source(&self, at: usize, content: usize) -> AttributeSource {
+        let (key, key_end) = self.key_token(at, content);
+        let (before, after) = self.lengths();
+        let content_end = at + before + content;
         AttributeSource {
-            element: ByteRange::new(at + usize::from(self.element), value.end),
+            element: ByteRange::new(at + usize::from(self.element), content_end + after),
             key: ByteRange::new(key, key_end),
-            value: ByteRange::new(
-                at + usize::from(self.value),
-                value.content_end + usize::from(self.value_end),
-            ),
+            value: ByteRange::new(at + usize::from(self.value), content_end + usize::from(self.value_end)),
         }
     }
 
@@ -258,47 +281,44 @@ pub(super) fn parse(text: &[u8], gap: usize, start: usize, end: usize) -> Option
     })
 }
 
-/// Reads a value's content: its tag and payload in a row, and where it ends. `None` where anything is out of the ordinary.
+/// Reads a value's content, with which `rest` begins, the end of the input. `None` where anything is out of the ordinary.
 #[allow(clippy::inline_always, reason = "must be compiled with the instruction set of its caller")]
 #[inline(always)]
 pub(super) fn read_content<K: Kernel>(
     kernel: K,
     cursor: &Cursor<'_>,
     shape: Shape,
-    start: usize,
-) -> Option<(ValueTag, u64, usize)> {
-    match shape {
+    rest: &[u8],
+) -> Option<Value> {
+    let (tag, payload, content) = match shape {
         Shape::String => {
-            let (end, escaped) = cursor.clean_string_by(kernel, start)?;
-            Some((ValueTag::String, Text::input(start, end, escaped).bits(), end))
+            let start = cursor.text.len() - rest.len();
+            let (length, escaped) = cursor.clean_string_by(kernel, rest, start)?;
+            (ValueTag::String, Text::input(start, start + length, escaped).bits(), length)
         }
         Shape::QuotedInt | Shape::Int => {
-            let rest = cursor.text.get(start..)?;
             let (value, length) = number::short_integer(rest)?;
-            Some((ValueTag::Int, value.cast_unsigned(), start + length))
+            (ValueTag::Int, value.cast_unsigned(), length)
         }
         Shape::Double => {
-            let rest = cursor.text.get(start..)?;
-            if let Some((value, length)) = number::short_double(rest) {
-                return Some((ValueTag::Double, value.to_bits(), start + length));
-            }
-            let (value, end) = read_double(cursor, start)?;
-            Some((ValueTag::Double, value.to_bits(), end))
+            let (value, length) = match number::short_double(rest) {
+                Some(read) => read,
+                None => read_double(rest)?,
+            };
+            (ValueTag::Double, value.to_bits(), length)
         }
-        Shape::Bool => {
-            let rest = cursor.text.get(start..)?;
-            if rest.starts_with(b"true") {
-                return Some((ValueTag::Bool, 1, start + 4));
-            }
-            rest.starts_with(b"false").then_some((ValueTag::Bool, 0, start + 5))
-        }
-    }
+        Shape::Bool => match rest {
+            [b't', b'r', b'u', b'e', ..] => (ValueTag::Bool, 1, 4),
+            [b'f', b'a', b'l', b's', b'e', ..] => (ValueTag::Bool, 0, 5),
+            _ => return None,
+        },
+    };
+    Some(Value { tag, payload, content })
 }
 
 #[inline(never)]
-fn read_double(cursor: &Cursor<'_>, start: usize) -> Option<(f64, usize)> {
-    let mut number = Cursor::over(cursor.text, start, false);
-    let raw = number.number().ok()?;
-    let value = number::double(cursor.slice(raw.start, raw.end)).filter(|value| value.is_finite())?;
+fn read_double(rest: &[u8]) -> Option<(f64, usize)> {
+    let raw = Cursor::over(rest, 0, false).number().ok()?;
+    let value = number::double(rest.get(..raw.end)?).filter(|value| value.is_finite())?;
     Some((value, raw.end))
 }

@@ -24,10 +24,10 @@ use super::template::{self, NEVER, NONE, Shape, Template, Value};
 pub(super) struct Templates {
     known: Vec<Template>,
     by_key: HashTable<u16>,
-    /// What began a list the last time, per kind of owner and depth: kvlists of kvlists alternate.
-    first: [[u16; DEPTHS]; Message::COUNT],
-    /// What followed the last time in a list that began alike: a guess, by a hash of the first template and the last.
-    follows: Vec<u16>,
+    /// What began lists the last times, per kind of owner and depth: kvlists of kvlists alternate.
+    first: [[Guesses; DEPTHS]; Message::COUNT],
+    /// What followed the last times in lists that began alike, by a hash of the first template and the last.
+    follows: Vec<Guesses>,
     /// From the list's bracket, or from the end of an attribute, to the first byte of the next one's key.
     openings: [[Option<Literal<2>>; LAYOUTS]; 2],
     /// Whose turn it is to be forgotten where there is no room for another layout.
@@ -41,6 +41,10 @@ pub(super) struct Templates {
     /// Attributes that could not be learned for want of room.
     too_many: u32,
 }
+
+/// What stood in one place, the latest first: attributes may be missing, and spans of several kinds alternate.
+type Guesses = [u16; WAYS];
+const WAYS: usize = 4;
 
 /// More than most services' vocabulary.
 const MOST: usize = 1024;
@@ -76,7 +80,7 @@ impl Templates {
         self.first = Default::default();
         self.openings = Default::default();
         self.value_first = Default::default();
-        self.follows.fill(NONE);
+        self.follows.fill([NONE; WAYS]);
     }
 
     fn get(&self, number: u16) -> Option<&Template> {
@@ -91,68 +95,114 @@ impl Templates {
     /// What most likely begins a list.
     #[inline]
     fn begins_with(&self, owner: Message, depth: usize) -> u16 {
-        self.first[owner as usize][depth % DEPTHS]
+        self.first[owner as usize][depth % DEPTHS][0]
     }
 
     /// What most likely follows `previous` in a list that began with `first`.
     #[inline]
     fn after(&self, first: u16, previous: u16) -> u16 {
-        self.follows.get(slot(first, previous)).copied().unwrap_or(NONE)
+        self.follows.get(slot(first, previous)).map_or(NONE, |guesses| guesses[0])
+    }
+
+    /// All guesses of what comes next.
+    fn guesses(&mut self, run: &Run) -> Option<&mut Guesses> {
+        match run.previous {
+            NONE => Some(&mut self.first[run.owner as usize][run.depth % DEPTHS]),
+            previous => self.follows.get_mut(slot(run.first, previous)),
+        }
     }
 
     /// Remembers that `number` followed.
     fn follow(&mut self, run: &Run, number: u16) {
         let separated = self.get(number).is_some_and(|template| template.separated);
-        if run.previous == NONE {
-            // INVARIANT: what is guessed to be first has no comma before it, so `[,{` is never taken.
-            if !separated {
-                self.first[run.owner as usize][run.depth % DEPTHS] = number;
-            }
+        // INVARIANT: what is guessed to be first has no comma before it, so `[,{` is never taken.
+        if run.previous == NONE && separated {
             return;
         }
         if let Some(template) = self.get_mut(run.previous) {
             template.next = number;
         }
-        if let Some(slot) = self.follows.get_mut(slot(run.first, run.previous)) {
-            *slot = number;
+        if let Some(guesses) = self.guesses(run) {
+            let last = guesses.iter().position(|guess| *guess == number).unwrap_or(WAYS - 1);
+            guesses[..=last].rotate_right(1);
+            guesses[0] = number;
         }
     }
 
-    /// The attribute at `at` where `guess` does not stand with its key first: in the other order, or another. Its
-    /// template, and what it counts as in the list: the same whichever its order.
+    /// The id of the key of the template `number`, met for the first time in this batch: in the attribute at `at`, with a
+    /// value whose content is so long.
+    #[cold]
+    #[inline(never)]
+    fn intern(
+        &mut self,
+        number: u16,
+        to: (&mut Keys, &[u8]),
+        text: &[u8],
+        at: usize,
+        content: usize,
+    ) -> Option<u32> {
+        let generation = self.generation;
+        let template = self.get_mut(number)?;
+        let (keys, made) = to;
+        template.key_id = template.intern(keys, text, made, at, content)?;
+        template.generation = generation;
+        Some(template.key_id)
+    }
+
+    /// The attribute at `rest` where `guess` does not stand with its key first: in the other order, or another. Its
+    /// template, what it counts as in the list, the same whichever its order, its value, and what stands after it.
     #[allow(clippy::inline_always, reason = "must be compiled with the instruction set of its caller")]
     #[inline(always)]
-    fn other<K: Kernel>(
+    fn other<'t, K: Kernel>(
         &mut self,
         kernel: K,
         guess: u16,
         run: Run,
-        cursor: &Cursor<'_>,
-        at: usize,
+        cursor: &Cursor<'t>,
+        rest: &'t [u8],
         follows: bool,
-    ) -> Option<(u16, u16, Value)> {
-        let rest = cursor.text.get(at..).unwrap_or_default();
+    ) -> Option<(u16, u16, Value, &'t [u8])> {
         let mut number = guess;
         for _ in 0..2 {
             let Some(template) = self.get(number) else { break };
             if template.begins(kernel, rest) {
                 // Where the value comes first, only its end shows whether it is this key.
-                match template.read(kernel, cursor, at) {
-                    Some(value) => return Some((number, guess, value)),
+                match template.read(kernel, cursor, rest) {
+                    Some((value, after)) => return Some((number, guess, value, after)),
                     None if template.value_first => break,
                     None => return None,
                 }
             }
             number = template.sibling;
         }
-        let number = self.miss(kernel, run, cursor, at, follows);
-        Some((number, number, self.get(number)?.read(kernel, cursor, at)?))
+        // Where there was no guess, what is first may have a comma before it.
+        let guesses =
+            self.guesses(&run).filter(|_| guess != NONE).map(|guesses| *guesses).unwrap_or_default();
+        for other in guesses.into_iter().skip(1) {
+            if let Some(template) = self.get(other)
+                && !template.value_first
+                && template.with_key.stands_at(kernel, rest)
+            {
+                let (value, after) = template.read_key_first(kernel, cursor, rest)?;
+                self.follow(&run, other);
+                return Some((other, other, value, after));
+            }
+        }
+        let number = self.miss(kernel, run, cursor, rest, follows);
+        let (value, after) = self.get(number)?.read(kernel, cursor, rest)?;
+        Some((number, number, value, after))
     }
 
-    /// The template that stands at `at` where the best guess did not; remembers it.
+    /// The template that stands at `rest` where the best guess did not; remembers it.
     #[inline(never)]
-    fn miss<K: Kernel>(&mut self, kernel: K, run: Run, cursor: &Cursor<'_>, at: usize, follows: bool) -> u16 {
-        let rest = cursor.text.get(at..).unwrap_or_default();
+    fn miss<K: Kernel>(
+        &mut self,
+        kernel: K,
+        run: Run,
+        cursor: &Cursor<'_>,
+        rest: &[u8],
+        follows: bool,
+    ) -> u16 {
         // What followed the last time in any list.
         let other = self.get(run.previous).map_or(NONE, |template| template.next);
         let matches = |number: u16| {
@@ -163,7 +213,7 @@ impl Templates {
             other
         } else {
             match self.find(kernel, rest, follows) {
-                NONE => self.find_value_first(kernel, cursor, at, follows),
+                NONE => self.find_value_first(kernel, cursor, rest, follows),
                 found => found,
             }
         };
@@ -193,17 +243,13 @@ impl Templates {
         NONE
     }
 
-    /// The template of the attribute at `at` whose value comes first, by its key.
-    fn find_value_first<K: Kernel>(&self, kernel: K, cursor: &Cursor<'_>, at: usize, follows: bool) -> u16 {
-        let rest = cursor.text.get(at..).unwrap_or_default();
+    /// The template of the attribute at `rest` whose value comes first, by its key.
+    fn find_value_first<K: Kernel>(&self, kernel: K, cursor: &Cursor<'_>, rest: &[u8], follows: bool) -> u16 {
         let mut alike = self.value_first[usize::from(follows)].iter().filter_map(|number| self.get(*number));
         let Some(like) = alike.find(|it| it.begins(kernel, rest)) else { return NONE };
-        let Some((_, _, end)) =
-            template::read_content(kernel, cursor, like.shape, at + like.without_key.len())
-        else {
-            return NONE;
-        };
-        let tail = cursor.text.get(end..).unwrap_or_default();
+        let content = rest.get(like.without_key.len()..).unwrap_or_default();
+        let Some(value) = template::read_content(kernel, cursor, like.shape, content) else { return NONE };
+        let tail = content.get(value.content..).unwrap_or_default();
         let start = usize::from(like.key) + 1;
         let Some(key) = tail.get(start..scan::string_run(tail, start, &mut 0)) else { return NONE };
         let matches = |it: &Template| {
@@ -258,7 +304,7 @@ impl Templates {
             // At once: what is learned late must not make a warm decode allocate.
             self.known.reserve_exact(MOST);
             self.by_key.reserve(MOST, |_| 0);
-            self.follows.resize(SLOTS, NONE);
+            self.follows.resize(SLOTS, [NONE; WAYS]);
         }
         if self.known.len() >= MOST {
             // Beginning anew for every key too many would forget those that do come again.
@@ -325,17 +371,17 @@ struct Other<'a, 'r> {
     guess: u16,
     run: Run,
     cursor: &'a Cursor<'r>,
-    at: usize,
+    rest: &'r [u8],
     follows: bool,
 }
 
-impl Vectorized for Other<'_, '_> {
-    type Output = Option<(u16, u16, Value)>;
+impl<'r> Vectorized for Other<'_, 'r> {
+    type Output = Option<(u16, u16, Value, &'r [u8])>;
 
     #[allow(clippy::inline_always, reason = "must be compiled with the instruction set of its caller")]
     #[inline(always)]
     fn run<K: Kernel>(self, kernel: K) -> Self::Output {
-        self.templates.other(kernel, self.guess, self.run, self.cursor, self.at, self.follows)
+        self.templates.other(kernel, self.guess, self.run, self.cursor, self.rest, self.follows)
     }
 }
 
@@ -383,11 +429,10 @@ impl Reader<'_> {
         };
         let begin = rows.len();
         let limit = begin.saturating_add(room);
-        let mut at = cursor.at;
+        let mut rest = text.get(cursor.at..).unwrap_or_default();
         // In registers: storing halves and loading the whole would stall.
         let Run { owner, depth, list, into, mut first, mut previous } = *run;
         while rows.len() < limit {
-            let rest = text.get(at..).unwrap_or_default();
             let guess = if previous != NONE {
                 templates.after(first, previous)
             } else if follows {
@@ -397,48 +442,50 @@ impl Reader<'_> {
                 templates.begins_with(owner, depth)
             };
             // What follows a template is separated from it, and what is first in a list is not: no need to look.
-            let expected = templates
-                .get(guess)
-                .filter(|template| !template.value_first && template.with_key.stands_at(kernel, rest));
-            let (number, step, value) = if let Some(template) = expected {
-                let Some(value) = template.read_key_first(kernel, cursor, at) else { break };
-                (guess, guess, value)
+            let (number, step, value, after) = if let Some(template) = templates.get(guess)
+                && !template.value_first
+                && template.with_key.stands_at(kernel, rest)
+            {
+                let Some((value, after)) = template.read_key_first(kernel, cursor, rest) else { break };
+                (guess, guess, value, after)
             } else {
                 if guess == OTHER || rest.first() == Some(&b']') {
                     break;
                 }
                 let run = Run { owner, first, previous, depth, list, into };
                 let follows = follows || rows.len() > begin;
-                let other = Other { templates, guess, run, cursor, at, follows };
+                let other = Other { templates, guess, run, cursor, rest, follows };
                 let Some(found) = cursor.simd.vectorize(other) else { break };
                 found
             };
-            let Some(template) = templates.get_mut(number) else { break };
-            if template.generation != generation {
-                let Some(id) = template.intern(keys, text, made, at, &value) else { break };
-                template.key_id = id;
-                template.generation = generation;
-            }
+            let Some(template) = templates.get(number) else { break };
+            let key = if template.generation == generation {
+                template.key_id
+            } else {
+                let at = text.len() - rest.len();
+                let Some(id) = templates.intern(number, (keys, made), text, at, value.content) else { break };
+                id
+            };
             // A duplicate is the general path's business; it finds this same stamp.
-            let before = keys.stamp(template.key_id, list);
+            let before = keys.stamp(key, list);
             if before == list {
                 break;
             }
             if into == Into::Stack {
-                stamps.push((template.key_id, before));
+                stamps.push((key, before));
             }
-            rows.push(AttributeRow { key: template.key_id, tag: value.tag, payload: value.payload });
-            if record {
-                row_sources.push(template.source(at, &value));
+            rows.push(AttributeRow { key, tag: value.tag, payload: value.payload });
+            if record && let Some(template) = templates.get(number) {
+                row_sources.push(template.source(text.len() - rest.len(), value.content));
             }
-            at = value.end;
+            rest = after;
             previous = step;
             if first == NONE {
                 first = step;
             }
         }
         *run = Run { owner, first, previous, depth, list, into };
-        cursor.at = at;
+        cursor.at = text.len() - rest.len();
         let count = rows.len() - begin;
         self.items += count;
         u32::try_from(count).unwrap_or(u32::MAX)

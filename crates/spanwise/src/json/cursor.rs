@@ -122,20 +122,30 @@ impl<'t> Cursor<'t> {
         Some((found.end, found.escaped))
     }
 
-    /// [`Self::clean_string`] in a vectorized loop.
+    /// [`Self::clean_string`] in a vectorized loop, for the string that begins with `rest`, which stands at `start`: its
+    /// length, and whether it holds escapes.
     #[allow(clippy::inline_always, reason = "must be compiled with the instruction set of its caller")]
     #[inline(always)]
-    pub(crate) fn clean_string_by<K: Kernel>(&self, kernel: K, start: usize) -> Option<(usize, bool)> {
-        let (end, escaped) = if let Some(end) = scan::short_plain(kernel, self.text, start) {
-            (end, false)
-        } else {
-            let found = kernel.clean(self.text, start)?;
-            if found.high && !self.is_utf8(start, found.end) {
-                return None;
-            }
-            (found.end, found.escaped)
+    pub(crate) fn clean_string_by<K: Kernel>(
+        &self,
+        kernel: K,
+        rest: &[u8],
+        start: usize,
+    ) -> Option<(usize, bool)> {
+        let (length, escaped) = match scan::short_plain(kernel, rest) {
+            Some(length) => (length, false),
+            None => self.long_clean_string(kernel, start)?,
         };
-        (end - start <= self.max_string).then_some((end, escaped))
+        (length <= self.max_string).then_some((length, escaped))
+    }
+
+    #[inline(never)]
+    fn long_clean_string<K: Kernel>(&self, kernel: K, start: usize) -> Option<(usize, bool)> {
+        let found = kernel.clean(self.text, start)?;
+        if found.high && !self.is_utf8(start, found.end) {
+            return None;
+        }
+        Some((found.end - start, found.escaped))
     }
 
     #[inline(never)]

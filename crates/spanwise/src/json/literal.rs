@@ -59,17 +59,47 @@ impl<const BLOCKS: usize> Literal<BLOCKS> {
     #[allow(clippy::inline_always, reason = "must be compiled with the instruction set of its caller")]
     #[inline(always)]
     pub(crate) fn stands_at<K: Kernel>(&self, kernel: K, rest: &[u8]) -> bool {
-        let (whole, part) = (self.len() / 32, self.len() % 32);
-        let Some((blocks, rest)) = rest.split_at_checked(32 * whole) else { return false };
-        let (blocks, _) = blocks.as_chunks::<32>();
-        if !self.blocks.iter().zip(blocks).all(|(a, b)| kernel.begin_alike(a, b, 32)) {
-            return false;
-        }
+        let blocks = self.blocks.as_flattened();
         // Wider than the text where the input is long enough: one comparison of bytes, the surplus masked.
-        match (self.blocks.get(whole), rest.first_chunk::<32>()) {
-            (Some(last), Some(rest)) => kernel.begin_alike(last, rest, part),
-            (Some(last), None) => last.get(..part).is_some_and(|last| rest.starts_with(last)),
-            (None, _) => true,
+        let (Some(block), Some(window)) = (blocks.first_chunk::<64>(), rest.first_chunk::<64>()) else {
+            return rest.starts_with(self.text());
+        };
+        kernel.begin_alike_64(block, window, self.len()) && (self.len() <= 64 || self.goes_on(kernel, rest))
+    }
+
+    /// Whether the text from its 65th byte on stands there in `rest`.
+    #[allow(clippy::inline_always, reason = "as above")]
+    #[inline(always)]
+    fn goes_on<K: Kernel>(&self, kernel: K, rest: &[u8]) -> bool {
+        let (mut at, len) = (64, self.len());
+        let blocks = self.blocks.as_flattened();
+        while at < len {
+            let (Some(block), Some(window)) = (blocks.get(at..), rest.get(at..)) else { return false };
+            let alike = match (block.first_chunk::<32>(), window.first_chunk::<32>()) {
+                (Some(block), Some(window)) => kernel.begin_alike(block, window, (len - at).min(32)),
+                (block, _) => {
+                    block.and_then(|it| it.get(..len - at)).is_some_and(|it| window.starts_with(it))
+                }
+            };
+            if !alike {
+                return false;
+            }
+            at += 32;
+        }
+        true
+    }
+
+    /// [`Self::stands_at`] for a text that is most likely no longer than a word.
+    #[allow(clippy::inline_always, reason = "as above")]
+    #[inline(always)]
+    pub(crate) fn stands_shortly_at<K: Kernel>(&self, kernel: K, rest: &[u8]) -> bool {
+        let text = self.blocks.as_flattened();
+        match (text.first_chunk::<8>(), rest.first_chunk::<8>()) {
+            (Some(text), Some(rest)) if matches!(self.len, 1..=8) => {
+                let differ = u64::from_le_bytes(*text) ^ u64::from_le_bytes(*rest);
+                differ << (64 - 8 * u32::from(self.len)) == 0
+            }
+            _ => self.stands_at(kernel, rest),
         }
     }
 }
@@ -88,21 +118,23 @@ mod tests {
     use crate::json::samples::step;
     use crate::json::scan::Vectorized;
 
-    struct StandsAt<'a>(&'a Literal<2>, &'a [u8]);
+    struct StandsAt<'a, const BLOCKS: usize>(&'a Literal<BLOCKS>, &'a [u8]);
 
-    impl Vectorized for StandsAt<'_> {
+    impl<const BLOCKS: usize> Vectorized for StandsAt<'_, BLOCKS> {
         type Output = bool;
 
         fn run<K: Kernel>(self, kernel: K) -> bool {
-            self.0.stands_at(kernel, self.1)
+            let stands = self.0.stands_at(kernel, self.1);
+            assert_eq!(self.0.stands_shortly_at(kernel, self.1), stands);
+            stands
         }
     }
 
-    #[test]
-    fn comparing_in_blocks_is_the_same_as_starts_with() {
-        let text: Vec<u8> = (0..100u8).collect();
-        for length in (0..=64).step_by(step(9)) {
-            let literal = Literal::<2>::new(&text[..length]).unwrap();
+    fn comparing_is_the_same_as_starts_with<const BLOCKS: usize>() {
+        let text: Vec<u8> = (0..200u8).collect();
+        let most = 32 * BLOCKS;
+        for length in (0..=most).step_by(step(9)).chain([1, 7, 8, 9, most - 1, most]) {
+            let literal = Literal::<BLOCKS>::new(&text[..length]).unwrap();
             assert_eq!((literal.len(), literal.text()), (length, &text[..length]));
             let check = |rest: &[u8]| {
                 let expected = rest.starts_with(&text[..length]);
@@ -116,8 +148,8 @@ mod tests {
                     );
                 }
             };
-            for rest in [0, 1, length.saturating_sub(1), length, length + 1, 64, 100] {
-                check(&text[..rest.min(100)]);
+            for rest in [0, 1, length.saturating_sub(1), length, length + 1, 63, 64, 65, 100, 200] {
+                check(&text[..rest]);
             }
             for at in (0..length).step_by(step(5)) {
                 let mut other = text.clone();
@@ -126,6 +158,12 @@ mod tests {
                 check(&other[..length]);
             }
         }
-        assert!(Literal::<2>::new(&text[..65]).is_none());
+        assert!(Literal::<BLOCKS>::new(&text[..=most]).is_none());
+    }
+
+    #[test]
+    fn comparing_in_blocks_is_the_same_as_starts_with() {
+        comparing_is_the_same_as_starts_with::<2>();
+        comparing_is_the_same_as_starts_with::<5>();
     }
 }

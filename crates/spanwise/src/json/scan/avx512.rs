@@ -8,13 +8,13 @@
 #![allow(clippy::inline_always, reason = "must be compiled with the instruction set of its caller")]
 
 use std::arch::x86_64::{
-    __m512i, _mm512_cmpeq_epi8_mask, _mm512_cmple_epu8_mask, _mm512_loadu_si512,
+    __m512i, _mm512_cmpeq_epi8_mask, _mm512_cmple_epu8_mask, _mm512_cmpneq_epi8_mask, _mm512_loadu_si512,
     _mm512_mask2_permutex2var_epi8, _mm512_maskz_compress_epi8, _mm512_maskz_loadu_epi8, _mm512_movepi8_mask,
     _mm512_or_si512, _mm512_permutex2var_epi8, _mm512_set1_epi8, _mm512_storeu_si512, _mm512_sub_epi8,
 };
 
 use super::kernel::{Kernel, Vectorized};
-use super::x86::Avx2;
+use super::x86::{Avx2, begins_with_zeros};
 use super::{BLOCK, Clean, Digits, ESCAPED, Masks, SIMPLE, clean_with, escaped_bytes};
 use crate::json::escape;
 
@@ -69,6 +69,12 @@ fn is(lanes: __m512i, byte: u8) -> u64 {
 fn within(lanes: __m512i, first: u8, last: u8) -> u64 {
     let from_first = _mm512_sub_epi8(lanes, _mm512_set1_epi8(first.cast_signed()));
     _mm512_cmple_epu8_mask(from_first, _mm512_set1_epi8((last - first).cast_signed()))
+}
+
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vbmi,avx512vbmi2,avx2,bmi1,bmi2")]
+#[inline]
+fn begin_alike(a: &[u8; BLOCK], b: &[u8; BLOCK], len: usize) -> bool {
+    begins_with_zeros(_mm512_cmpneq_epi8_mask(load(a), load(b)), len)
 }
 
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vbmi,avx512vbmi2,avx2,bmi1,bmi2")]
@@ -210,6 +216,12 @@ impl Kernel for Avx512 {
     #[inline(always)]
     fn begin_alike(self, a: &[u8; 32], b: &[u8; 32], len: usize) -> bool {
         self.0.begin_alike(a, b, len)
+    }
+
+    #[inline(always)]
+    fn begin_alike_64(self, a: &[u8; 64], b: &[u8; 64], len: usize) -> bool {
+        // SAFETY: that `self` exists says that the processor has the set.
+        unsafe { begin_alike(a, b, len) }
     }
 
     #[inline(always)]

@@ -16,6 +16,17 @@ pub(crate) trait Kernel: Copy {
     /// Whether the first `len` bytes are equal. At most 32 are looked at.
     fn begin_alike(self, a: &[u8; 32], b: &[u8; 32], len: usize) -> bool;
 
+    /// [`Self::begin_alike`] of at most 64 bytes.
+    #[allow(clippy::inline_always, reason = "must be compiled with the instruction set of its caller")]
+    #[inline(always)]
+    fn begin_alike_64(self, a: &[u8; 64], b: &[u8; 64], len: usize) -> bool {
+        let ((a, _), (b, _)) = (a.as_chunks::<32>(), b.as_chunks::<32>());
+        a.iter()
+            .zip(b)
+            .enumerate()
+            .all(|(index, (a, b))| self.begin_alike(a, b, len.saturating_sub(32 * index).min(32)))
+    }
+
     /// The bytes that lower-case hex digits spell.
     fn hex_32(self, digits: &[u8; 32]) -> Option<[u8; 16]>;
 
@@ -43,14 +54,13 @@ pub(crate) trait Vectorized {
     fn run<K: Kernel>(self, kernel: K) -> Self::Output;
 }
 
-/// Looks at 32 bytes from `start`: where a closing quote stands among them with nothing but plain ASCII before it.
+/// Looks at the first 32 bytes: where a closing quote stands among them with nothing but plain ASCII before it.
 #[allow(clippy::inline_always, reason = "must be compiled with the instruction set of its caller")]
 #[inline(always)]
-pub(crate) fn short_plain<K: Kernel>(kernel: K, text: &[u8], start: usize) -> Option<usize> {
-    let block = text.get(start..)?.first_chunk::<32>()?;
-    let (quote, other) = kernel.short(block);
+pub(crate) fn short_plain<K: Kernel>(kernel: K, rest: &[u8]) -> Option<usize> {
+    let (quote, other) = kernel.short(rest.first_chunk::<32>()?);
     let inside = (quote & quote.wrapping_neg()).wrapping_sub(1);
-    (quote != 0 && other & inside == 0).then(|| start + quote.trailing_zeros() as usize)
+    (quote != 0 && other & inside == 0).then_some(quote.trailing_zeros() as usize)
 }
 
 /// Ordinary registers.
@@ -193,6 +203,31 @@ mod tests {
                 for simd in Simd::available() {
                     assert_eq!(simd.vectorize(Alike(&a, &b, len)), len <= place, "{simd} {place} {len}");
                     assert!(simd.vectorize(Alike(&a, &a, len)));
+                }
+            }
+        }
+    }
+
+    struct Alike64<'a>(&'a [u8; 64], &'a [u8; 64], usize);
+
+    impl Vectorized for Alike64<'_> {
+        type Output = bool;
+
+        fn run<K: Kernel>(self, kernel: K) -> bool {
+            kernel.begin_alike_64(self.0, self.1, self.2)
+        }
+    }
+
+    #[test]
+    fn every_set_compares_longer_beginnings_alike() {
+        let a: [u8; 64] = std::array::from_fn(|index| u8::try_from(index).unwrap() * 3);
+        for place in (0..64).step_by(step(7)) {
+            let mut b = a;
+            b[place] ^= 0x40;
+            for len in (0..=64).step_by(step(3)).chain([31, 32, 33, 63, 64, 65, 160]) {
+                for simd in Simd::available() {
+                    assert_eq!(simd.vectorize(Alike64(&a, &b, len)), len <= place, "{simd} {place} {len}");
+                    assert!(simd.vectorize(Alike64(&a, &a, len)));
                 }
             }
         }

@@ -85,8 +85,8 @@ pub(crate) fn clean(simd: Simd, text: &[u8], start: usize) -> Option<Clean> {
     let kernel = neon::Neon;
     #[cfg(target_arch = "x86_64")]
     let kernel = x86::Sse2;
-    match short_plain(kernel, text, start) {
-        Some(end) => Some(Clean { end, escaped: false, high: false }),
+    match short_plain(kernel, text.get(start..)?) {
+        Some(length) => Some(Clean { end: start + length, escaped: false, high: false }),
         None => simd.clean(text, start),
     }
 }

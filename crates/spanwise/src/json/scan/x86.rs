@@ -8,13 +8,13 @@
 #![allow(clippy::inline_always, reason = "must be compiled with the instruction set of its caller")]
 
 use std::arch::x86_64::{
-    __m128i, __m256i, _mm_cmpeq_epi8, _mm_cvtsi128_si64, _mm_loadu_si128, _mm_madd_epi16, _mm_maddubs_epi16,
-    _mm_min_epu8, _mm_movemask_epi8, _mm_or_si128, _mm_packus_epi32, _mm_set1_epi8, _mm_set1_epi16,
-    _mm_set1_epi32, _mm_sub_epi8, _mm_unpackhi_epi64, _mm256_add_epi8, _mm256_and_si256, _mm256_blendv_epi8,
-    _mm256_broadcastsi128_si256, _mm256_castsi256_si128, _mm256_cmpeq_epi8, _mm256_loadu_si256,
-    _mm256_maddubs_epi16, _mm256_min_epu8, _mm256_movemask_epi8, _mm256_or_si256, _mm256_packus_epi16,
-    _mm256_permute4x64_epi64, _mm256_set1_epi8, _mm256_set1_epi16, _mm256_shuffle_epi8, _mm256_srli_epi16,
-    _mm256_sub_epi8,
+    __m128i, __m256i, _bzhi_u64, _mm_cmpeq_epi8, _mm_cvtsi128_si64, _mm_loadu_si128, _mm_madd_epi16,
+    _mm_maddubs_epi16, _mm_min_epu8, _mm_movemask_epi8, _mm_or_si128, _mm_packus_epi32, _mm_set1_epi8,
+    _mm_set1_epi16, _mm_set1_epi32, _mm_sub_epi8, _mm_unpackhi_epi64, _mm256_add_epi8, _mm256_and_si256,
+    _mm256_blendv_epi8, _mm256_broadcastsi128_si256, _mm256_castsi256_si128, _mm256_cmpeq_epi8,
+    _mm256_loadu_si256, _mm256_maddubs_epi16, _mm256_min_epu8, _mm256_movemask_epi8, _mm256_or_si256,
+    _mm256_packus_epi16, _mm256_permute4x64_epi64, _mm256_set1_epi8, _mm256_set1_epi16, _mm256_shuffle_epi8,
+    _mm256_srli_epi16, _mm256_sub_epi8,
 };
 
 use super::kernel::{Kernel, Portable, Vectorized};
@@ -186,6 +186,26 @@ fn differ_avx2(a: &[u8; 32], b: &[u8; 32]) -> u32 {
     !_mm256_movemask_epi8(_mm256_cmpeq_epi8(load_avx2(a), load_avx2(b))).cast_unsigned()
 }
 
+/// Whether the lowest `len` bits, at most all, are zeros.
+#[target_feature(enable = "bmi2")]
+#[inline]
+pub(super) fn begins_with_zeros(bits: u64, len: usize) -> bool {
+    // All bits where `len`, of which eight bits count, is 64 or more.
+    _bzhi_u64(bits, len.min(0xff) as u32) == 0
+}
+
+/// Without a branch between the halves.
+#[target_feature(enable = "avx2,bmi1,bmi2")]
+#[inline]
+fn begin_alike_avx2(a: &[u8; 64], b: &[u8; 64], len: usize) -> bool {
+    let ((a, _), (b, _)) = (a.as_chunks::<32>(), b.as_chunks::<32>());
+    let mut differ = 0;
+    for (index, (a, b)) in a.iter().zip(b).enumerate() {
+        differ |= u64::from(differ_avx2(a, b)) << (32 * index);
+    }
+    begins_with_zeros(differ, len)
+}
+
 /// The nibbles of lower-case hex digits, and whether they are that.
 #[target_feature(enable = "avx2,bmi1,bmi2")]
 #[inline]
@@ -315,6 +335,12 @@ impl Kernel for Avx2 {
         // SAFETY: as above.
         let differ = unsafe { differ_avx2(a, b) };
         u64::from(differ) & !(u64::MAX << len) == 0
+    }
+
+    #[inline(always)]
+    fn begin_alike_64(self, a: &[u8; 64], b: &[u8; 64], len: usize) -> bool {
+        // SAFETY: as above.
+        unsafe { begin_alike_avx2(a, b, len) }
     }
 
     #[inline(always)]
