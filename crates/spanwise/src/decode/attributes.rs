@@ -21,6 +21,19 @@ impl Reader<'_> {
     pub(super) fn attributes(&mut self, field: Field, owner: Message) -> Result<Rows, Fatal> {
         let (first, values) = (self.batch.attributes.len(), self.batch.values.len());
         self.key_values(field, owner, Into::Attributes)?;
+        Ok(self.wanted_attributes(owner, first, values))
+    }
+
+    /// The rest of a span's attributes, of which templates have read `count`.
+    pub(super) fn rest_of_span_attributes(&mut self, run: Run, count: u32) -> Result<Rows, Fatal> {
+        let (first, values) = (self.batch.attributes.len() - count as usize, self.batch.values.len());
+        self.rest_of_list(Field::Attributes, run, count)?;
+        Ok(self.wanted_attributes(Message::Span, first, values))
+    }
+
+    /// The attributes from `first` on, with their children from `values` on; they are dropped where they are not wanted.
+    #[inline]
+    pub(super) fn wanted_attributes(&mut self, owner: Message, first: usize, values: usize) -> Rows {
         let wanted = self.options.projection;
         let keep = match owner {
             Message::Resource => wanted.resource_attributes,
@@ -33,17 +46,22 @@ impl Reader<'_> {
             self.batch.attributes.truncate(first);
             self.batch.values.truncate(values);
         }
-        Ok(Rows::since(first, &self.batch.attributes))
+        Rows::since(first, &self.batch.attributes)
     }
 
     /// The array of key-values that stands here, by templates where they match.
     fn key_value_list(&mut self, field: Field, mut run: Run) -> Result<(), Fatal> {
         self.cursor.open()?;
-        let mut index = self.templated_attributes(&mut run, false);
+        let count = self.templated_attributes(&mut run, false);
         if self.peek() == Some(b']') {
             self.cursor.close();
             return Ok(());
         }
+        self.rest_of_list(field, run, count)
+    }
+
+    /// What is left of an array of key-values of which templates have read the first `index`.
+    fn rest_of_list(&mut self, field: Field, mut run: Run, mut index: u32) -> Result<(), Fatal> {
         self.scratch.path.push(Step::Field(field));
         self.scratch.path.push(Step::Index(0));
         loop {

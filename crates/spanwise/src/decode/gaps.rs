@@ -10,6 +10,7 @@ use crate::schema::{Field, Message};
 
 /// The bytes before one member's value, or before and with an object's closing brace.
 #[derive(Debug, Clone, Copy)]
+#[repr(C, align(64))]
 pub(super) struct Gap {
     pub(super) literal: Literal<2>,
     /// `None`: the object's end.

@@ -4,18 +4,22 @@
 //! does, and stops at the first byte of anything else: the general path reads that member, and the loop goes on after it.
 //! It makes no finding, so nothing it reads may be one.
 
+use super::attributes::Into;
 use super::gaps::{Gaps, Members};
 use super::reader::{Reader, Scratch};
+use super::templates::Run;
 use crate::batch::{ByteRange, Id, Rows, SpanBatch, SpanRow, SpanSource, Text};
 use crate::json::number;
 use crate::json::scan::{Kernel, Vectorized};
-use crate::schema::Field;
+use crate::schema::{Field, Message};
 
 /// Where the loop stopped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Stop {
     /// At the value of this member.
     Member(Field),
+    /// In the list of attributes, after so many.
+    Attributes(Run, u32),
     /// After the object.
     End,
     /// After the last member that it read.
@@ -35,7 +39,17 @@ impl Vectorized for SimpleMembers<'_, '_> {
     #[allow(clippy::inline_always, reason = "must be compiled with the instruction set of its caller")]
     #[inline(always)]
     fn run<K: Kernel>(self, kernel: K) -> Stop {
-        self.reader.simple_members_by(kernel, self.members, self.row, self.source)
+        let Self { reader, members, row, source } = self;
+        loop {
+            let stop = reader.simple_members_by(kernel, members, row, source);
+            if stop != Stop::Member(Field::Attributes) {
+                return stop;
+            }
+            match reader.span_attributes_by(kernel) {
+                Ok(rows) => row.attributes = rows,
+                Err(stop) => return stop,
+            }
+        }
     }
 }
 
@@ -52,6 +66,27 @@ impl Reader<'_> {
             return Stop::Unknown;
         }
         self.cursor.simd.vectorize(SimpleMembers { reader: self, members, row, source })
+    }
+
+    /// Reads the list of attributes that stands here, if templates read all of them.
+    #[allow(clippy::inline_always, reason = "must be compiled with the instruction set of its caller")]
+    #[inline(always)]
+    fn span_attributes_by<K: Kernel>(&mut self, kernel: K) -> Result<Rows, Stop> {
+        // Three levels are opened and closed.
+        if self.peek() != Some(b'[') || self.cursor.depth + 3 > self.cursor.max_depth {
+            return Err(Stop::Member(Field::Attributes));
+        }
+        let (first, values) = (self.batch.attributes.len(), self.batch.values.len());
+        let list = self.batch.keys.next_list();
+        let mut run = Run::new(Message::Span, self.cursor.depth, list, Into::Attributes);
+        self.cursor.depth += 1;
+        self.cursor.at += 1;
+        let count = self.attributes_by_templates(kernel, &mut run, false);
+        if self.peek() != Some(b']') {
+            return Err(Stop::Attributes(run, count));
+        }
+        self.cursor.close();
+        Ok(self.wanted_attributes(Message::Span, first, values))
     }
 
     #[allow(clippy::inline_always, reason = "must be compiled with the instruction set of its caller")]

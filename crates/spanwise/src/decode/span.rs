@@ -25,6 +25,10 @@ impl Reader<'_> {
         loop {
             let field = match self.simple_members(&mut members, &mut row, &mut source) {
                 Stop::Member(field) => field,
+                Stop::Attributes(run, count) => {
+                    row.attributes = self.rest_of_span_attributes(run, count)?;
+                    continue;
+                }
                 Stop::End => break,
                 Stop::Unknown => match self.next_member(&mut members)? {
                     Some(field) => field,

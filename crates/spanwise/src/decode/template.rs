@@ -31,7 +31,7 @@ impl Shape {
 
 /// See the module's head. 256 bytes, so that a number is an address by a shift.
 #[derive(Debug)]
-#[repr(align(64))]
+#[repr(C, align(64))]
 pub(super) struct Template {
     /// The part with the key. From the end of the attribute before to the first byte of the value's content; or, where the
     /// value comes first, from the end of the content to the end of the attribute.
@@ -51,14 +51,14 @@ pub(super) struct Template {
     /// Where the key's quote and the key's end stand in the part with the key.
     pub(super) key: u8,
     pub(super) key_end: u8,
-    /// The key's id, if `generation` is that of the batch.
-    pub(super) key_id: u32,
-    pub(super) generation: u32,
-    pub(super) key_hash: u64,
     /// What followed the last time, in any list.
     pub(super) next: u16,
     /// The same attribute laid out otherwise: with its members in the other order, say.
     pub(super) sibling: u16,
+    /// The key's id, if `generation` is that of the batch.
+    pub(super) key_id: u32,
+    pub(super) generation: u32,
+    pub(super) key_hash: u64,
 }
 
 /// What was read by a template.

@@ -10,7 +10,7 @@
 
 use hashbrown::HashTable;
 
-use crate::batch::{AttributeRow, Keys, SpanBatch};
+use crate::batch::{AttributeRow, AttributeSource, Keys, SpanBatch};
 use crate::json::scan::{self, Kernel, Vectorized};
 use crate::json::{Cursor, Literal};
 use crate::schema::Message;
@@ -341,7 +341,7 @@ fn slot(first: u16, previous: u16) -> usize {
 }
 
 /// A list of attributes that is being read by templates.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Run {
     owner: Message,
     first: u16,
@@ -362,6 +362,57 @@ impl Run {
             self.first = number;
         }
         self.previous = number;
+    }
+}
+
+/// Where the attributes of a list go.
+struct Sink<'a> {
+    rows: &'a mut Vec<AttributeRow>,
+    /// Where sources are recorded.
+    row_sources: Option<&'a mut Vec<AttributeSource>>,
+    keys: &'a mut Keys,
+    stamps: &'a mut Vec<(u32, u32)>,
+    made: &'a [u8],
+    text: &'a [u8],
+    list: u32,
+    into: Into,
+}
+
+impl Sink<'_> {
+    /// Adds the attribute that a template read at `rest`; `key` is its key's id, if the batch has met it. Whether it could.
+    #[allow(clippy::inline_always, reason = "measured: values stay in registers")]
+    #[inline(always)]
+    fn put(
+        &mut self,
+        templates: &mut Templates,
+        number: u16,
+        key: Option<u32>,
+        value: Value,
+        rest: &[u8],
+    ) -> bool {
+        let key = if let Some(key) = key {
+            key
+        } else {
+            let at = self.text.len() - rest.len();
+            let to = (&mut *self.keys, self.made);
+            let Some(id) = templates.intern(number, to, self.text, at, value.content) else { return false };
+            id
+        };
+        // A duplicate is the general path's business; it finds this same stamp.
+        let before = self.keys.stamp(key, self.list);
+        if before == self.list {
+            return false;
+        }
+        if self.into == Into::Stack {
+            self.stamps.push((key, before));
+        }
+        self.rows.push(AttributeRow { key, tag: value.tag, payload: value.payload });
+        if let Some(sources) = &mut self.row_sources
+            && let Some(template) = templates.get(number)
+        {
+            sources.push(template.source(self.text.len() - rest.len(), value.content));
+        }
+        true
     }
 }
 
@@ -415,7 +466,12 @@ impl Reader<'_> {
 
     #[allow(clippy::inline_always, reason = "must be compiled with the instruction set of its caller")]
     #[inline(always)]
-    fn attributes_by_templates<K: Kernel>(&mut self, kernel: K, run: &mut Run, follows: bool) -> u32 {
+    pub(super) fn attributes_by_templates<K: Kernel>(
+        &mut self,
+        kernel: K,
+        run: &mut Run,
+        follows: bool,
+    ) -> u32 {
         let room = self.options.limits.attributes.saturating_sub(self.items);
         let Self { cursor, batch, scratch, record, .. } = self;
         let (cursor, record) = (&mut *cursor, *record);
@@ -429,10 +485,13 @@ impl Reader<'_> {
         };
         let begin = rows.len();
         let limit = begin.saturating_add(room);
+        let (list, into) = (run.list, run.into);
+        let mut sink =
+            Sink { rows, row_sources: record.then_some(row_sources), keys, stamps, made, text, list, into };
         let mut rest = text.get(cursor.at..).unwrap_or_default();
         // In registers: storing halves and loading the whole would stall.
-        let Run { owner, depth, list, into, mut first, mut previous } = *run;
-        while rows.len() < limit {
+        let Run { owner, depth, mut first, mut previous, .. } = *run;
+        while sink.rows.len() < limit {
             let guess = if previous != NONE {
                 templates.after(first, previous)
             } else if follows {
@@ -442,51 +501,38 @@ impl Reader<'_> {
                 templates.begins_with(owner, depth)
             };
             // What follows a template is separated from it, and what is first in a list is not: no need to look.
-            let (number, step, value, after) = if let Some(template) = templates.get(guess)
+            if let Some(template) = templates.get(guess)
                 && !template.value_first
                 && template.with_key.stands_at(kernel, rest)
             {
+                let key = (template.generation == generation).then_some(template.key_id);
                 let Some((value, after)) = template.read_key_first(kernel, cursor, rest) else { break };
-                (guess, guess, value, after)
+                if !sink.put(templates, guess, key, value, rest) {
+                    break;
+                }
+                (rest, previous) = (after, guess);
             } else {
                 if guess == OTHER || rest.first() == Some(&b']') {
                     break;
                 }
                 let run = Run { owner, first, previous, depth, list, into };
-                let follows = follows || rows.len() > begin;
+                let follows = follows || sink.rows.len() > begin;
                 let other = Other { templates, guess, run, cursor, rest, follows };
-                let Some(found) = cursor.simd.vectorize(other) else { break };
-                found
-            };
-            let Some(template) = templates.get(number) else { break };
-            let key = if template.generation == generation {
-                template.key_id
-            } else {
-                let at = text.len() - rest.len();
-                let Some(id) = templates.intern(number, (keys, made), text, at, value.content) else { break };
-                id
-            };
-            // A duplicate is the general path's business; it finds this same stamp.
-            let before = keys.stamp(key, list);
-            if before == list {
-                break;
+                let Some((number, step, value, after)) = cursor.simd.vectorize(other) else { break };
+                let template = templates.get(number).filter(|template| template.generation == generation);
+                let key = template.map(|template| template.key_id);
+                if !sink.put(templates, number, key, value, rest) {
+                    break;
+                }
+                (rest, previous) = (after, step);
             }
-            if into == Into::Stack {
-                stamps.push((key, before));
-            }
-            rows.push(AttributeRow { key, tag: value.tag, payload: value.payload });
-            if record && let Some(template) = templates.get(number) {
-                row_sources.push(template.source(text.len() - rest.len(), value.content));
-            }
-            rest = after;
-            previous = step;
             if first == NONE {
-                first = step;
+                first = previous;
             }
         }
+        let count = sink.rows.len() - begin;
         *run = Run { owner, first, previous, depth, list, into };
         cursor.at = text.len() - rest.len();
-        let count = rows.len() - begin;
         self.items += count;
         u32::try_from(count).unwrap_or(u32::MAX)
     }
