@@ -4,6 +4,8 @@
 //! does, and stops at the first byte of anything else: the general path reads that member, and the loop goes on after it.
 //! It makes no finding, so nothing it reads may be one.
 
+use std::hint::cold_path;
+
 use super::attributes::Into;
 use super::gaps::{Gaps, Members};
 use super::reader::{Reader, Scratch};
@@ -112,6 +114,7 @@ impl Reader<'_> {
             {
                 (gap.field, gap.literal.len())
             } else {
+                cold_path();
                 let at = text.len() - rest.len();
                 let unguessed = Unguessed { gaps, members, last, at, rest };
                 let Some(found) = cursor.simd.vectorize(unguessed) else { break Stop::Unknown };
@@ -128,6 +131,7 @@ impl Reader<'_> {
             };
             // The same gap may be followed by white space, which is not part of it.
             if seen & field.bit() != 0 || value.first().is_none_or(|byte| *byte <= b' ') {
+                cold_path();
                 break Stop::Unknown;
             }
             rest = value;

@@ -8,6 +8,8 @@
 //!
 //! A template says nothing about what may vary with the list: bounds and duplicate keys are checked for each attribute.
 
+use std::hint::cold_path;
+
 use hashbrown::HashTable;
 
 use crate::batch::{AttributeRow, AttributeSource, Keys, SpanBatch};
@@ -393,6 +395,7 @@ impl Sink<'_> {
         let key = if let Some(key) = key {
             key
         } else {
+            cold_path();
             let at = self.text.len() - rest.len();
             let to = (&mut *self.keys, self.made);
             let Some(id) = templates.intern(number, to, self.text, at, value.content) else { return false };
@@ -401,15 +404,18 @@ impl Sink<'_> {
         // A duplicate is the general path's business; it finds this same stamp.
         let before = self.keys.stamp(key, self.list);
         if before == self.list {
+            cold_path();
             return false;
         }
         if self.into == Into::Stack {
+            cold_path();
             self.stamps.push((key, before));
         }
         self.rows.push(AttributeRow { key, tag: value.tag, payload: value.payload });
         if let Some(sources) = &mut self.row_sources
             && let Some(template) = templates.get(number)
         {
+            cold_path();
             sources.push(template.source(self.text.len() - rest.len(), value.content));
         }
         true
@@ -512,6 +518,7 @@ impl Reader<'_> {
                 }
                 (rest, previous) = (after, guess);
             } else {
+                cold_path();
                 if guess == OTHER || rest.first() == Some(&b']') {
                     break;
                 }

@@ -2,6 +2,8 @@
 //!
 //! INVARIANT: `at <= text.len()`, and every token that was returned ended at or before `at`.
 
+use std::hint::cold_path;
+
 use super::escape::{self, Escape};
 use super::scan::Kernel;
 use super::{Simd, number, scan};
@@ -134,7 +136,10 @@ impl<'t> Cursor<'t> {
     ) -> Option<(usize, bool)> {
         let (length, escaped) = match scan::short_plain(kernel, rest) {
             Some(length) => (length, false),
-            None => self.long_clean_string(kernel, start)?,
+            None => {
+                cold_path();
+                self.long_clean_string(kernel, start)?
+            }
         };
         (length <= self.max_string).then_some((length, escaped))
     }

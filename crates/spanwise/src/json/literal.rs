@@ -1,5 +1,7 @@
 //! Comparing a short learned text with the input.
 
+use std::hint::cold_path;
+
 use super::scan::Kernel;
 
 /// A text of at most `32 * BLOCKS` bytes, kept where it is compared from.
@@ -62,9 +64,17 @@ impl<const BLOCKS: usize> Literal<BLOCKS> {
         let blocks = self.blocks.as_flattened();
         // Wider than the text where the input is long enough: one comparison of bytes, the surplus masked.
         let (Some(block), Some(window)) = (blocks.first_chunk::<64>(), rest.first_chunk::<64>()) else {
+            cold_path();
             return rest.starts_with(self.text());
         };
-        kernel.begin_alike_64(block, window, self.len()) && (self.len() <= 64 || self.goes_on(kernel, rest))
+        if !kernel.begin_alike_64(block, window, self.len()) {
+            return false;
+        }
+        if self.len() > 64 {
+            cold_path();
+            return self.goes_on(kernel, rest);
+        }
+        true
     }
 
     /// Whether the text from its 65th byte on stands there in `rest`.
@@ -99,7 +109,10 @@ impl<const BLOCKS: usize> Literal<BLOCKS> {
                 let differ = u64::from_le_bytes(*text) ^ u64::from_le_bytes(*rest);
                 differ << (64 - 8 * u32::from(self.len)) == 0
             }
-            _ => self.stands_at(kernel, rest),
+            _ => {
+                cold_path();
+                self.stands_at(kernel, rest)
+            }
         }
     }
 }
