@@ -225,4 +225,46 @@ mod tests {
         assert_eq!(keys.find(b"gamma", bytes_of), Some(1));
         assert_eq!((keys.stamp(1, 4), keys.stamp(1, 5)), (0, 4));
     }
+
+    #[test]
+    fn many_keys_are_told_apart_whatever_was_forgotten_before() {
+        let names: Vec<String> = (0..500).map(|number| format!("key-{number}")).collect();
+        let arena = names.concat().into_bytes();
+        let mut ends = names.iter().scan(0, |end, name| {
+            *end += name.len();
+            Some(*end)
+        });
+        let texts: Vec<Text> = names
+            .iter()
+            .map(|name| {
+                let end = ends.next().unwrap();
+                Text::new(TextKind::Made, end - name.len(), end).unwrap()
+            })
+            .collect();
+        let bytes_of = |text: Text| text.raw(b"", &arena);
+        let mut keys = Keys::default();
+        for round in 0..3 {
+            for (number, text) in texts.iter().enumerate() {
+                // As a template does, or as the general path.
+                let name = names[number].as_bytes();
+                let unmet = (number % 2 == 0).then(|| keys.add_unmet(Keys::hash(name), *text)).flatten();
+                let id = unmet.or_else(|| keys.intern(name, bytes_of, || Some(*text)));
+                assert_eq!(id, u32::try_from(number).ok(), "{round}");
+            }
+            keys.truncate(100 + round);
+            for (number, name) in names.iter().enumerate() {
+                let expected = u32::try_from(number).ok().filter(|_| number < 100 + round);
+                assert_eq!(keys.find(name.as_bytes(), bytes_of), expected, "{round}");
+            }
+            keys.clear();
+            assert_eq!((keys.len(), keys.find(b"key-1", bytes_of)), (0, None));
+        }
+        // The epoch after the last one is the first, and none of its keys are there.
+        assert_eq!(keys.intern(b"key-7", bytes_of, || Some(texts[7])), Some(0));
+        keys.epoch = u32::MAX;
+        assert_eq!(keys.intern(b"key-7", bytes_of, || Some(texts[7])), Some(1));
+        keys.clear();
+        assert_eq!(keys.epoch, 1);
+        assert_eq!(keys.find(b"key-7", bytes_of), None);
+    }
 }

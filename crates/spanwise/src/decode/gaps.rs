@@ -8,7 +8,7 @@
 use crate::json::Literal;
 use crate::schema::{Field, Message};
 
-/// The bytes before one member's value, or before and with an object's closing brace.
+/// The bytes before one member's value, or before and with an object's closing brace. Aligned as templates are.
 #[derive(Debug, Clone, Copy)]
 #[repr(C, align(64))]
 pub(super) struct Gap {

@@ -139,19 +139,7 @@ impl Reader<'_> {
             let length = match field {
                 Field::TraceId => trace_id(kernel, value, start, &mut row.trace_id),
                 Field::SpanId => span_id(kernel, value, start, &mut row.span_id),
-                Field::ParentSpanId if value.starts_with(b"\"\"") => {
-                    row.parent_span_id = Id::NONE;
-                    Some(2)
-                }
-                // All zeros are a finding.
-                Field::ParentSpanId => {
-                    let mut id = Id::NONE;
-                    let length = span_id(kernel, value, start, &mut id).filter(|_| id.valid);
-                    if length.is_some() {
-                        row.parent_span_id = id;
-                    }
-                    length
-                }
+                Field::ParentSpanId => parent_id(kernel, value, start, &mut row.parent_span_id),
                 Field::StartTimeUnixNano => time(kernel, value, &mut row.start_time_unix_nano),
                 Field::EndTimeUnixNano => time(kernel, value, &mut row.end_time_unix_nano),
                 Field::Kind => digit(value).map(|digit| {
@@ -261,6 +249,21 @@ fn span_id<K: Kernel>(kernel: K, value: &[u8], start: usize, id: &mut Id<8>) -> 
     let zero = u64::from_le_bytes(bytes) == 0;
     *id = Id { bytes, valid: !zero, zero, text: Text::input(start + 1, start + 17, false) };
     Some(18)
+}
+
+/// [`span_id`] where none may stand: an empty string.
+#[allow(clippy::inline_always, reason = "must be compiled with the instruction set of its caller")]
+#[inline(always)]
+fn parent_id<K: Kernel>(kernel: K, value: &[u8], start: usize, id: &mut Id<8>) -> Option<usize> {
+    if value.starts_with(b"\"\"") {
+        *id = Id::NONE;
+        return Some(2);
+    }
+    let mut read = Id::NONE;
+    // All zeros are a finding.
+    let length = span_id(kernel, value, start, &mut read).filter(|_| read.valid)?;
+    *id = read;
+    Some(length)
 }
 
 /// Reads 19 digits in quotes; their length, quotes included.

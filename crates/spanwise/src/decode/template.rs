@@ -29,7 +29,8 @@ impl Shape {
     pub(super) const COUNT: usize = Self::Bool as usize + 1;
 }
 
-/// See the module's head. 256 bytes, so that a number is an address by a shift.
+/// See the module's head. 256 bytes, so that a number is an address by a shift; what is compared first stands where a
+/// vector does not reach over the end of a cache line.
 #[derive(Debug)]
 #[repr(C, align(64))]
 pub(super) struct Template {
@@ -102,10 +103,10 @@ impl Template {
     /// Lengths of what stands before the content and after it.
     #[inline]
     fn lengths(&self) -> (usize, usize) {
-        match self.value_first {
-            true => (self.without_key.len(), self.with_key.len()),
-            false => (self.with_key.len(), self.without_key.len()),
+        if self.value_first {
+            return (self.without_key.len(), self.with_key.len());
         }
+        (self.with_key.len(), self.without_key.len())
     }
 
     /// [`Self::read`] where the key comes first.

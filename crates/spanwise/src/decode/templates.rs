@@ -2,8 +2,8 @@
 //!
 //! All bytes of a simple attribute but its value are constant: `,{"key":"http.method","value":{"stringValue":"` before and
 //! `"}}` after. A [`Template`] holds the two, with the white space that the writer puts in. Where the bytes are equal, the
-//! general path would read the same tokens, so nothing is left to do but to read the value. The template that followed the
-//! last time is tried first: in a list that began alike, then in any; then the one of the key that stands there; then the
+//! general path would read the same tokens, so nothing is left to do but to read the value. The templates that followed the
+//! last times are tried first: in lists that began alike, then in any; then the one of the key that stands there; then the
 //! general path reads the attribute, and what it read is learned.
 //!
 //! A template says nothing about what may vary with the list: bounds and duplicate keys are checked for each attribute.

@@ -134,12 +134,11 @@ impl<'t> Cursor<'t> {
         rest: &[u8],
         start: usize,
     ) -> Option<(usize, bool)> {
-        let (length, escaped) = match scan::short_plain(kernel, rest) {
-            Some(length) => (length, false),
-            None => {
-                cold_path();
-                self.long_clean_string(kernel, start)?
-            }
+        let (length, escaped) = if let Some(length) = scan::short_plain(kernel, rest) {
+            (length, false)
+        } else {
+            cold_path();
+            self.long_clean_string(kernel, start)?
         };
         (length <= self.max_string).then_some((length, escaped))
     }

@@ -16,7 +16,7 @@ pub(crate) trait Kernel: Copy {
     /// Whether the first `len` bytes are equal. At most 32 are looked at.
     fn begin_alike(self, a: &[u8; 32], b: &[u8; 32], len: usize) -> bool;
 
-    /// [`Self::begin_alike`] of at most 64 bytes.
+    /// [`Self::begin_alike`] of at most 64 bytes; `len` is below 256.
     #[allow(clippy::inline_always, reason = "must be compiled with the instruction set of its caller")]
     #[inline(always)]
     fn begin_alike_64(self, a: &[u8; 64], b: &[u8; 64], len: usize) -> bool {

@@ -186,12 +186,16 @@ fn differ_avx2(a: &[u8; 32], b: &[u8; 32]) -> u32 {
     !_mm256_movemask_epi8(_mm256_cmpeq_epi8(load_avx2(a), load_avx2(b))).cast_unsigned()
 }
 
-/// Whether the lowest `len` bits, at most all, are zeros.
+/// Whether the lowest `len` bits, at most all of them, are zeros; `len` is that of a literal, which is below 256.
 #[target_feature(enable = "bmi2")]
 #[inline]
 pub(super) fn begins_with_zeros(bits: u64, len: usize) -> bool {
-    // All bits where `len`, of which eight bits count, is 64 or more.
-    _bzhi_u64(bits, len.min(0xff) as u32) == 0
+    #[allow(
+        clippy::cast_possible_truncation,
+        reason = "eight bits of it count; from 64 on they stand for all bits"
+    )]
+    let len = len as u32;
+    _bzhi_u64(bits, len) == 0
 }
 
 /// Without a branch between the halves.
