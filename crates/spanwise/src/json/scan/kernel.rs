@@ -63,6 +63,24 @@ pub(crate) fn short_plain<K: Kernel>(kernel: K, rest: &[u8]) -> Option<usize> {
     (quote != 0 && other & inside == 0).then_some(quote.trailing_zeros() as usize)
 }
 
+/// Whether the first `len` bytes are equal, or all. Word by word.
+#[inline]
+fn begin_alike<const BYTES: usize>(a: &[u8; BYTES], b: &[u8; BYTES], len: usize) -> bool {
+    let ((a, _), (b, _)) = (a.as_chunks::<8>(), b.as_chunks::<8>());
+    let mut left = len;
+    for (a, b) in a.iter().zip(b) {
+        let differ = u64::from_le_bytes(*a) ^ u64::from_le_bytes(*b);
+        if left < 8 {
+            return differ & !(u64::MAX << (8 * left)) == 0;
+        }
+        if differ != 0 {
+            return false;
+        }
+        left -= 8;
+    }
+    true
+}
+
 /// Ordinary registers.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Portable;
@@ -75,20 +93,12 @@ impl Kernel for Portable {
 
     #[inline]
     fn begin_alike(self, a: &[u8; 32], b: &[u8; 32], len: usize) -> bool {
-        let (a, _) = a.as_chunks::<8>();
-        let (b, _) = b.as_chunks::<8>();
-        let mut left = len;
-        for (a, b) in a.iter().zip(b) {
-            let differ = u64::from_le_bytes(*a) ^ u64::from_le_bytes(*b);
-            if left < 8 {
-                return differ & !(u64::MAX << (8 * left)) == 0;
-            }
-            if differ != 0 {
-                return false;
-            }
-            left -= 8;
-        }
-        true
+        begin_alike(a, b, len)
+    }
+
+    #[inline]
+    fn begin_alike_64(self, a: &[u8; 64], b: &[u8; 64], len: usize) -> bool {
+        begin_alike(a, b, len)
     }
 
     #[inline]
