@@ -17,6 +17,7 @@ pub(super) struct SpanwiseToArrow {
     converter: Converter,
     /// Where requests are read as lines of blocks: the blocks.
     blocks: Option<Vec<Bytes>>,
+    framing: Framing,
 }
 
 impl SpanwiseToArrow {
@@ -24,7 +25,14 @@ impl SpanwiseToArrow {
         let converter = Converter::new(options)?;
         // Few columns ask for few lists.
         let decoder = Decoder::new(DecodeOptions::default().with_projection(converter.projection()));
-        Ok(SpanwiseToArrow { name, decoder, batch: SpanBatch::new(), converter, blocks: None })
+        Ok(SpanwiseToArrow {
+            name,
+            decoder,
+            batch: SpanBatch::new(),
+            converter,
+            blocks: None,
+            framing: Framing::Documents,
+        })
     }
 
     /// Every column, attributes, events and links included, and three short ones; each request by request and by blocks.
@@ -52,7 +60,7 @@ impl SpanwiseToArrow {
         requests: &[Bytes],
         mut see: impl FnMut(&mut Converter, &SpanBatch) -> Result<(), Refusal>,
     ) -> Result<(), Refusal> {
-        let framing = Self::framing(requests);
+        let framing = self.framing;
         let pieces = self.blocks.as_deref().unwrap_or(requests);
         for piece in pieces {
             let decoded = match self.blocks {
@@ -80,6 +88,7 @@ impl Contestant for SpanwiseToArrow {
     }
 
     fn prepare(&mut self, requests: &[Bytes]) {
+        self.framing = Self::framing(requests);
         let Some(blocks) = &mut self.blocks else { return };
         blocks.clear();
         let mut block = Vec::new();
