@@ -89,16 +89,17 @@ impl Buffers {
                 )
                 .collect()
         });
+        // `try_new` asks of each view that its length and offset lie within the buffer that it names, that its prefix is the
+        // text's, that the rest of a short view is zero, and that its bytes are UTF-8. `text::view` makes the first three hold
+        // or gives the empty view, and every buffer in `used` is in the list at its number. Views are made of texts of the batch
+        // alone, which decode has found to be UTF-8 or has repaired, and of what `SpanBatch::text_into` and
+        // `ValueRef::write_json` wrote, which is UTF-8. Where something did not fit, the columns are dropped with
+        // `ConvertError::TooLarge`. `nulls` is made by the column, as long as its views.
         #[allow(
             unsafe_code,
             reason = "checking the UTF-8 of every text a second time took longer than making the views"
         )]
-        // SAFETY: `try_new` would not fail. It asks of each view that its length and offset lie within the buffer that it
-        // names, that its prefix is the text's, that the rest of a short view is zero, and that its bytes are UTF-8.
-        // `text::view` makes the first three hold or gives the empty view, and every buffer in `used` is in the list
-        // at its number. Views are made of texts of the batch alone, which decode has found to be UTF-8 or has repaired, and
-        // of what `SpanBatch::text_into` and `ValueRef::write_json` wrote, which is UTF-8. Where something did not fit, the
-        // columns are dropped with `ConvertError::TooLarge`. `nulls` is made by the column, as long as its views.
+        // SAFETY: `try_new` would not fail, for the reasons above.
         unsafe {
             StringViewArray::new_unchecked(ScalarBuffer::from(data), list.clone(), nulls)
         }
