@@ -9,8 +9,9 @@ use std::sync::Arc;
 use arrow_array::RecordBatch;
 use arrow_ipc::reader::{FileReader, StreamReader};
 use parquet::arrow::arrow_reader::{ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
+use parquet::basic::{Encoding, Type};
 use spanwise_arrow::write::{FileFormat, compact, to_vec};
-use spanwise_arrow::{ArrowOptions, Compact, Converter, Ids, Layout};
+use spanwise_arrow::{ArrowOptions, Compact, Converter, Ids, Layout, Names, PromotedType, Promotion};
 
 /// Rows as JSON lines: a form in which the types that the formats change look the same.
 fn lines(rows: &RecordBatch) -> Vec<serde_json::Value> {
@@ -85,6 +86,43 @@ fn parquet_gives_the_rows_back() {
             ParquetRecordBatchReaderBuilder::try_new_with_options(bytes::Bytes::from(file), options).unwrap();
         let found: Vec<_> = reader.build().unwrap().flat_map(|rows| lines(&rows.unwrap())).collect();
         assert_eq!(found, lines(&rows), "{name}");
+    }
+}
+
+#[test]
+fn what_seldom_comes_again_has_no_dictionary_in_parquet() {
+    let attributes = r#"{"key":"gen_ai.usage.input_tokens","value":{"intValue":"3"}},{"key":"http.status","value":{"intValue":"200"}}"#;
+    let batch = support::decode(support::span(attributes));
+    let ours = (
+        "duration_ns end_time events.list.item.time llm_input_tokens llm_output_tokens llm_total_tokens start_time",
+        "links.list.item.span_id links.list.item.trace_id parent_span_id span_id trace_id",
+    );
+    let theirs = (
+        "Duration EndTimestamp Events.list.item.Timestamp LlmInputTokens LlmOutputTokens LlmTotalTokens Timestamp",
+        "Links.list.item.SpanId Links.list.item.TraceId ParentSpanId SpanId TraceId",
+    );
+    for (names, ids, (delta, plain)) in
+        [(Names::Spanwise, Ids::Text, ours), (Names::ClickHouse, Ids::Binary, theirs)]
+    {
+        let promote = vec![Promotion { key: "http.status".to_owned(), to: PromotedType::Int64 }];
+        let options = ArrowOptions { names, ids, llm: true, promote, ..ArrowOptions::default() };
+        let rows = Converter::new(&options).unwrap().convert(&batch).unwrap();
+        let file = to_vec(FileFormat::Parquet, &rows.schema(), &[Arc::new(rows)]).unwrap();
+        let reader = ParquetRecordBatchReaderBuilder::try_new(bytes::Bytes::from(file)).unwrap();
+        let columns = reader.metadata().row_group(0).columns();
+        // Booleans never have one.
+        let without = columns.iter().filter(|column| {
+            column.dictionary_page_offset().is_none() && column.column_type() != Type::BOOLEAN
+        });
+        let (mut found_delta, mut found_plain) = (Vec::new(), Vec::new());
+        for column in without {
+            let is_delta = column.encodings().any(|encoding| encoding == Encoding::DELTA_BINARY_PACKED);
+            let found = if is_delta { &mut found_delta } else { &mut found_plain };
+            found.push(column.column_path().string());
+        }
+        found_delta.sort_unstable();
+        found_plain.sort_unstable();
+        assert_eq!((found_delta.join(" "), found_plain.join(" ")), (delta.to_owned(), plain.to_owned()));
     }
 }
 

@@ -4,7 +4,7 @@
 //!
 //! | format | what is converted |
 //! |---|---|
-//! | Parquet | nothing is said of Arrow types, so that strings are read as strings everywhere |
+//! | Parquet | nothing is said of Arrow types, so that strings are read as strings everywhere; times, durations and token counts are delta encoded, ids plain |
 //! | Arrow file and stream | text is compacted first (a view would take its whole input with it); words of a dictionary become text, since a file may hold one dictionary only and unknown numbers add to ours |
 //! | JSON lines | times are ISO 8601 text, binary ids hex, maps objects |
 //! | CSV | the same, and nested columns are JSON text; null is nothing, empty text is `""` |
@@ -23,9 +23,12 @@ use arrow_ipc::writer::{FileWriter, StreamWriter};
 use arrow_schema::{ArrowError, SchemaRef};
 use parquet::arrow::arrow_writer::ArrowWriterOptions;
 use parquet::arrow::{ArrowSchemaConverter, ArrowWriter};
-use parquet::basic::{Compression, ZstdLevel};
+use parquet::basic::{Compression, Encoding, LogicalType, Type, ZstdLevel};
 use parquet::errors::ParquetError;
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
+use parquet::schema::types::ColumnDescriptor;
+
+use crate::{Column, Names};
 
 pub use compact::compact;
 
@@ -228,10 +231,38 @@ fn properties(schema: &SchemaRef) -> Result<WriterProperties, ParquetError> {
     // Engines pass over row groups by the least and the greatest value of flat columns. To find those of maps and lists, all
     // attributes would be compared for nobody.
     let leaves = ArrowSchemaConverter::new().convert(schema)?;
-    for leaf in leaves.columns().iter().filter(|leaf| leaf.max_rep_level() > 0) {
-        builder = builder.set_column_statistics_enabled(leaf.path().clone(), EnabledStatistics::None);
+    for leaf in leaves.columns() {
+        let path = || leaf.path().clone();
+        if leaf.max_rep_level() > 0 {
+            builder = builder.set_column_statistics_enabled(path(), EnabledStatistics::None);
+        }
+        if let Some(encoding) = encoding_without_dictionary(leaf) {
+            builder =
+                builder.set_column_dictionary_enabled(path(), false).set_column_encoding(path(), encoding);
+        }
     }
     Ok(builder.build())
+}
+
+/// The encoding of a column whose values seldom come again, or again at once, and are better off without a dictionary: that
+/// would hold most of them, and a number for each beside. Files of many small spans were a sixth larger with it, and took a fifth
+/// longer to write. `None` for all others.
+fn encoding_without_dictionary(leaf: &ColumnDescriptor) -> Option<Encoding> {
+    const COUNTS: [Column; 4] =
+        [Column::DurationNs, Column::LlmInputTokens, Column::LlmOutputTokens, Column::LlmTotalTokens];
+    const IDS: [Column; 3] = [Column::TraceId, Column::SpanId, Column::ParentSpanId];
+    let is_one_of = |columns: &[Column]| {
+        columns.iter().any(|column| {
+            [Names::Spanwise, Names::ClickHouse].map(|names| column.name(names)).contains(&leaf.name())
+        })
+    };
+    let is_time = matches!(leaf.logical_type_ref(), Some(LogicalType::Timestamp(_)));
+    match leaf.physical_type() {
+        Type::INT64 if is_time || is_one_of(&COUNTS) => Some(Encoding::DELTA_BINARY_PACKED),
+        // Those of one trace stand together, which compression sees.
+        Type::BYTE_ARRAY | Type::FIXED_LEN_BYTE_ARRAY if is_one_of(&IDS) => Some(Encoding::PLAIN),
+        _ => None,
+    }
 }
 
 impl<W: Write + Send> fmt::Debug for TableWriter<W> {
