@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 
 use spanwise_corpora::{Corpus, Form};
 
-/// Bytes of the corpus that is sent over and over.
-const SAMPLE: u64 = 16 << 20;
+/// Bytes of the corpus that is sent over and over: what becomes one Parquet file has few ids and times twice, as in life.
+const SAMPLE: u64 = 128 << 20;
 
 /// One run of one contestant.
 pub(crate) struct Run {

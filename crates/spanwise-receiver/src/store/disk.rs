@@ -24,6 +24,20 @@ pub trait DiskFile: Write + Send {
     }
 }
 
+/// A file that is begun anew.
+pub struct Reused {
+    /// To be written from its beginning.
+    pub file: Box<dyn DiskFile>,
+    /// Bytes that it has.
+    pub len: u64,
+}
+
+impl fmt::Debug for Reused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Reused").field("len", &self.len).finish_non_exhaustive()
+    }
+}
+
 /// One entry of a folder.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
@@ -41,6 +55,13 @@ pub struct Entry {
 pub trait Disk: fmt::Debug + Send + Sync {
     /// Begins a file that must not exist.
     fn create(&self, path: &Path) -> io::Result<Box<dyn DiskFile>>;
+
+    /// Gives a file another place and begins it anew there, as long as it is: what is written goes over what it holds. `None`
+    /// where there is no such file. A sync of bytes that have their place on the disk already need not write down where they
+    /// are. May do nothing.
+    fn reuse(&self, _from: &Path, _to: &Path) -> io::Result<Option<Reused>> {
+        Ok(None)
+    }
 
     /// Opens a file to read it from its beginning.
     fn open(&self, path: &Path) -> io::Result<Box<dyn Read + Send>>;
@@ -143,6 +164,17 @@ fn gone_is_fine(result: io::Result<()>) -> io::Result<()> {
 impl Disk for LocalDisk {
     fn create(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
         Ok(Box::new(LocalFile(File::create_new(self.root.join(path))?)))
+    }
+
+    fn reuse(&self, from: &Path, to: &Path) -> io::Result<Option<Reused>> {
+        match self.rename(from, to) {
+            Ok(()) => {}
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(error),
+        }
+        let file = OpenOptions::new().write(true).open(self.root.join(to))?;
+        let len = file.metadata()?.len();
+        Ok(Some(Reused { file: Box::new(LocalFile(file)), len }))
     }
 
     fn open(&self, path: &Path) -> io::Result<Box<dyn Read + Send>> {

@@ -8,12 +8,12 @@ use std::time::{Duration, Instant, SystemTime};
 use spanwise_arrow::Converter;
 use tracing::{error, info, warn};
 
-use super::disk::Disk;
+use super::disk::{Disk, Entry};
 use super::durable::{Shared, StoreOptions};
 use super::queue::{Closed, Next};
 use super::retention::Retention;
 use super::seal::{DEDUP, SealError, Sealer};
-use super::writer::{LOG, segment_name};
+use super::writer::{LOG, SPARE, segment_name};
 use crate::metrics::Metrics;
 
 /// The folder of segments that cannot be made into Parquet.
@@ -67,6 +67,8 @@ impl Keeper {
             match self.seal(&mut sealer, segment) {
                 Ok(()) => self.shared.done(segment, &self.metrics),
                 Err(SealError::Io(error)) => {
+                    // Its room may be what is missing.
+                    let _ = disk.remove_file(Path::new(SPARE));
                     self.metrics.seal_failures.inc();
                     error!(segment = segment.id, kind = ?error.kind(), "cannot seal; the segment is kept");
                     queue.failed(segment);
@@ -75,6 +77,8 @@ impl Keeper {
                 Err(_) => queue.failed(segment),
             }
         }
+        // The last to end leaves none.
+        let _ = disk.remove_file(Path::new(SPARE));
         if self.sweeps && queue.len() > 0 {
             warn!(segments = queue.len(), "segments are left for the next start");
         }
@@ -140,5 +144,44 @@ impl Keeper {
         if let Err(error) = forgotten() {
             warn!(kind = ?error.kind(), "cannot clear the window of duplicates");
         }
+        if let Err(error) = remove_idle_spare(&*self.disk, now, self.options.seal_after) {
+            warn!(kind = ?error.kind(), "cannot remove the spare segment");
+        }
+    }
+}
+
+/// Removes the spare segment where it was not wanted for so long: what it holds is in Parquet, and should not stay longer than
+/// that for want of traffic.
+fn remove_idle_spare(disk: &dyn Disk, now: SystemTime, longest: Duration) -> io::Result<()> {
+    let is_idle = |entry: &Entry| {
+        Path::new(LOG).join(&entry.name) == Path::new(SPARE)
+            && now.duration_since(entry.modified).unwrap_or_default() > longest
+    };
+    if disk.list(Path::new(LOG))?.iter().any(is_idle) { disk.remove_file(Path::new(SPARE)) } else { Ok(()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::LocalDisk;
+
+    #[test]
+    fn the_spare_segment_goes_when_it_was_not_wanted_for_long() {
+        let folder = tempfile::tempdir().unwrap();
+        let disk = LocalDisk::open(folder.path()).unwrap();
+        let minute = Duration::from_mins(1);
+        let now = SystemTime::now();
+        remove_idle_spare(&disk, now, minute).unwrap();
+        disk.create_dir_all(Path::new(LOG)).unwrap();
+        for name in ["spare", "00000000000001.log"] {
+            let file = std::fs::File::create(folder.path().join(LOG).join(name)).unwrap();
+            file.set_modified(now - minute).unwrap();
+        }
+        let left = |after: Duration| {
+            remove_idle_spare(&disk, now + after, minute).unwrap();
+            disk.list(Path::new(LOG)).unwrap().len()
+        };
+        assert_eq!((left(Duration::ZERO), left(Duration::from_secs(1))), (2, 1));
+        assert!(folder.path().join(LOG).join("00000000000001.log").exists());
     }
 }

@@ -14,7 +14,7 @@ use super::keeper::DAMAGED;
 use super::queue::Closed;
 use super::record::{HEADER, Predecessor, ReadError, SegmentReader};
 use super::seal::{DEDUP, Manifest, SPANS, STAGING, read_keys};
-use super::writer::{LOG, segment_id, segment_name};
+use super::writer::{LOG, SPARE, segment_id, segment_name};
 
 /// What was found.
 #[derive(Debug)]
@@ -37,6 +37,7 @@ pub(crate) fn recover(disk: &dyn Disk, window: Duration, capacity: usize, now: u
     }
     disk.sync_dir(Path::new(""))?;
     finish_sealing(disk)?;
+    disk.remove_file(Path::new(SPARE))?;
     let mut recovered = Recovered {
         dedup: Dedup::new(window, capacity),
         closed: VecDeque::new(),
@@ -113,7 +114,7 @@ fn read_log(disk: &dyn Disk, recovered: &mut Recovered) -> io::Result<()> {
             recovered.damaged += 1;
             set_aside(disk, id)?;
         } else if whole < len {
-            info!(segment = id, bytes = len - whole, "the tail of a segment was never acknowledged");
+            info!(segment = id, bytes = len - whole, "no record that counts stands in the tail of a segment");
         }
         if whole > HEADER {
             recovered.closed.push_back(Closed { id, len: whole });

@@ -4,7 +4,7 @@
 //! 2. A manifest that names them and their places is written beside them and takes its name by a rename: from here on the
 //!    segment counts as sealed.
 //! 3. The files are renamed to their places.
-//! 4. The segment is removed, then `staging/ID`.
+//! 4. The segment becomes the spare one, which the next segment is written over, then `staging/ID` is removed.
 //!
 //! A crash before 2 leaves a folder that recovery throws away, and the segment is sealed again. After 2, recovery goes on
 //! at 3: what is no longer in `staging/ID` is in its place already.
@@ -29,7 +29,7 @@ use super::disk::{Disk, DiskFile};
 use super::partition::{OTHER_SERVICES, Partition, day, service_folder};
 use super::record::{ReadError, Record, SegmentReader};
 use super::times::TimeSetting;
-use super::writer::{LOG, segment_name};
+use super::writer::{LOG, SPARE, segment_name};
 use crate::pipeline::MOST_REPEATED;
 
 pub(crate) const STAGING: &str = "staging";
@@ -431,7 +431,8 @@ impl Manifest {
         Ok(Self::from_bytes(&bytes))
     }
 
-    /// Moves the files to their places, then removes the segment and the staging folder. Can be done again from any point.
+    /// Moves the files to their places, leaves the segment to be written over, and removes the staging folder. Can be done
+    /// again from any point.
     pub(crate) fn carry_out(&self, disk: &dyn Disk, id: u64) -> io::Result<()> {
         let folder = Path::new(STAGING).join(id.to_string());
         let mut touched: Vec<&Path> = Vec::new();
@@ -454,7 +455,12 @@ impl Manifest {
         for folder in touched.iter().rev() {
             disk.sync_dir(folder)?;
         }
-        disk.remove_file(&Path::new(LOG).join(segment_name(id)))?;
+        match disk.rename(&Path::new(LOG).join(segment_name(id)), Path::new(SPARE)) {
+            Ok(()) => {}
+            // As above.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(error),
+        }
         disk.sync_dir(Path::new(LOG))?;
         disk.remove_dir_all(&folder)
     }

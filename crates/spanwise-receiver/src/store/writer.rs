@@ -16,7 +16,7 @@ use tokio::sync::oneshot;
 use tracing::{error, info, warn};
 
 use super::dedup::{Dedup, Sighting};
-use super::disk::{Disk, DiskFile};
+use super::disk::{Disk, DiskFile, Reused};
 use super::durable::{Shared, StoreOptions};
 use super::queue::Closed;
 use super::record::{HEADER, Predecessor, record_len, write_header, write_record};
@@ -25,6 +25,8 @@ use crate::metrics::Metrics;
 
 /// The folder of segments.
 pub(crate) const LOG: &str = "log";
+/// A segment that is Parquet by now, for the next to be written over it.
+pub(crate) const SPARE: &str = "log/spare";
 /// A group is written when it is this large, though more may wait.
 const GROUP_BYTES: usize = 8 << 20;
 /// A buffer that grew beyond this for one group is not kept.
@@ -73,8 +75,8 @@ struct Segment {
     file: Box<dyn DiskFile>,
     /// Bytes that are durable.
     len: u64,
-    /// Where the zeros end that were put behind them.
-    padded: u64,
+    /// Bytes that the file has: behind those that count there are zeros, or what is left of an older segment.
+    room: u64,
     opened: Instant,
 }
 
@@ -285,6 +287,8 @@ impl Writer {
         match self.disk.free_bytes() {
             Ok(free) if free < self.options.reserve_bytes.saturating_add(bytes) => {
                 self.complain("the disk is full up to its reserve");
+                // It may be what is missing. If not, all stays as it is.
+                let _ = self.disk.remove_file(Path::new(SPARE));
                 Err(StoreError::Full)
             }
             Ok(_) => Ok(()),
@@ -334,9 +338,9 @@ impl Writer {
         let Some(segment) = &mut self.state.segment else { return Err(io::ErrorKind::NotFound.into()) };
         segment.file.write_all(&self.state.buffer)?;
         let end = segment.len + self.state.buffer.len() as u64;
-        if end > segment.padded && self.state.buffer.len() <= PADDED && segment.file.pad(PADDING).is_ok() {
+        if end > segment.room && self.state.buffer.len() <= PADDED && segment.file.pad(PADDING).is_ok() {
             // If not, the next sync takes longer, and that is all.
-            segment.padded = end + PADDING;
+            segment.room = end + PADDING;
         }
         segment.file.sync()?;
         segment.len = end;
@@ -352,11 +356,17 @@ impl Writer {
         }
         // The id is spent, whatever comes of it.
         self.last_id = id;
-        let mut file = self.disk.create(&Path::new(LOG).join(segment_name(id)))?;
+        let path = Path::new(LOG).join(segment_name(id));
+        // Records of an older segment do not pass for those of this one: their checksums are seeded with its id.
+        let reused = self.disk.reuse(Path::new(SPARE), &path).inspect_err(|_| self.state.refused.push(id))?;
+        let (mut file, room) = match reused {
+            Some(Reused { file, len }) => (file, len),
+            None => (self.disk.create(&path)?, 0),
+        };
         let mut header = Vec::new();
         write_header(id, self.before, &mut header);
         let begun = file.write_all(&header).and_then(|()| self.disk.sync_dir(Path::new(LOG)));
-        self.state.segment = Some(Segment { id, file, len: HEADER, padded: 0, opened: Instant::now() });
+        self.state.segment = Some(Segment { id, file, len: HEADER, room, opened: Instant::now() });
         begun
     }
 

@@ -1,8 +1,8 @@
 //! A file system in memory that can be full, broken, or lose its power at any operation.
 //!
-//! A crash keeps what was synced and nothing else that it need not keep: the bytes of a file up to its last sync (and, as the
-//! test says, some of those after), and the entries of folders as they were at the folder's last sync. So a sync that is
-//! missing in the store loses something here.
+//! A crash keeps what was synced and nothing else that it need not keep: the bytes of a file as they were at its last sync (and,
+//! as the test says, some of those written after), and the entries of folders as they were at the folder's last sync. So a sync
+//! that is missing in the store loses something here.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Read, Write};
@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
-use spanwise_receiver::{Disk, DiskFile, Entry};
+use spanwise_receiver::{Disk, DiskFile, Entry, Reused};
 
 type Shared = Arc<Mutex<State>>;
 
@@ -30,14 +30,14 @@ struct File {
     marks: Arc<Mutex<Marks>>,
 }
 
-/// Zeros may stand behind what was written.
-#[derive(Debug, Clone, Copy, Default)]
+/// Where the writer of a file is. Zeros, or what the file held before, may stand behind that.
+#[derive(Debug, Clone, Default)]
 struct Marks {
     written: usize,
     /// Of what was written.
     synced: usize,
-    /// Of the file, zeros included.
-    synced_len: usize,
+    /// The file at its last sync.
+    stable: Vec<u8>,
 }
 
 #[derive(Debug)]
@@ -51,6 +51,8 @@ struct State {
     free: u64,
     /// No folder can be made below this one.
     refusing: Option<PathBuf>,
+    /// Files that were begun anew.
+    reused: u64,
 }
 
 impl State {
@@ -83,6 +85,7 @@ impl MemoryDisk {
             fault: Fault::None,
             free: u64::MAX,
             refusing: None,
+            reused: 0,
         })))
     }
 
@@ -108,6 +111,11 @@ impl MemoryDisk {
         self.state().operations
     }
 
+    /// Files that were begun anew so far.
+    pub(crate) fn reused(&self) -> u64 {
+        self.state().reused
+    }
+
     /// What is there after the power was gone: of bytes that were not synced, `kept` of 100.
     pub(crate) fn after_crash(&self, kept: usize) -> Self {
         let disk = Self::new();
@@ -119,13 +127,15 @@ impl MemoryDisk {
             if !path.ancestors().skip(1).all(|folder| new.folders.contains(folder)) {
                 continue;
             }
-            let (bytes, marks) = (lock(&file.bytes), *lock(&file.marks));
-            let len = marks.synced + (marks.written.saturating_sub(marks.synced)) * kept / 100;
-            let mut bytes = bytes[..len.min(bytes.len())].to_vec();
-            bytes.resize(bytes.len().max(marks.synced_len), 0);
-            let len = bytes.len();
-            let marks = Marks { written: len, synced: len, synced_len: len };
-            let file = File { bytes: Arc::new(Mutex::new(bytes)), marks: Arc::new(Mutex::new(marks)) };
+            let (bytes, marks) = (lock(&file.bytes), lock(&file.marks));
+            let end = marks.synced + (marks.written.saturating_sub(marks.synced)) * kept / 100;
+            let mut left = marks.stable.clone();
+            if end > marks.synced {
+                left.resize(left.len().max(end), 0);
+                left[marks.synced..end].copy_from_slice(&bytes[marks.synced..end]);
+            }
+            let marks = Marks { written: left.len(), synced: left.len(), stable: left.clone() };
+            let file = File { bytes: Arc::new(Mutex::new(left)), marks: Arc::new(Mutex::new(marks)) };
             new.files.insert(path.clone(), file.clone());
             new.durable_files.insert(path.clone(), file);
         }
@@ -180,7 +190,7 @@ impl DiskFile for Open {
         self.operate()?;
         let (content, mut marks) = (lock(&self.file.bytes), lock(&self.file.marks));
         marks.synced = marks.written;
-        marks.synced_len = content.len();
+        marks.stable.clone_from(&content);
         Ok(())
     }
 
@@ -222,6 +232,23 @@ impl Disk for MemoryDisk {
         let file = File { bytes: Arc::default(), marks: Arc::default() };
         state.files.insert(path.to_owned(), file.clone());
         Ok(Box::new(Open { file, disk: Arc::clone(&self.0) }))
+    }
+
+    fn reuse(&self, from: &Path, to: &Path) -> io::Result<Option<Reused>> {
+        match self.rename(from, to) {
+            Ok(()) => {}
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(error),
+        }
+        let mut state = self.state();
+        state.operate()?;
+        state.reused += 1;
+        let file = state.files.get(to).ok_or_else(not_found)?.clone();
+        let len = lock(&file.bytes).len() as u64;
+        let mut marks = lock(&file.marks);
+        (marks.written, marks.synced) = (0, 0);
+        drop(marks);
+        Ok(Some(Reused { file: Box::new(Open { file, disk: Arc::clone(&self.0) }), len }))
     }
 
     fn open(&self, path: &Path) -> io::Result<Box<dyn Read + Send>> {
