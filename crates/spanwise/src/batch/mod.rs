@@ -14,6 +14,7 @@ mod text;
 mod views;
 
 use std::borrow::Cow;
+use std::fmt;
 
 use bytes::Bytes;
 
@@ -46,7 +47,7 @@ use crate::diagnostic::{Code, DiagnosticLog, Diagnostics, Origin};
 /// let model = span.attributes().get("gen_ai.request.model").unwrap();
 /// assert_eq!(model.as_str().as_deref(), Some("heron-2"));
 /// ```
-#[derive(Debug, Clone, Default)]
+#[derive(Clone, Default)]
 pub struct SpanBatch {
     pub(crate) input: Bytes,
     pub(crate) made: Vec<u8>,
@@ -76,6 +77,22 @@ pub struct SpanBatch {
     pub(crate) unended: u64,
     /// Made by redaction, which reports no duplicates.
     pub(crate) redacted: bool,
+}
+
+/// How much there is, and nothing of what it says: so that no log shows it by mistake.
+impl fmt::Debug for SpanBatch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SpanBatch")
+            .field("input_bytes", &self.input.len())
+            .field("documents", &self.documents.len())
+            .field("resources", &self.resources.len())
+            .field("scopes", &self.scopes.len())
+            .field("spans", &self.spans.len())
+            .field("attributes", &self.attributes.len())
+            .field("errors", &self.log.errors)
+            .field("warnings", &self.log.warnings)
+            .finish_non_exhaustive()
+    }
 }
 
 /// The lengths of all tables at one moment, to go back to.

@@ -23,6 +23,8 @@ mod span;
 mod template;
 mod templates;
 
+use std::fmt;
+
 use bytes::Bytes;
 
 pub use options::{DecodeOptions, Framing, Limits, Mode, Projection};
@@ -53,10 +55,17 @@ pub fn decode(payload: impl Into<Bytes>) -> Result<SpanBatch, DecodeError> {
 /// }
 /// # Ok::<(), spanwise::DecodeError>(())
 /// ```
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct Decoder {
     options: DecodeOptions,
     scratch: Scratch,
+}
+
+/// The options, and nothing that was learned of what was decoded.
+impl fmt::Debug for Decoder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Decoder").field("options", &self.options).finish_non_exhaustive()
+    }
 }
 
 impl Decoder {

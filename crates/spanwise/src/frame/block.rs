@@ -1,5 +1,7 @@
 //! A piece of a stream that can be decoded by itself.
 
+use std::fmt;
+
 use bytes::Bytes;
 
 use super::boundary::Rereads;
@@ -9,7 +11,7 @@ use crate::diagnostic::{Counting, LineNumber, Origin};
 
 /// Whole documents of a stream, one after the other, and where in the stream they stand; or a part of a document that is too
 /// large to be held, made a document of its own.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Block {
     pub(crate) bytes: Bytes,
     /// Lines or documents, once the stream has shown which; `Auto` for a stream in one block.
@@ -26,6 +28,17 @@ pub struct Block {
     pub(crate) rereads: Rereads,
     /// It is a part of a document.
     pub(crate) part: Option<Box<Part>>,
+}
+
+/// Where it stands and how large it is, and nothing of what it says.
+impl fmt::Debug for Block {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Block")
+            .field("bytes", &self.bytes.len())
+            .field("framing", &self.framing)
+            .field("is_part", &self.part.is_some())
+            .finish_non_exhaustive()
+    }
 }
 
 impl Block {

@@ -2,6 +2,7 @@
 //!
 //! A fresh buffer costs more than the copy into it: the system has to clear its pages first, and they are in no cache.
 
+use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
@@ -10,11 +11,18 @@ use bytes::Bytes;
 const MOST: usize = 16;
 
 /// Buffers whose blocks are gone, wherever those were dropped. Clones share them.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Buffers {
     /// None is kept that holds more than this.
     largest: usize,
     idle: Arc<Mutex<Vec<Vec<u8>>>>,
+}
+
+/// Nothing of what stands in them.
+impl fmt::Debug for Buffers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Buffers").field("largest", &self.largest).finish_non_exhaustive()
+    }
 }
 
 /// A buffer that is a block's until the last of those who share its bytes drops them.

@@ -1,5 +1,7 @@
 //! Chunks in, blocks out.
 
+use std::fmt;
+
 use bytes::Bytes;
 
 use super::block::Block;
@@ -36,7 +38,6 @@ impl Default for BlockSizes {
 /// Bytes of a buffer that is worth being used again, however small the blocks.
 const SMALL: usize = 256 << 10;
 
-#[derive(Debug)]
 enum Held {
     /// Chunks are appended.
     Growing(Vec<u8>),
@@ -92,7 +93,6 @@ impl Held {
 /// assert_eq!(documents, 2);
 /// # Ok::<(), spanwise::DecodeError>(())
 /// ```
-#[derive(Debug)]
 pub struct Framer {
     held: Held,
     buffers: Buffers,
@@ -103,6 +103,16 @@ pub struct Framer {
     finished: bool,
     /// All blocks were given.
     ended: bool,
+}
+
+/// How much it holds, and nothing of what that says.
+impl fmt::Debug for Framer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Framer")
+            .field("held_bytes", &self.held.text().len())
+            .field("finished", &self.finished)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Framer {

@@ -101,7 +101,7 @@ impl SpanSource for Scan<'_> {
 /// assert_eq!(found.iter().collect::<Vec<_>>(), [0]);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct Index {
     pub(super) len: u32,
     pub(super) limits: Limits,
@@ -114,6 +114,17 @@ pub struct Index {
     /// Where what is not there yet is read from; without it, what is not there is empty.
     pub(super) sections: Option<Arc<dyn Sections>>,
     pub(super) scratch: Scratch,
+}
+
+/// How many rows and fields there are, and nothing of what they hold.
+impl fmt::Debug for Index {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Index")
+            .field("rows", &self.len)
+            .field("fields", &self.slots.len())
+            .field("limits", &self.limits)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Index {

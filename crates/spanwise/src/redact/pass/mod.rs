@@ -110,13 +110,19 @@ pub struct RedactedJson {
 /// assert_eq!(redacted.report.changes(), 1);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Debug)]
 pub struct Redactor {
     policy: Arc<CompiledPolicy>,
     decoder: Decoder,
     batch: SpanBatch,
     lines: bool,
     state: State,
+}
+
+/// The policy, and nothing of what was redacted.
+impl fmt::Debug for Redactor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Redactor").field("policy", &self.policy).finish_non_exhaustive()
+    }
 }
 
 /// What is remembered and reused.
