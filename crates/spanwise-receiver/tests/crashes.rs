@@ -160,6 +160,21 @@ fn errors_of_the_disk_are_answered_503_and_pass() {
     }
 }
 
+/// Some payloads can be read alone and not among others: behind the first byte of a block, a byte order mark is no JSON.
+#[test]
+fn what_can_only_be_read_alone_is_made_into_parquet_with_the_others() {
+    let runtime = support::runtime();
+    let disk = MemoryDisk::new();
+    let stand = Stand::on(Arc::new(disk.clone()), StoreOptions::default(), ReceiverOptions::default());
+    for n in 0..4 {
+        let mark = if n % 2 == 1 { "\u{feff}" } else { "" };
+        assert_eq!(runtime.block_on(stand.post(mark.to_owned() + &body(7, n, &format!("span {n}")))), 200);
+    }
+    stand.close();
+    assert_eq!(found(&disk), (0..4).map(|n| (key(n), 1)).collect());
+    assert_eq!(disk.files(".log"), []);
+}
+
 /// Waits until the receiver says that it is ready, though nothing is delivered.
 fn becomes_ready(stand: &Stand) -> bool {
     let begun = std::time::Instant::now();
