@@ -71,6 +71,12 @@ fn is_content(key: &str) -> bool {
     CONTENT_KEYS.iter().any(|content| key.starts_with(content))
 }
 
+/// Whether members are themselves a pair, `{"key": …, "value": …}`, whose key is one of content.
+fn names_content(members: AttributesRef<'_>) -> bool {
+    let mut members = members.iter().filter(|member| member.key() == "key");
+    members.any(|member| member.value().as_str().is_some_and(|name| is_content(&name)))
+}
+
 fn check_value(before: &ValueRef<'_>, after: &ValueRef<'_>) -> TestCaseResult {
     match (before, after) {
         (ValueRef::Array(before), ValueRef::Array(after)) => {
@@ -78,6 +84,10 @@ fn check_value(before: &ValueRef<'_>, after: &ValueRef<'_>) -> TestCaseResult {
             for (before, after) in before.iter().zip(after.iter()) {
                 check_value(&before, &after)?;
             }
+        }
+        // A pair that somebody wrote where no attributes belong is one all the same.
+        (ValueRef::KvList(before), ValueRef::KvList(after)) if names_content(*before) => {
+            prop_assert_eq!(before.get("key"), after.get("key"));
         }
         (ValueRef::KvList(before), ValueRef::KvList(after)) => check_attributes(*before, *after)?,
         (before, after) => prop_assert_eq!(before, after),
@@ -169,6 +179,16 @@ proptest! {
     fn content_of_documents_with_every_liberty(bytes in bytes()) {
         check(&document(&bytes, Dialect::CONTENT).text)?;
     }
+}
+
+/// `false` among the pairs makes them members of plain JSON, of which one is called `key`.
+#[test]
+fn content_goes_out_of_a_pair_that_is_no_attribute() {
+    let document = r#"{"resourceSpans":[{"scopeSpans":[{"spans":[{"attributes":{"k":{"kvlist_value":{"values":[false,{"value":{"stringValue":"QZX"},"key":"gen_ai.prompt"},{"value":"kept","key":"k"}]}}}}]}]}]}"#;
+    check(document.as_bytes()).unwrap();
+    let after =
+        String::from_utf8(redacted(&POLICIES[0], document.as_bytes(), Mode::Lenient).unwrap()).unwrap();
+    assert!(!after.contains("QZX") && after.contains("gen_ai.prompt") && after.contains("kept"), "{after}");
 }
 
 /// The generator makes what the laws are about: content in every place that has attributes, in strict and lenient documents.
