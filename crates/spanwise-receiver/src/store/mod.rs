@@ -1,7 +1,7 @@
 //! Where deliveries go: a log that is durable before the answer, and Parquet files that it becomes.
 //!
 //! ```text
-//! log/      segments: what was answered and is not yet in Parquet (see `record.rs`)
+//! log/      segments: what was answered and is not yet in Parquet (see `record.rs`); `spare`, one that is, to be written over
 //! staging/  Parquet files in the making; with a manifest, files on their way to their place
 //! spans/    date=2026-11-25/service=checkout/….parquet
 //! dedup/    the hashes of sealed spans, for as long as the window of duplicates

@@ -10,8 +10,9 @@
 //! ```
 //!
 //! Numbers are little-endian. A checksum is XXH3 (64 bits) of all that follows it, seeded with the segment's id, so that
-//! no bytes of another file pass for a record of this one. The header says how long the segment before was when its last
-//! record was acknowledged: what stands behind that was answered with an error, and sent again.
+//! no bytes of another segment pass for a record of this one, which may have been written over it. The header says how long
+//! the segment before was when its last record was acknowledged: what stands behind that was answered with an error, and sent
+//! again.
 
 use std::hash::Hasher as _;
 use std::io::{self, BufRead};

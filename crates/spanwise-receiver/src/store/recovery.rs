@@ -226,6 +226,24 @@ mod tests {
     }
 
     #[test]
+    fn what_is_left_of_an_older_segment_is_not_read() {
+        let (old, _) = segment(1, Predecessor::default(), &[1, 2, 3, 4]);
+        let (new, ends) = segment(2, Predecessor { id: 1, len: old.len() as u64 }, &[5, 6]);
+        // All records are of one length: whole ones of the older segment follow.
+        let over = [&new[..], &old[new.len()..]].concat();
+        let (folder, disk) = store(&[(2, &over)]);
+        fs::write(folder.path().join(SPARE), &old).unwrap();
+        let (closed, damaged, dedup) = recovered(&disk);
+        assert_eq!((closed, damaged, dedup.len()), (vec![Closed { id: 2, len: ends[1] }], 0, 2));
+        assert!(!folder.path().join(SPARE).exists());
+        // It was renamed, and the power went before its new header was written.
+        let (folder, disk) = store(&[(2, &old)]);
+        let (closed, damaged, dedup) = recovered(&disk);
+        assert_eq!((closed, damaged, dedup.len()), (Vec::new(), 0, 0));
+        assert_eq!(fs::read_dir(folder.path().join(LOG)).unwrap().count(), 0);
+    }
+
+    #[test]
     fn damage_to_what_was_acknowledged_is_told_and_a_copy_kept() {
         let (mut first, ends) = segment(1, Predecessor::default(), &[1, 2]);
         let at = first.len() - 1;
