@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use spanwise_receiver::{
-    Disk, DiskFile, DurableStore, Entry, LocalDisk, Metrics, Receiver, ReceiverOptions, Reused,
-    ServerOptions, StoreOptions, serve as serve_receiver,
+    Disk, DiskFile, DurableStore, Entry, LocalDisk, Metrics, Receiver, ReceiverOptions, ServerOptions,
+    StoreOptions, serve as serve_receiver,
 };
 use tokio::net::TcpListener;
 
@@ -103,9 +103,9 @@ impl Disk for NoSync {
         Ok(Box::new(NoSyncFile(self.0.create(path)?)))
     }
 
-    fn reuse(&self, from: &Path, to: &Path) -> io::Result<Option<Reused>> {
-        let reused = self.0.reuse(from, to)?;
-        Ok(reused.map(|Reused { file, len }| Reused { file: Box::new(NoSyncFile(file)), len }))
+    fn reopen(&self, path: &Path) -> io::Result<(Box<dyn DiskFile>, u64)> {
+        let (file, len) = self.0.reopen(path)?;
+        Ok((Box::new(NoSyncFile(file)), len))
     }
 
     fn open(&self, path: &Path) -> io::Result<Box<dyn Read + Send>> {

@@ -48,6 +48,6 @@ pub use metrics::Metrics;
 pub use server::{ServerOptions, router, serve};
 pub use service::{Receiver, ReceiverOptions};
 pub use store::{
-    Delivery, Disk, DiskFile, DurableStore, Entry, LocalDisk, OpenError, Reused, SpanKey, Store, StoreError,
+    Delivery, Disk, DiskFile, DurableStore, Entry, LocalDisk, OpenError, SpanKey, Store, StoreError,
     StoreOptions, Stored, Storing, TimeSetting,
 };

@@ -1,6 +1,6 @@
 //! Decode, redact, and tell the spans apart: what is done with a body before it is stored.
 
-use std::fmt::{self, Write as _};
+use std::fmt::Write as _;
 use std::hash::Hasher as _;
 
 use bytes::Bytes;
@@ -35,17 +35,6 @@ pub(crate) struct Prepared {
     pub(crate) keys: Vec<SpanKey>,
     /// What to answer, once it is stored.
     pub(crate) answer: Answer,
-}
-
-/// How much there is, and nothing of what it says.
-impl fmt::Debug for Prepared {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Prepared")
-            .field("bytes", &self.json.len())
-            .field("spans", &self.keys.len())
-            .field("answer", &self.answer)
-            .finish()
-    }
 }
 
 /// Decodes one payload after the other, with buffers that it keeps.

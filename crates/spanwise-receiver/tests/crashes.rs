@@ -110,11 +110,11 @@ fn the_power_may_go_at_any_operation() {
         drop(open(&disk));
         disk.operations()
     };
-    let mut reused = 0;
+    let mut reopened = 0;
     for at in opening..operations {
         for (kept, pace) in [(0, Pace::Sealed), (60, Pace::AtOnce), (60, Pace::Sealed), (100, Pace::AtOnce)] {
             let (before, after, answered) = crashed(at, kept, pace, &runtime);
-            reused += if pace == Pace::Sealed { before.reused() } else { 0 };
+            reopened += if pace == Pace::Sealed { before.reopened() } else { 0 };
             // The gateway sends again what was not answered, to the receiver that is up again.
             let stand = open(&after);
             assert_eq!(deliver(&stand, &runtime).len() as u64, DELIVERIES);
@@ -129,7 +129,7 @@ fn the_power_may_go_at_any_operation() {
         }
     }
     // Segments were written over older ones.
-    assert!(reused > operations, "{reused} of {operations}");
+    assert!(reopened > operations, "{reopened} of {operations}");
 }
 
 #[test]

@@ -24,20 +24,6 @@ pub trait DiskFile: Write + Send {
     }
 }
 
-/// A file that is begun anew.
-pub struct Reused {
-    /// To be written from its beginning.
-    pub file: Box<dyn DiskFile>,
-    /// Bytes that it has.
-    pub len: u64,
-}
-
-impl fmt::Debug for Reused {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Reused").field("len", &self.len).finish_non_exhaustive()
-    }
-}
-
 /// One entry of a folder.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
@@ -56,12 +42,9 @@ pub trait Disk: fmt::Debug + Send + Sync {
     /// Begins a file that must not exist.
     fn create(&self, path: &Path) -> io::Result<Box<dyn DiskFile>>;
 
-    /// Gives a file another place and begins it anew there, as long as it is: what is written goes over what it holds. `None`
-    /// where there is no such file. A sync of bytes that have their place on the disk already need not write down where they
-    /// are. May do nothing.
-    fn reuse(&self, _from: &Path, _to: &Path) -> io::Result<Option<Reused>> {
-        Ok(None)
-    }
+    /// Opens a file to write over what it holds, from its beginning, and says how many bytes that is. A sync of bytes that have
+    /// their place on the disk already need not write down where they are.
+    fn reopen(&self, path: &Path) -> io::Result<(Box<dyn DiskFile>, u64)>;
 
     /// Opens a file to read it from its beginning.
     fn open(&self, path: &Path) -> io::Result<Box<dyn Read + Send>>;
@@ -154,7 +137,8 @@ impl DiskFile for LocalFile {
     }
 }
 
-fn gone_is_fine(result: io::Result<()>) -> io::Result<()> {
+/// The result, except that it is no error where the file or folder is not there.
+pub(crate) fn gone_is_fine(result: io::Result<()>) -> io::Result<()> {
     match result {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         other => other,
@@ -166,15 +150,10 @@ impl Disk for LocalDisk {
         Ok(Box::new(LocalFile(File::create_new(self.root.join(path))?)))
     }
 
-    fn reuse(&self, from: &Path, to: &Path) -> io::Result<Option<Reused>> {
-        match self.rename(from, to) {
-            Ok(()) => {}
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(error),
-        }
-        let file = OpenOptions::new().write(true).open(self.root.join(to))?;
+    fn reopen(&self, path: &Path) -> io::Result<(Box<dyn DiskFile>, u64)> {
+        let file = OpenOptions::new().write(true).open(self.root.join(path))?;
         let len = file.metadata()?.len();
-        Ok(Some(Reused { file: Box::new(LocalFile(file)), len }))
+        Ok((Box::new(LocalFile(file)), len))
     }
 
     fn open(&self, path: &Path) -> io::Result<Box<dyn Read + Send>> {

@@ -32,7 +32,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use bytes::Bytes;
 use twox_hash::{XxHash3_64, XxHash3_128};
 
-pub use disk::{Disk, DiskFile, Entry, LocalDisk, Reused};
+pub use disk::{Disk, DiskFile, Entry, LocalDisk};
 pub use durable::{DurableStore, OpenError, StoreOptions};
 pub use times::TimeSetting;
 

@@ -25,7 +25,7 @@ use spanwise_arrow::{ConvertError, Converter};
 use twox_hash::XxHash3_64;
 
 use super::SpanKey;
-use super::disk::{Disk, DiskFile};
+use super::disk::{Disk, DiskFile, gone_is_fine};
 use super::partition::{OTHER_SERVICES, Partition, day, service_folder};
 use super::record::{ReadError, Record, SegmentReader};
 use super::times::TimeSetting;
@@ -442,12 +442,8 @@ impl Manifest {
             if let Some(parent) = parents.first() {
                 disk.create_dir_all(parent)?;
             }
-            match disk.rename(&folder.join(staged), target) {
-                Ok(()) => {}
-                // It was moved before a crash.
-                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                Err(error) => return Err(error),
-            }
+            // It may have been moved before a crash.
+            gone_is_fine(disk.rename(&folder.join(staged), target))?;
             touched.extend(parents);
         }
         touched.sort_unstable();
@@ -455,12 +451,7 @@ impl Manifest {
         for folder in touched.iter().rev() {
             disk.sync_dir(folder)?;
         }
-        match disk.rename(&Path::new(LOG).join(segment_name(id)), Path::new(SPARE)) {
-            Ok(()) => {}
-            // As above.
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(error) => return Err(error),
-        }
+        gone_is_fine(disk.rename(&Path::new(LOG).join(segment_name(id)), Path::new(SPARE)))?;
         disk.sync_dir(Path::new(LOG))?;
         disk.remove_dir_all(&folder)
     }

@@ -16,7 +16,7 @@ use tokio::sync::oneshot;
 use tracing::{error, info, warn};
 
 use super::dedup::{Dedup, Sighting};
-use super::disk::{Disk, DiskFile, Reused};
+use super::disk::{Disk, DiskFile};
 use super::durable::{Shared, StoreOptions};
 use super::queue::Closed;
 use super::record::{HEADER, Predecessor, record_len, write_header, write_record};
@@ -358,10 +358,15 @@ impl Writer {
         self.last_id = id;
         let path = Path::new(LOG).join(segment_name(id));
         // Records of an older segment do not pass for those of this one: their checksums are seeded with its id.
-        let reused = self.disk.reuse(Path::new(SPARE), &path).inspect_err(|_| self.state.refused.push(id))?;
-        let (mut file, room) = match reused {
-            Some(Reused { file, len }) => (file, len),
-            None => (self.disk.create(&path)?, 0),
+        let spare = self.disk.rename(Path::new(SPARE), &path).and_then(|()| self.disk.reopen(&path));
+        let (mut file, room) = match spare {
+            Ok(reopened) => reopened,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => (self.disk.create(&path)?, 0),
+            Err(error) => {
+                // It may stand there.
+                self.state.refused.push(id);
+                return Err(error);
+            }
         };
         let mut header = Vec::new();
         write_header(id, self.before, &mut header);

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
-use spanwise_receiver::{Disk, DiskFile, Entry, Reused};
+use spanwise_receiver::{Disk, DiskFile, Entry};
 
 type Shared = Arc<Mutex<State>>;
 
@@ -51,8 +51,8 @@ struct State {
     free: u64,
     /// No folder can be made below this one.
     refusing: Option<PathBuf>,
-    /// Files that were begun anew.
-    reused: u64,
+    /// How often a file was opened to be written over.
+    reopened: u64,
 }
 
 impl State {
@@ -85,7 +85,7 @@ impl MemoryDisk {
             fault: Fault::None,
             free: u64::MAX,
             refusing: None,
-            reused: 0,
+            reopened: 0,
         })))
     }
 
@@ -111,9 +111,9 @@ impl MemoryDisk {
         self.state().operations
     }
 
-    /// Files that were begun anew so far.
-    pub(crate) fn reused(&self) -> u64 {
-        self.state().reused
+    /// How often a file was opened to be written over so far.
+    pub(crate) fn reopened(&self) -> u64 {
+        self.state().reopened
     }
 
     /// What is there after the power was gone: of bytes that were not synced, `kept` of 100.
@@ -234,21 +234,16 @@ impl Disk for MemoryDisk {
         Ok(Box::new(Open { file, disk: Arc::clone(&self.0) }))
     }
 
-    fn reuse(&self, from: &Path, to: &Path) -> io::Result<Option<Reused>> {
-        match self.rename(from, to) {
-            Ok(()) => {}
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(error),
-        }
+    fn reopen(&self, path: &Path) -> io::Result<(Box<dyn DiskFile>, u64)> {
         let mut state = self.state();
         state.operate()?;
-        state.reused += 1;
-        let file = state.files.get(to).ok_or_else(not_found)?.clone();
+        let file = state.files.get(path).ok_or_else(not_found)?.clone();
+        state.reopened += 1;
         let len = lock(&file.bytes).len() as u64;
         let mut marks = lock(&file.marks);
         (marks.written, marks.synced) = (0, 0);
         drop(marks);
-        Ok(Some(Reused { file: Box::new(Open { file, disk: Arc::clone(&self.0) }), len }))
+        Ok((Box::new(Open { file, disk: Arc::clone(&self.0) }), len))
     }
 
     fn open(&self, path: &Path) -> io::Result<Box<dyn Read + Send>> {
