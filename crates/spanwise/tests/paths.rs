@@ -6,7 +6,7 @@
 use std::path::Path;
 
 use bytes::Bytes;
-use spanwise::{DecodeOptions, Decoder, Framing, Mode, Simd, SpanBatch, encode};
+use spanwise::{DecodeOptions, Decoder, Framing, Limits, Mode, Simd, SpanBatch, encode};
 use spanwise_corpora::{Corpus, Form};
 
 /// Every file under `tests/cases` and `tests/payloads`.
@@ -78,7 +78,11 @@ struct Pair {
 
 impl Pair {
     fn new(mode: Mode) -> Self {
-        let options = DecodeOptions::default().with_mode(mode).with_record_sources(true);
+        Self::with_limits(mode, Limits::default())
+    }
+
+    fn with_limits(mode: Mode, limits: Limits) -> Self {
+        let options = DecodeOptions::default().with_mode(mode).with_record_sources(true).with_limits(limits);
         let learned = Simd::available()
             .into_iter()
             .map(|simd| (Decoder::new(options.with_simd(simd)), SpanBatch::new()))
@@ -133,5 +137,142 @@ fn damaged_inputs_read_alike() {
                 pair.check(&Bytes::from(damaged));
             }
         }
+    }
+}
+
+/// Arrays and kvlists below attributes, in as many ways as there are: `open`, `comma` and `close` are what the writer puts
+/// after brackets and commas and before brackets.
+fn lists(open: &str, comma: &str, close: &str) -> Bytes {
+    let member = |name: &str, value: &str| format!("{{{open}\"{name}\":{value}{close}}}");
+    let list = |name: &str, values: &[String]| {
+        let values = match values {
+            [] => "[]".to_owned(),
+            values => format!("[{open}{}{close}]", values.join(&format!(",{comma}"))),
+        };
+        member(name, &member("values", &values))
+    };
+    let attribute =
+        |key: &str, value: String| format!("{{{open}\"key\":\"{key}\",{comma}\"value\":{value}{close}}}");
+    let text = |content: &str| member("stringValue", &format!("\"{content}\""));
+    let array = |values: &[String]| list("arrayValue", values);
+    let kvlist = |values: &[String]| list("kvlistValue", values);
+    let part = |kind: &str, content: &str| {
+        kvlist(&[attribute("type", text(kind)), attribute("content", text(content))])
+    };
+    let message = |role: &str, parts: &[String]| {
+        kvlist(&[attribute("role", text(role)), attribute("parts", array(parts))])
+    };
+    let int = member("intValue", "\"17\"");
+    let attributes = [
+        attribute("first", text("plain")),
+        attribute(
+            "m",
+            array(&[message("user", &[part("text", "a \\u00e9"), part("text", "b")]), message("tool", &[])]),
+        ),
+        attribute("scores", array(&[member("doubleValue", "1.5"), member("doubleValue", "20"), int.clone()])),
+        attribute(
+            "rows",
+            array(&[array(&[int.clone(), int.clone()]), array(std::slice::from_ref(&int)), array(&[])]),
+        ),
+        attribute(
+            "config",
+            kvlist(&[
+                attribute("first", int.clone()),
+                attribute("on", member("boolValue", "false")),
+                attribute("next", kvlist(&[attribute("first", int.clone()), attribute("next", kvlist(&[]))])),
+            ]),
+        ),
+        attribute("last", member("intValue", "3")),
+    ];
+    let attributes = format!("[{open}{}{close}]", attributes.join(&format!(",{comma}")));
+    let ids = r#""traceId":"0af7651916cd43dd8448eb211c80319c","spanId":"b7ad6b7169203331","name":"n""#;
+    let span = format!("{{{ids},\"attributes\":{attributes},\"events\":[{{\"attributes\":{attributes}}}]}}");
+    Bytes::from(format!(r#"{{"resourceSpans":[{{"scopeSpans":[{{"spans":[{span}]}}]}}]}}"#))
+}
+
+/// Compact, as Python writes by default, and indented.
+fn layouts_of_lists() -> [Bytes; 3] {
+    [lists("", "", ""), lists("", " ", ""), lists("\n  ", "\n  ", "\n ")]
+}
+
+#[test]
+fn lists_damaged_anywhere_read_alike() {
+    let [compact, _, indented] = layouts_of_lists();
+    for (mode, whole) in [(Mode::Lenient, &compact), (Mode::Lenient, &indented), (Mode::Strict, &compact)] {
+        let mut pair = Pair::new(mode);
+        // Which set it is matters little here, and each takes its time.
+        let last = pair.learned.len() - 1;
+        pair.learned.drain(1..last.max(1));
+        (0..3).for_each(|_| pair.check(whole));
+        for at in 0..whole.len() {
+            let (before, after) = (&whole[..at], &whole[at + 1..]);
+            let byte = b"\"\\{}[],:0 x\n"[at / 4 % 12];
+            let damaged = match at % 4 {
+                0 => [before, after].concat(),
+                1 => [before, &[byte], after].concat(),
+                2 => [before, &[byte], &whole[at..]].concat(),
+                _ => before.to_vec(),
+            };
+            pair.check(&Bytes::from(damaged));
+            // So that what is damaged next meets templates that did not fail of late.
+            pair.check(whole);
+        }
+    }
+}
+
+#[test]
+fn lists_with_other_things_among_them_read_alike() {
+    let swaps = [
+        (r#"{"intValue":"17"}"#, r#"{"intValue":"99999999999999999999"}"#),
+        (r#"{"intValue":"17"}"#, r#"{"bytesValue":"AAEC"}"#),
+        (r#"{"intValue":"17"}"#, "null"),
+        (r#"{"intValue":"17"}"#, "{}"),
+        (r#"{"intValue":"17"}"#, r#"{"intValue":"17","intValue":"18"}"#),
+        (r#"{"intValue":"17"}"#, r#"{"intValue":"17","unknown":[[]]}"#),
+        (r#"{"intValue":"17"}"#, "17"),
+        (r#"{"doubleValue":20}"#, r#"{"doubleValue":"NaN"}"#),
+        (r#"{"doubleValue":20}"#, r#"{"doubleValue":1e999}"#),
+        (r#""role""#, r#""parts""#),
+        (r#""parts""#, r#""role""#),
+        (r#""type""#, r#""content""#),
+        (r#""on""#, r#""first""#),
+        (r#""next""#, r#""""#),
+        (r#""next""#, "\"\\u006eext\""),
+        (r#"{"key":"on","value":{"boolValue":false}}"#, r#"{"value":{"boolValue":false},"key":"on"}"#),
+        (r#"{"key":"on","value":{"boolValue":false}}"#, r#"{"boolValue":false}"#),
+        (r#"{"values":[]}"#, "{}"),
+        (r#"{"values":[]}"#, r#"{"values":null}"#),
+        (r#"{"values":[]}"#, r#"{"values":[],"values":[]}"#),
+        (r#"{"arrayValue":{"values":[]}}"#, r#"{"arrayValue":{"values":[]},"kvlistValue":{"values":[]}}"#),
+    ];
+    for mode in [Mode::Lenient, Mode::Strict] {
+        let [whole, ..] = layouts_of_lists();
+        let mut pair = Pair::new(mode);
+        (0..3).for_each(|_| pair.check(&whole));
+        let text = std::str::from_utf8(&whole).unwrap();
+        for (from, to) in swaps {
+            let places: Vec<_> = text.match_indices(from).map(|(at, _)| at).collect();
+            assert!(!places.is_empty(), "{from}");
+            for at in places {
+                let other = [&text[..at], to, &text[at + from.len()..]].concat();
+                let other = Bytes::from(other);
+                // Often enough for templates to be given up, and learned anew.
+                (0..6).for_each(|_| pair.check(&other));
+                pair.check(&whole);
+            }
+        }
+    }
+}
+
+#[test]
+fn lists_at_the_bounds_read_alike() {
+    let [whole, ..] = layouts_of_lists();
+    let defaults = Limits::default();
+    let attributes = (1..60).map(|attributes| Limits { attributes, ..defaults });
+    let depths = (1..32).map(|depth| Limits { depth, ..defaults });
+    let strings = (0..12).map(|string_bytes| Limits { string_bytes, ..defaults });
+    for limits in attributes.chain(depths).chain(strings) {
+        let mut pair = Pair::with_limits(Mode::Lenient, limits);
+        (0..4).for_each(|_| pair.check(&whole));
     }
 }

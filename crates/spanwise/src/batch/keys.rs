@@ -27,6 +27,17 @@ struct Place {
     id: u32,
 }
 
+impl Place {
+    /// Takes the place for a new key, whose id is returned.
+    #[inline]
+    fn take(&mut self, epoch: u32, rows: &mut Vec<KeyRow>, hash: u64, text: Text) -> Option<u32> {
+        let id = u32::try_from(rows.len()).ok().filter(|id| *id < super::rows::AttributeRow::NO_KEY)?;
+        *self = Self { epoch, id };
+        rows.push(KeyRow { text, hash, stamp: 0 });
+        Some(id)
+    }
+}
+
 static SEED: LazyLock<RandomState> = LazyLock::new(RandomState::default);
 
 /// See the module's head.
@@ -75,7 +86,9 @@ impl Keys {
         while self.rows.len() > len {
             let Some(row) = self.rows.pop() else { return };
             let id = self.rows.len();
-            let Err(place) = self.search(row.hash, |candidate| candidate as usize != id) else { continue };
+            let (place, Some(_)) = self.search(row.hash, |candidate| candidate as usize == id) else {
+                continue;
+            };
             // No key that is left was added after this one and stands behind it.
             if let Some(place) = self.places.get_mut(place) {
                 place.epoch = 0;
@@ -83,20 +96,33 @@ impl Keys {
         }
     }
 
-    /// Walks the taken places of `hash` while `goes_on`: `Err` with the place where it did not, or `Ok` with the free one
-    /// after them. There is a free one, if any at all.
+    /// Walks the taken places of `hash` to the first whose key `is` the one: its place and id, or the free place after them.
+    /// There is a free one, if any at all.
     #[inline]
-    fn search(&self, hash: u64, mut goes_on: impl FnMut(u32) -> bool) -> Result<usize, usize> {
+    fn search(&self, hash: u64, is: impl Fn(u32) -> bool) -> (usize, Option<u32>) {
         let mask = self.places.len().wrapping_sub(1);
         #[allow(clippy::cast_possible_truncation, reason = "the lower bits are asked for")]
         let mut place = hash as usize & mask;
         while let Some(taken) = self.places.get(place).filter(|place| place.epoch == self.epoch) {
-            if !goes_on(taken.id) {
-                return Err(place);
+            if is(taken.id) {
+                return (place, Some(taken.id));
             }
             place = (place + 1) & mask;
         }
-        Ok(place)
+        (place, None)
+    }
+
+    /// [`Self::search`] for the key that reads `name`.
+    #[inline]
+    fn search_name<'a>(
+        &self,
+        hash: u64,
+        name: &[u8],
+        bytes_of: impl Fn(Text) -> &'a [u8],
+    ) -> (usize, Option<u32>) {
+        self.search(hash, |id| {
+            self.rows.get(id as usize).is_some_and(|row| row.hash == hash && bytes_of(row.text) == name)
+        })
     }
 
     /// Makes room for one more key.
@@ -106,7 +132,7 @@ impl Keys {
         self.places.resize((4 * (self.rows.len() + 1)).next_power_of_two().max(64), Place::default());
         for id in 0..self.rows.len() {
             let Some(row) = self.rows.get(id) else { return };
-            let Ok(place) = self.search(row.hash, |_| true) else { return };
+            let (place, _) = self.search(row.hash, |_| false);
             if let (Some(place), Ok(id)) = (self.places.get_mut(place), u32::try_from(id)) {
                 *place = Place { epoch: self.epoch, id };
             }
@@ -119,16 +145,7 @@ impl Keys {
 
     /// The id of the key that reads `name`, if the batch has it. `bytes_of` gives the bytes of a stored key.
     pub(crate) fn find<'a>(&self, name: &[u8], bytes_of: impl Fn(Text) -> &'a [u8]) -> Option<u32> {
-        let hash = Self::hash(name);
-        let mut found = None;
-        let reads = |id: u32| {
-            self.rows.get(id as usize).is_some_and(|row| row.hash == hash && bytes_of(row.text) == name)
-        };
-        let _ = self.search(hash, |id| {
-            found = reads(id).then_some(id);
-            found.is_none()
-        });
-        found
+        self.search_name(Self::hash(name), name, bytes_of).1
     }
 
     /// The id of the key that reads `name`, added as `text` when it is new.
@@ -160,19 +177,10 @@ impl Keys {
         if self.places.len() < 2 * (self.rows.len() + 1) {
             self.grow();
         }
-        let mut found = None;
-        let rows = &self.rows;
-        let reads =
-            |id: u32| rows.get(id as usize).is_some_and(|row| row.hash == hash && bytes_of(row.text) == name);
-        let place = self.search(hash, |id| {
-            found = reads(id).then_some(id);
-            found.is_none()
-        });
-        let Ok(place) = place else { return found };
-        let id = u32::try_from(self.rows.len()).ok().filter(|id| *id < super::rows::AttributeRow::NO_KEY)?;
-        self.rows.push(KeyRow { text: text()?, hash, stamp: 0 });
-        *self.places.get_mut(place)? = Place { epoch: self.epoch, id };
-        Some(id)
+        match self.search_name(hash, name, bytes_of) {
+            (_, Some(id)) => Some(id),
+            (place, None) => self.places.get_mut(place)?.take(self.epoch, &mut self.rows, hash, text()?),
+        }
     }
 
     /// [`Self::intern_hashed`] where it is plain that the batch has no such key: the id that it gets.
@@ -180,12 +188,9 @@ impl Keys {
     pub(crate) fn add_unmet(&mut self, hash: u64, text: Text) -> Option<u32> {
         #[allow(clippy::cast_possible_truncation, reason = "the lower bits are asked for")]
         let first = hash as usize & self.places.len().wrapping_sub(1);
-        let id = u32::try_from(self.rows.len()).ok().filter(|id| *id < super::rows::AttributeRow::NO_KEY)?;
         let room = self.places.len() / 2 > self.rows.len();
         let place = self.places.get_mut(first).filter(|place| room && place.epoch != self.epoch)?;
-        *place = Place { epoch: self.epoch, id };
-        self.rows.push(KeyRow { text, hash, stamp: 0 });
-        Some(id)
+        place.take(self.epoch, &mut self.rows, hash, text)
     }
 
     /// Stamps `id` with `list` and returns the stamp it had.
@@ -194,6 +199,15 @@ impl Keys {
         match self.rows.get_mut(id as usize) {
             Some(row) => std::mem::replace(&mut row.stamp, list),
             None => 0,
+        }
+    }
+
+    /// Gives keys the stamps back that they had before `taken` was exceeded.
+    #[inline]
+    pub(crate) fn restore_stamps(&mut self, stamps: &mut Vec<(u32, u32)>, taken: usize) {
+        while stamps.len() > taken {
+            let Some((key, stamp)) = stamps.pop() else { break };
+            self.stamp(key, stamp);
         }
     }
 

@@ -3,6 +3,7 @@
 //! Recursion follows the nesting of the input, which the cursor bounds.
 
 use super::reader::{Fatal, Reader};
+use super::templated::Run;
 use crate::batch::{AttributeRow, AttributeSource, RawValue, Rows};
 use crate::diagnostic::{Code, Step};
 use crate::json::number::IntegerFault;
@@ -197,20 +198,41 @@ impl Reader<'_> {
             return Ok(Rows::default());
         }
         let base = self.scratch.stack.len();
+        let bracket = self.cursor.at;
+        let mut run = Run::of_elements(self.cursor.depth);
+        self.cursor.open()?;
         self.scratch.path.push(Step::Field(field));
-        self.elements(|reader, _| {
-            reader.count_item()?;
-            let start = reader.cursor.at;
-            let value = reader.any_value()?;
-            if reader.cursor.slice(start, reader.cursor.at) == b"null" {
-                reader.report(Code::NullElement, start, &[])?;
+        self.scratch.path.push(Step::Index(0));
+        let mut index = 0;
+        let last = loop {
+            let gap = self.cursor.at;
+            if !self.cursor.next_item(index == 0, b']')? {
+                break gap;
             }
-            let range = reader.source(start);
-            let source = AttributeSource { element: range, value: range, ..AttributeSource::default() };
-            reader.push_child(AttributeRow::new(AttributeRow::NO_KEY, value), source);
-            Ok(())
-        })?;
-        self.scratch.path.pop();
+            self.set_index(index);
+            self.element(gap, &mut run)?;
+            index = index.saturating_add(1);
+        };
+        self.last_list = (bracket, last);
+        self.scratch.path.truncate(self.scratch.path.len() - 2);
         Ok(self.take_children(base))
+    }
+
+    /// Reads the element of an array that stands here, after the one that ended at `gap`.
+    fn element(&mut self, gap: usize, run: &mut Run) -> Result<(), Fatal> {
+        self.count_item()?;
+        let start = self.cursor.at;
+        let findings = self.batch.log.count();
+        let value = self.any_value()?;
+        if self.cursor.slice(start, self.cursor.at) == b"null" {
+            self.report(Code::NullElement, start, &[])?;
+        }
+        let range = self.source(start);
+        let source = AttributeSource { element: range, value: range, ..AttributeSource::default() };
+        self.push_child(AttributeRow::new(AttributeRow::NO_KEY, value), source);
+        if self.batch.log.count() == findings {
+            self.learn_attribute(run, gap, start);
+        }
+        Ok(())
     }
 }

@@ -1,7 +1,7 @@
 //! Lists of `KeyValue`: attributes, and the children of a kvlist.
 
 use super::reader::{Fatal, Reader};
-use super::templates::Run;
+use super::templated::Run;
 use crate::batch::{AttributeRow, AttributeSource, ByteRange, RawValue, Rows, SpanBatch, Text, TextKind};
 use crate::diagnostic::{Code, Effect, Step};
 use crate::json::{RawString, Scalar, escape};
@@ -51,25 +51,30 @@ impl Reader<'_> {
 
     /// The array of key-values that stands here, by templates where they match.
     fn key_value_list(&mut self, field: Field, mut run: Run) -> Result<(), Fatal> {
+        let bracket = self.cursor.at;
         self.cursor.open()?;
         let count = self.templated_attributes(&mut run, false);
         if self.peek() == Some(b']') {
+            self.last_list = (bracket, self.cursor.at);
             self.cursor.close();
             return Ok(());
         }
-        self.rest_of_list(field, run, count)
+        let last = self.rest_of_list(field, run, count)?;
+        self.last_list = (bracket, last);
+        Ok(())
     }
 
-    /// What is left of an array of key-values of which templates have read the first `index`.
-    fn rest_of_list(&mut self, field: Field, mut run: Run, mut index: u32) -> Result<(), Fatal> {
+    /// What is left of an array of key-values of which templates have read the first `index`. Returns where the last one
+    /// ends.
+    fn rest_of_list(&mut self, field: Field, mut run: Run, mut index: u32) -> Result<usize, Fatal> {
         self.scratch.path.push(Step::Field(field));
         self.scratch.path.push(Step::Index(0));
-        loop {
+        let last = loop {
             let gap = self.cursor.at;
             // What is wrong after an element is told of that element.
             self.set_index(index.saturating_sub(1));
             if !self.cursor.next_item(index == 0, b']')? {
-                break;
+                break gap;
             }
             self.set_index(index);
             let start = self.cursor.at;
@@ -85,9 +90,9 @@ impl Reader<'_> {
             }
             index = index.saturating_add(1);
             index = index.saturating_add(self.templated_attributes(&mut run, true));
-        }
+        };
         self.scratch.path.truncate(self.scratch.path.len() - 2);
-        Ok(())
+        Ok(last)
     }
 
     /// Reads the `values` of a kvlist.
@@ -100,9 +105,12 @@ impl Reader<'_> {
     /// Moves the children on the stack, from `base` on, to their table.
     pub(super) fn take_children(&mut self, base: usize) -> Rows {
         let first = self.batch.values.len();
-        self.batch.values.extend(self.scratch.stack.drain(base..));
+        self.batch.values.extend_from_slice(self.scratch.stack.get(base..).unwrap_or_default());
+        self.scratch.stack.truncate(base);
         if self.record {
-            self.batch.sources.values.extend(self.scratch.stack_sources.drain(base..));
+            let sources = self.scratch.stack_sources.get(base..).unwrap_or_default();
+            self.batch.sources.values.extend_from_slice(sources);
+            self.scratch.stack_sources.truncate(base);
         }
         Rows::since(first, &self.batch.values)
     }
@@ -241,7 +249,7 @@ impl Reader<'_> {
         let SpanBatch { keys, made, .. } = &mut *self.batch;
         let name = self.cursor.slice(raw.start, raw.end);
         keys.intern(name, |text| text.raw(input, made), || Some(Text::input(raw.start, raw.end, false)))
-            .ok_or(Fatal { code: Code::ArenaSize, offset: raw.start })
+            .ok_or_else(|| Fatal::new(Code::ArenaSize, raw.start))
     }
 
     /// The id of the key that was appended to the arena since `from`; if it is known, the arena is as it was before.
@@ -253,7 +261,7 @@ impl Reader<'_> {
         let text = || Text::new(TextKind::Made, from, made.len());
         let id = keys
             .intern(name, |text| text.raw(input, made), text)
-            .ok_or(Fatal { code: Code::ArenaSize, offset })?;
+            .ok_or_else(|| Fatal::new(Code::ArenaSize, offset))?;
         if keys.len() == known {
             made.truncate(from);
         }
@@ -317,9 +325,6 @@ impl Reader<'_> {
 
     /// Gives the stamps that an inner list took back to the outer one.
     fn restore_stamps(&mut self, taken: usize) {
-        while self.scratch.stamps.len() > taken {
-            let Some((key, stamp)) = self.scratch.stamps.pop() else { break };
-            self.batch.keys.stamp(key, stamp);
-        }
+        self.batch.keys.restore_stamps(&mut self.scratch.stamps, taken);
     }
 }

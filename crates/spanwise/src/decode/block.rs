@@ -260,7 +260,7 @@ impl Reader<'_> {
             }
             Some(_) => {
                 self.scratch.path.clear();
-                Err(Fatal { code: Code::TrailingBytes, offset: self.cursor.at })
+                Err(Fatal::new(Code::TrailingBytes, self.cursor.at))
             }
         }
     }
@@ -298,7 +298,7 @@ impl Reader<'_> {
     }
 
     fn bad_document(&mut self, fatal: Fatal) {
-        self.batch.log.push(Severity::Error, fatal.code, fatal.offset, &self.scratch.path, &[]);
+        self.batch.log.push(Severity::Error, fatal.code, fatal.offset(), &self.scratch.path, &[]);
         self.batch.bad_documents += 1;
         self.cursor.anomalies.clear();
     }

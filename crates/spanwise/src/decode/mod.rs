@@ -11,6 +11,7 @@ mod bytes_value;
 mod duplicates;
 mod gaps;
 mod id;
+mod nested;
 mod options;
 mod plain_value;
 mod reader;
@@ -21,6 +22,7 @@ mod scope_spans;
 mod simple_members;
 mod span;
 mod template;
+mod templated;
 mod templates;
 
 use std::fmt;
@@ -104,7 +106,7 @@ impl Decoder {
             }
             Err(fatal) => {
                 batch.clear();
-                Err(self.rejection(fatal.code, fatal.offset, &input))
+                Err(self.rejection(fatal.code, fatal.offset(), &input))
             }
         }
     }

@@ -4,6 +4,7 @@
 //! document's path is that of the byte at fault.
 
 use super::gaps::{Gaps, Members};
+use super::nested::Open;
 use super::options::{DecodeOptions, Mode, Projection};
 use super::templates::Templates;
 use crate::batch::{AttributeRow, AttributeSource, ByteRange, Mark, SpanBatch, Text};
@@ -12,11 +13,23 @@ use crate::frame::Rules;
 use crate::json::{Anomaly, AnomalyKind, Cursor, JsonError, JsonErrorKind, RawString, Scalar, escape};
 use crate::schema::{Field, Message, Resemblance};
 
-/// What rejects a document.
+/// What rejects a document. Small enough to be returned in a register, with whatever else might have been.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Fatal {
     pub(super) code: Code,
-    pub(super) offset: usize,
+    offset: u32,
+}
+
+impl Fatal {
+    /// A fault at `offset`, which is within [`Text::MAX`] as any input is.
+    #[cold]
+    pub(super) fn new(code: Code, offset: usize) -> Self {
+        Self { code, offset: u32::try_from(offset).unwrap_or(u32::MAX) }
+    }
+
+    pub(super) fn offset(self) -> usize {
+        self.offset as usize
+    }
 }
 
 impl From<JsonError> for Fatal {
@@ -34,7 +47,7 @@ impl From<JsonError> for Fatal {
             JsonErrorKind::TooDeep => Code::NestingDepth,
             JsonErrorKind::StringTooLong => Code::StringLength,
         };
-        Self { code, offset: error.offset }
+        Self::new(code, error.offset)
     }
 }
 
@@ -47,6 +60,8 @@ pub(super) struct Scratch {
     pub(super) stack: Vec<AttributeRow>,
     /// Their sources, when recorded.
     pub(super) stack_sources: Vec<AttributeSource>,
+    /// The lists that are being read by templates.
+    pub(super) lists: Vec<Open>,
     /// Stamps of keys that an inner list took from an outer one.
     pub(super) stamps: Vec<(u32, u32)>,
     /// A name or number with its escapes undone.
@@ -72,6 +87,8 @@ pub(super) struct Reader<'r> {
     pub(super) items: usize,
     /// Index of the first span of the document.
     pub(super) first_span: usize,
+    /// Bracket, and end of the last element, of the list below an attribute that was read last.
+    pub(super) last_list: (usize, usize),
 }
 
 impl<'r> Reader<'r> {
@@ -85,6 +102,7 @@ impl<'r> Reader<'r> {
         scratch.stack.clear();
         scratch.stack_sources.clear();
         scratch.stamps.clear();
+        scratch.lists.clear();
         let anomalies = std::mem::take(&mut scratch.anomalies);
         scratch.templates.forget_key_ids();
         let strict = options.mode == Mode::Strict;
@@ -94,7 +112,19 @@ impl<'r> Reader<'r> {
             options.projection = Projection::ALL;
         }
         batch.has_sources = record;
-        Self { cursor, batch, scratch, options, strict, record, faults: 0, items: 0, first_span: 0 }
+        let last_list = (0, 0);
+        Self {
+            cursor,
+            batch,
+            scratch,
+            options,
+            strict,
+            record,
+            faults: 0,
+            items: 0,
+            first_span: 0,
+            last_list,
+        }
     }
 
     /// Gives the cursor's buffer back for the next decode.
@@ -126,7 +156,7 @@ impl<'r> Reader<'r> {
         let severity = match effect {
             Effect::Reject => {
                 self.scratch.path.extend(tail.iter().map(|field| Step::Field(*field)));
-                return Err(Fatal { code, offset });
+                return Err(Fatal::new(code, offset));
             }
             Effect::Fault => {
                 self.faults += u32::from(self.strict);
@@ -165,7 +195,7 @@ impl<'r> Reader<'r> {
     pub(super) fn count_item(&mut self) -> Result<(), Fatal> {
         self.items += 1;
         if self.items > self.options.limits.attributes {
-            return Err(Fatal { code: Code::AttributesPerSpan, offset: self.cursor.at });
+            return Err(Fatal::new(Code::AttributesPerSpan, self.cursor.at));
         }
         Ok(())
     }
@@ -260,7 +290,7 @@ impl<'r> Reader<'r> {
     /// The handle of what was appended to the arena since `from`.
     pub(super) fn made_since(&mut self, from: usize, offset: usize) -> Result<Text, Fatal> {
         Text::new(crate::batch::TextKind::Made, from, self.batch.made.len())
-            .ok_or(Fatal { code: Code::ArenaSize, offset })
+            .ok_or_else(|| Fatal::new(Code::ArenaSize, offset))
     }
 
     /// Calls `read` with the content of a string, its escapes undone.
@@ -292,7 +322,11 @@ impl<'r> Reader<'r> {
 
     /// Reads the next member's name and colon; the cursor then stands at its value. `None` at the object's end, which is
     /// consumed. Members that the schema does not know are reported and skipped on the way.
-    #[inline]
+    #[allow(
+        clippy::inline_always,
+        reason = "measured: what is guessed is a few comparisons, and the call cost as much"
+    )]
+    #[inline(always)]
     pub(super) fn next_member(&mut self, members: &mut Members) -> Result<Option<Field>, Fatal> {
         let rest = self.cursor.text.get(self.cursor.at..).unwrap_or_default();
         if !self.options.general_path

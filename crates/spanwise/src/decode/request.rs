@@ -38,7 +38,7 @@ impl Reader<'_> {
         let mut found = Found::default();
         self.top_level(&mut found)?;
         if self.cursor.at - start > self.options.limits.document_bytes {
-            return Err(Fatal { code: Code::DocumentSize, offset: start });
+            return Err(Fatal::new(Code::DocumentSize, start));
         }
         let other_signal = found.other_signal && !found.traces;
         self.batch.other_signals += u64::from(other_signal);
@@ -60,7 +60,7 @@ impl Reader<'_> {
             _ => {
                 let start = self.cursor.at;
                 self.skip()?;
-                Err(Fatal { code: Code::TopLevelType, offset: start })
+                Err(Fatal::new(Code::TopLevelType, start))
             }
         }
     }
@@ -143,7 +143,7 @@ impl Reader<'_> {
         let of_type = matches!(fatal.code, Code::TopLevelType | Code::TopLevelArray);
         if self.strict && of_type && self.cursor.white().is_some() {
             self.scratch.path.clear();
-            return Fatal { code: Code::TrailingBytes, offset: self.cursor.at };
+            return Fatal::new(Code::TrailingBytes, self.cursor.at);
         }
         fatal
     }
@@ -161,7 +161,7 @@ impl Reader<'_> {
                 Some(b'{' | b'[') if !self.strict => {
                     self.report(Code::ConcatenatedDocuments, self.cursor.at, &[])?;
                 }
-                Some(_) => return Err(Fatal { code: Code::TrailingBytes, offset: self.cursor.at }),
+                Some(_) => return Err(Fatal::new(Code::TrailingBytes, self.cursor.at)),
             }
         }
     }

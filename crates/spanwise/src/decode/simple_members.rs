@@ -9,7 +9,7 @@ use std::hint::cold_path;
 use super::attributes::Into;
 use super::gaps::{Gaps, Members};
 use super::reader::{Reader, Scratch};
-use super::templates::Run;
+use super::templated::Run;
 use crate::batch::{ByteRange, Id, Rows, SpanBatch, SpanRow, SpanSource, Text};
 use crate::json::number;
 use crate::json::scan::{Kernel, Vectorized};

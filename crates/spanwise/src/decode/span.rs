@@ -13,7 +13,7 @@ impl Reader<'_> {
     pub(super) fn span(&mut self, scope: u32) -> Result<(), Fatal> {
         let start = self.cursor.at;
         if self.batch.spans.len() - self.first_span >= self.options.limits.spans {
-            return Err(Fatal { code: Code::SpansPerDocument, offset: start });
+            return Err(Fatal::new(Code::SpansPerDocument, start));
         }
         let mark = self.batch.mark();
         let residue = self.batch.residue.len();

@@ -1,4 +1,4 @@
-//! One attribute as a writer lays it out: the bytes that stay the same, and how to read those that do not.
+//! One attribute, or element of an array, as a writer lays it out: the bytes that stay the same, and how to read those that do not.
 
 use crate::batch::{AttributeSource, ByteRange, Keys, Text, ValueTag};
 use crate::json::scan::Kernel;
@@ -23,10 +23,29 @@ pub(super) enum Shape {
     Double,
     /// `boolValue`.
     Bool,
+    /// `arrayValue`.
+    Array,
+    /// `kvlistValue`.
+    KvList,
 }
 
 impl Shape {
-    pub(super) const COUNT: usize = Self::Bool as usize + 1;
+    pub(super) const COUNT: usize = Self::KvList as usize + 1;
+
+    /// Whether the content is elements, or attributes.
+    #[inline]
+    pub(super) fn is_list(self) -> bool {
+        matches!(self, Self::Array | Self::KvList)
+    }
+}
+
+/// In which order key and value are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Order {
+    KeyFirst,
+    ValueFirst,
+    /// A value without a key: an element of an array.
+    Alone,
 }
 
 /// See the module's head. 256 bytes, so that a number is an address by a shift; what is compared first stands where a
@@ -35,13 +54,13 @@ impl Shape {
 #[repr(C, align(64))]
 pub(super) struct Template {
     /// The part with the key. From the end of the attribute before to the first byte of the value's content; or, where the
-    /// value comes first, from the end of the content to the end of the attribute.
+    /// value comes first, from the end of the content to the end of the attribute. Of a list, the content is what stands
+    /// between its brackets, to the end of the last element.
     pub(super) with_key: Literal<5>,
     /// The other part.
     pub(super) without_key: Literal<2>,
     pub(super) shape: Shape,
-    /// Whether `value` is written before `key`.
-    pub(super) value_first: bool,
+    pub(super) order: Order,
     /// Whether the attribute begins with the comma after another.
     pub(super) separated: bool,
     /// Where the attribute's `{` and the value's `{` stand in the head.
@@ -56,6 +75,8 @@ pub(super) struct Template {
     pub(super) next: u16,
     /// The same attribute laid out otherwise: with its members in the other order, say.
     pub(super) sibling: u16,
+    /// How often in a row what is in the list could not be read by templates.
+    pub(super) failures: u8,
     /// The key's id, if `generation` is that of the batch.
     pub(super) key_id: u32,
     pub(super) generation: u32,
@@ -74,7 +95,7 @@ pub(super) struct Value {
 const _: () = assert!(size_of::<Template>() == 256);
 
 impl Template {
-    /// The key, as it is written.
+    /// The key, as it is written; nothing where there is none.
     pub(super) fn name(&self) -> &[u8] {
         let quoted = usize::from(self.key) + 1..usize::from(self.key_end).saturating_sub(1);
         self.with_key.text().get(quoted).unwrap_or_default()
@@ -84,7 +105,7 @@ impl Template {
     #[allow(clippy::inline_always, reason = "must be compiled with the instruction set of its caller")]
     #[inline(always)]
     pub(super) fn begins<K: Kernel>(&self, kernel: K, rest: &[u8]) -> bool {
-        if self.value_first {
+        if self.order == Order::ValueFirst {
             return self.without_key.stands_at(kernel, rest);
         }
         self.with_key.stands_at(kernel, rest)
@@ -94,7 +115,7 @@ impl Template {
     #[allow(clippy::inline_always, reason = "must be compiled with the instruction set of its caller")]
     #[inline(always)]
     pub(super) fn ends<K: Kernel>(&self, kernel: K, rest: &[u8]) -> bool {
-        if self.value_first {
+        if self.order == Order::ValueFirst {
             return self.with_key.stands_at(kernel, rest);
         }
         self.without_key.stands_at(kernel, rest)
@@ -103,13 +124,13 @@ impl Template {
     /// Lengths of what stands before the content and after it.
     #[inline]
     fn lengths(&self) -> (usize, usize) {
-        if self.value_first {
+        if self.order == Order::ValueFirst {
             return (self.without_key.len(), self.with_key.len());
         }
         (self.with_key.len(), self.without_key.len())
     }
 
-    /// [`Self::read`] where the key comes first.
+    /// [`Self::read`] where the value comes last.
     #[allow(clippy::inline_always, reason = "must be compiled with the instruction set of its caller")]
     #[inline(always)]
     pub(super) fn read_key_first<'t, K: Kernel>(
@@ -128,7 +149,7 @@ impl Template {
     }
 
     /// Reads the value of the attribute at `rest`, the end of the input, which begins as the template does; and what stands
-    /// after it. `None` where it does not end so.
+    /// after it. `None` where it does not end so, and where the value is a list.
     #[allow(clippy::inline_always, reason = "must be compiled with the instruction set of its caller")]
     #[inline(always)]
     pub(super) fn read<'t, K: Kernel>(
@@ -149,7 +170,7 @@ impl Template {
 
     /// Where the key stands in an attribute at `at`, quotes included.
     fn key_token(&self, at: usize, content: usize) -> (usize, usize) {
-        let base = if self.value_first { at + self.lengths().0 + content } else { at };
+        let base = if self.order == Order::ValueFirst { at + self.lengths().0 + content } else { at };
         (base + usize::from(self.key), base + usize::from(self.key_end))
     }
 
@@ -183,9 +204,10 @@ impl Template {
         let (key, key_end) = self.key_token(at, content);
         let (before, after) = self.lengths();
         let content_end = at + before + content;
+        let has_key = self.order != Order::Alone;
         AttributeSource {
             element: ByteRange::new(at + usize::from(self.element), content_end + after),
-            key: ByteRange::new(key, key_end),
+            key: if has_key { ByteRange::new(key, key_end) } else { ByteRange::default() },
             value: ByteRange::new(at + usize::from(self.value), content_end + usize::from(self.value_end)),
         }
     }
@@ -198,6 +220,22 @@ impl Template {
     /// Whether both are the same key in the same place with a value of the same kind.
     pub(super) fn is_akin(&self, other: &Self) -> bool {
         self.shape == other.shape && self.separated == other.separated && self.name() == other.name()
+    }
+
+    /// Whether `written`, which the general path has read, begins and ends as this template does.
+    pub(super) fn is_written(&self, written: &[u8], order: Order) -> bool {
+        let (before, after) = match self.order {
+            Order::ValueFirst => (self.without_key.text(), self.with_key.text()),
+            _ => (self.with_key.text(), self.without_key.text()),
+        };
+        self.order == order && written.starts_with(before) && written.ends_with(after)
+    }
+
+    /// Whether a line feed is in what is compared.
+    pub(super) fn has_feed(&self) -> bool {
+        [self.with_key.text(), self.without_key.text()]
+            .iter()
+            .any(|text| memchr::memchr(b'\n', text).is_some())
     }
 }
 
@@ -216,58 +254,61 @@ fn key(cursor: &mut Cursor<'_>) -> Option<(usize, usize)> {
     (!raw.escaped && raw.start < raw.end).then_some((start, cursor.at))
 }
 
-/// Takes an attribute apart that the general path has read. `None` where it is not simple: other members, an escaped key, a
-/// value that is no scalar.
+/// Where the general path has read an attribute, or an element of an array.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Written {
+    /// The end of the one before, or what is after the list's bracket.
+    pub(super) gap: usize,
+    pub(super) start: usize,
+    pub(super) end: usize,
+    pub(super) order: Order,
+    /// Bracket, and end of the last element, of the list that was read last: the value, if that is a list.
+    pub(super) list: (usize, usize),
+}
+
+/// Takes an attribute, or an element, apart that the general path has read. `None` where it is not simple: other members, an
+/// escaped key, a value that is no scalar and no list. `written.order` tells elements; of attributes, what stands there does.
 #[cold]
-pub(super) fn parse(text: &[u8], gap: usize, start: usize, end: usize) -> Option<Template> {
+pub(super) fn parse(text: &[u8], written: Written) -> Option<Template> {
+    let Written { gap, start, end, .. } = written;
     let mut cursor = Cursor::over(text.get(..end)?, start, false);
-    cursor.open().ok()?;
     let is = |name: &[u8], field: Field| name == field.name().as_bytes();
-    let first = name(&mut cursor)?;
-    let value_first = is(first, Field::Value);
-    (value_first || is(first, Field::Key)).then_some(())?;
-    let mut key_token = (0, 0);
-    if !value_first {
-        key_token = key(&mut cursor)?;
-        cursor.next_item(false, b'}').ok()?.then_some(())?;
-        is(name(&mut cursor)?, Field::Value).then_some(())?;
+    let mut order = written.order;
+    let mut key_token = (gap, gap);
+    if order != Order::Alone {
+        cursor.open().ok()?;
+        let first = name(&mut cursor)?;
+        order = if is(first, Field::Value) { Order::ValueFirst } else { Order::KeyFirst };
+        if order == Order::KeyFirst {
+            is(first, Field::Key).then_some(())?;
+            key_token = key(&mut cursor)?;
+            cursor.next_item(false, b'}').ok()?.then_some(())?;
+            is(name(&mut cursor)?, Field::Value).then_some(())?;
+        }
     }
     let value = cursor.at;
-    (cursor.peek()? == b'{').then_some(())?;
-    cursor.open().ok()?;
-    let variant = name(&mut cursor)?;
-    let mut content = cursor.at;
-    let scalar = cursor.scalar().ok()?;
-    let mut content_end = cursor.at;
-    let shape = match (Message::AnyValue.field(variant)?, scalar) {
-        (Field::StringValue, Scalar::String(_)) => Shape::String,
-        (Field::IntValue, Scalar::String(_)) => Shape::QuotedInt,
-        (Field::IntValue, Scalar::Number(_)) => Shape::Int,
-        (Field::DoubleValue, Scalar::Number(_)) => Shape::Double,
-        (Field::BoolValue, Scalar::Bool(_)) => Shape::Bool,
-        _ => return None,
-    };
-    if let Scalar::String(raw) = scalar {
-        (content, content_end) = (raw.start, raw.end);
-    }
-    (!cursor.next_item(false, b'}').ok()?).then_some(())?;
+    let Content { shape, start: content, end: content_end } = content(&mut cursor, written.list)?;
     let value_end = cursor.at;
-    if value_first {
+    if order == Order::ValueFirst {
+        // What follows a list's bracket is an element: nothing to compare before it is known which attribute this is.
+        (!shape.is_list()).then_some(())?;
         cursor.next_item(false, b'}').ok()?.then_some(())?;
         is(name(&mut cursor)?, Field::Key).then_some(())?;
         key_token = key(&mut cursor)?;
     }
-    (!cursor.next_item(false, b'}').ok()?).then_some(())?;
+    if order != Order::Alone {
+        (!cursor.next_item(false, b'}').ok()?).then_some(())?;
+    }
     (cursor.at == end).then_some(())?;
     let (head, tail) = (text.get(gap..content)?, text.get(content_end..end)?);
     let (with_key, without_key, base) =
-        if value_first { (tail, head, content_end) } else { (head, tail, gap) };
+        if order == Order::ValueFirst { (tail, head, content_end) } else { (head, tail, gap) };
     let offset = |from: usize, at: usize| u8::try_from(at - from).ok();
     Some(Template {
         with_key: Literal::new(with_key)?,
         without_key: Literal::new(without_key)?,
         shape,
-        value_first,
+        order,
         separated: text.get(gap..start)?.contains(&b','),
         element: offset(gap, start)?,
         value: offset(gap, value)?,
@@ -279,7 +320,51 @@ pub(super) fn parse(text: &[u8], gap: usize, start: usize, end: usize) -> Option
         key_hash: 0,
         next: NONE,
         sibling: NONE,
+        failures: 0,
     })
+}
+
+/// What stands between the quotes or brackets of a value, or is the value.
+struct Content {
+    shape: Shape,
+    start: usize,
+    end: usize,
+}
+
+/// Reads an `AnyValue` with one member.
+fn content(cursor: &mut Cursor<'_>, list: (usize, usize)) -> Option<Content> {
+    (cursor.peek()? == b'{').then_some(())?;
+    cursor.open().ok()?;
+    let variant = Message::AnyValue.field(name(cursor)?)?;
+    let mut start = cursor.at;
+    let scalar = cursor.scalar().ok()?;
+    let mut end = cursor.at;
+    let shape = match (variant, scalar) {
+        (Field::StringValue, Scalar::String(_)) => Shape::String,
+        (Field::IntValue, Scalar::String(_)) => Shape::QuotedInt,
+        (Field::IntValue, Scalar::Number(_)) => Shape::Int,
+        (Field::DoubleValue, Scalar::Number(_)) => Shape::Double,
+        (Field::BoolValue, Scalar::Bool(_)) => Shape::Bool,
+        (Field::ArrayValue, Scalar::Container) => Shape::Array,
+        (Field::KvlistValue, Scalar::Container) => Shape::KvList,
+        _ => return None,
+    };
+    if let Scalar::String(raw) = scalar {
+        (start, end) = (raw.start, raw.end);
+    }
+    if shape.is_list() {
+        (cursor.peek()? == b'{').then_some(())?;
+        cursor.open().ok()?;
+        (name(cursor)? == Field::Values.name().as_bytes()).then_some(())?;
+        (cursor.peek()? == b'[' && cursor.at == list.0).then_some(())?;
+        cursor.open().ok()?;
+        (start, end) = (cursor.at, list.1);
+        cursor.at = end;
+        (!cursor.next_item(start == end, b']').ok()?).then_some(())?;
+        (!cursor.next_item(false, b'}').ok()?).then_some(())?;
+    }
+    (!cursor.next_item(false, b'}').ok()?).then_some(())?;
+    Some(Content { shape, start, end })
 }
 
 /// Reads a value's content, with which `rest` begins, the end of the input. `None` where anything is out of the ordinary.
@@ -313,6 +398,7 @@ pub(super) fn read_content<K: Kernel>(
             [b'f', b'a', b'l', b's', b'e', ..] => (ValueTag::Bool, 0, 5),
             _ => return None,
         },
+        Shape::Array | Shape::KvList => return None,
     };
     Some(Value { tag, payload, content })
 }

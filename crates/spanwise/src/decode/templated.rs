@@ -1,0 +1,310 @@
+//! Lists of attributes read by templates.
+
+use std::hint::cold_path;
+
+use super::attributes::Into;
+use super::nested::{Below, List};
+use super::reader::{Reader, Scratch};
+use super::template::{NONE, Order, Value, Written};
+use super::templates::{OTHER, PATIENCE, Templates};
+use crate::batch::{AttributeRow, AttributeSource, Keys, SpanBatch};
+use crate::json::Cursor;
+use crate::json::scan::{Kernel, Vectorized};
+use crate::schema::Message;
+
+/// A list of attributes, or of elements, that is being read by templates.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Run {
+    /// Whose attributes they are; that of elements of an array is `AnyValue`.
+    pub(super) owner: Message,
+    pub(super) first: u16,
+    pub(super) previous: u16,
+    /// Containers that are open round the list.
+    pub(super) depth: usize,
+    pub(super) list: u32,
+    pub(super) into: Into,
+}
+
+impl Run {
+    pub(super) fn new(owner: Message, depth: usize, list: u32, into: Into) -> Self {
+        Self { owner, first: NONE, previous: NONE, depth, list, into }
+    }
+
+    /// The elements of an array.
+    pub(super) fn of_elements(depth: usize) -> Self {
+        Self::new(Message::AnyValue, depth, 0, Into::Stack)
+    }
+
+    /// How what is in the list is laid out, if its key comes first.
+    #[inline]
+    pub(super) fn order(&self) -> Order {
+        if self.owner == Message::AnyValue { Order::Alone } else { Order::KeyFirst }
+    }
+
+    #[inline]
+    pub(super) fn advance(&mut self, number: u16) {
+        if self.first == NONE {
+            self.first = number;
+        }
+        self.previous = number;
+    }
+}
+
+/// Where the attributes of a list go.
+pub(super) struct Sink<'a> {
+    rows: &'a mut Vec<AttributeRow>,
+    /// Where sources are recorded.
+    pub(super) row_sources: Option<&'a mut Vec<AttributeSource>>,
+    pub(super) keys: &'a mut Keys,
+    pub(super) stamps: &'a mut Vec<(u32, u32)>,
+    pub(super) made: &'a [u8],
+    pub(super) text: &'a [u8],
+    pub(super) list: u32,
+    into: Into,
+}
+
+impl Sink<'_> {
+    /// The same for a while. A reference would keep all of it in memory, and not in registers.
+    #[inline]
+    fn borrowed(&mut self) -> Sink<'_> {
+        Sink {
+            rows: self.rows,
+            row_sources: self.row_sources.as_deref_mut(),
+            keys: self.keys,
+            stamps: self.stamps,
+            ..*self
+        }
+    }
+
+    /// Gives stamps that lists below took back to the keys.
+    #[inline]
+    pub(super) fn restore_stamps(&mut self, taken: usize) {
+        self.keys.restore_stamps(self.stamps, taken);
+    }
+
+    /// Adds the attribute that a template read at `rest`; `key` is its key's id, if the batch has met it. Whether it could.
+    #[allow(clippy::inline_always, reason = "measured: values stay in registers")]
+    #[inline(always)]
+    pub(super) fn put(
+        &mut self,
+        templates: &mut Templates,
+        number: u16,
+        key: Option<u32>,
+        value: Value,
+        rest: &[u8],
+    ) -> bool {
+        let key = if let Some(key) = key {
+            key
+        } else {
+            cold_path();
+            let at = self.text.len() - rest.len();
+            let to = (&mut *self.keys, self.made);
+            let Some(id) = templates.intern(number, to, self.text, at, value.content) else { return false };
+            id
+        };
+        // A duplicate is the general path's business; it finds this same stamp.
+        let before = self.keys.stamp(key, self.list);
+        if before == self.list {
+            cold_path();
+            return false;
+        }
+        if self.into == Into::Stack {
+            cold_path();
+            self.stamps.push((key, before));
+        }
+        self.rows.push(AttributeRow { key, tag: value.tag, payload: value.payload });
+        if let Some(sources) = &mut self.row_sources
+            && let Some(template) = templates.get(number)
+        {
+            cold_path();
+            sources.push(template.source(self.text.len() - rest.len(), value.content));
+        }
+        true
+    }
+}
+
+/// [`Templates::other`] for one instruction set, out of the way of what is guessed.
+struct Other<'a, 'r> {
+    templates: &'a mut Templates,
+    guess: u16,
+    run: Run,
+    cursor: &'a Cursor<'r>,
+    rest: &'r [u8],
+    follows: bool,
+}
+
+impl<'r> Vectorized for Other<'_, 'r> {
+    type Output = Option<(u16, u16, Value, &'r [u8])>;
+
+    #[allow(clippy::inline_always, reason = "must be compiled with the instruction set of its caller")]
+    #[inline(always)]
+    fn run<K: Kernel>(self, kernel: K) -> Self::Output {
+        self.templates.other(kernel, self.guess, self.run, self.cursor, self.rest, self.follows)
+    }
+}
+
+/// [`Reader::templated_attributes`] for one instruction set.
+struct Attributes<'a, 'r> {
+    reader: &'a mut Reader<'r>,
+    run: &'a mut Run,
+    follows: bool,
+}
+
+impl Vectorized for Attributes<'_, '_> {
+    type Output = u32;
+
+    #[allow(clippy::inline_always, reason = "must be compiled with the instruction set of its caller")]
+    #[inline(always)]
+    fn run<K: Kernel>(self, kernel: K) -> u32 {
+        self.reader.attributes_by_templates(kernel, self.run, self.follows)
+    }
+}
+
+impl Reader<'_> {
+    /// Reads attributes as long as templates match, from the list's bracket or (`follows`) the end of an attribute on.
+    /// Returns how many were read; the cursor is left after the last.
+    pub(super) fn templated_attributes(&mut self, run: &mut Run, follows: bool) -> u32 {
+        // Two levels are opened and closed within.
+        if self.options.general_path || self.cursor.depth + 2 > self.cursor.max_depth {
+            return 0;
+        }
+        self.cursor.simd.vectorize(Attributes { reader: self, run, follows })
+    }
+
+    #[allow(clippy::inline_always, reason = "must be compiled with the instruction set of its caller")]
+    #[inline(always)]
+    pub(super) fn attributes_by_templates<K: Kernel>(
+        &mut self,
+        kernel: K,
+        run: &mut Run,
+        follows: bool,
+    ) -> u32 {
+        let room = self.options.limits.attributes.saturating_sub(self.items);
+        let Self { cursor, batch, scratch, record, .. } = self;
+        let (cursor, record) = (&mut *cursor, *record);
+        let Scratch { templates, stack, stack_sources, stamps, lists, .. } = &mut **scratch;
+        let SpanBatch { attributes, values, keys, made, sources, .. } = &mut **batch;
+        let generation = templates.generation;
+        let text = cursor.text;
+        let (rows, row_sources, mut below) = match run.into {
+            Into::Attributes => {
+                let below = Below { stack, stack_sources, values, value_sources: &mut sources.values, lists };
+                (attributes, &mut sources.attributes, Some(below))
+            }
+            Into::Stack => (stack, stack_sources, None),
+        };
+        let begin = rows.len();
+        let mut limit = begin.saturating_add(room);
+        let (list, into) = (run.list, run.into);
+        let mut sink =
+            Sink { rows, row_sources: record.then_some(row_sources), keys, stamps, made, text, list, into };
+        let mut rest = text.get(cursor.at..).unwrap_or_default();
+        // In registers: storing halves and loading the whole would stall.
+        let Run { owner, depth, mut first, mut previous, .. } = *run;
+        while sink.rows.len() < limit {
+            let guess = if previous == NONE && follows {
+                // Elements that are no messages came before: what is first in a list has no comma.
+                NONE
+            } else {
+                templates.guess(owner, depth, first, previous)
+            };
+            // What follows a template is separated from it, and what is first in a list is not: no need to look.
+            let number = if let Some(template) = templates.get(guess)
+                && template.order == Order::KeyFirst
+                && template.with_key.stands_at(kernel, rest)
+            {
+                if let Some((value, after)) = template.read_key_first(kernel, cursor, rest) {
+                    let key = (template.generation == generation).then_some(template.key_id);
+                    if !sink.put(templates, guess, key, value, rest) {
+                        break;
+                    }
+                    (rest, previous) = (after, guess);
+                    if first == NONE {
+                        first = previous;
+                    }
+                    continue;
+                }
+                cold_path();
+                if !template.shape.is_list() {
+                    break;
+                }
+                guess
+            } else {
+                cold_path();
+                if guess == OTHER || rest.first() == Some(&b']') {
+                    break;
+                }
+                let run = Run { owner, first, previous, depth, list, into };
+                let follows = follows || sink.rows.len() > begin;
+                let other = Other { templates, guess, run, cursor, rest, follows };
+                if let Some((number, step, value, after)) = cursor.simd.vectorize(other) {
+                    let template = templates.get(number).filter(|template| template.generation == generation);
+                    let key = template.map(|template| template.key_id);
+                    if !sink.put(templates, number, key, value, rest) {
+                        break;
+                    }
+                    (rest, previous) = (after, step);
+                    if first == NONE {
+                        first = previous;
+                    }
+                    continue;
+                }
+                if !templates.is_list_at(kernel, &run, rest) {
+                    break;
+                }
+                templates.guess(owner, depth, first, previous)
+            };
+            // What is below the attributes of a list on the stack is the general path's: it came here because of a list that
+            // templates could not read, and a second look at each level of nesting would be too many.
+            let Some(below) = &mut below else { break };
+            let room = limit - sink.rows.len();
+            let read = List { templates, below, sink: sink.borrowed(), cursor, number, depth, room, rest };
+            let Some((after, items)) = cursor.simd.vectorize(read) else { break };
+            limit -= items;
+            (rest, previous) = (after, number);
+            if first == NONE {
+                first = previous;
+            }
+        }
+        let count = sink.rows.len() - begin;
+        // The limit came down by what is below them.
+        self.items += count + (begin.saturating_add(room) - limit);
+        *run = Run { owner, first, previous, depth, list, into };
+        cursor.at = text.len() - rest.len();
+        u32::try_from(count).unwrap_or(u32::MAX)
+    }
+
+    /// Learns the attribute, or the element, that the general path has just read from `start`, after the one that ended at
+    /// `gap`.
+    #[cold]
+    pub(super) fn learn_attribute(&mut self, run: &mut Run, gap: usize, start: usize) {
+        if self.options.general_path {
+            return;
+        }
+        let templates = &mut self.scratch.templates;
+        let known = templates.guess(run.owner, run.depth, run.first, run.previous);
+        if let Some(template) = templates.get(known)
+            && template.is_written(self.cursor.slice(gap, self.cursor.at), run.order())
+        {
+            return run.advance(known);
+        }
+        // Where nothing can be learned, looking is given up, but for a look now and then.
+        if templates.barren >= PATIENCE && !templates.barren.is_multiple_of(PATIENCE) {
+            templates.barren += 1;
+            run.advance(OTHER);
+            return;
+        }
+        let written = Written { gap, start, end: self.cursor.at, order: run.order(), list: self.last_list };
+        let number = templates.learn(self.cursor.text, written);
+        let number = if let Some(template) = templates.get(number) {
+            self.scratch.learned_feeds |= template.has_feed();
+            templates.barren = 0;
+            number
+        } else {
+            templates.barren = templates.barren.wrapping_add(1);
+            OTHER
+        };
+        self.scratch.templates.follow(run, number);
+        run.advance(number);
+    }
+}
