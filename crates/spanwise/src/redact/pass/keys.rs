@@ -9,6 +9,7 @@ use foldhash::fast::RandomState;
 use hashbrown::HashMap;
 
 use super::edits::{Change, Edits};
+use super::paths::Paths;
 use crate::batch::{KeyId, SpanBatch, TextKind};
 use crate::redact::detector::{Builtin, Look};
 use crate::redact::place::Place;
@@ -60,6 +61,7 @@ pub(super) struct Keys {
     numbered: Vec<Numbered>,
     remembered: HashMap<Box<[u8]>, [Option<Known>; KEYED], RandomState>,
     of_events: HashMap<(EventClass, u32), Known, RandomState>,
+    pub(super) paths: Paths,
     batch: u64,
 }
 
@@ -68,6 +70,7 @@ impl Keys {
     pub(super) fn begin(&mut self, batch: &SpanBatch, edits: &mut Edits) {
         self.batch += 1;
         self.of_events.clear();
+        self.paths.begin();
         if self.remembered.len() > MOST_REMEMBERED || self.numbered.len() > MOST_REMEMBERED {
             self.remembered.clear();
             self.numbered.clear();

@@ -11,6 +11,7 @@
 mod edits;
 mod keys;
 mod output;
+mod paths;
 mod rebuild;
 mod report;
 mod walk;

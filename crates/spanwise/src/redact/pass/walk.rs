@@ -8,6 +8,7 @@ use std::ops::Range;
 
 use super::edits::{Change, Edits, Slot};
 use super::keys::{self, Keys, Known, Quick};
+use super::paths::Path;
 use super::report::RedactionReport;
 use super::window::Window;
 use crate::batch::{AttributeRow, Id, RawValue, Rows, SpanBatch, Text, ValueTag};
@@ -15,7 +16,7 @@ use crate::redact::body;
 use crate::redact::detector::{Look, Selection};
 use crate::redact::place::Place;
 use crate::redact::placeholder;
-use crate::redact::policy::{CompiledPolicy, EventClass, LONGEST_PATH, TextAction, Treatment, Verdict};
+use crate::redact::policy::{CompiledPolicy, EventClass, TextAction, Treatment, Verdict};
 use crate::redact::text::{self, redact_text};
 
 /// What the walk needs, for one batch.
@@ -28,6 +29,8 @@ pub(super) struct Walk<'a> {
     pub(super) window: &'a mut Window,
     /// The detectors of all places together, with which stretches of the input are read.
     pub(super) every: Look,
+    /// The policy changes nothing.
+    idle: bool,
 }
 
 /// A value, and all that is needed to change it.
@@ -57,7 +60,7 @@ impl<'a> Walk<'a> {
             .map(|place| policy.selection(place))
             .fold(Selection::NONE, Selection::union);
         let every = Look { on, is_query: false };
-        Self { batch, policy, edits, report, keys, window, every }
+        Self { batch, policy, edits, report, keys, window, every, idle: policy.is_empty() }
     }
 
     pub(super) fn run(mut self) {
@@ -148,14 +151,15 @@ impl<'a> Walk<'a> {
                     self.look_at(item.slot, item.row, item.place, text, look);
                 }
                 RawValue::Array(rows) | RawValue::KvList(rows) => {
-                    let mut path = vec![self.key_of(attribute)];
+                    let mut path = Path::default();
+                    path.push(self.key_of(attribute));
                     self.children(item, rows, &mut path, known.verdict);
                 }
                 value => self.number(item, value, selection),
             }
             return;
         }
-        let mut path = Vec::new();
+        let mut path = Path::default();
         if matches!(item.value, RawValue::Array(_) | RawValue::KvList(_)) {
             path.push(self.key_of(attribute));
         }
@@ -167,7 +171,7 @@ impl<'a> Walk<'a> {
     }
 
     /// Carries out a verdict.
-    fn treat(&mut self, item: Item, verdict: Verdict, path: &mut Vec<Cow<'a, str>>) {
+    fn treat(&mut self, item: Item, verdict: Verdict, path: &mut Path<'a>) {
         match verdict.treatment {
             Treatment::Keep => self.keep(item, verdict, path),
             Treatment::KeepMark if self.is_mark(item.value) => {}
@@ -183,7 +187,7 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn keep(&mut self, item: Item, verdict: Verdict, path: &mut Vec<Cow<'a, str>>) {
+    fn keep(&mut self, item: Item, verdict: Verdict, path: &mut Path<'a>) {
         match item.value {
             RawValue::String(text) => {
                 let look = Look { on: verdict.selection, is_query: false };
@@ -195,8 +199,8 @@ impl<'a> Walk<'a> {
     }
 
     /// Goes through the children of an array or a kvlist that stays.
-    fn children(&mut self, item: Item, rows: Rows, path: &mut Vec<Cow<'a, str>>, verdict: Verdict) {
-        if self.policy.is_empty() {
+    fn children(&mut self, item: Item, rows: Rows, path: &mut Path<'a>, verdict: Verdict) {
+        if self.idle {
             return;
         }
         let mut changes_keys = false;
@@ -216,13 +220,11 @@ impl<'a> Walk<'a> {
                 self.treat(child_item, Verdict { treatment: Treatment::Keep, ..verdict }, path);
                 continue;
             }
-            path.push(self.key_of(child));
-            let names: Vec<&str> = path.iter().rev().take(LONGEST_PATH).rev().map(AsRef::as_ref).collect();
-            let own = self.policy.resolve_nested(item.place, item.event, &names);
-            let look = self.policy.look(item.place);
-            changes_keys |= !look.on.is_empty()
-                && names.last().is_some_and(|name| keys::redacted_key(self.policy, look, name).is_some());
-            self.treat(child_item, own.unwrap_or(Verdict { treatment: Treatment::Keep, ..verdict }), path);
+            let name = self.key_of(child);
+            let own = self.keys.paths.enter(self.policy, item.place, item.event, path, name);
+            changes_keys |= own.changes_key;
+            let verdict = own.verdict.unwrap_or(Verdict { treatment: Treatment::Keep, ..verdict });
+            self.treat(child_item, verdict, path);
             path.pop();
         }
         if changes_keys {
@@ -232,15 +234,14 @@ impl<'a> Walk<'a> {
 
     /// What becomes of the members of a list that is a pair itself, `{"key": …, "value": …}`, where the rules do not let what
     /// has that key stay. So are attributes that somebody wrote where no attributes belong.
-    fn paired(&self, item: Item, rows: Rows, path: &mut Vec<Cow<'a, str>>) -> Option<Verdict> {
+    fn paired(&self, item: Item, rows: Rows, path: &mut Path<'a>) -> Option<Verdict> {
         let children = self.batch.values.get(rows.range())?;
         let key = children.iter().find_map(|child| match child.value() {
             RawValue::String(text) if child.key().is_some() && self.key_of(*child) == "key" => Some(text),
             _ => None,
         })?;
         path.push(self.batch.text(key));
-        let names: Vec<&str> = path.iter().rev().take(LONGEST_PATH).rev().map(AsRef::as_ref).collect();
-        let verdict = self.policy.resolve_nested(item.place, item.event, &names);
+        let verdict = self.policy.resolve_nested(item.place, item.event, &path.last_names());
         path.pop();
         verdict.filter(|verdict| verdict.treatment != Treatment::Keep)
     }
@@ -397,7 +398,7 @@ impl<'a> Walk<'a> {
     }
 
     /// Lets detectors look at a text, then keeps its beginning.
-    fn truncate(&mut self, item: Item, verdict: Verdict, length: usize, path: &mut Vec<Cow<'a, str>>) {
+    fn truncate(&mut self, item: Item, verdict: Verdict, length: usize, path: &mut Path<'a>) {
         let RawValue::String(text) = item.value else {
             return self.keep(item, verdict, path);
         };
@@ -412,7 +413,7 @@ impl<'a> Walk<'a> {
     }
 
     /// Masks the members of a value that the rule names, and keeps the others.
-    fn members(&mut self, item: Item, verdict: Verdict, path: &mut Vec<Cow<'a, str>>) {
+    fn members(&mut self, item: Item, verdict: Verdict, path: &mut Path<'a>) {
         let names = self.policy.members(verdict.rule);
         match item.value {
             RawValue::String(text) => {
