@@ -51,6 +51,11 @@ fn key_value(index: usize, value: &str) -> String {
     format!(r#"{{"key":"k{index}","value":{value}}}"#)
 }
 
+/// `count` spans with one attribute each, all of one key.
+fn of_spans(count: usize, value: impl Fn(usize) -> String) -> String {
+    request(&listed(count, |i| format!(r#"{{{IDS},"attributes":[{}]}}"#, key_value(0, &value(i)))))
+}
+
 fn string(unit: &str, count: usize) -> String {
     attribute(&format!(r#"{{"stringValue":"{}"}}"#, unit.repeat(count)))
 }
@@ -206,6 +211,32 @@ const DEEP: &[Family] = &[
         |n| {
             let value = nested(r#"{"kvlistValue":{"values":[{"key":"k0","value":"#, "{}", "}]}}", 100);
             attributes(n / 50, |_| key_value(0, &value))
+        },
+        None,
+    ),
+    (
+        "lists that do not end as the last one did",
+        |n| {
+            let members = listed(12, |i| key_value(i, r#"{"stringValue":"a"}"#));
+            let end = |i| if i % 2 == 0 { "" } else { r#","x":1"# };
+            of_spans(n / 20, |i| format!(r#"{{"kvlistValue":{{"values":[{members}]{}}}}}"#, end(i)))
+        },
+        None,
+    ),
+    (
+        "nested lists that do not hold what the last one did",
+        |n| {
+            let open = r#"{"kvlistValue":{"values":[{"key":"k0","value":{"arrayValue":{"values":["#;
+            let middle = |i| if i % 2 == 0 { r#"{"intValue":1}"# } else { r#"{"bytesValue":"AAEC"}"# };
+            of_spans(n / 50, |i| nested(open, middle(i), "]}}}]}}", 50))
+        },
+        None,
+    ),
+    (
+        "elements in many layouts",
+        |n| {
+            let element = |i: usize| format!(r#"{{"intValue":{}1}}"#, " ".repeat(i * 7 % 11));
+            of_spans(n / 50, |_| format!(r#"{{"arrayValue":{{"values":[{}]}}}}"#, listed(50, element)))
         },
         None,
     ),

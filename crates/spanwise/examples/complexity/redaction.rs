@@ -97,6 +97,16 @@ pub(super) const LISTS: &[super::Family] = &[
         None,
     ),
     (
+        "nested members of ever new names",
+        |n| {
+            super::of_spans(n / 20, |i| {
+                let open = format!(r#"{{"kvlistValue":{{"values":[{{"key":"a{i}","value":"#);
+                super::nested(&open, r#"{"stringValue":"a"}"#, "}]}}", 20)
+            })
+        },
+        None,
+    ),
+    (
         "keys with much in them",
         |n| {
             super::attributes(n, |i| {

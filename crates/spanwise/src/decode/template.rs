@@ -222,13 +222,20 @@ impl Template {
         self.shape == other.shape && self.separated == other.separated && self.name() == other.name()
     }
 
-    /// Whether `written`, which the general path has read, begins and ends as this template does.
-    pub(super) fn is_written(&self, written: &[u8], order: Order) -> bool {
-        let (before, after) = match self.order {
-            Order::ValueFirst => (self.without_key.text(), self.with_key.text()),
-            _ => (self.with_key.text(), self.without_key.text()),
-        };
-        self.order == order && written.starts_with(before) && written.ends_with(after)
+    /// Whether `written`, which the general path has read, is an attribute or element of this template.
+    pub(super) fn is_of(&self, written: &[u8], order: Order) -> bool {
+        if self.order != order || order == Order::ValueFirst {
+            return false;
+        }
+        let content = written.strip_prefix(self.with_key.text());
+        let content = content.and_then(|content| content.strip_suffix(self.without_key.text()));
+        // What stands before a number or a word may be followed by a quote or by white space, which belong to another.
+        content.is_some_and(|content| match (self.shape, content) {
+            (Shape::Int | Shape::Double | Shape::Bool, [first, .., last]) => {
+                (first.is_ascii_alphanumeric() || *first == b'-') && last.is_ascii_alphanumeric()
+            }
+            _ => true,
+        })
     }
 
     /// Whether a line feed is in what is compared.

@@ -284,7 +284,7 @@ impl Reader<'_> {
         let templates = &mut self.scratch.templates;
         let known = templates.guess(run.owner, run.depth, run.first, run.previous);
         if let Some(template) = templates.get(known)
-            && template.is_written(self.cursor.slice(gap, self.cursor.at), run.order())
+            && template.is_of(self.cursor.slice(gap, self.cursor.at), run.order())
         {
             return run.advance(known);
         }
@@ -306,5 +306,48 @@ impl Reader<'_> {
         };
         self.scratch.templates.follow(run, number);
         run.advance(number);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::{Decoder, SpanBatch};
+
+    /// How many templates a decoder has after it has decoded `attributes` of a span, several times.
+    fn known(decoder: &mut Decoder, attributes: &str) -> usize {
+        let body = format!(
+            r#"{{"resourceSpans":[{{"scopeSpans":[{{"spans":[{{"attributes":[{attributes}]}}]}}]}}]}}"#
+        );
+        for _ in 0..3 {
+            decoder.decode(body.clone(), &mut SpanBatch::new()).unwrap();
+        }
+        decoder.scratch.templates.count()
+    }
+
+    #[test]
+    fn what_is_written_otherwise_is_learned() {
+        let mut decoder = Decoder::default();
+        let first = r#"{"key":"a","value":{"intValue":1}}"#;
+        // Each next one begins as one before does, or ends as it does, and is another all the same.
+        for (count, second) in [
+            r#"{"key":"b","value":{"intValue":1}}"#,
+            r#"{"key":"b","value":{"intValue":"1"}}"#,
+            r#"{"key":"b","value":{"doubleValue":1}}"#,
+            r#"{"key":"b","value":{"intValue": 1}}"#,
+            r#"{"key":"b","value":{"intValue":1} }"#,
+            r#"{"key":"b","value":{"intValue":1 }}"#,
+            r#"{"key":"b","value":{"boolValue":true}}"#,
+            r#"{"key":"b","value":{"boolValue": true}}"#,
+            r#"{"key":"b","value":{"stringValue":"1"}}"#,
+            r#"{"value":{"stringValue":"1"},"key":"b"}"#,
+            r#"{"key":"b","value":{"arrayValue":{"values":[]}}}"#,
+        ]
+        .iter()
+        .enumerate()
+        {
+            assert_eq!(known(&mut decoder, &format!("{first},{second}")), count + 2, "{second}");
+        }
+        let elements = r#"{"key":"b","value":{"arrayValue":{"values":[{"intValue":1},{"intValue":"1"},{"intValue":1}]}}}"#;
+        assert_eq!(known(&mut decoder, &format!("{first},{elements}")), 15);
     }
 }

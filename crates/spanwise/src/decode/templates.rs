@@ -84,6 +84,11 @@ impl Templates {
         self.follows.fill([NONE; WAYS]);
     }
 
+    #[cfg(test)]
+    pub(super) fn count(&self) -> usize {
+        self.known.len()
+    }
+
     #[inline]
     pub(super) fn get(&self, number: u16) -> Option<&Template> {
         self.known.get(usize::from(number).wrapping_sub(1))
