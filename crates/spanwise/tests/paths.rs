@@ -180,6 +180,7 @@ fn lists(open: &str, comma: &str, close: &str) -> Bytes {
                 attribute("first", int.clone()),
                 attribute("on", member("boolValue", "false")),
                 attribute("next", kvlist(&[attribute("first", int.clone()), attribute("next", kvlist(&[]))])),
+                attribute("last", int.clone()),
             ]),
         ),
         attribute("last", member("intValue", "3")),
@@ -236,6 +237,8 @@ fn lists_with_other_things_among_them_read_alike() {
         (r#""parts""#, r#""role""#),
         (r#""type""#, r#""content""#),
         (r#""on""#, r#""first""#),
+        // A duplicate behind a list that has the key, too.
+        (r#""last""#, r#""first""#),
         (r#""next""#, r#""""#),
         (r#""next""#, "\"\\u006eext\""),
         (r#"{"key":"on","value":{"boolValue":false}}"#, r#"{"value":{"boolValue":false},"key":"on"}"#),

@@ -311,17 +311,59 @@ impl Reader<'_> {
 
 #[cfg(test)]
 mod tests {
-    use crate::{Decoder, SpanBatch};
+    use super::super::templates::slot;
+    use crate::{DecodeOptions, Decoder, SpanBatch, encode};
 
-    /// How many templates a decoder has after it has decoded `attributes` of a span, several times.
-    fn known(decoder: &mut Decoder, attributes: &str) -> usize {
+    /// Decodes `attributes` of a span: what there is in canonical JSON, and what was found.
+    fn decode(decoder: &mut Decoder, attributes: &str) -> (Vec<u8>, Vec<String>) {
         let body = format!(
             r#"{{"resourceSpans":[{{"scopeSpans":[{{"spans":[{{"attributes":[{attributes}]}}]}}]}}]}}"#
         );
+        let mut batch = SpanBatch::new();
+        decoder.decode(body, &mut batch).unwrap();
+        (encode(&batch), batch.diagnostics().map(|diagnostic| diagnostic.to_string()).collect())
+    }
+
+    /// How many templates a decoder has after it has decoded `attributes` several times.
+    fn known(decoder: &mut Decoder, attributes: &str) -> usize {
         for _ in 0..3 {
-            decoder.decode(body.clone(), &mut SpanBatch::new()).unwrap();
+            decode(decoder, attributes);
         }
         decoder.scratch.templates.count()
+    }
+
+    #[test]
+    fn an_element_among_attributes_is_no_element_where_guesses_share_a_place() {
+        let general = DecodeOptions::default().with_general_path(true);
+        let string = |key: u16| format!(r#"{{"key":"k{key}","value":{{"stringValue":"a"}}}}"#);
+        let list =
+            |values: &str| format!(r#"{{"key":"l","value":{{"kvlistValue":{{"values":[{values}]}}}}}}"#);
+        let elements = r#"{"intValue":1},{"stringValue":"a"},{"intValue":1}"#;
+        // The first element, the second, which the third follows; then those of the list that they are in.
+        let (first, second) = (1, 2);
+        let pairs = (6..200_u16).flat_map(|previous| (previous + 1..200).map(move |first| (first, previous)));
+        let mut tried = 0;
+        for (other, previous) in
+            pairs.filter(|(other, previous)| slot(*other, *previous) == slot(first, second))
+        {
+            let mut decoder = Decoder::default();
+            let array = format!(r#"{{"key":"a","value":{{"arrayValue":{{"values":[{elements}]}}}}}}"#);
+            assert_eq!(known(&mut decoder, &array), 4);
+            // One of each number, without a comma before it and with one.
+            let fillers: Vec<_> = (5..other).map(string).collect();
+            assert_eq!(known(&mut decoder, &fillers.join(",")), usize::from(other) - 1);
+            assert_eq!(known(&mut decoder, &string(other)), usize::from(other));
+            let both = format!("{},{}", string(other), string(previous));
+            known(&mut decoder, &list(&both));
+            let among = format!(r#"{both},{{"intValue":1}}"#);
+            for attributes in [among.clone(), list(&among)] {
+                let expected = decode(&mut Decoder::new(general), &attributes);
+                assert!(!expected.1.is_empty());
+                assert_eq!(decode(&mut decoder, &attributes), expected, "{other} {previous}");
+            }
+            tried += 1;
+        }
+        assert!(tried > 0);
     }
 
     #[test]

@@ -171,7 +171,8 @@ impl Templates {
         let mut number = guess;
         for _ in 0..2 {
             let Some(template) = self.get(number) else { break };
-            if template.begins(kernel, rest) {
+            // Guesses of several lists may share a place.
+            if template.order != Order::Alone && template.begins(kernel, rest) {
                 // Where the value comes first, only its end shows whether it is this key.
                 match template.read(kernel, cursor, rest) {
                     Some((value, after)) => return Some((number, guess, value, after)),
@@ -398,6 +399,6 @@ impl Templates {
 
 /// Where the guess is kept for what follows `previous` in a list that began with `first`.
 #[inline]
-fn slot(first: u16, previous: u16) -> usize {
+pub(super) fn slot(first: u16, previous: u16) -> usize {
     (usize::from(first) * 37 + usize::from(previous)) % SLOTS
 }
