@@ -268,6 +268,21 @@ fn lists_with_other_things_among_them_read_alike() {
 }
 
 #[test]
+fn a_duplicate_behind_a_list_that_was_not_read_to_its_end_reads_alike() {
+    let [whole, ..] = layouts_of_lists();
+    // The list has the key, too, before what no template reads.
+    let text = std::str::from_utf8(&whole).unwrap();
+    let bytes = text.replace(r#"{"boolValue":false}"#, r#"{"bytesValue":"AAEC"}"#);
+    let other = Bytes::from(bytes.replace(r#""last""#, r#""first""#));
+    assert_ne!(other.len(), whole.len());
+    for mode in [Mode::Lenient, Mode::Strict] {
+        let mut pair = Pair::new(mode);
+        (0..3).for_each(|_| pair.check(&whole));
+        pair.check(&other);
+    }
+}
+
+#[test]
 fn lists_at_the_bounds_read_alike() {
     let [whole, ..] = layouts_of_lists();
     let defaults = Limits::default();
