@@ -144,11 +144,12 @@ impl Writer {
     /// Base64 in each of its forms.
     pub(crate) fn bytes(&mut self) {
         if self.liberty() {
+            // None of them has a letter of a canary in base64.
             let text = match self.entropy.below(8) {
-                0 => "[1,2,255]",
-                1 => "{\"0\":1,\"1\":2}",
+                0 => "[0,2,255]",
+                1 => "{\"0\":0,\"1\":2}",
                 2 => "{\"type\":\"Buffer\",\"data\":[7,8]}",
-                3 => "{\"type\":\"Buffer\",\"data\":[7,8],\"data\":[9]}",
+                3 => "{\"type\":\"Buffer\",\"data\":[7,8],\"data\":[8]}",
                 4 => "[1,2,256]",
                 5 => "{\"0\":1,\"2\":2}",
                 6 => return self.text(),
