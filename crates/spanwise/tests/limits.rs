@@ -336,3 +336,17 @@ fn no_setting_goes_deeper_than_1024() {
         assert_eq!(error.diagnostic().code, Code::NestingDepth);
     }
 }
+
+#[test]
+fn an_array_that_is_too_deep_is_named_by_its_own_path() {
+    let text = attribute(r#"{"arrayValue":{"values":[]}}"#);
+    // The brackets and braces round it are eleven.
+    let limits = Limits { depth: 11, ..Limits::default() };
+    for mode in MODES {
+        let error = decode(&text, mode, limits).err().unwrap();
+        assert_eq!(error.diagnostic().code, Code::NestingDepth);
+        let path = "resourceSpans[0].scopeSpans[0].spans[0].attributes[0].value.arrayValue.values,";
+        assert!(error.to_string().contains(path), "{error}");
+        assert!(decode(&text, mode, Limits { depth: 12, ..limits }).is_ok());
+    }
+}

@@ -198,23 +198,10 @@ impl Reader<'_> {
             return Ok(Rows::default());
         }
         let base = self.scratch.stack.len();
-        let bracket = self.cursor.at;
         let mut run = Run::of_elements(self.cursor.depth);
-        self.cursor.open()?;
         self.scratch.path.push(Step::Field(field));
-        self.scratch.path.push(Step::Index(0));
-        let mut index = 0;
-        let last = loop {
-            let gap = self.cursor.at;
-            if !self.cursor.next_item(index == 0, b']')? {
-                break gap;
-            }
-            self.set_index(index);
-            self.element(gap, &mut run)?;
-            index = index.saturating_add(1);
-        };
-        self.last_list = (bracket, last);
-        self.scratch.path.truncate(self.scratch.path.len() - 2);
+        self.elements(|reader, gap| reader.element(gap, &mut run))?;
+        self.scratch.path.pop();
         Ok(self.take_children(base))
     }
 

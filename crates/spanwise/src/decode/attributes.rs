@@ -1,6 +1,7 @@
 //! Lists of `KeyValue`: attributes, and the children of a kvlist.
 
-use super::reader::{Fatal, Reader};
+use super::nested::Below;
+use super::reader::{Fatal, Reader, Scratch};
 use super::templated::Run;
 use crate::batch::{AttributeRow, AttributeSource, ByteRange, RawValue, Rows, SpanBatch, Text, TextKind};
 use crate::diagnostic::{Code, Effect, Step};
@@ -104,15 +105,11 @@ impl Reader<'_> {
 
     /// Moves the children on the stack, from `base` on, to their table.
     pub(super) fn take_children(&mut self, base: usize) -> Rows {
-        let first = self.batch.values.len();
-        self.batch.values.extend_from_slice(self.scratch.stack.get(base..).unwrap_or_default());
-        self.scratch.stack.truncate(base);
-        if self.record {
-            let sources = self.scratch.stack_sources.get(base..).unwrap_or_default();
-            self.batch.sources.values.extend_from_slice(sources);
-            self.scratch.stack_sources.truncate(base);
-        }
-        Rows::since(first, &self.batch.values)
+        let Self { batch, scratch, record, .. } = self;
+        let Scratch { stack, stack_sources, lists, .. } = &mut **scratch;
+        let SpanBatch { values, sources, .. } = &mut **batch;
+        let value_sources = &mut sources.values;
+        Below { stack, stack_sources, values, value_sources, lists }.take_children(base, *record)
     }
 
     fn key_values(&mut self, field: Field, owner: Message, into: Into) -> Result<(), Fatal> {

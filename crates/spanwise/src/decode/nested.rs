@@ -65,7 +65,7 @@ impl Below<'_> {
 
     /// Moves the rows of a list from the stack, where they are from `base` on, to their table.
     #[inline]
-    fn take_children(&mut self, base: usize, record: bool) -> Rows {
+    pub(super) fn take_children(&mut self, base: usize, record: bool) -> Rows {
         let first = self.values.len();
         self.values.extend_from_slice(self.stack.get(base..).unwrap_or_default());
         self.stack.truncate(base);

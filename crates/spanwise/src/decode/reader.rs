@@ -87,7 +87,7 @@ pub(super) struct Reader<'r> {
     pub(super) items: usize,
     /// Index of the first span of the document.
     pub(super) first_span: usize,
-    /// Bracket, and end of the last element, of the list below an attribute that was read last.
+    /// Bracket, and end of the last element, of the list that was read last.
     pub(super) last_list: (usize, usize),
 }
 
@@ -521,18 +521,25 @@ impl<'r> Reader<'r> {
         }
     }
 
-    /// Reads the elements of the array that stands here; `read` is called at each element's first byte.
+    /// Reads the elements of the array that stands here; `read` is called at each element's first byte, with where the one
+    /// before ended.
     #[inline]
     pub(super) fn elements(
         &mut self,
-        mut read: impl FnMut(&mut Self, u32) -> Result<(), Fatal>,
+        mut read: impl FnMut(&mut Self, usize) -> Result<(), Fatal>,
     ) -> Result<(), Fatal> {
+        let bracket = self.cursor.at;
         self.cursor.open()?;
         self.scratch.path.push(Step::Index(0));
         let mut index = 0;
-        while self.cursor.next_item(index == 0, b']')? {
+        loop {
+            let gap = self.cursor.at;
+            if !self.cursor.next_item(index == 0, b']')? {
+                self.last_list = (bracket, gap);
+                break;
+            }
             self.set_index(index);
-            read(self, index)?;
+            read(self, gap)?;
             index = index.saturating_add(1);
         }
         self.scratch.path.pop();

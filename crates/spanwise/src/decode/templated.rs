@@ -249,10 +249,10 @@ impl Reader<'_> {
                     }
                     continue;
                 }
-                if !templates.is_list_at(kernel, &run, rest) {
-                    break;
+                match templates.list_at(kernel, &run, rest) {
+                    NONE => break,
+                    list => list,
                 }
-                templates.guess(owner, depth, first, previous)
             };
             // What is below the attributes of a list on the stack is the general path's: it came here because of a list that
             // templates could not read, and a second look at each level of nesting would be too many.

@@ -203,14 +203,15 @@ impl Templates {
         Some((number, number, value, after))
     }
 
-    /// Whether what is guessed in a list of attributes is a list, and stands at `rest`.
+    /// What is guessed in a list of attributes, if it is a list and stands at `rest`.
     #[allow(clippy::inline_always, reason = "must be compiled with the instruction set of its caller")]
     #[inline(always)]
-    pub(super) fn is_list_at<K: Kernel>(&self, kernel: K, run: &Run, rest: &[u8]) -> bool {
+    pub(super) fn list_at<K: Kernel>(&self, kernel: K, run: &Run, rest: &[u8]) -> u16 {
         let guess = self.guess(run.owner, run.depth, run.first, run.previous);
-        self.get(guess).is_some_and(|it| {
+        let stands = self.get(guess).is_some_and(|it| {
             it.shape.is_list() && it.order == Order::KeyFirst && it.with_key.stands_at(kernel, rest)
-        })
+        });
+        if stands { guess } else { NONE }
     }
 
     /// What stands at `rest` in a list below an attribute, where the best guess does not.

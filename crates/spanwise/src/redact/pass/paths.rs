@@ -112,12 +112,14 @@ impl Paths {
     /// The number of what is above the names of all paths there.
     fn root(&mut self, place: Place, event: EventClass) -> u32 {
         let root = (place, event);
-        let known = self.roots.iter().position(|known| *known == root);
-        if known.is_none() && self.roots.len() < MOST_ROOTS {
+        let known = self.roots.iter().position(|known| *known == root).unwrap_or(self.roots.len());
+        if known == MOST_ROOTS {
+            return UNKNOWN;
+        }
+        if known == self.roots.len() {
             self.roots.push(root);
         }
-        let number = known.or_else(|| self.roots.iter().position(|known| *known == root));
-        number.and_then(|number| u32::try_from(number).ok()).unwrap_or(UNKNOWN)
+        u32::try_from(known).unwrap_or(UNKNOWN)
     }
 
     fn step(
