@@ -47,6 +47,16 @@ fn check_with(warm: &mut Warm, data: &[u8]) {
     let again = warm.decoder.decode(data.to_vec(), &mut warm.batch);
     assert_eq!(fresh, again, "the error depends on history");
     same(&batch, &warm.batch);
+    // What is kept of objects that come again is moved to where they stand.
+    let moved = [b" ", data].concat();
+    let mut elsewhere = SpanBatch::new();
+    let fresh_elsewhere = Decoder::new(warm.options).decode(moved.clone(), &mut elsewhere);
+    assert_eq!(
+        fresh_elsewhere,
+        warm.decoder.decode(moved, &mut warm.batch),
+        "the error depends on the place"
+    );
+    same(&elsewhere, &warm.batch);
     let general = warm.options.with_general_path(true).with_simd(Simd::portable());
     let by_general = Decoder::new(general).decode(data.to_vec(), &mut warm.batch);
     assert_eq!(fresh, by_general, "the error depends on the path");

@@ -174,13 +174,15 @@ impl Keys {
         bytes_of: impl Fn(Text) -> &'a [u8],
         text: impl FnOnce() -> Option<Text>,
     ) -> Option<u32> {
+        let (mut place, found) = self.search_name(hash, name, bytes_of);
+        if found.is_some() {
+            return found;
+        }
         if self.places.len() < 2 * (self.rows.len() + 1) {
             self.grow();
+            (place, _) = self.search(hash, |_| false);
         }
-        match self.search_name(hash, name, bytes_of) {
-            (_, Some(id)) => Some(id),
-            (place, None) => self.places.get_mut(place)?.take(self.epoch, &mut self.rows, hash, text()?),
-        }
+        self.places.get_mut(place)?.take(self.epoch, &mut self.rows, hash, text()?)
     }
 
     /// [`Self::intern_hashed`] where it is plain that the batch has no such key: the id that it gets.
@@ -273,6 +275,18 @@ mod tests {
             keys.clear();
             assert_eq!((keys.len(), keys.find(b"key-1", bytes_of)), (0, None));
         }
+        // A key that is known takes no room.
+        let room = keys.places.len();
+        for (number, text) in texts.iter().enumerate() {
+            let id = keys.intern(names[number].as_bytes(), bytes_of, || Some(*text));
+            assert_eq!(id, u32::try_from(number).ok());
+            if 2 * (keys.len() + 1) > keys.places.len() {
+                break;
+            }
+        }
+        assert_eq!(keys.intern(b"key-1", bytes_of, || None), Some(1));
+        assert_eq!(keys.places.len(), room);
+        keys.clear();
         // The epoch after the last one is the first, and none of its keys are there.
         assert_eq!(keys.intern(b"key-7", bytes_of, || Some(texts[7])), Some(0));
         keys.epoch = u32::MAX;

@@ -105,8 +105,10 @@ impl Reader<'_> {
 
     /// Moves the children on the stack, from `base` on, to their table.
     pub(super) fn take_children(&mut self, base: usize) -> Rows {
-        let Self { batch, scratch, record, .. } = self;
+        let Self { batch, scratch, record, cursor, .. } = self;
         let Scratch { stack, stack_sources, lists, .. } = &mut **scratch;
+        // Templates may read the list the next time, and a warm decode must not allocate: fewer lists are open than containers.
+        lists.reserve(cursor.depth);
         let SpanBatch { values, sources, .. } = &mut **batch;
         let value_sources = &mut sources.values;
         Below { stack, stack_sources, values, value_sources, lists }.take_children(base, *record)

@@ -169,6 +169,7 @@ impl Reader<'_> {
         if std::mem::take(&mut self.scratch.learned_feeds) {
             self.scratch.gaps.forget();
             self.scratch.templates.forget();
+            self.scratch.recurring.forget();
         }
         !self.options.general_path
     }

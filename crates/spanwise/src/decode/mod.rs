@@ -15,6 +15,7 @@ mod nested;
 mod options;
 mod plain_value;
 mod reader;
+mod recurring;
 mod request;
 mod resource_spans;
 mod scalar;

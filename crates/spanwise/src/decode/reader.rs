@@ -6,6 +6,7 @@
 use super::gaps::{Gaps, Members};
 use super::nested::Open;
 use super::options::{DecodeOptions, Mode, Projection};
+use super::recurring::Recurring;
 use super::templates::Templates;
 use crate::batch::{AttributeRow, AttributeSource, ByteRange, Mark, SpanBatch, Text};
 use crate::diagnostic::{Code, Effect, Severity, Step};
@@ -68,8 +69,18 @@ pub(super) struct Scratch {
     pub(super) unescaped: Vec<u8>,
     pub(super) gaps: Gaps,
     pub(super) templates: Templates,
+    pub(super) recurring: Recurring,
     /// A line feed is in what was learned.
     pub(super) learned_feeds: bool,
+}
+
+impl Scratch {
+    /// Key ids that were learned mean nothing any more.
+    fn forget_key_ids(&mut self) {
+        if self.templates.forget_key_ids() {
+            self.recurring.forget();
+        }
+    }
 }
 
 /// See the module's head.
@@ -104,7 +115,7 @@ impl<'r> Reader<'r> {
         scratch.stamps.clear();
         scratch.lists.clear();
         let anomalies = std::mem::take(&mut scratch.anomalies);
-        scratch.templates.forget_key_ids();
+        scratch.forget_key_ids();
         let strict = options.mode == Mode::Strict;
         let cursor = Rules::new(&options).cursor(text, 0, anomalies);
         let record = options.record_sources;
@@ -135,7 +146,7 @@ impl<'r> Reader<'r> {
     /// Forgets every row that was added since `mark`, and what was learned about keys that are no more.
     pub(super) fn rewind(&mut self, mark: &Mark) {
         self.batch.rewind(mark);
-        self.scratch.templates.forget_key_ids();
+        self.scratch.forget_key_ids();
     }
 
     // ---- findings

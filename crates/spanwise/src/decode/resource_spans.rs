@@ -4,6 +4,7 @@
 //! comes. A second coming of a list truncates the tables to where the first began.
 
 use super::reader::{Fatal, Reader};
+use super::recurring::{Introduction, Owner};
 use crate::batch::{ByteRange, EntityRefRow, Mark, ResourceRow, ResourceSource, Rows, Text};
 use crate::diagnostic::Code;
 use crate::json::Scalar;
@@ -138,11 +139,18 @@ impl Reader<'_> {
     }
 
     fn resource(&mut self, row: &mut ResourceRow, index: usize) -> Result<(), Fatal> {
+        if let Some(it) = self.recall(Owner::Resource) {
+            row.attributes = it.attributes.unwrap_or_default();
+            row.dropped_attributes_count = it.dropped_attributes_count;
+            return Ok(());
+        }
+        let before = self.before_owner();
         self.items = 0;
+        let mut attributes = None;
         let mut members = self.open(Message::Resource)?;
         while let Some(field) = self.next_member(&mut members)? {
             match field {
-                Field::Attributes => row.attributes = self.attributes(field, Message::Resource)?,
+                Field::Attributes => attributes = Some(self.attributes(field, Message::Resource)?),
                 Field::DroppedAttributesCount => row.dropped_attributes_count = self.uint32(field)?,
                 Field::EntityRefs => {
                     let start = self.cursor.at;
@@ -156,6 +164,13 @@ impl Reader<'_> {
                 }
                 _ => self.skip_to_residue()?,
             }
+        }
+        row.attributes = attributes.unwrap_or_default();
+        let dropped_attributes_count = row.dropped_attributes_count;
+        let it = Introduction { attributes, dropped_attributes_count, ..Introduction::default() };
+        // References to entities have tables of their own.
+        if members.seen & Field::EntityRefs.bit() == 0 {
+            self.learn_owner(Owner::Resource, &before, it);
         }
         Ok(())
     }

@@ -1,7 +1,8 @@
 //! `ScopeSpans` and `InstrumentationScope`.
 
 use super::reader::{Fatal, Reader};
-use crate::batch::{ByteRange, ScopeRow, ScopeSource, Text};
+use super::recurring::{Introduction, Owner};
+use crate::batch::{ScopeRow, ScopeSource, Text};
 use crate::schema::{Field, Message};
 
 impl Reader<'_> {
@@ -74,29 +75,41 @@ impl Reader<'_> {
     }
 
     fn scope(&mut self, row: &mut ScopeRow, index: usize) -> Result<(), Fatal> {
+        let it = match self.recall(Owner::Scope) {
+            Some(it) => it,
+            None => self.read_scope()?,
+        };
+        row.attributes = it.attributes.unwrap_or_default();
+        row.dropped_attributes_count = it.dropped_attributes_count;
+        (row.name, row.version) = (it.name, it.version);
+        if let Some(source) = self.batch.sources.scopes.get_mut(index) {
+            (source.name, source.version) = (it.name_source, it.version_source);
+        }
+        Ok(())
+    }
+
+    fn read_scope(&mut self) -> Result<Introduction, Fatal> {
+        let before = self.before_owner();
         self.items = 0;
-        let (mut name, mut version) = (ByteRange::default(), ByteRange::default());
+        let mut it = Introduction::default();
         let mut members = self.open(Message::Scope)?;
         while let Some(field) = self.next_member(&mut members)? {
             let start = self.cursor.at;
             match field {
                 Field::Name => {
-                    row.name = self.string_field(field)?;
-                    name = self.source(start);
+                    it.name = self.string_field(field)?;
+                    it.name_source = self.source(start);
                 }
                 Field::Version => {
-                    row.version = self.string_field(field)?;
-                    version = self.source(start);
+                    it.version = self.string_field(field)?;
+                    it.version_source = self.source(start);
                 }
-                Field::Attributes => row.attributes = self.attributes(field, Message::Scope)?,
-                Field::DroppedAttributesCount => row.dropped_attributes_count = self.uint32(field)?,
+                Field::Attributes => it.attributes = Some(self.attributes(field, Message::Scope)?),
+                Field::DroppedAttributesCount => it.dropped_attributes_count = self.uint32(field)?,
                 _ => self.skip_to_residue()?,
             }
         }
-        if let Some(source) = self.batch.sources.scopes.get_mut(index) {
-            source.name = name;
-            source.version = version;
-        }
-        Ok(())
+        self.learn_owner(Owner::Scope, &before, it);
+        Ok(it)
     }
 }

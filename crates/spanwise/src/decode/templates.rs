@@ -63,14 +63,16 @@ const OUTWORN: u32 = 1 << 16;
 const SLOTS: usize = 2048;
 
 impl Templates {
-    /// Key ids that were learned mean nothing any more.
-    pub(super) fn forget_key_ids(&mut self) {
+    /// Key ids that were learned mean nothing any more. Returns whether generations begin anew.
+    pub(super) fn forget_key_ids(&mut self) -> bool {
         self.generation = self.generation.wrapping_add(1);
-        if self.generation == NEVER {
+        let over = self.generation == NEVER;
+        if over {
             // After 2^32 batches or rejected spans a stale id could look fresh.
             self.generation = 0;
             self.known.iter_mut().for_each(|template| template.generation = NEVER);
         }
+        over
     }
 
     /// Forgets all that was learned, and keeps the room for it.
