@@ -176,9 +176,13 @@ impl AttributeRow {
     /// Whether the row stays right where its text and children are moved: it refers to nothing else.
     fn can_move(&self) -> bool {
         match self.tag {
-            ValueTag::Empty | ValueTag::Bool | ValueTag::Int | ValueTag::Double | ValueTag::Array => true,
-            ValueTag::String => Text::from_bits(self.payload).kind() != TextKind::Made,
-            // Bytes stand in the arena, and the keys of a kvlist are interned between those of attributes.
+            ValueTag::Empty
+            | ValueTag::String
+            | ValueTag::Bool
+            | ValueTag::Int
+            | ValueTag::Double
+            | ValueTag::Array => true,
+            // Bytes stand in the arena, even if they are none, and the keys of a kvlist are interned between those of attributes.
             ValueTag::Bytes | ValueTag::KvList => false,
         }
     }
@@ -350,8 +354,8 @@ impl Known {
             let text = batch.keys.text(row.key as usize);
             let name = text.raw(input, &batch.made);
             let start = match text.start().checked_sub(at) {
-                Some(start) if text.kind() == TextKind::Plain && start < self.bytes.len() => start,
-                // The batch has it from elsewhere.
+                Some(start) if text.kind() == TextKind::Plain => start,
+                // The batch has it from before the object.
                 _ => self.next_key(from, name)?,
             };
             from = start + name.len();
@@ -548,6 +552,29 @@ mod tests {
     }
 
     #[test]
+    fn a_key_in_the_arena_is_not_taken_for_one_in_the_object() {
+        let object =
+            r#"{"attributes":[{"key":"a","value":{"intValue":1}},{"key":"b","value":{"intValue":2}}]}"#;
+        for length in 0..200 {
+            // Each byte that is no UTF-8 takes three of the arena, so that a place there may be one in the object, too.
+            let broken = "?".repeat(length);
+            let first = format!(
+                r#"{{"attributes":[{{"key":"c","value":{{"stringValue":"{broken}"}}}},{{"key":"\u0061"}}]}}"#
+            );
+            let mut decoder = Decoder::default();
+            let (mut batch, mut expected) = (SpanBatch::new(), SpanBatch::new());
+            for body in [&first, &first, "{}"].map(|first| request(first, object)) {
+                let body: Vec<u8> = body.bytes().map(|byte| if byte == b'?' { 0xff } else { byte }).collect();
+                decoder.decode(body.clone(), &mut batch).unwrap();
+                let mut general = Decoder::new(DecodeOptions::default().with_general_path(true));
+                general.decode(body, &mut expected).unwrap();
+                assert_eq!(seen(&batch), seen(&expected), "{length}");
+            }
+            assert_eq!(known(&decoder, Owner::Scope), 1);
+        }
+    }
+
+    #[test]
     fn the_first_batch_and_the_general_path_learn_nothing() {
         let body = request("{}", "{}");
         let mut batch = SpanBatch::new();
@@ -627,13 +654,15 @@ mod tests {
     fn what_has_a_line_feed_is_forgotten_before_lines_are_read() {
         let mut decoder = Decoder::default();
         let mut batch = SpanBatch::new();
-        let resource = "{\n}";
+        let request = |resource: &str| format!(r#"{{"resourceSpans":[{{"resource":{resource}}}]}}"#);
+        // The line feed is not in what else is learned: between members, and in attributes.
+        let resource = "{\"attributes\":[\n]}";
         for _ in 0..3 {
-            decoder.decode(request(resource, "{}"), &mut batch).unwrap();
+            decoder.decode(request(resource), &mut batch).unwrap();
         }
         assert_eq!(known(&decoder, Owner::Resource), 1);
-        let lines = format!("{}\n{}\n", request("{}", "{}"), request(resource, "{}"));
+        let lines = format!("{}\n{}\n{}\n", request("{}"), request(resource), request("{}"));
         decoder.decode_block(lines, Framing::Lines, &mut batch).unwrap();
-        assert_eq!((batch.len(), batch.bad_documents()), (1, 2));
+        assert_eq!((batch.resources().len(), batch.bad_documents()), (2, 2));
     }
 }
