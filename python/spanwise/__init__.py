@@ -139,9 +139,9 @@ def read(
     and its kin, ``ValueError`` for options that are not known.
 
     ``threads`` read at once, by default as many as there are processors. ``batch_size`` is about how many bytes of
-    text are decoded at a time, by default one mebibyte. ``progress`` is a callable that is given a ``Progress`` some
-    ten times a second and once at the end, or True for a bar of tqdm or rich, whichever is installed. Ctrl-C stops
-    the run.
+    text are decoded at a time, by default one mebibyte; small files of one line each are decoded together.
+    ``progress`` is a callable that is given a ``Progress`` some ten times a second and once at the end, or True for a
+    bar of tqdm or rich, whichever is installed. Ctrl-C stops the run.
     """
     return _read(
         flat(sources),
@@ -240,8 +240,8 @@ def validate(
 ) -> Report:
     """Read sources, keep nothing, and report what is wrong with them.
 
-    ``report.ok`` says whether there was no error; ``report.diagnostics`` says what and where, ``report.unreadable``
-    what is wrong with compressed sources. Raises only for what cannot be read at all (``FileNotFoundError`` and its
-    kin).
+    ``report.ok`` says whether there was no error; ``report.diagnostics`` says what and where (``source`` is the file),
+    ``report.unreadable`` what is wrong with compressed sources. Raises only for what cannot be read at all
+    (``FileNotFoundError`` and its kin).
     """
     return _validate(flat(sources), mode=mode, framing=framing, threads=threads, progress=teller(progress))

@@ -53,6 +53,7 @@ class DecodeError(ValueError):
     line: int
     column: int
     path: str
+    source: str | None
 
 class PolicyError(ValueError):
     line: int | None
@@ -80,6 +81,8 @@ class Diagnostic:
     def line(self) -> int: ...
     @property
     def column(self) -> int: ...
+    @property
+    def source(self) -> str | None: ...
 
 @final
 class Report:

@@ -227,3 +227,69 @@ def test_values_are_what_a_plain_reader_reads(spans, ascii_only):
             assert (event.name, repr(event.attributes)) == (sent_event["name"], repr(found))
     assert json.loads(batch.to_json()).keys() == {"resourceSpans"}
     assert spanwise.read(payload).to_pyarrow().column("name").to_pylist() == [span["name"] for span in spans]
+
+
+def deliveries(folder, count=400):
+    """A file for each request, as a webhook's receiver leaves them, some with something to say of them."""
+    span = {"traceId": "0af7651916cd43dd8448eb211c80319c", "spanId": "b7ad6b7169203331"}
+    for number in range(count):
+        spans = [span | {"name": f"span {number}"}]
+        if number % 50 == 7:
+            spans.append({"name": "without ids"})
+        text = json.dumps({"resourceSpans": [{"scopeSpans": [{"spans": spans}]}]})
+        if number % 150 == 149:
+            text = json.dumps(json.loads(text), indent=2)
+        (folder / f"{number:04}.json").write_text(text)
+    return sorted(folder.iterdir())
+
+
+def places(diagnostics):
+    return [(d.code, d.path, d.offset, d.line, d.column, str(d)) for d in diagnostics]
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_a_folder_of_requests_is_read_as_one_table(tmp_path, threads):
+    files = deliveries(tmp_path)
+    alone = [spanwise.read(file, columns=["name"]) for file in files]
+    table = spanwise.read(tmp_path, columns=["name"], threads=threads)
+    names = [name for one in alone for name in one.to_pyarrow().column("name").to_pylist()]
+    assert table.to_pyarrow().column("name").to_pylist() == names
+    assert len(names) == 408
+    # Not one chunk a file.
+    assert table.to_pyarrow().column("name").num_chunks < 12
+    # Findings stand where they stood, and say in which file.
+    found = table.report.diagnostics
+    expected = [(str(file), one.report.diagnostics) for file, one in zip(files, alone, strict=True)]
+    assert places(found) == places(d for _, several in expected for d in several)
+    assert [d.source for d in found] == [name for name, several in expected for _ in several]
+    assert len(found) == 16
+    assert table.report.documents == 400
+
+
+def test_batches_of_a_folder_tell_places_in_files(tmp_path):
+    files = deliveries(tmp_path, 60)
+    batches = list(spanwise.scan_batches(tmp_path))
+    assert [span.name for batch in batches for span in batch][:3] == ["span 0", "span 1", "span 2"]
+    found = [d for batch in batches for d in batch.diagnostics]
+    assert places(found) == places(d for file in files for d in spanwise.read(file).report.diagnostics)
+    report = spanwise.validate(tmp_path)
+    assert [d.source for d in report.diagnostics] == [str(files[7])] * 2 + [str(files[57])] * 2
+
+
+def test_an_error_says_in_which_file(tmp_path):
+    deliveries(tmp_path, 30)
+    torn = tmp_path / "0017.json"
+    torn.write_text('{"resourceSpans":[')
+    with pytest.raises(spanwise.DecodeError) as raised:
+        spanwise.read(tmp_path, on_error="raise")
+    assert raised.value.source == str(torn)
+    assert str(raised.value).startswith(f"{torn}: error[unexpected-end]")
+    with pytest.warns(spanwise.SpanwiseWarning, match="1 bad documents"):
+        table = spanwise.read(tmp_path)
+    assert table.num_rows == 30
+    assert [d.source for d in table.report.diagnostics if d.severity == "error"] == [str(torn)]
+    (found,) = spanwise.decode(b"").diagnostics
+    assert found.source is None
+    with pytest.raises(spanwise.DecodeError) as raised:
+        spanwise.decode(b"[")
+    assert raised.value.source is None

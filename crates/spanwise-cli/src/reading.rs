@@ -9,7 +9,9 @@ use std::time::Duration;
 
 use spanwise::frame::Block;
 use spanwise::{DecodeOptions, Decoder, SpanBatch};
-use spanwise_io::{ReadError, ReadErrorKind, ReadSettings, Scan, Source, SpanIndex, Unreadable, expand};
+use spanwise_io::{
+    Piece, ReadError, ReadErrorKind, ReadSettings, Scan, Source, SpanIndex, Unreadable, expand,
+};
 
 use crate::arguments;
 use crate::progress::Progress;
@@ -182,7 +184,8 @@ impl Reading {
     }
 
     /// Does the work that `worker` makes on every block, on several threads, and calls `each` with the number of the input
-    /// and what came of the work, in the order of the blocks. After an error of an input, what was good before it has been
+    /// and what came of the work, in the order of the blocks. Small inputs may share a block, then the number is that of the
+    /// first of them; there is nothing but warnings to say of them. After an error of an input, what was good before it has been
     /// given; an error of `each` stops everything.
     pub(crate) fn scan<T, W, E>(
         self,
@@ -197,12 +200,13 @@ impl Reading {
             let mut work = worker();
             move |(), batch: &mut SpanBatch| work(batch)
         };
-        self.scan_blocks(|_| (), worker, each)
+        self.scan_blocks(true, |_| (), worker, each)
     }
 
     /// The same with what `of` makes of the block before it is decoded.
     fn scan_blocks<P, T, W, E>(
         self,
+        joins: bool,
         of: impl Fn(&Block) -> P + Copy + Send + 'static,
         worker: impl Fn() -> W,
         mut each: impl FnMut(usize, Result<T, Stopped>) -> Result<(), E>,
@@ -215,20 +219,30 @@ impl Reading {
         let spans = Arc::new(AtomicU64::new(0));
         let total = self.sources.iter().map(Source::length).sum();
         let mut progress = Progress::new(total, Arc::clone(&self.settings.bytes_read), Arc::clone(&spans));
-        let mut scan = Scan::new(self.sources, self.settings, self.threads, || {
+        let worker = || {
             let (mut work, spans) = (worker(), Arc::clone(&spans));
             let (mut decoder, mut batch) = (Decoder::new(options), SpanBatch::new());
-            move |piece| {
-                let result = piece.block.map_err(Stopped::from).and_then(|block| {
-                    let made = of(&block);
-                    let read = decoder.decode_framed(block, &mut batch);
-                    spans.fetch_add(batch.len() as u64, Ordering::Relaxed);
-                    read.map(|()| work(made, &mut batch))
-                        .map_err(|error| Stopped::from(error.diagnostic().message().to_owned()))
-                });
-                (piece.source, result)
+            move |Piece { source, sources, block }| {
+                if sources > 1 && !joins {
+                    return None;
+                }
+                let block = match block {
+                    Ok(block) => block,
+                    Err(error) => return Some((source, Err(Stopped::from(error)))),
+                };
+                let made = of(&block);
+                let read = decoder.decode_framed(block, &mut batch);
+                if sources > 1 && !(read.is_ok() && Piece::is_sum_of(sources, &batch)) {
+                    return None;
+                }
+                spans.fetch_add(batch.len() as u64, Ordering::Relaxed);
+                let result = read
+                    .map(|()| work(made, &mut batch))
+                    .map_err(|error| Stopped::from(error.diagnostic().message().to_owned()));
+                Some((source, result))
             }
-        });
+        };
+        let mut scan = Scan::joining(self.sources, self.settings, self.threads, worker);
         loop {
             let polled = scan.poll(PULSE);
             progress.draw();
@@ -261,7 +275,7 @@ impl Reading {
             let spare = spare.clone();
             move |made: T, batch: &mut SpanBatch| (made, std::mem::replace(batch, spare.take()))
         };
-        self.scan_blocks(of, worker, |input, result| match result {
+        self.scan_blocks(false, of, worker, |input, result| match result {
             Ok((made, mut batch)) => {
                 each(input, Ok((made, &mut batch)))?;
                 spare.give(batch);

@@ -23,6 +23,7 @@ mod line_ranges;
 mod positional;
 mod scan;
 mod settings;
+mod small_files;
 mod source;
 
 pub use atomic::AtomicFile;

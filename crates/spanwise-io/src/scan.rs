@@ -2,7 +2,8 @@
 //!
 //! Whoever is free takes the next block and does the work on it. So there is no thread that only reads, a block is in the
 //! cache of the thread that works on it, and with one thread there is none but the caller's. Threads take turns at reading,
-//! under a lock, but for files of lines: of those a thread takes a range, and reads it outside the lock. Results wait until it is their turn; how many may wait is bounded, and with them the memory.
+//! under a lock, but for files of lines: of those a thread takes a range, and reads it outside the lock; and for small files, of
+//! which it takes many. Results wait until it is their turn; how many may wait is bounded, and with them the memory.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::num::NonZeroUsize;
@@ -11,11 +12,13 @@ use std::task::Poll;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+use spanwise::SpanBatch;
 use spanwise::frame::Block;
 
 use crate::blocks::{Blocks, Task};
 use crate::error::ReadError;
 use crate::settings::ReadSettings;
+use crate::small_files::{MOST, SMALL, SmallFiles, Worked};
 use crate::source::Source;
 
 /// What a scan hands to the work: a block of a source, or why the source cannot be read, or not to its end.
@@ -23,8 +26,18 @@ use crate::source::Source;
 pub struct Piece {
     /// The number of the source, in the order in which they were given, from 0.
     pub source: usize,
+    /// How many sources, from that one on, the block holds, a line each. One, but for [`Scan::joining`].
+    pub sources: usize,
     /// The block.
     pub block: Result<Block, ReadError>,
+}
+
+impl Piece {
+    /// Whether `batch`, decoded from a block of this many sources, holds what the batches of each of them would have held: a
+    /// document of each, no error, and all that was found. What was found in line `n` is about the `n`th of them.
+    pub fn is_sum_of(sources: usize, batch: &SpanBatch) -> bool {
+        batch.error_count() == 0 && batch.dropped_diagnostics() == 0 && batch.documents().len() == sources
+    }
 }
 
 /// The blocks of all sources, one after the other. A source that cannot be read does not end the others.
@@ -33,42 +46,77 @@ struct Feed {
     next_source: usize,
     blocks: Option<Blocks>,
     settings: ReadSettings,
-    /// How many pieces were taken.
+    joins: bool,
+    /// How many times something was taken.
     taken: u64,
 }
 
+/// What a thread takes in one turn.
+enum Taken {
+    /// A block of a source, or what it takes to have it.
+    Task(usize, Task),
+    Files(SmallFiles),
+}
+
 impl Feed {
-    /// What the next piece takes.
-    fn next(&mut self) -> Option<(usize, Task)> {
+    /// What is to be done next.
+    fn next(&mut self) -> Option<Taken> {
         loop {
             let source = self.next_source.saturating_sub(1);
             if let Some(blocks) = &mut self.blocks {
                 match blocks.next_task() {
-                    Some(task) => return Some((source, task)),
+                    Some(task) => return Some(Taken::Task(source, task)),
                     None => self.blocks = None,
                 }
+            }
+            if let Some(files) = self.small_files() {
+                return Some(Taken::Files(files));
             }
             let source = self.sources.pop_front()?;
             self.next_source += 1;
             match Blocks::open(source, &self.settings) {
                 Ok(blocks) => self.blocks = Some(blocks),
-                Err(error) => return Some((self.next_source - 1, Task::Ready(Err(error)))),
+                Err(error) => return Some(Taken::Task(self.next_source - 1, Task::Ready(Err(error)))),
             }
         }
     }
 
-    /// The next piece.
-    fn piece(&mut self) -> Option<Piece> {
-        loop {
-            let (source, task) = self.next()?;
-            if let Some(block) = task.done() {
-                return Some(Piece { source, block });
+    /// The small files that are next, as many as make a block, if there are several.
+    fn small_files(&mut self) -> Option<SmallFiles> {
+        let block = self.settings.sizes.block as u64;
+        let mut left = block;
+        let is_small = |source: &&Source| {
+            let length = matches!(source, Source::File(_)).then(|| source.length()).flatten();
+            let room = length.filter(|length| *length <= SMALL).and_then(|length| left.checked_sub(length));
+            left = room.unwrap_or(left);
+            room.is_some()
+        };
+        let count = self.sources.iter().take(MOST).take_while(is_small).count();
+        if count < 2 {
+            return None;
+        }
+        let files = self.sources.drain(..count).collect();
+        let first = self.next_source;
+        self.next_source += count;
+        Some(SmallFiles { first, files, settings: self.settings.clone(), joins: self.joins })
+    }
+}
+
+impl Taken {
+    /// Does the work on what was taken.
+    fn work<T>(self, worked: &mut Worked<'_, T>) {
+        match self {
+            Self::Task(source, task) => {
+                if let Some(block) = task.done() {
+                    worked.results.extend((worked.work)(Piece { source, sources: 1, block }));
+                }
             }
+            Self::Files(files) => files.work(worked),
         }
     }
 }
 
-type Work<T> = Box<dyn FnMut(Piece) -> T + Send>;
+type Work<T> = Box<dyn FnMut(Piece) -> Option<T> + Send>;
 
 /// Goes through sources and gives the results of the work on their blocks, in the order of the blocks. Dropping it stops the
 /// work.
@@ -92,10 +140,7 @@ pub struct Scan<T>(Mode<T>);
 
 enum Mode<T> {
     /// On the caller's thread, as results are asked for.
-    Here {
-        feed: Box<Feed>,
-        work: Work<T>,
-    },
+    Here(Box<Here<T>>),
     There(Threads<T>),
 }
 
@@ -108,19 +153,71 @@ impl<T: Send + 'static> Scan<T> {
         threads: usize,
         worker: impl Fn() -> W,
     ) -> Self {
+        let worker = || {
+            let mut work = worker();
+            move |piece| Some(work(piece))
+        };
+        Self::with_joining(sources, settings, threads, worker, false)
+    }
+
+    /// The same, with small files joined: a piece may hold several sources ([`Piece::sources`]), files of one line each that come
+    /// one after the other. Where that does not make what each alone would have made ([`Piece::is_sum_of`]), the work is to do
+    /// nothing and give `None`: then it is given each of the sources alone.
+    ///
+    /// Of a folder with a file for each request this makes batches as large as those of one file with all requests.
+    ///
+    /// ```
+    /// use spanwise::{Decoder, SpanBatch};
+    /// use spanwise_io::{Piece, ReadSettings, Scan, Source};
+    /// let folder = tempfile::tempdir()?;
+    /// let paths = ["a.json", "b.json", "c.json"].map(|name| folder.path().join(name));
+    /// for path in &paths {
+    ///     std::fs::write(path, r#"{"resourceSpans":[{"resource":{}}]}"#)?;
+    /// }
+    /// let settings = ReadSettings::default();
+    /// let options = settings.decode;
+    /// let scan = Scan::joining(paths.map(Source::File).into(), settings, 1, move || {
+    ///     let (mut decoder, mut batch) = (Decoder::new(options), SpanBatch::new());
+    ///     move |piece| {
+    ///         decoder.decode_framed(piece.block.ok()?, &mut batch).ok()?;
+    ///         let taken = piece.sources == 1 || Piece::is_sum_of(piece.sources, &batch);
+    ///         taken.then(|| (piece.source, batch.documents().len()))
+    ///     }
+    /// });
+    /// assert_eq!(scan.collect::<Vec<_>>(), [(0, 3)]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn joining<W: FnMut(Piece) -> Option<T> + Send + 'static>(
+        sources: Vec<Source>,
+        settings: ReadSettings,
+        threads: usize,
+        worker: impl Fn() -> W,
+    ) -> Self {
+        Self::with_joining(sources, settings, threads, worker, true)
+    }
+
+    fn with_joining<W: FnMut(Piece) -> Option<T> + Send + 'static>(
+        sources: Vec<Source>,
+        settings: ReadSettings,
+        threads: usize,
+        worker: impl Fn() -> W,
+        joins: bool,
+    ) -> Self {
         let threads = match threads {
             0 => thread::available_parallelism().map_or(1, NonZeroUsize::get),
             threads => threads,
         };
-        let feed = Feed { sources: sources.into(), next_source: 0, blocks: None, settings, taken: 0 };
+        let feed = Feed { sources: sources.into(), next_source: 0, blocks: None, settings, joins, taken: 0 };
         if threads == 1 {
-            return Self(Mode::Here { feed: Box::new(feed), work: Box::new(worker()) });
+            let (work, ready) = (Box::new(worker()), VecDeque::new());
+            return Self(Mode::Here(Box::new(Here { feed, work, ready })));
         }
         let shared = Arc::new(Shared {
             feed: Mutex::new(feed),
             state: Mutex::new(State {
                 waiting: BTreeMap::new(),
-                given: 0,
+                ready: VecDeque::new(),
+                turn: (0, 0),
                 in_flight: 0,
                 working: threads,
                 stopped: false,
@@ -144,7 +241,7 @@ impl<T> Scan<T> {
     /// look after something else meanwhile. On the caller's own thread the work is done, however long it takes.
     pub fn poll(&mut self, patience: Duration) -> Poll<Option<T>> {
         match &mut self.0 {
-            Mode::Here { feed, work } => Poll::Ready(feed.piece().map(work)),
+            Mode::Here(here) => Poll::Ready(here.next()),
             Mode::There(threads) => threads.poll(Some(patience)),
         }
     }
@@ -155,7 +252,7 @@ impl<T> Iterator for Scan<T> {
 
     fn next(&mut self) -> Option<T> {
         match &mut self.0 {
-            Mode::Here { feed, work } => feed.piece().map(work),
+            Mode::Here(here) => here.next(),
             Mode::There(threads) => match threads.poll(None) {
                 Poll::Ready(result) => result,
                 // Only patience runs out.
@@ -165,16 +262,71 @@ impl<T> Iterator for Scan<T> {
     }
 }
 
+/// All on one thread.
+struct Here<T> {
+    feed: Feed,
+    work: Work<T>,
+    /// Results of small files, which are worked on together.
+    ready: VecDeque<T>,
+}
+
+impl<T> Here<T> {
+    fn next(&mut self) -> Option<T> {
+        while self.ready.is_empty() {
+            let taken = self.feed.next()?;
+            let ready = &mut self.ready;
+            let mut give = |results: Vec<T>| {
+                ready.extend(results);
+                true
+            };
+            let mut worked = Worked { work: &mut self.work, give: &mut give, results: Vec::new() };
+            taken.work(&mut worked);
+            let rest = worked.results;
+            self.ready.extend(rest);
+        }
+        self.ready.pop_front()
+    }
+}
+
+/// What came of what was taken in one turn, or a part of it.
+struct Results<T> {
+    /// None of a range behind one that could not be read.
+    results: Vec<T>,
+    /// Nothing more comes of it.
+    last: bool,
+}
+
+/// The number of a turn, and of a part of what came of it.
+type Turn = (u64, u64);
+
 struct State<T> {
-    /// Results whose turn has not come; none of a range behind one that could not be read.
-    waiting: BTreeMap<u64, Option<T>>,
-    /// How many results were given.
-    given: u64,
-    /// Pieces that were taken, or are about to be, and whose results were not given.
+    /// Results whose turn has not come.
+    waiting: BTreeMap<Turn, Results<T>>,
+    /// Results to be given next.
+    ready: VecDeque<T>,
+    /// Whose turn it is.
+    turn: Turn,
+    /// Turns that were taken, or are about to be, and parts of their results, that were not given.
     in_flight: usize,
     /// Threads that have not ended.
     working: usize,
     stopped: bool,
+}
+
+impl<T> State<T> {
+    /// The next result. Says whether room was made by that.
+    fn next(&mut self) -> (Option<T>, bool) {
+        let mut room = false;
+        while self.ready.is_empty() {
+            let Some(Results { results, last }) = self.waiting.remove(&self.turn) else { break };
+            let (turn, part) = self.turn;
+            self.turn = if last { (turn + 1, 0) } else { (turn, part + 1) };
+            self.in_flight -= 1;
+            room = true;
+            self.ready.extend(results);
+        }
+        (self.ready.pop_front(), room)
+    }
 }
 
 struct Shared<T> {
@@ -204,7 +356,7 @@ impl<T> Drop for Ending<'_, T> {
 }
 
 impl<T> Shared<T> {
-    fn run(&self, mut work: impl FnMut(Piece) -> T) {
+    fn run(&self, mut work: impl FnMut(Piece) -> Option<T>) {
         let _ending = Ending(self);
         loop {
             let mut state = lock(&self.state);
@@ -217,17 +369,38 @@ impl<T> Shared<T> {
             state.in_flight += 1;
             drop(state);
             let mut feed = lock(&self.feed);
-            let Some((source, task)) = feed.next() else {
+            let Some(taken) = feed.next() else {
                 lock(&self.state).in_flight -= 1;
                 return;
             };
-            let number = feed.taken;
+            let turn = feed.taken;
             feed.taken += 1;
             drop(feed);
-            let result = task.done().map(|block| work(Piece { source, block }));
-            lock(&self.state).waiting.insert(number, result);
+            let mut part = 0;
+            let mut give = |results: Vec<T>| {
+                let goes_on = self.give((turn, part), results);
+                part += 1;
+                goes_on
+            };
+            let mut worked = Worked { work: &mut work, give: &mut give, results: Vec::new() };
+            taken.work(&mut worked);
+            let results = worked.results;
+            lock(&self.state).waiting.insert((turn, part), Results { results, last: true });
             self.changed.notify_all();
         }
+    }
+
+    /// Hands a part of the results of a turn over, and waits until there is room for the next one; not if all before that are
+    /// given, since nothing else would be. Says whether to go on.
+    fn give(&self, (turn, part): Turn, results: Vec<T>) -> bool {
+        let mut state = lock(&self.state);
+        state.waiting.insert((turn, part), Results { results, last: false });
+        self.changed.notify_all();
+        while state.in_flight >= self.most && state.turn != (turn, part + 1) && !state.stopped {
+            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+        state.in_flight += 1;
+        !state.stopped
     }
 }
 
@@ -244,15 +417,12 @@ impl<T> Threads<T> {
         let until = patience.map(|patience| Instant::now() + patience);
         let mut state = lock(&self.shared.state);
         loop {
-            let next = state.given;
-            if let Some(result) = state.waiting.remove(&next) {
-                state.given += 1;
-                state.in_flight -= 1;
+            let (result, room) = state.next();
+            if room {
                 self.shared.changed.notify_all();
-                if result.is_some() {
-                    return Poll::Ready(result);
-                }
-                continue;
+            }
+            if result.is_some() {
+                return Poll::Ready(result);
             }
             if state.working == 0 {
                 break;

@@ -102,7 +102,7 @@ impl SpanBatch {
         let options = TableOptions { columns, promote, layout, llm, names, ids, compact }.read()?;
         py.detach(|| {
             let mut report = Report::default();
-            report.add(&self.inner);
+            report.add(&self.inner, |found| Diagnostic::new(&found));
             let mut converter = Converter::new(&options)
                 .map_err(|error| pyo3::exceptions::PyValueError::new_err(error.to_string()))?;
             let rows = converter.convert(&self.inner).map_err(|error| convert_error(&error))?;

@@ -8,7 +8,8 @@ use spanwise_arrow::Converter;
 use crate::redact::Done;
 
 /// One finding: `severity` ("error", "warning" or "info"), `code`, `message`, `path`, `offset` (bytes, from 0), `line` and
-/// `column` (from 1). `str()` is the rendered form; it holds no value and no attribute key.
+/// `column` (from 1), `source` (the name of the file, as far as there is one). `str()` is the rendered form; it holds no value and
+/// no attribute key.
 #[pyclass(frozen, module = "spanwise")]
 #[derive(Debug, Clone)]
 pub(crate) struct Diagnostic {
@@ -26,6 +27,10 @@ pub(crate) struct Diagnostic {
     pub(crate) line: u64,
     #[pyo3(get)]
     pub(crate) column: u64,
+    #[pyo3(get)]
+    pub(crate) source: Option<String>,
+    /// Of a run, which knows its name.
+    source_number: Option<usize>,
     pub(crate) rendered: String,
     /// It may cost a whole document.
     pub(crate) of_document: bool,
@@ -40,11 +45,31 @@ impl Diagnostic {
             offset: diagnostic.offset,
             line: diagnostic.line,
             column: diagnostic.column,
+            source: None,
+            source_number: None,
             rendered: diagnostic.to_string(),
             of_document: diagnostic.severity == Severity::Error
                 && matches!(diagnostic.code.layer(), Layer::Syntax | Layer::Text | Layer::Limit),
             path: diagnostic.path.clone(),
         }
+    }
+
+    /// A finding about the source of this number.
+    pub(crate) fn of(diagnostic: &spanwise::Diagnostic, source: usize) -> Self {
+        Self { source_number: Some(source), ..Self::new(diagnostic) }
+    }
+
+    /// A finding in a block that has a line of each of several sources.
+    pub(crate) fn of_line(mut diagnostic: spanwise::Diagnostic, first: usize) -> Self {
+        let source = first + usize::try_from(diagnostic.line.saturating_sub(1)).unwrap_or(usize::MAX);
+        diagnostic.line = 1;
+        diagnostic.offset = diagnostic.column.saturating_sub(1);
+        Self::of(&diagnostic, source)
+    }
+
+    /// Gives it the name of its source.
+    pub(crate) fn name(&mut self, names: &[String]) {
+        self.source = self.source_number.and_then(|number| names.get(number)).cloned();
     }
 }
 
@@ -97,7 +122,8 @@ pub(crate) struct Report {
 const KEPT: usize = 10_000;
 
 impl Report {
-    pub(crate) fn add(&mut self, batch: &SpanBatch) {
+    /// Adds what was found in a batch, each as `found` has it.
+    pub(crate) fn add(&mut self, batch: &SpanBatch, found: impl Fn(spanwise::Diagnostic) -> Diagnostic) {
         self.spans += batch.len() as u64;
         self.rejected_spans += batch.rejected_spans();
         self.documents += batch.document_count();
@@ -108,7 +134,7 @@ impl Report {
         self.dropped_diagnostics += batch.dropped_diagnostics();
         for diagnostic in batch.diagnostics() {
             if self.diagnostics.len() < KEPT {
-                self.diagnostics.push(Diagnostic::new(&diagnostic));
+                self.diagnostics.push(found(diagnostic));
             } else {
                 self.dropped_diagnostics += 1;
             }

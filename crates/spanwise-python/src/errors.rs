@@ -11,7 +11,7 @@ create_exception!(
     DecodeError,
     PyValueError,
     "A document that is no OTLP JSON: broken JSON, broken UTF-8 (strict), or beyond a bound. `code`, `offset` (bytes, from 0), \
-     `line`, `column` (from 1) and `path` say what and where."
+     `line`, `column` (from 1), `path` and `source` (the file, or None) say what and where."
 );
 create_exception!(
     spanwise,
@@ -35,14 +35,18 @@ create_exception!(spanwise, SpanwiseWarning, PyUserWarning, "Some of the input w
 
 /// The exception for a rejected document.
 pub(crate) fn decode_error(py: Python<'_>, diagnostic: &Diagnostic) -> PyErr {
-    let error = DecodeError::new_err(diagnostic.rendered.clone());
+    let error = DecodeError::new_err(match &diagnostic.source {
+        Some(source) => format!("{source}: {}", diagnostic.rendered),
+        None => diagnostic.rendered.clone(),
+    });
     let value = error.value(py);
     let set = || -> PyResult<()> {
         value.setattr("code", diagnostic.code)?;
         value.setattr("offset", diagnostic.offset)?;
         value.setattr("line", diagnostic.line)?;
         value.setattr("column", diagnostic.column)?;
-        value.setattr("path", &diagnostic.path)
+        value.setattr("path", &diagnostic.path)?;
+        value.setattr("source", &diagnostic.source)
     };
     match set() {
         Ok(()) => error,

@@ -44,7 +44,8 @@ pub(crate) fn read(
     let options = TableOptions { columns, promote, layout, llm, names, ids, compact }.read()?;
     let converter = Converter::new(&options).map_err(|error| PyValueError::new_err(error.to_string()))?;
     let mut converter = converter.across_batches(true);
-    let options = RunOptions { mode, framing, raises: on_error, threads, block: batch_size, policy };
+    let options =
+        RunOptions { mode, framing, raises: on_error, threads, block: batch_size, shows: false, policy };
     // What is told over all batches is told by one converter, here; otherwise each thread has its own.
     let here = converter.is_across_batches();
     let mut run = Run::new(py, &sources, &options, (!here).then_some(&converter), here, progress)?;
@@ -77,7 +78,8 @@ pub(crate) fn validate(
     threads: usize,
     progress: Option<Py<PyAny>>,
 ) -> PyResult<Report> {
-    let options = RunOptions { mode, framing, raises: false, threads, block: None, policy: None };
+    let options =
+        RunOptions { mode, framing, raises: false, threads, block: None, shows: false, policy: None };
     let mut run = Run::new(py, &sources, &options, None, false, progress)?;
     while run.next(py)?.is_some() {}
     Ok(run.report().clone())
@@ -136,6 +138,7 @@ pub(crate) fn scan_batches(
     progress: Option<Py<PyAny>>,
 ) -> PyResult<BatchScan> {
     let policy = policy.map(|policy| policy.load(py)).transpose()?;
-    let options = RunOptions { mode, framing, raises: on_error, threads, block: batch_size, policy };
+    let options =
+        RunOptions { mode, framing, raises: on_error, threads, block: batch_size, shows: true, policy };
     Ok(BatchScan(Mutex::new(Some(Run::new(py, &sources, &options, None, true, progress)?))))
 }

@@ -48,6 +48,8 @@ pub(crate) struct RunOptions {
     pub(crate) threads: usize,
     /// Bytes of a block; none: the default.
     pub(crate) block: Option<usize>,
+    /// Batches are handed out as they are, findings and all.
+    pub(crate) shows: bool,
     /// What batches are redacted by before anybody sees them.
     pub(crate) policy: Option<Loaded>,
 }
@@ -97,23 +99,45 @@ struct Worker {
     redactor: Option<(Redactor, Done)>,
     converter: Option<Converter>,
     keep: bool,
+    shows: bool,
     raises: bool,
 }
 
 impl Worker {
-    fn work(&mut self, piece: Piece) -> Result<Part, Stop> {
-        let block = piece.block.map_err(|error| Stop::Source(piece.source, error))?;
-        let batch = &mut self.batch;
-        if let Err(error) = self.decoder.decode_framed(block, batch) {
-            return Err(Stop::Rejected(Box::new(Diagnostic::new(error.diagnostic()))));
+    /// `None`: each of the sources of the piece is to come alone.
+    fn work(&mut self, piece: Piece) -> Option<Result<Part, Stop>> {
+        let Piece { source, sources, block } = piece;
+        let block = match block {
+            Ok(block) => block,
+            Err(error) => return Some(Err(Stop::Source(source, error))),
+        };
+        let decoded = self.decoder.decode_framed(block, &mut self.batch);
+        if sources > 1 {
+            // Whoever looks at the batch is to find in it what was found in a file.
+            let shown = self.shows && self.batch.warning_count() > 0;
+            if decoded.is_err() || shown || !Piece::is_sum_of(sources, &self.batch) {
+                return None;
+            }
         }
+        if let Err(error) = decoded {
+            return Some(Err(Stop::Rejected(Box::new(Diagnostic::of(error.diagnostic(), source)))));
+        }
+        Some(self.part(source, sources))
+    }
+
+    /// What comes of the batch of these sources.
+    fn part(&mut self, source: usize, sources: usize) -> Result<Part, Stop> {
+        let batch = &mut self.batch;
         if self.raises && batch.bad_documents() > 0 {
-            let mut found = batch.diagnostics().map(|one| Diagnostic::new(&one));
+            let mut found = batch.diagnostics().map(|one| Diagnostic::of(&one, source));
             let of_document = found.find(|one| one.of_document);
             return Err(of_document.map_or(Stop::Unnamed, |one| Stop::Rejected(Box::new(one))));
         }
         let mut part = Part::default();
-        part.report.add(batch);
+        part.report.add(batch, |found| match sources {
+            1 => Diagnostic::of(&found, source),
+            _ => Diagnostic::of_line(found, source),
+        });
         if let Some((redactor, none)) = &mut self.redactor {
             let redacted = redactor.redact(batch).map_err(Stop::Redact)?;
             *batch = redacted.batch;
@@ -154,11 +178,12 @@ impl Run {
         let threads = if length.is_some_and(|length| length <= SMALL) { 1 } else { options.threads };
         let read = Arc::clone(&settings.bytes_read);
         let raises = options.raises;
-        let scan = Scan::new(files, settings, threads, || {
+        let scan = Scan::joining(files, settings, threads, || {
             let (decoder, batch) = (Decoder::new(decode), spanwise::SpanBatch::new());
             let redactor = options.policy.as_ref();
             let redactor = redactor.map(|policy| (Redactor::new(policy.compiled()), Done::new(policy)));
-            let mut worker = Worker { decoder, batch, redactor, converter: converter.cloned(), keep, raises };
+            let (converter, shows) = (converter.cloned(), options.shows);
+            let mut worker = Worker { decoder, batch, redactor, converter, keep, shows, raises };
             move |piece| worker.work(piece)
         });
         let progress =
@@ -201,7 +226,8 @@ impl Run {
                     }
                 }
                 Poll::Ready(None) => break,
-                Poll::Ready(Some(Ok(part))) => {
+                Poll::Ready(Some(Ok(mut part))) => {
+                    part.report.diagnostics.iter_mut().for_each(|one| one.name(&self.names));
                     self.report.merge(&part.report);
                     return Ok(Some(part));
                 }
@@ -214,7 +240,10 @@ impl Run {
     /// Raises, or takes note of a source whose compressed data is at fault.
     fn stopped(&mut self, py: Python<'_>, stop: Stop) -> PyResult<()> {
         match stop {
-            Stop::Rejected(diagnostic) => Err(decode_error(py, &diagnostic)),
+            Stop::Rejected(mut diagnostic) => {
+                diagnostic.name(&self.names);
+                Err(decode_error(py, &diagnostic))
+            }
             Stop::Unnamed => {
                 Err(DecodeError::new_err("a document was rejected, after more findings than are kept"))
             }

@@ -232,7 +232,8 @@ pub(crate) fn scan(
     let policy = policy.map(|policy| policy.load(py)).transpose()?;
     let options = TableOptions { columns, promote, layout, llm, names, ids, compact }.read()?;
     let converter = Converter::new(&options).map_err(|error| PyValueError::new_err(error.to_string()))?;
-    let options = RunOptions { mode, framing, raises: on_error, threads, block: batch_size, policy };
+    let options =
+        RunOptions { mode, framing, raises: on_error, threads, block: batch_size, shows: false, policy };
     let shared = Shared { state: State::New, report: Report::default(), spent: false };
     Ok(Scan { plan: Plan { sources, options, converter, progress }, shared: Arc::new(Mutex::new(shared)) })
 }
