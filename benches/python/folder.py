@@ -4,7 +4,7 @@
     spanwise generate --corpus openrouter --size 64MiB -o requests.jsonl
     python benches/python/folder.py requests.jsonl
 
-Writes each line of the file to a file of its own, in a temporary folder. The table and the rules are those of `read.py`:
+Writes each line of the file to a file of its own, in a temporary folder. Table and rules are those of `read.py`:
 contestants take turns, every one must give the same table, and the figure is the median of the rounds. Besides,
 `spanwise` reads the file with all of the lines.
 """
