@@ -133,16 +133,18 @@ impl Joining {
         let read = input.read(&mut self.text, MOST_TEXT + 1);
         let is_whole = read.is_ok_and(|read| read <= MOST_TEXT);
         let text = self.text.get(begin..).unwrap_or_default();
-        if !is_whole || !is_line(text) {
-            let text = Bytes::copy_from_slice(if is_whole { text } else { &[] });
+        let is_line = is_line(text);
+        // What was compressed must not be taken for what is, once more.
+        if !is_whole || !is_line && input.compression().is_some() {
             self.text.truncate(begin);
-            if !is_whole || input.compression().is_some() {
-                return Added::Unread;
-            }
-            self.bytes_read.fetch_add(counted.load(Ordering::Relaxed), Ordering::Relaxed);
-            return Added::Read(text);
+            return Added::Unread;
         }
         self.bytes_read.fetch_add(counted.load(Ordering::Relaxed), Ordering::Relaxed);
+        if !is_line {
+            let text = Bytes::copy_from_slice(text);
+            self.text.truncate(begin);
+            return Added::Read(text);
+        }
         if self.files.is_empty() {
             self.first = number;
         }
