@@ -48,6 +48,10 @@ pub fn decode(payload: impl Into<Bytes>) -> Result<SpanBatch, DecodeError> {
 
 /// Decodes payloads, with buffers that it reuses.
 ///
+/// It remembers how writers lay out what they write, and keeps until it is dropped what it may meet again: some thousand attribute
+/// keys, and of resources and of scopes four each as they were written, 4 KiB at most. Less than a megabyte in all. None of it is
+/// shown by `Debug`, and what is decoded does not depend on it.
+///
 /// ```
 /// use spanwise::{DecodeOptions, Decoder, Mode, SpanBatch};
 /// let mut decoder = Decoder::new(DecodeOptions::default().with_mode(Mode::Strict));
