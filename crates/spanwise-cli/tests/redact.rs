@@ -55,6 +55,30 @@ fn every_payload_loses_what_must_go() {
 }
 
 #[test]
+fn a_folder_of_requests_becomes_their_lines() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut expected = String::new();
+    for number in 0..40 {
+        let value = format!("number {number}");
+        let end = if number % 3 == 0 { "\n" } else { "" };
+        fs::write(folder.path().join(format!("{number:02}.json")), document(&value) + end).unwrap();
+        expected += &document(&value).replacen(&value, "[REDACTED:content]", 1);
+        expected += "\n";
+    }
+    let redact = || run_with(["redact", "--policy=privacy-mode", "."], b"", folder.path());
+    let all = redact();
+    assert_eq!((all.code, &*all.stderr), (0, ""));
+    assert_eq!(all.stdout, expected);
+    // One of them torn: the others are what they were.
+    fs::write(folder.path().join("20.json"), "{\"resourceSpans\":[").unwrap();
+    let (before, after) = expected.split_once("number 20").unwrap();
+    let before = &before[..=before.rfind('\n').unwrap()];
+    let after = &after[after.find('\n').unwrap() + 1..];
+    let rest = redact();
+    assert_eq!((rest.code, rest.stdout), (1, format!("{before}{after}")));
+}
+
+#[test]
 fn several_sources_become_lines_and_an_output_may_be_an_input() {
     let folder = tempfile::tempdir().unwrap();
     let pretty = document("hush").replace("{\"traceId", "\r\n  {\"traceId");
