@@ -17,17 +17,11 @@ import tempfile
 import time
 from pathlib import Path
 
-import spanwise
-from read import KEYS, NAMES, ROUNDS, from_trees
+from read import ROUNDS, from_trees, with_spanwise
 
 
 def texts(folder):
     return (path.read_bytes() for path in sorted(folder.rglob("*.json")))
-
-
-def with_spanwise(source):
-    promote = {key: kind for key, (_, kind) in KEYS.items()}
-    return spanwise.read(source, columns=NAMES, promote=promote).to_pyarrow()
 
 
 def with_json(folder):

@@ -83,8 +83,7 @@ impl Feed {
 
     /// The small files that are next, as many as make a block, if there are several.
     fn small_files(&mut self) -> Option<SmallFiles> {
-        let block = self.settings.sizes.block as u64;
-        let mut left = block;
+        let mut left = self.settings.sizes.block as u64;
         let is_small = |source: &&Source| {
             let length = matches!(source, Source::File(_)).then(|| source.length()).flatten();
             let room = length.filter(|length| *length <= SMALL).and_then(|length| left.checked_sub(length));

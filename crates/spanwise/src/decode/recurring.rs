@@ -97,14 +97,11 @@ impl Known {
         }
     }
 
-    /// Where the next key from `from` on stands, if it is written without escapes as `name` is, and without white space.
+    /// Where the next key from `from` on stands, if it reads `name` and is written without white space. There must be no
+    /// backslash in the object: then a quote begins or ends a string, and what looks like a member is one.
     fn next_key(&self, from: usize, name: &[u8]) -> Option<usize> {
         const BEFORE: &[u8] = br#""key":""#;
         let rest = self.bytes.get(from..)?;
-        // Where there is none, a quote begins or ends a string, and what looks like a member is one.
-        if memchr::memchr(b'\\', &self.bytes).is_some() {
-            return None;
-        }
         let start = memchr::memmem::find(rest, BEFORE)? + BEFORE.len();
         let after = rest.get(start..)?.strip_prefix(name)?;
         after.starts_with(b"\"").then_some(from + start)
@@ -348,6 +345,7 @@ impl Known {
         self.values.clear();
         self.attribute_sources.clear();
         self.value_sources.clear();
+        let escapes = memchr::memchr(b'\\', &self.bytes).is_some();
         let mut from = 0;
         for row in batch.attributes.get(attributes.clone())? {
             self.attributes.push(row.moved(texts, children));
@@ -356,6 +354,7 @@ impl Known {
             let start = match text.start().checked_sub(at) {
                 Some(start) if text.kind() == TextKind::Plain => start,
                 // The batch has it from before the object.
+                _ if escapes => return None,
                 _ => self.next_key(from, name)?,
             };
             from = start + name.len();

@@ -139,19 +139,25 @@ impl Reader<'_> {
     }
 
     fn resource(&mut self, row: &mut ResourceRow, index: usize) -> Result<(), Fatal> {
-        if let Some(it) = self.recall(Owner::Resource) {
-            row.attributes = it.attributes.unwrap_or_default();
-            row.dropped_attributes_count = it.dropped_attributes_count;
-            return Ok(());
-        }
+        let it = match self.recall(Owner::Resource) {
+            Some(it) => it,
+            None => self.read_resource(row, index)?,
+        };
+        row.attributes = it.attributes.unwrap_or_default();
+        row.dropped_attributes_count = it.dropped_attributes_count;
+        Ok(())
+    }
+
+    /// References to entities go to `row`: they have tables of their own, and what has any is read each time.
+    fn read_resource(&mut self, row: &mut ResourceRow, index: usize) -> Result<Introduction, Fatal> {
         let before = self.before_owner();
         self.items = 0;
-        let mut attributes = None;
+        let mut it = Introduction::default();
         let mut members = self.open(Message::Resource)?;
         while let Some(field) = self.next_member(&mut members)? {
             match field {
-                Field::Attributes => attributes = Some(self.attributes(field, Message::Resource)?),
-                Field::DroppedAttributesCount => row.dropped_attributes_count = self.uint32(field)?,
+                Field::Attributes => it.attributes = Some(self.attributes(field, Message::Resource)?),
+                Field::DroppedAttributesCount => it.dropped_attributes_count = self.uint32(field)?,
                 Field::EntityRefs => {
                     let start = self.cursor.at;
                     let first = self.batch.entity_refs.len();
@@ -165,14 +171,10 @@ impl Reader<'_> {
                 _ => self.skip_to_residue()?,
             }
         }
-        row.attributes = attributes.unwrap_or_default();
-        let dropped_attributes_count = row.dropped_attributes_count;
-        let it = Introduction { attributes, dropped_attributes_count, ..Introduction::default() };
-        // References to entities have tables of their own.
         if members.seen & Field::EntityRefs.bit() == 0 {
             self.learn_owner(Owner::Resource, &before, it);
         }
-        Ok(())
+        Ok(it)
     }
 
     fn entity_ref(&mut self) -> Result<(), Fatal> {
