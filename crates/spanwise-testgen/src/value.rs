@@ -180,6 +180,7 @@ impl Writer {
 
     fn map(&mut self, value: Write) {
         self.depth += 1;
+        let outer = std::mem::replace(&mut self.in_map, true);
         let length = self.entropy.below(4);
         self.made.text.push(b'{');
         for index in 0..length {
@@ -195,6 +196,7 @@ impl Writer {
             value(self);
         }
         self.made.text.push(b'}');
+        self.in_map = outer;
         self.depth -= 1;
     }
 

@@ -94,6 +94,8 @@ pub(crate) struct Writer {
     pub(crate) count: usize,
     /// What is being made is content, or within an unknown member.
     pub(crate) is_hidden: bool,
+    /// What is being made is within an object in the place of attributes.
+    pub(crate) in_map: bool,
 }
 
 impl Writer {
@@ -105,6 +107,7 @@ impl Writer {
             depth: 0,
             count: 0,
             is_hidden: false,
+            in_map: false,
         }
     }
 
@@ -317,7 +320,7 @@ impl Writer {
 
     /// A member that the schema does not know: of the name given, or else of the user's own.
     fn unknown_member(&mut self, name: &str) {
-        self.hidden(|writer| {
+        let write = |writer: &mut Self| {
             if name.is_empty() {
                 writer.text();
             } else {
@@ -325,7 +328,9 @@ impl Writer {
             }
             writer.colon();
             writer.any_json();
-        });
+        };
+        // Within attributes that are an object, what is nearly an `AnyValue` is an object of the user's own, this member with it.
+        if self.in_map { write(self) } else { self.hidden(write) }
     }
 
     /// Between brackets, up to `most` elements that `write` writes.

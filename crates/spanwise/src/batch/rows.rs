@@ -18,6 +18,12 @@ impl Rows {
         start..start + self.len as usize
     }
 
+    /// The same, but that where no rows begin says nothing.
+    #[inline]
+    pub(crate) fn without_place_if_none(self) -> Self {
+        if self.len == 0 { Self::default() } else { self }
+    }
+
     /// The rows of a table from `start` to its end now.
     #[inline]
     pub(crate) fn since<T>(start: usize, table: &[T]) -> Self {

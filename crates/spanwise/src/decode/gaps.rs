@@ -169,6 +169,11 @@ impl Members {
         Self { message, last: Self::NONE, resembled: false, duplicates: false, misses: 0, seen: 0, start }
     }
 
+    /// An object that begins at `start`, in which the members `seen` were read, `last` being the last.
+    pub(super) fn met(message: Message, start: usize, seen: u64, last: Field) -> Self {
+        Self { seen, last: last as u8, ..Self::new(message, start) }
+    }
+
     /// Notes a member that was skipped: a comma must stand before the next.
     pub(super) fn skipped(&mut self) {
         if self.last == Self::NONE {

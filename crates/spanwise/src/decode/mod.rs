@@ -49,8 +49,8 @@ pub fn decode(payload: impl Into<Bytes>) -> Result<SpanBatch, DecodeError> {
 /// Decodes payloads, with buffers that it reuses.
 ///
 /// It remembers how writers lay out what they write, and keeps until it is dropped what it may meet again: some thousand attribute
-/// keys, and of resources and of scopes four each as they were written, 4 KiB at most. Less than a megabyte in all. None of it is
-/// shown by `Debug`, and what is decoded does not depend on it.
+/// keys, and of resources, of scopes and of what stands before a request's first span four each as they were written, 4 KiB at most.
+/// Less than a megabyte in all. None of it is shown by `Debug`, and what is decoded does not depend on it.
 ///
 /// ```
 /// use spanwise::{DecodeOptions, Decoder, Mode, SpanBatch};

@@ -6,7 +6,7 @@
 use super::gaps::{Gaps, Members};
 use super::nested::Open;
 use super::options::{DecodeOptions, Mode, Projection};
-use super::recurring::Recurring;
+use super::recurring::{Outer, Outset, Recurring};
 use super::templates::Templates;
 use crate::batch::{AttributeRow, AttributeSource, ByteRange, Mark, SpanBatch, Text};
 use crate::diagnostic::{Code, Effect, Severity, Step};
@@ -100,6 +100,10 @@ pub(super) struct Reader<'r> {
     pub(super) first_span: usize,
     /// Bracket, and end of the last element, of the list that was read last.
     pub(super) last_list: (usize, usize),
+    /// How things stood at the first byte of the document, until its first span, if its opening is worth learning.
+    pub(super) opening: Option<Outset>,
+    /// Then, the `ResourceSpans` whose scopes are being read.
+    pub(super) outer: Outer,
 }
 
 impl<'r> Reader<'r> {
@@ -135,6 +139,8 @@ impl<'r> Reader<'r> {
             items: 0,
             first_span: 0,
             last_list,
+            opening: None,
+            outer: Outer::default(),
         }
     }
 
@@ -537,24 +543,37 @@ impl<'r> Reader<'r> {
     #[inline]
     pub(super) fn elements(
         &mut self,
-        mut read: impl FnMut(&mut Self, usize) -> Result<(), Fatal>,
+        read: impl FnMut(&mut Self, usize) -> Result<(), Fatal>,
     ) -> Result<(), Fatal> {
         let bracket = self.cursor.at;
         self.cursor.open()?;
         self.scratch.path.push(Step::Index(0));
-        let mut index = 0;
+        let end = self.rest_of_elements(0, read)?;
+        self.last_list = (bracket, end);
+        Ok(())
+    }
+
+    /// Reads the elements from `index` on. Returns where the last one ended.
+    #[allow(
+        clippy::inline_always,
+        reason = "measured: lists of events are short, and the call cost as much as an event"
+    )]
+    #[inline(always)]
+    fn rest_of_elements(
+        &mut self,
+        mut index: u32,
+        mut read: impl FnMut(&mut Self, usize) -> Result<(), Fatal>,
+    ) -> Result<usize, Fatal> {
         loop {
             let gap = self.cursor.at;
             if !self.cursor.next_item(index == 0, b']')? {
-                self.last_list = (bracket, gap);
-                break;
+                self.scratch.path.pop();
+                return Ok(gap);
             }
             self.set_index(index);
             read(self, gap)?;
             index = index.saturating_add(1);
         }
-        self.scratch.path.pop();
-        Ok(())
     }
 
     /// Reads a repeated message field; `read` is called at each element's `{`.
@@ -562,13 +581,35 @@ impl<'r> Reader<'r> {
     pub(super) fn messages(
         &mut self,
         field: Field,
-        mut read: impl FnMut(&mut Self) -> Result<(), Fatal>,
+        read: impl FnMut(&mut Self) -> Result<(), Fatal>,
     ) -> Result<(), Fatal> {
+        if self.open_messages(field)? { self.rest_of_messages(field, 0, read) } else { Ok(()) }
+    }
+
+    /// Opens the list of a repeated message field, if there is one.
+    #[inline]
+    pub(super) fn open_messages(&mut self, field: Field) -> Result<bool, Fatal> {
         if self.peek() != Some(b'[') {
-            return if self.null()? { Ok(()) } else { self.mismatch(&[field]) };
+            if !self.null()? {
+                self.mismatch(&[field])?;
+            }
+            return Ok(false);
         }
         self.scratch.path.push(Step::Field(field));
-        self.elements(|reader, _| match reader.peek() {
+        self.cursor.open()?;
+        self.scratch.path.push(Step::Index(0));
+        Ok(true)
+    }
+
+    /// Reads the elements from `index` on; the path is that of the one before, or of the first.
+    #[inline]
+    pub(super) fn rest_of_messages(
+        &mut self,
+        field: Field,
+        index: u32,
+        mut read: impl FnMut(&mut Self) -> Result<(), Fatal>,
+    ) -> Result<(), Fatal> {
+        self.rest_of_elements(index, |reader, _| match reader.peek() {
             Some(b'{') => read(reader),
             _ => reader.no_message(field),
         })?;

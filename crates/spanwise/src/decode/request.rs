@@ -1,7 +1,8 @@
 //! The request, and what stands round it: byte order mark, wrappers, further documents.
 
+use super::gaps::Members;
 use super::reader::{Fatal, Reader};
-use super::resource_spans::ResourceSpans;
+use super::resource_spans::{ListMark, ResourceSpans};
 use crate::batch::{ByteRange, DocumentRow, Rows};
 use crate::diagnostic::Code;
 use crate::frame::BYTE_ORDER_MARK;
@@ -9,8 +10,8 @@ use crate::schema::{Field, Message};
 
 /// What a top-level object held.
 #[derive(Default)]
-struct Found {
-    traces: bool,
+pub(super) struct Found {
+    pub(super) traces: bool,
     other_signal: bool,
     /// The resource that bare members of `ResourceSpans` belong to.
     bare: Option<ResourceSpans>,
@@ -35,6 +36,7 @@ impl Reader<'_> {
         self.cursor.depth = 0;
         self.cursor.white();
         let start = self.cursor.at;
+        self.opening = None;
         let mut found = Found::default();
         self.top_level(&mut found)?;
         if self.cursor.at - start > self.options.limits.document_bytes {
@@ -55,7 +57,10 @@ impl Reader<'_> {
 
     fn top_level(&mut self, found: &mut Found) -> Result<(), Fatal> {
         match self.peek() {
-            Some(b'{') => self.request(found),
+            Some(b'{') => match self.recall_opening() {
+                Some(opened) => self.rest_of_opened(opened, found),
+                None => self.request(found),
+            },
             Some(b'[') => self.top_level_array(found),
             _ => {
                 let start = self.cursor.at;
@@ -86,18 +91,30 @@ impl Reader<'_> {
 
     /// Reads an `ExportTraceServiceRequest` (the same as `TracesData`).
     fn request(&mut self, found: &mut Found) -> Result<(), Fatal> {
-        let start = self.cursor.at;
-        let residue_before = self.batch.residue.len();
-        let mut members = self.open(Message::Request)?;
-        let mut list = None;
-        let mut known = false;
+        let residue = self.batch.residue.len();
+        let members = self.open(Message::Request)?;
         found.bare = None;
+        self.rest_of_request(members, residue, None, found)
+    }
+
+    /// Reads what is left of a request; `residue` is how many ranges of bytes were left out before it, and `list` where
+    /// `resourceSpans` began, if it came.
+    #[inline]
+    pub(super) fn rest_of_request(
+        &mut self,
+        mut members: Members,
+        residue: usize,
+        mut list: Option<ListMark>,
+        found: &mut Found,
+    ) -> Result<(), Fatal> {
+        let start = members.start;
+        let mut known = list.is_some();
         while let Some(field) = self.next_member(&mut members)? {
             known = true;
             match field {
                 Field::ResourceSpans => {
                     found.traces = true;
-                    self.finish_bare(found, start, residue_before);
+                    self.finish_bare(found);
                     self.replace_list(&mut list, true);
                     self.messages(field, Self::resource_spans)?;
                 }
@@ -115,14 +132,14 @@ impl Reader<'_> {
                     } else {
                         // As deep as it would be within a request.
                         self.cursor.depth += 2;
-                        self.begin_resource_spans(start)
+                        self.begin_resource_spans(start, residue)
                     };
                     self.resource_spans_member(&mut bare, field)?;
                     found.bare = Some(bare);
                 }
             }
         }
-        self.finish_bare(found, start, residue_before);
+        self.finish_bare(found);
         let empty = self.cursor.slice(start + 1, self.cursor.at - 1).iter().all(u8::is_ascii_whitespace);
         // A member that resembles a known one was reported as such; "nothing known" would hide the cause.
         if !known && !empty && !members.resembled {
@@ -131,10 +148,10 @@ impl Reader<'_> {
         Ok(())
     }
 
-    fn finish_bare(&mut self, found: &mut Found, start: usize, residue: usize) {
+    fn finish_bare(&mut self, found: &mut Found) {
         if let Some(bare) = found.bare.take() {
             self.cursor.depth = self.cursor.depth.saturating_sub(2);
-            self.finish_resource_spans(&bare, start, residue);
+            self.finish_resource_spans(&bare);
         }
     }
 

@@ -3,8 +3,9 @@
 //! Members come in any order, so the resource's row is there before its first span and is filled in whenever `resource`
 //! comes. A second coming of a list truncates the tables to where the first began.
 
+use super::gaps::Members;
 use super::reader::{Fatal, Reader};
-use super::recurring::{Introduction, Owner};
+use super::recurring::{Introduction, Outer, Owner};
 use crate::batch::{ByteRange, EntityRefRow, Mark, ResourceRow, ResourceSource, Rows, Text};
 use crate::diagnostic::Code;
 use crate::json::Scalar;
@@ -21,10 +22,14 @@ pub(super) struct ListMark {
 
 /// A `ResourceSpans` that is being read.
 pub(super) struct ResourceSpans {
-    resource: usize,
-    mark: Mark,
+    /// Where it begins.
+    pub(super) start: usize,
+    /// The row of its resource.
+    pub(super) resource: usize,
+    pub(super) mark: Mark,
+    residue: usize,
     outer_faults: u32,
-    scope_list: Option<ListMark>,
+    pub(super) scope_list: Option<ListMark>,
 }
 
 impl Reader<'_> {
@@ -53,18 +58,29 @@ impl Reader<'_> {
 
     /// Reads the `ResourceSpans` that stands here.
     pub(super) fn resource_spans(&mut self) -> Result<(), Fatal> {
-        let start = self.cursor.at;
-        let residue = self.batch.residue.len();
-        let mut state = self.begin_resource_spans(start);
-        let mut members = self.open(Message::ResourceSpans)?;
+        let state = self.begin_resource_spans(self.cursor.at, self.batch.residue.len());
+        let members = self.open(Message::ResourceSpans)?;
+        self.rest_of_resource_spans(state, members)
+    }
+
+    #[inline]
+    pub(super) fn rest_of_resource_spans(
+        &mut self,
+        mut state: ResourceSpans,
+        mut members: Members,
+    ) -> Result<(), Fatal> {
         while let Some(field) = self.next_member(&mut members)? {
+            if field == Field::ScopeSpans && self.opening.is_some() {
+                self.outer = Outer { start: state.start, seen: members.seen };
+            }
             self.resource_spans_member(&mut state, field)?;
         }
-        self.finish_resource_spans(&state, start, residue);
+        self.finish_resource_spans(&state);
         Ok(())
     }
 
-    pub(super) fn begin_resource_spans(&mut self, start: usize) -> ResourceSpans {
+    /// Begins one at `start`, when the residue had so many ranges.
+    pub(super) fn begin_resource_spans(&mut self, start: usize, residue: usize) -> ResourceSpans {
         let mark = self.batch.mark();
         self.batch.resources.push(ResourceRow::default());
         if self.record {
@@ -74,7 +90,7 @@ impl Reader<'_> {
                 .push(ResourceSource { element: self.source(start), ..Default::default() });
         }
         let outer_faults = std::mem::take(&mut self.faults);
-        ResourceSpans { resource: mark.resources, mark, outer_faults, scope_list: None }
+        ResourceSpans { start, resource: mark.resources, mark, residue, outer_faults, scope_list: None }
     }
 
     pub(super) fn resource_spans_member(
@@ -97,8 +113,7 @@ impl Reader<'_> {
             }
             Field::ScopeSpans => {
                 self.replace_list(&mut state.scope_list, false);
-                let resource = u32::try_from(state.resource).unwrap_or(u32::MAX);
-                self.messages(field, |reader| reader.scope_spans(resource))?;
+                self.messages(field, |reader| reader.scope_spans(state.resource))?;
             }
             Field::SchemaUrl => {
                 let start = self.cursor.at;
@@ -117,11 +132,11 @@ impl Reader<'_> {
     }
 
     /// Strict: a fault of the resource rejects the spans under it.
-    pub(super) fn finish_resource_spans(&mut self, state: &ResourceSpans, start: usize, residue: usize) {
+    pub(super) fn finish_resource_spans(&mut self, state: &ResourceSpans) {
         if self.faults > 0 {
-            self.reject_since(&state.mark, start, residue);
+            self.reject_since(&state.mark, state.start, state.residue);
         } else {
-            let range = self.source(start);
+            let range = self.source(state.start);
             if let Some(source) = self.batch.sources.resources.get_mut(state.resource) {
                 source.element = range;
             }
@@ -139,30 +154,33 @@ impl Reader<'_> {
     }
 
     fn resource(&mut self, row: &mut ResourceRow, index: usize) -> Result<(), Fatal> {
-        let it = match self.recall(Owner::Resource) {
+        let recalled = self.recall(Owner::Resource);
+        if self.batch.spans.len() == self.first_span {
+            self.scratch.recurring.assured = recalled.is_some();
+        }
+        let it = match recalled {
             Some(it) => it,
             None => self.read_resource(row, index)?,
         };
-        row.attributes = it.attributes.unwrap_or_default();
-        row.dropped_attributes_count = it.dropped_attributes_count;
+        it.introduce_resource(row);
         Ok(())
     }
 
     /// References to entities go to `row`: they have tables of their own, and what has any is read each time.
     fn read_resource(&mut self, row: &mut ResourceRow, index: usize) -> Result<Introduction, Fatal> {
-        let before = self.before_owner();
+        let outset = self.outset();
         self.items = 0;
         let mut it = Introduction::default();
         let mut members = self.open(Message::Resource)?;
         while let Some(field) = self.next_member(&mut members)? {
             match field {
-                Field::Attributes => it.attributes = Some(self.attributes(field, Message::Resource)?),
+                Field::Attributes => it.attributes = self.attributes(field, Message::Resource)?,
                 Field::DroppedAttributesCount => it.dropped_attributes_count = self.uint32(field)?,
                 Field::EntityRefs => {
                     let start = self.cursor.at;
                     let first = self.batch.entity_refs.len();
                     self.messages(field, Self::entity_ref)?;
-                    row.entity_refs = Rows::since(first, &self.batch.entity_refs);
+                    row.entity_refs = Rows::since(first, &self.batch.entity_refs).without_place_if_none();
                     let range = self.source(start);
                     if let Some(source) = self.batch.sources.resources.get_mut(index) {
                         source.entity_refs = range;
@@ -172,7 +190,7 @@ impl Reader<'_> {
             }
         }
         if members.seen & Field::EntityRefs.bit() == 0 {
-            self.learn_owner(Owner::Resource, &before, it);
+            self.learn_owner(Owner::Resource, &outset, it);
         }
         Ok(it)
     }

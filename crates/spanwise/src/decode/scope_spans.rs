@@ -1,29 +1,58 @@
 //! `ScopeSpans` and `InstrumentationScope`.
 
+use super::gaps::Members;
 use super::reader::{Fatal, Reader};
 use super::recurring::{Introduction, Owner};
-use crate::batch::{ScopeRow, ScopeSource, Text};
+use crate::batch::{Mark, ScopeRow, ScopeSource};
 use crate::schema::{Field, Message};
+
+/// A `ScopeSpans` that is being read.
+pub(super) struct ScopeSpans {
+    /// Where it begins.
+    pub(super) start: usize,
+    /// The row of its scope.
+    pub(super) scope: usize,
+    pub(super) mark: Mark,
+    residue: usize,
+    outer_faults: u32,
+    /// Spans, and rejected ones, before its list.
+    span_list: Option<(usize, u64)>,
+}
 
 impl Reader<'_> {
     /// Reads the `ScopeSpans` that stands here.
-    pub(super) fn scope_spans(&mut self, resource: u32) -> Result<(), Fatal> {
-        let start = self.cursor.at;
+    pub(super) fn scope_spans(&mut self, resource: usize) -> Result<(), Fatal> {
+        let state = self.begin_scope_spans(self.cursor.at, resource);
+        let members = self.open(Message::ScopeSpans)?;
+        self.rest_of_scope_spans(state, members)
+    }
+
+    /// Begins one at `start`.
+    pub(super) fn begin_scope_spans(&mut self, start: usize, resource: usize) -> ScopeSpans {
         let mark = self.batch.mark();
         let residue = self.batch.residue.len();
         let outer_faults = std::mem::take(&mut self.faults);
-        let index = mark.scopes;
+        let resource = u32::try_from(resource).unwrap_or(u32::MAX);
         self.batch.scopes.push(ScopeRow { resource, ..ScopeRow::default() });
         if self.record {
             self.batch.sources.scopes.push(ScopeSource::default());
         }
-        let mut span_list = None;
-        let mut members = self.open(Message::ScopeSpans)?;
+        ScopeSpans { start, scope: mark.scopes, mark, residue, outer_faults, span_list: None }
+    }
+
+    #[inline]
+    pub(super) fn rest_of_scope_spans(
+        &mut self,
+        mut state: ScopeSpans,
+        mut members: Members,
+    ) -> Result<(), Fatal> {
+        let index = state.scope;
         while let Some(field) = self.next_member(&mut members)? {
             match field {
                 Field::Scope => {
-                    let schema_url = self.batch.scopes.get(index).map_or(Text::EMPTY, |row| row.schema_url);
-                    let mut row = ScopeRow { resource, schema_url, ..ScopeRow::default() };
+                    let mut row = self.batch.scopes.get(index).map_or_else(ScopeRow::default, |row| {
+                        ScopeRow { resource: row.resource, schema_url: row.schema_url, ..ScopeRow::default() }
+                    });
                     if let Some(source) = self.batch.sources.scopes.get_mut(index) {
                         *source = ScopeSource { schema_url: source.schema_url, ..ScopeSource::default() };
                     }
@@ -33,9 +62,11 @@ impl Reader<'_> {
                     }
                 }
                 Field::Spans => {
-                    self.replace_spans(&mut span_list);
-                    let scope = u32::try_from(index).unwrap_or(u32::MAX);
-                    self.messages(field, |reader| reader.span(scope))?;
+                    self.replace_spans(&mut state);
+                    self.learn_opening(&state, &members);
+                    if self.open_messages(field)? {
+                        self.spans(index)?;
+                    }
                 }
                 Field::SchemaUrl => {
                     let start = self.cursor.at;
@@ -51,27 +82,38 @@ impl Reader<'_> {
                 _ => self.skip_to_residue()?,
             }
         }
-        if self.faults > 0 {
-            self.reject_since(&mark, start, residue);
-        } else {
-            let range = self.source(start);
-            if let Some(source) = self.batch.sources.scopes.get_mut(index) {
-                source.element = range;
-            }
-        }
-        self.faults = outer_faults;
+        self.finish_scope_spans(&state);
         Ok(())
     }
 
+    /// Reads the spans of the list that was opened.
+    #[inline(never)]
+    pub(super) fn spans(&mut self, scope: usize) -> Result<(), Fatal> {
+        self.rest_of_messages(Field::Spans, 0, |reader| reader.span(scope))
+    }
+
+    /// Strict: a fault of the scope rejects the spans under it.
+    pub(super) fn finish_scope_spans(&mut self, state: &ScopeSpans) {
+        if self.faults > 0 {
+            self.reject_since(&state.mark, state.start, state.residue);
+        } else {
+            let range = self.source(state.start);
+            if let Some(source) = self.batch.sources.scopes.get_mut(state.scope) {
+                source.element = range;
+            }
+        }
+        self.faults = state.outer_faults;
+    }
+
     /// Begins `spans`; a second coming within one `ScopeSpans` replaces the first.
-    fn replace_spans(&mut self, first: &mut Option<(usize, u64)>) {
-        if let Some((spans, rejected)) = *first {
+    pub(super) fn replace_spans(&mut self, state: &mut ScopeSpans) {
+        if let Some((spans, rejected)) = state.span_list {
             self.batch.spans.truncate(spans);
             self.batch.sources.spans.truncate(spans);
             self.batch.rejected_spans = rejected;
             return;
         }
-        *first = Some((self.batch.spans.len(), self.batch.rejected_spans));
+        state.span_list = Some((self.batch.spans.len(), self.batch.rejected_spans));
     }
 
     fn scope(&mut self, row: &mut ScopeRow, index: usize) -> Result<(), Fatal> {
@@ -79,17 +121,12 @@ impl Reader<'_> {
             Some(it) => it,
             None => self.read_scope()?,
         };
-        row.attributes = it.attributes.unwrap_or_default();
-        row.dropped_attributes_count = it.dropped_attributes_count;
-        (row.name, row.version) = (it.name, it.version);
-        if let Some(source) = self.batch.sources.scopes.get_mut(index) {
-            (source.name, source.version) = (it.name_source, it.version_source);
-        }
+        it.introduce_scope(row, self.batch.sources.scopes.get_mut(index));
         Ok(())
     }
 
     fn read_scope(&mut self) -> Result<Introduction, Fatal> {
-        let before = self.before_owner();
+        let outset = self.outset();
         self.items = 0;
         let mut it = Introduction::default();
         let mut members = self.open(Message::Scope)?;
@@ -104,12 +141,12 @@ impl Reader<'_> {
                     it.version = self.string_field(field)?;
                     it.version_source = self.source(start);
                 }
-                Field::Attributes => it.attributes = Some(self.attributes(field, Message::Scope)?),
+                Field::Attributes => it.attributes = self.attributes(field, Message::Scope)?,
                 Field::DroppedAttributesCount => it.dropped_attributes_count = self.uint32(field)?,
                 _ => self.skip_to_residue()?,
             }
         }
-        self.learn_owner(Owner::Scope, &before, it);
+        self.learn_owner(Owner::Scope, &outset, it);
         Ok(it)
     }
 }

@@ -10,7 +10,8 @@ use crate::schema::{Field, Message};
 
 impl Reader<'_> {
     /// Reads the span that stands here. Strict: a fault in it rejects it, and it alone.
-    pub(super) fn span(&mut self, scope: u32) -> Result<(), Fatal> {
+    #[inline]
+    pub(super) fn span(&mut self, scope: usize) -> Result<(), Fatal> {
         let start = self.cursor.at;
         if self.batch.spans.len() - self.first_span >= self.options.limits.spans {
             return Err(Fatal::new(Code::SpansPerDocument, start));
@@ -19,7 +20,7 @@ impl Reader<'_> {
         let residue = self.batch.residue.len();
         let outer_faults = std::mem::take(&mut self.faults);
         self.items = 0;
-        let mut row = SpanRow { scope, ..SpanRow::default() };
+        let mut row = SpanRow { scope: u32::try_from(scope).unwrap_or(u32::MAX), ..SpanRow::default() };
         let mut source = SpanSource::default();
         let mut members = self.open(Message::Span)?;
         loop {

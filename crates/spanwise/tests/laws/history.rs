@@ -66,6 +66,8 @@ proptest! {
         let other = damaged(text.0.clone(), &damages);
         check(&[&text], &other, mode)?;
         check(&[&text, &other, &text], &other, mode)?;
+        // Openings are learned last.
+        check(&[&text[..]; 4], &other, mode)?;
     }
 
     #[test]
@@ -76,6 +78,7 @@ proptest! {
         let moved = [b" \n", &text[..]].concat();
         let twice = [&text[..], b"\n", &text[..]].concat();
         check(&[&text, &text], &moved, mode)?;
+        check(&[&text[..]; 4], &moved, mode)?;
         check(&[&moved, &twice], &twice, mode)?;
     }
 }

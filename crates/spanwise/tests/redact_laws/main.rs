@@ -83,6 +83,16 @@ fn check_valid(output: &[u8]) -> TestCaseResult {
     Ok(())
 }
 
+/// The mode in which what was written can be read again with nothing missing. Strict mode takes an attribute whose key is an index
+/// into a table of strings that traces do not have, but not the attribute without a key that is written for it.
+fn mode_again(output: &[u8], mode: Mode) -> Mode {
+    let mut batch = SpanBatch::new();
+    let mut strict = Decoder::new(DecodeOptions::default().with_mode(Mode::Strict));
+    strict.decode(output.to_vec(), &mut batch).unwrap();
+    let lacks_key = batch.diagnostics().any(|found| found.code == Code::AttributeKeyEmpty);
+    if lacks_key { Mode::Lenient } else { mode }
+}
+
 fn check_gone(policy: &Policy, input: &[u8], mode: Mode) -> TestCaseResult {
     let Some(once) = redacted(policy, input, mode) else {
         return Ok(());
@@ -92,7 +102,7 @@ fn check_gone(policy: &Policy, input: &[u8], mode: Mode) -> TestCaseResult {
     prop_assert!(!text.contains(CANARY), "{text}\nof {}", String::from_utf8_lossy(input));
     prop_assert!(!readers::strings(&text).iter().any(|text| text.contains(CANARY)), "{text}");
     // Bytes that the user sent as base64 are no texts of the user's here, and stay where the policy keeps them.
-    let twice = redacted(policy, &once, mode);
+    let twice = redacted(policy, &once, mode_again(&once, mode));
     prop_assert_eq!(twice.map(|twice| String::from_utf8(twice).unwrap()), Some(text));
     Ok(())
 }
