@@ -185,12 +185,12 @@ impl Keys {
         self.places.get_mut(place)?.take(self.epoch, &mut self.rows, hash, text()?)
     }
 
-    /// [`Self::intern_hashed`] where it is plain that the batch has no such key: the id that it gets.
+    /// [`Self::intern_hashed`] where it is plain that the batch has no such key, and there is room for it: the id that it gets.
     #[inline]
     pub(crate) fn add_unmet(&mut self, hash: u64, text: Text) -> Option<u32> {
         #[allow(clippy::cast_possible_truncation, reason = "the lower bits are asked for")]
         let first = hash as usize & self.places.len().wrapping_sub(1);
-        let room = self.places.len() / 2 > self.rows.len();
+        let room = self.places.len() / 2 > self.rows.len() && self.rows.capacity() > self.rows.len();
         let place = self.places.get_mut(first).filter(|place| room && place.epoch != self.epoch)?;
         place.take(self.epoch, &mut self.rows, hash, text)
     }

@@ -215,9 +215,9 @@ impl<'r> List<'_, '_, 'r> {
         if template.generation == self.templates.generation {
             return Some(template.key_id);
         }
-        let to = (&mut *self.sink.keys, self.sink.made);
+        let texts = (self.sink.text, self.sink.made);
         // The key comes first: where it stands does not depend on the content.
-        self.templates.intern(number, to, self.sink.text, at, 0)
+        self.templates.intern_anyhow(number, self.sink.keys, texts, at, 0)
     }
 
     /// Adds a row to `list`. `None` for a duplicate, which is the general path's business.

@@ -1,6 +1,6 @@
 //! One attribute, or element of an array, as a writer lays it out: the bytes that stay the same, and how to read those that do not.
 
-use crate::batch::{AttributeSource, ByteRange, Keys, Text, ValueTag};
+use crate::batch::{AttributeSource, ByteRange, Text, ValueTag};
 use crate::json::scan::Kernel;
 use crate::json::{Cursor, Literal, Scalar, number};
 use crate::schema::{Field, Message};
@@ -174,28 +174,11 @@ impl Template {
         (base + usize::from(self.key), base + usize::from(self.key_end))
     }
 
-    /// The id of the key, which the batch has not met in an attribute of this template: here it stands at `at`, with a value
-    /// whose content is so long.
-    pub(super) fn intern(
-        &self,
-        keys: &mut Keys,
-        text: &[u8],
-        made: &[u8],
-        at: usize,
-        content: usize,
-    ) -> Option<u32> {
+    /// The text of the key of an attribute at `at`, with a value whose content is so long.
+    #[inline]
+    pub(super) fn key_text(&self, at: usize, content: usize) -> Text {
         let (start, end) = self.key_token(at, content);
-        let handle = Text::input(start + 1, end - 1, false);
-        if let Some(id) = keys.add_unmet(self.key_hash, handle) {
-            return Some(id);
-        }
-        self.find_key(keys, text, made, handle)
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn find_key(&self, keys: &mut Keys, text: &[u8], made: &[u8], handle: Text) -> Option<u32> {
-        keys.intern_hashed(self.key_hash, handle.raw(text, made), |key| key.raw(text, made), || Some(handle))
+        Text::input(start + 1, end - 1, false)
     }
 
     /// Where the parts of the attribute at `at` stand, with a value whose content is so long.

@@ -98,8 +98,10 @@ impl Sink<'_> {
         } else {
             cold_path();
             let at = self.text.len() - rest.len();
-            let to = (&mut *self.keys, self.made);
-            let Some(id) = templates.intern(number, to, self.text, at, value.content) else { return false };
+            let texts = (self.text, self.made);
+            let Some(id) = templates.intern(number, self.keys, texts, at, value.content) else {
+                return false;
+            };
             id
         };
         // A duplicate is the general path's business; it finds this same stamp.

@@ -10,7 +10,7 @@
 
 use hashbrown::HashTable;
 
-use crate::batch::Keys;
+use crate::batch::{Keys, Text};
 use crate::json::scan::{self, Kernel};
 use crate::json::{Cursor, Literal};
 use crate::schema::Message;
@@ -138,22 +138,50 @@ impl Templates {
 
     /// The id of the key of the template `number`, met for the first time in this batch: in the attribute at `at`, with a
     /// value whose content is so long.
-    #[cold]
-    #[inline(never)]
+    #[inline]
     pub(super) fn intern(
         &mut self,
         number: u16,
-        to: (&mut Keys, &[u8]),
-        text: &[u8],
+        keys: &mut Keys,
+        texts: (&[u8], &[u8]),
+        at: usize,
+        content: usize,
+    ) -> Option<u32> {
+        match self.add_unmet(number, keys, at, content) {
+            Some(id) => Some(id),
+            None => self.intern_anyhow(number, keys, texts, at, content),
+        }
+    }
+
+    /// [`Self::intern`] where it is plain that the batch does not have the key from elsewhere. In small requests each key is such;
+    /// a function of its own gets by with few registers.
+    #[inline(never)]
+    fn add_unmet(&mut self, number: u16, keys: &mut Keys, at: usize, content: usize) -> Option<u32> {
+        let generation = self.generation;
+        let template = self.get_mut(number)?;
+        let id = keys.add_unmet(template.key_hash, template.key_text(at, content))?;
+        (template.key_id, template.generation) = (id, generation);
+        Some(id)
+    }
+
+    /// [`Self::intern`] without a try of what is quick.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn intern_anyhow(
+        &mut self,
+        number: u16,
+        keys: &mut Keys,
+        (text, made): (&[u8], &[u8]),
         at: usize,
         content: usize,
     ) -> Option<u32> {
         let generation = self.generation;
         let template = self.get_mut(number)?;
-        let (keys, made) = to;
-        template.key_id = template.intern(keys, text, made, at, content)?;
-        template.generation = generation;
-        Some(template.key_id)
+        let handle = template.key_text(at, content);
+        let bytes_of = |key: Text| key.raw(text, made);
+        let id = keys.intern_hashed(template.key_hash, handle.raw(text, made), bytes_of, || Some(handle))?;
+        (template.key_id, template.generation) = (id, generation);
+        Some(id)
     }
 
     /// The attribute at `rest` where `guess` does not stand with its key first: in the other order, or another. Its
