@@ -106,6 +106,8 @@ pub(super) struct Scanner {
     pub(super) rereads: Rereads,
     /// The last document that was found to begin is not the stream's first.
     seen: bool,
+    /// The first line is refused for its byte order mark: what is behind it is read as if it came first, but not with it.
+    refused: bool,
 }
 
 /// What the next block needs to know of the ones before.
@@ -132,6 +134,7 @@ impl Scanner {
             horizon: 0,
             rereads: Rereads::default(),
             seen: false,
+            refused: false,
         }
     }
 
@@ -184,7 +187,7 @@ impl Scanner {
                     };
                     if self.is_large(end.saturating_sub(self.begin)) {
                         self.at = self.begin;
-                        if self.seen && self.begin > 0 {
+                        if (self.seen || self.refused) && self.begin > 0 {
                             self.phase = Phase::Value(Skip::new(0));
                             return Some(Cut::Block(self.begin));
                         }
@@ -495,7 +498,8 @@ impl Scanner {
         let mut start = 0;
         if text.starts_with(BYTE_ORDER_MARK) {
             // Strict mode refuses the mark and the line that it stands in.
-            start = if self.rules.strict { line_end(text, 0) } else { BYTE_ORDER_MARK.len() };
+            self.refused = self.rules.strict;
+            start = if self.refused { line_end(text, 0) } else { BYTE_ORDER_MARK.len() };
         }
         // Blank text is held until something follows: whether anything does, decides what is wrong with it.
         let (from, end) = first_line(text, start)?;

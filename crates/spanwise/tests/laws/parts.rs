@@ -4,7 +4,7 @@
 use proptest::prelude::*;
 use proptest::sample::Index;
 use spanwise::frame::{BlockSizes, Contradiction, Framer};
-use spanwise::{Decoder, Framing, Limits, Mode, SpanBatch};
+use spanwise::{Decoder, Framing, Limits, Mode, Severity, SpanBatch};
 use spanwise_testgen::Dialect;
 
 use super::stream::{Reading, remade, same, same_spans};
@@ -228,5 +228,42 @@ fn a_torn_document_is_bad_whether_or_not_it_is_cut() {
         let contradiction = contradiction.unwrap();
         assert!(contradiction.fault);
         assert_eq!(contradiction.spans, spans(&found));
+    }
+}
+
+/// Strict mode refuses a byte order mark with its line; what is behind it is cut as if it came first, and is found to be lines or
+/// documents as if it were read whole.
+#[test]
+fn behind_a_refused_line_a_document_is_cut_as_the_first() {
+    let big = document(true, 50);
+    let line = big.trim_end().replace('\n', " ");
+    let errors = |reading: &Reading| {
+        let all = reading.batches.iter().flat_map(SpanBatch::diagnostics);
+        // Of a document that turns out to be none only what is wrong with it is given.
+        let errors =
+            all.filter(|one| one.severity == Severity::Error && !one.code.as_str().ends_with("-id-empty"));
+        errors.map(|one| (one.code, one.offset, one.line, one.column, one.path)).collect::<Vec<_>>()
+    };
+    for text in [
+        format!("\u{feff}{{}}\n{big}"),
+        format!("\u{feff}{{}}\n{line}"),
+        format!("\u{feff}{{}}\n{line}\n{{}}\n"),
+        format!("\u{feff}{{}}\n{line}\nx\n"),
+        format!("\u{feff}{{}}\n\n {line}\n"),
+        format!("\u{feff}{line}\n{line}\n{line}"),
+    ] {
+        let expected = [Framing::Auto, Framing::Lines, Framing::Documents]
+            .map(|framing| (framing, whole(text.as_bytes(), Mode::Strict, framing)));
+        assert!(expected.iter().all(|(_, expected)| expected.counts.bad_documents > 0));
+        for (framing, expected) in expected {
+            for coming in
+                [None, Some(Coming { chunk: 50, twice: true }), Some(Coming { chunk: 9000, twice: true })]
+            {
+                let (found, contradiction) = in_parts(text.as_bytes(), Mode::Strict, framing, SMALL, coming);
+                assert_eq!(contradiction, None, "{framing:?} {coming:?} {text}");
+                assert_eq!(errors(&found), errors(&expected), "{framing:?} {coming:?} {text}");
+                assert_eq!(found.counts.bad_documents, expected.counts.bad_documents);
+            }
+        }
     }
 }
