@@ -31,6 +31,8 @@ struct Object {
     /// Where it begins in the stream.
     begin: u64,
     first: bool,
+    /// Bits of the members that were met.
+    seen: u64,
     /// Members that spans depend on, as they stand in the text, name and value.
     carried: Vec<(Field, Vec<u8>)>,
     /// The name under which its list of further messages was opened, with its quotes.
@@ -220,7 +222,8 @@ impl Parts {
         let begin = offset + cursor.at as u64;
         cursor.open().map_err(Halt::Json)?;
         let (carried, list) = (Vec::new(), None);
-        self.levels.push(Level::Object(Object { message, begin, first: true, carried, list, given: false }));
+        let object = Object { message, begin, first: true, seen: 0, carried, list, given: false };
+        self.levels.push(Level::Object(object));
         self.next = Next::Item;
         Ok(())
     }
@@ -255,6 +258,15 @@ impl Parts {
         let matters = message != Message::Request
             && matches!(field, Some(Field::Resource | Field::Scope | Field::SchemaUrl))
             || field == Some(list);
+        let bit = field.map_or(0, Field::bit);
+        let again = object.seen & bit != 0 && field != Some(list);
+        object.seen |= bit;
+        // A later part does not have the first one, so would not find that there are two. Of those that its spans depend on it
+        // has the last one, which cannot tell of faults in the first.
+        if again && (message == Message::Request || !object.given) {
+            let cannot_wait = object.given && !self.surveys;
+            return Err(if cannot_wait { Halt::Contradiction(start) } else { Halt::Shape });
+        }
         // Writers that follow the order of the schema put the URL last: too common, and of too little weight, to fail for.
         let is_light = field == Some(Field::SchemaUrl) && matches!(byte, b'"' | b'n');
         if matters && object.given && (self.late.is_none() && !is_light || field == Some(list)) {
@@ -427,6 +439,8 @@ fn field(strict: bool, message: Message, cursor: &Cursor<'_>, name: RawString) -
     } else {
         content
     };
-    let resembled = || message.resembles(content).filter(|_| !strict).map(Resemblance::field);
-    message.field(content).or_else(resembled)
+    let is_signal =
+        |field| matches!(field, Field::ResourceLogs | Field::ResourceMetrics | Field::ResourceProfiles);
+    let resembled = || message.resembles(content).map(Resemblance::field);
+    message.field(content).or_else(|| resembled().filter(|field| !strict || is_signal(*field)))
 }

@@ -267,3 +267,34 @@ fn behind_a_refused_line_a_document_is_cut_as_the_first() {
         }
     }
 }
+
+/// A later part has no member that came twice before it, and one that comes again in it is the first there.
+#[test]
+fn a_document_with_members_that_come_twice_is_not_cut() {
+    let span = |index| {
+        format!(r#"{{"traceId":"{0:032x}","spanId":"{0:016x}","name":"n","startTimeUnixNano":1}}"#, index + 1)
+    };
+    let spans: Vec<_> = (0..40).map(span).collect();
+    let spans = format!("\"spans\":[{}]", spans.join(","));
+    let faulty = r#""resource":{"attributes":[{"key":""}]},"resource":null"#;
+    let scope = r#""scope":{"attributes":[{"key":""}]},"scope":{}"#;
+    for text in [
+        format!(r#"{{"resourceSpans":[{{{faulty},"scopeSpans":[{{{spans}}}]}}]}}"#),
+        format!(r#"{{"resourceSpans":[{{"scopeSpans":[{{{scope},{spans}}},{{{spans}}}]}}]}}"#),
+        format!(r#"{{"resourceSpans":[{{"schemaUrl":5,"schemaUrl":"","scopeSpans":[{{{spans}}}]}}]}}"#),
+        format!(r#"{{"resourceSpans":[],"scopeSpans":[],"scopeSpans":[{{{spans}}}]}}"#),
+        format!(
+            r#"{{"resourceLogs":[],"resourceSpans":[{{"scopeSpans":[{{{spans}}}]}}],"resourceLogs":[]}}"#
+        ),
+    ] {
+        for mode in [Mode::Strict, Mode::Lenient] {
+            for coming in [None, Some(Coming { chunk: 50, twice: true })] {
+                let (found, contradiction) = in_parts(text.as_bytes(), mode, Framing::Auto, SMALL, coming);
+                assert_eq!(contradiction, None, "{text}");
+                let expected = whole(text.as_bytes(), mode, Framing::Auto);
+                assert!(same(&found, &expected).is_ok(), "{mode:?} {coming:?} {text}");
+            }
+            check(text.as_bytes(), SMALL, 64).unwrap();
+        }
+    }
+}
