@@ -9,10 +9,10 @@ contestants take turns, every one must give the same table, and the figure is th
 `spanwise` reads the file with all of the lines.
 """
 
+import argparse
 import importlib
 import json
 import statistics
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -41,7 +41,10 @@ def write(lines, folder):
         path.write_bytes(line)
 
 
-def main(path):
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("path", type=Path, help="requests, one in each line")
+    path = parser.parse_args().path
     lines = path.read_bytes().splitlines()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -71,4 +74,4 @@ def main(path):
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main()

@@ -12,6 +12,7 @@ that is not installed is left out and named. `protobuf json_format` reads ids as
 ids are not asked for; polars brings as many threads as it likes.
 """
 
+import argparse
 import gc
 import importlib
 import json
@@ -230,10 +231,16 @@ def admitted(runs):
 
 
 def main():
-    path = Path(sys.argv[1])
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("path", type=Path, help="requests, one in each line")
+    parser.add_argument("contestants", nargs="*", help="only these, beside `json`")
+    arguments = parser.parse_args()
+    path = arguments.path
     size = path.stat().st_size
     runs = contestants(path)
-    named = sys.argv[2:] or list(runs)
+    named = arguments.contestants or list(runs)
+    if unknown := [name for name in named if name not in runs]:
+        parser.error(f"no contestant is called {unknown[0]!r}; there are: {', '.join(runs)}")
     runs = admitted({name: run for name, run in runs.items() if name in {"spanwise", "json", *named}})
     print("| contestant | GB/s | times slower | GB/s without collector | times slower |\n|---|---|---|---|---|")
     times = {name: {True: [], False: []} for name in runs}

@@ -91,15 +91,15 @@ impl fmt::Display for Run {
 }
 
 /// Loads a contestant for so long.
-pub(crate) fn run(name: &str, corpus: &str, time: Duration, clients: usize, dedup: &str) -> Run {
+pub(crate) fn run(name: &str, corpus: &str, time: Duration, clients: usize, dedup: Option<usize>) -> Run {
     let sample = Corpus::parse(corpus).unwrap().sample(1, SAMPLE, Form::Ndjson);
     let bodies: Vec<_> =
         sample.documents.iter().map(|range| Message::new(&sample.bytes[range.clone()])).collect();
     let folder = tempfile::tempdir().unwrap();
     let mut child = Command::new(std::env::current_exe().unwrap())
-        .args(["--serve", name])
+        .args(["--contestant", name, "--serve"])
         .arg(folder.path())
-        .arg(dedup)
+        .args(dedup.map(|spans| format!("--dedup-spans={spans}")))
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()

@@ -17,7 +17,7 @@ use crate::peer;
 
 pub(crate) const ALL: [&str; 3] = ["spanwise", "spanwise, no sync", "axum + opentelemetry-proto"];
 
-pub(crate) fn serve(name: &str, folder: &Path, dedup: &str) {
+pub(crate) fn serve(name: &str, folder: &Path, dedup: Option<usize>) {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
     println!("{}", listener.local_addr().unwrap());
@@ -36,7 +36,7 @@ pub(crate) fn serve(name: &str, folder: &Path, dedup: &str) {
     };
     let metrics = Arc::new(Metrics::new());
     let mut options = StoreOptions::default();
-    options.dedup_spans = dedup.parse().unwrap_or(options.dedup_spans);
+    options.dedup_spans = dedup.unwrap_or(options.dedup_spans);
     let store = Arc::new(DurableStore::open_on(disk, options, Arc::clone(&metrics)).unwrap());
     let receiver = Receiver::new(store.clone(), ReceiverOptions::default(), Arc::clone(&metrics));
     let (end, ended) = tokio::sync::oneshot::channel::<()>();

@@ -21,44 +21,54 @@ mod client;
 mod contestant;
 mod peer;
 
+use std::path::PathBuf;
 use std::time::Duration;
 
+use clap::Parser;
+use clap::builder::PossibleValuesParser;
+use spanwise_corpora::Corpus;
+
+/// Loads the receiver on loopback, beside a plain axum handler.
+#[derive(Parser)]
+struct Arguments {
+    /// Requests of this corpus (may be repeated), as `spanwise generate` makes them
+    #[arg(long = "corpus", value_name = "NAME", default_values = ["llm", "tiny"], value_parser = PossibleValuesParser::new(Corpus::ALL.map(Corpus::name)))]
+    corpora: Vec<String>,
+    /// Only this contestant (may be repeated)
+    #[arg(long = "contestant", value_name = "NAME", default_values = contestant::ALL, value_parser = PossibleValuesParser::new(contestant::ALL))]
+    contestants: Vec<String>,
+    /// How long each is loaded
+    #[arg(long, default_value_t = 10)]
+    seconds: u64,
+    /// How many clients send at the same time, each on a connection of its own
+    #[arg(long, default_value_t = 8)]
+    clients: usize,
+    /// Spans in the window of duplicates, if not as many as the receiver's default
+    #[arg(long, value_name = "N")]
+    dedup_spans: Option<usize>,
+    /// Show how memory was over the time, not only the most of it
+    #[arg(long)]
+    memory: bool,
+    /// Be the process of a contestant, with its store in this folder
+    #[arg(long, value_name = "FOLDER", hide = true)]
+    serve: Option<PathBuf>,
+}
+
 fn main() {
-    let mut arguments = std::env::args().skip(1);
-    let (mut corpora, mut contestants, mut seconds, mut clients) = (Vec::new(), Vec::new(), 10, 8);
-    let (mut dedup, mut memory) = (String::new(), false);
-    while let Some(argument) = arguments.next() {
-        let mut value = || arguments.next().unwrap_or_else(|| panic!("{argument} wants a value"));
-        match argument.as_str() {
-            "--corpus" => corpora.push(value()),
-            "--contestant" => contestants.push(value()),
-            "--seconds" => seconds = value().parse().unwrap(),
-            "--dedup-spans" => dedup = value(),
-            "--memory" => memory = true,
-            "--clients" => clients = value().parse().unwrap(),
-            // The process of a contestant.
-            "--serve" => {
-                let (name, folder, dedup) = (value(), value(), value());
-                return contestant::serve(&name, folder.as_ref(), &dedup);
-            }
-            other => panic!("what is {other}?"),
-        }
-    }
-    if corpora.is_empty() {
-        corpora = vec!["llm".to_owned(), "tiny".to_owned()];
-    }
-    if contestants.is_empty() {
-        contestants = contestant::ALL.map(str::to_owned).to_vec();
+    let arguments = Arguments::parse();
+    if let (Some(folder), Some(name)) = (&arguments.serve, arguments.contestants.first()) {
+        return contestant::serve(name, folder, arguments.dedup_spans);
     }
     println!(
         "| corpus | contestant | MB/s | answered MB/s | requests/s | p50 ms | p99 ms | ns of processor a byte | requests a sync | MiB of memory | bytes of Parquet per byte |"
     );
     println!("|---|---|---|---|---|---|---|---|---|---|---|");
-    for corpus in &corpora {
-        for name in &contestants {
-            let run = client::run(name, corpus, Duration::from_secs(seconds), clients, &dedup);
+    let time = Duration::from_secs(arguments.seconds);
+    for corpus in &arguments.corpora {
+        for name in &arguments.contestants {
+            let run = client::run(name, corpus, time, arguments.clients, arguments.dedup_spans);
             println!("| {corpus} | {name} | {run} |");
-            if memory {
+            if arguments.memory {
                 println!(
                     "\nMiB in each tenth of the time, on average (at most): {}\n",
                     run.memory_over_time()
