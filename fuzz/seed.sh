@@ -1,11 +1,11 @@
 #!/bin/sh
 # Fills the corpora of the fuzz targets: every case, payload and regression for `decode`, with the sizes that it wants before
 # them for `frame`, and with a byte before it for `redact` and `receiver_body`; a few bytes for `made`, whose inputs are choices
-# and not documents, and for `redact` too; for `query` each query of the tests; for
+# and not documents, for `made_frame` with the sizes before them, and for `redact` too; for `query` each query of the tests; for
 # `index_file` a few lists of edits. Nothing that is there already is touched.
 set -eu
 cd "$(dirname "$0")"
-mkdir -p corpus/decode corpus/frame corpus/made corpus/redact corpus/query corpus/receiver_body corpus/index_file
+mkdir -p corpus/decode corpus/frame corpus/made corpus/made_frame corpus/redact corpus/query corpus/receiver_body corpus/index_file
 for file in ../tests/cases/* ../tests/payloads/* ../tests/regressions/*; do
     case "$file" in
         */README.md | */expected.*) ;;
@@ -25,6 +25,7 @@ while [ "$index" -lt 24 ]; do
         srand(seed); printf "%c", seed % 8 + 48
         for (i = 0; i < 700; i++) printf "%c", int(rand() * 126) + 1
     }' > "$seed"
+    [ -e "corpus/made_frame/seed-$index" ] || { printf '\062\031\002' && cat "$seed"; } > "corpus/made_frame/seed-$index"
     # Its first byte is one of all kinds, as the seed's number is.
     [ -e "corpus/redact/seed-$index" ] || cp "$seed" "corpus/redact/seed-$index"
     # The first byte says that edits follow, six bytes each.
@@ -38,4 +39,4 @@ grep -h -v -e '^#' -e '^$' ../crates/spanwise/tests/traceql/*.txt | sed 's/ *=>[
         index=$((index + 1))
     done
 }
-ls corpus/decode corpus/frame corpus/made corpus/redact corpus/query corpus/receiver_body corpus/index_file | wc -l
+ls corpus/decode corpus/frame corpus/made corpus/made_frame corpus/redact corpus/query corpus/receiver_body corpus/index_file | wc -l

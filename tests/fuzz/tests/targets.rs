@@ -21,6 +21,8 @@ mod frame;
 mod index_file;
 #[path = "../../../fuzz/fuzz_targets/made.rs"]
 mod made;
+#[path = "../../../fuzz/fuzz_targets/made_frame.rs"]
+mod made_frame;
 #[path = "../../../fuzz/fuzz_targets/query.rs"]
 mod query;
 #[path = "../../../fuzz/fuzz_targets/receiver_body.rs"]
@@ -82,6 +84,11 @@ fn made() {
 #[test]
 fn frame() {
     run(frame::run, documents(&[50, 25, 2]), 3);
+}
+
+#[test]
+fn made_frame() {
+    run(made_frame::run, choices(120, 700).map(|choice| [&[50, 25, 2], &*choice].concat()), 4);
 }
 
 #[test]
