@@ -27,7 +27,7 @@ pub struct Survey {
     parts: Parts,
     /// A line feed ends the document.
     line: bool,
-    /// It may: the document is the stream's first line.
+    /// It may: the document is the stream's first line, unless a line feed is in it.
     undecided: bool,
     held: Vec<u8>,
     offset: u64,
@@ -66,6 +66,7 @@ impl Survey {
             match self.parts.step(text, self.held_at, last) {
                 Ok(Step::More) => break,
                 Ok(Step::Cut { next, .. }) => {
+                    self.undecided &= !has_feed(text, next);
                     self.parts.cut(next);
                     self.held.drain(..next);
                     self.held_at += next as u64;
@@ -73,7 +74,7 @@ impl Survey {
                 }
                 Ok(Step::Done(at)) => match follows(&self.rules, self.line, text, at, last) {
                     None => break,
-                    Some(good) if good || self.undecided && ends_line(text, at) => {
+                    Some(good) if good || self.undecided && !has_feed(text, at) && ends_line(text, at) => {
                         let late = self.parts.take_late();
                         self.verdict = Some(Verdict::Good(late));
                     }
@@ -109,6 +110,11 @@ pub(super) fn follows(rules: &Rules, line: bool, text: &[u8], at: usize, last: b
             Some(text.get(next).is_some_and(|byte| rules.may_follow(gap, *byte)))
         }
     }
+}
+
+/// Whether a line feed is before the index.
+fn has_feed(text: &[u8], at: usize) -> bool {
+    memchr::memchr(b'\n', text.get(..at).unwrap_or_default()).is_some()
 }
 
 /// Whether nothing else stands in the line that a document ends in.

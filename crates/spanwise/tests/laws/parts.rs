@@ -298,3 +298,24 @@ fn a_document_with_members_that_come_twice_is_not_cut() {
         }
     }
 }
+
+/// A document that is laid out over several lines is no line of a stream of lines, whatever is behind it: a first look says so.
+#[test]
+fn a_document_of_several_lines_is_not_the_first_of_a_stream_of_lines() {
+    // For long it looks like a line.
+    let big = document(true, 50).trim_end().replace('\n', " ").replace("]}]}", "]}\n]}");
+    for behind in ["\u{feff}\n{}", "x\n{}\n", "]\n", "\u{feff}{}"] {
+        let text = format!("{big}\n{behind}");
+        for mode in [Mode::Strict, Mode::Lenient] {
+            let expected = whole(text.as_bytes(), mode, Framing::Auto);
+            for chunk in [50, 195, 1000] {
+                let coming = Some(Coming { chunk, twice: true });
+                let (found, contradiction) = in_parts(text.as_bytes(), mode, Framing::Auto, SMALL, coming);
+                assert_eq!(contradiction, None, "{mode:?} {chunk} {behind}");
+                assert_eq!(found.counts.bad_documents, expected.counts.bad_documents, "{mode:?} {behind}");
+                assert!(found.counts.bad_documents > 0);
+            }
+        }
+        check(text.as_bytes(), SMALL, 195).unwrap();
+    }
+}
