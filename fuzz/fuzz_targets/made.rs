@@ -1,18 +1,11 @@
-//! Documents made from the fuzzer's bytes by `spanwise-testgen`: deep in the schema, where random bytes hardly come.
+//! Documents that follow the schema, as any bytes are decoded.
 
 #![no_main]
 
+mod documents;
 mod laws;
 
-use spanwise_testgen::{Damage, Dialect, Entropy, damage, document, lines};
-
 libfuzzer_sys::fuzz_target!(|data: &[u8]| {
-    let Some((&[kind, a, b, c, d], bytes)) = data.split_first_chunk::<5>() else { return };
-    let dialect = if kind & 1 == 0 { Dialect::LENIENT } else { Dialect::STRICT };
-    let mut text = if kind & 2 == 0 { document(bytes, dialect).text } else { lines(bytes, dialect) };
-    if kind & 4 != 0 && !text.is_empty() {
-        let at = usize::from(u16::from_be_bytes([a, b])) % text.len();
-        damage(&mut text, at, Damage::any(&mut Entropy::new(&[c, d, a])));
-    }
+    let Some(text) = documents::of(data) else { return };
     laws::check(&text);
 });
