@@ -35,15 +35,7 @@ impl Reader<'_> {
     /// The attributes from `first` on, with their children from `values` on; they are dropped where they are not wanted.
     #[inline]
     pub(super) fn wanted_attributes(&mut self, owner: Message, first: usize, values: usize) -> Rows {
-        let wanted = self.options.projection;
-        let keep = match owner {
-            Message::Resource => wanted.resource_attributes,
-            Message::Scope => wanted.scope_attributes,
-            Message::Span => wanted.span_attributes,
-            // These go with what has them.
-            _ => true,
-        };
-        if !keep {
+        if !self.options.projection.keeps_attributes_of(owner) {
             self.batch.attributes.truncate(first);
             self.batch.values.truncate(values);
         }

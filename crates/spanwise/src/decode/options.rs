@@ -1,6 +1,7 @@
 //! What a decoder may take, and how much of it.
 
 use crate::json::Simd;
+use crate::schema::Message;
 
 /// How far from the specification's letter a payload may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -113,6 +114,17 @@ impl Projection {
         events: false,
         links: false,
     };
+
+    /// Whether the attributes of such a message are wanted; those of events and links go with what has them.
+    #[inline]
+    pub(super) fn keeps_attributes_of(self, owner: Message) -> bool {
+        match owner {
+            Message::Resource => self.resource_attributes,
+            Message::Scope => self.scope_attributes,
+            Message::Span => self.span_attributes,
+            _ => true,
+        }
+    }
 }
 
 impl Default for Projection {

@@ -20,15 +20,21 @@ pub(super) struct ListMark {
     rejected_spans: u64,
 }
 
-/// A `ResourceSpans` that is being read.
-pub(super) struct ResourceSpans {
+/// How things stood before something was read whose faults reject it with all that is under it (strict).
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Trial {
     /// Where it begins.
     pub(super) start: usize,
-    /// The row of its resource.
-    pub(super) resource: usize,
     pub(super) mark: Mark,
     residue: usize,
     outer_faults: u32,
+}
+
+/// A `ResourceSpans` that is being read.
+pub(super) struct ResourceSpans {
+    /// The row of its resource.
+    pub(super) resource: usize,
+    pub(super) trial: Trial,
     pub(super) scope_list: Option<ListMark>,
 }
 
@@ -71,7 +77,7 @@ impl Reader<'_> {
     ) -> Result<(), Fatal> {
         while let Some(field) = self.next_member(&mut members)? {
             if field == Field::ScopeSpans && self.opening.is_some() {
-                self.outer = Outer { start: state.start, seen: members.seen };
+                self.outer = Outer { start: state.trial.start, seen: members.seen };
             }
             self.resource_spans_member(&mut state, field)?;
         }
@@ -81,7 +87,7 @@ impl Reader<'_> {
 
     /// Begins one at `start`, when the residue had so many ranges.
     pub(super) fn begin_resource_spans(&mut self, start: usize, residue: usize) -> ResourceSpans {
-        let mark = self.batch.mark();
+        let trial = self.begin_trial(start, residue);
         self.batch.resources.push(ResourceRow::default());
         if self.record {
             self.batch
@@ -89,8 +95,25 @@ impl Reader<'_> {
                 .resources
                 .push(ResourceSource { element: self.source(start), ..Default::default() });
         }
+        ResourceSpans { resource: trial.mark.resources, trial, scope_list: None }
+    }
+
+    /// Begins what may be rejected, at `start`, when the residue had so many ranges.
+    #[inline]
+    pub(super) fn begin_trial(&mut self, start: usize, residue: usize) -> Trial {
         let outer_faults = std::mem::take(&mut self.faults);
-        ResourceSpans { start, resource: mark.resources, mark, residue, outer_faults, scope_list: None }
+        Trial { start, mark: self.batch.mark(), residue, outer_faults }
+    }
+
+    /// Ends it. Whether its faults reject it: then the spans since are rejected, and its bytes are left to the residue.
+    #[inline]
+    pub(super) fn is_rejected(&mut self, trial: &Trial) -> bool {
+        let rejected = self.faults > 0;
+        if rejected {
+            self.reject_since(trial);
+        }
+        self.faults = trial.outer_faults;
+        rejected
     }
 
     pub(super) fn resource_spans_member(
@@ -131,26 +154,22 @@ impl Reader<'_> {
         Ok(())
     }
 
-    /// Strict: a fault of the resource rejects the spans under it.
     pub(super) fn finish_resource_spans(&mut self, state: &ResourceSpans) {
-        if self.faults > 0 {
-            self.reject_since(&state.mark, state.start, state.residue);
-        } else {
-            let range = self.source(state.start);
-            if let Some(source) = self.batch.sources.resources.get_mut(state.resource) {
-                source.element = range;
-            }
+        if self.is_rejected(&state.trial) {
+            return;
         }
-        self.faults = state.outer_faults;
+        let range = self.source(state.trial.start);
+        if let Some(source) = self.batch.sources.resources.get_mut(state.resource) {
+            source.element = range;
+        }
     }
 
-    /// Rejects the spans that were read since `mark`, and leaves the bytes since `start` to the residue.
-    pub(super) fn reject_since(&mut self, mark: &Mark, start: usize, residue: usize) {
-        let spans = self.batch.spans.len() - mark.spans;
-        self.rewind(mark);
+    fn reject_since(&mut self, trial: &Trial) {
+        let spans = self.batch.spans.len() - trial.mark.spans;
+        self.rewind(&trial.mark);
         self.batch.rejected_spans += spans as u64;
-        self.batch.residue.truncate(residue);
-        self.leave_out(start);
+        self.batch.residue.truncate(trial.residue);
+        self.leave_out(trial.start);
     }
 
     fn resource(&mut self, row: &mut ResourceRow, index: usize) -> Result<(), Fatal> {

@@ -3,18 +3,15 @@
 use super::gaps::Members;
 use super::reader::{Fatal, Reader};
 use super::recurring::{Introduction, Owner};
-use crate::batch::{Mark, ScopeRow, ScopeSource};
+use super::resource_spans::Trial;
+use crate::batch::{ScopeRow, ScopeSource};
 use crate::schema::{Field, Message};
 
 /// A `ScopeSpans` that is being read.
 pub(super) struct ScopeSpans {
-    /// Where it begins.
-    pub(super) start: usize,
     /// The row of its scope.
     pub(super) scope: usize,
-    pub(super) mark: Mark,
-    residue: usize,
-    outer_faults: u32,
+    pub(super) trial: Trial,
     /// Spans, and rejected ones, before its list.
     span_list: Option<(usize, u64)>,
 }
@@ -29,15 +26,13 @@ impl Reader<'_> {
 
     /// Begins one at `start`.
     pub(super) fn begin_scope_spans(&mut self, start: usize, resource: usize) -> ScopeSpans {
-        let mark = self.batch.mark();
-        let residue = self.batch.residue.len();
-        let outer_faults = std::mem::take(&mut self.faults);
+        let trial = self.begin_trial(start, self.batch.residue.len());
         let resource = u32::try_from(resource).unwrap_or(u32::MAX);
         self.batch.scopes.push(ScopeRow { resource, ..ScopeRow::default() });
         if self.record {
             self.batch.sources.scopes.push(ScopeSource::default());
         }
-        ScopeSpans { start, scope: mark.scopes, mark, residue, outer_faults, span_list: None }
+        ScopeSpans { scope: trial.mark.scopes, trial, span_list: None }
     }
 
     #[inline]
@@ -92,17 +87,14 @@ impl Reader<'_> {
         self.rest_of_messages(Field::Spans, 0, |reader| reader.span(scope))
     }
 
-    /// Strict: a fault of the scope rejects the spans under it.
     pub(super) fn finish_scope_spans(&mut self, state: &ScopeSpans) {
-        if self.faults > 0 {
-            self.reject_since(&state.mark, state.start, state.residue);
-        } else {
-            let range = self.source(state.start);
-            if let Some(source) = self.batch.sources.scopes.get_mut(state.scope) {
-                source.element = range;
-            }
+        if self.is_rejected(&state.trial) {
+            return;
         }
-        self.faults = state.outer_faults;
+        let range = self.source(state.trial.start);
+        if let Some(source) = self.batch.sources.scopes.get_mut(state.scope) {
+            source.element = range;
+        }
     }
 
     /// Begins `spans`; a second coming within one `ScopeSpans` replaces the first.

@@ -16,9 +16,7 @@ impl Reader<'_> {
         if self.batch.spans.len() - self.first_span >= self.options.limits.spans {
             return Err(Fatal::new(Code::SpansPerDocument, start));
         }
-        let mark = self.batch.mark();
-        let residue = self.batch.residue.len();
-        let outer_faults = std::mem::take(&mut self.faults);
+        let trial = self.begin_trial(start, self.batch.residue.len());
         self.items = 0;
         let mut row = SpanRow { scope: u32::try_from(scope).unwrap_or(u32::MAX), ..SpanRow::default() };
         let mut source = SpanSource::default();
@@ -40,8 +38,7 @@ impl Reader<'_> {
         }
         self.scratch.gaps.note_misses(members.misses);
         self.check_span(&row, start)?;
-        if self.faults > 0 {
-            self.reject_since(&mark, start, residue);
+        if self.is_rejected(&trial) {
             self.batch.rejected_spans += 1;
         } else {
             self.batch.spans.push(row);
@@ -50,7 +47,6 @@ impl Reader<'_> {
                 self.batch.sources.spans.push(source);
             }
         }
-        self.faults = outer_faults;
         Ok(())
     }
 

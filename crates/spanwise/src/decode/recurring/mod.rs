@@ -13,6 +13,7 @@ mod tests;
 
 use super::reader::{Reader, Scratch};
 use crate::batch::Mark;
+use crate::schema::Message;
 use opening::Opening;
 pub(super) use opening::Outer;
 pub(super) use passage::Introduction;
@@ -23,6 +24,15 @@ use passage::{Passage, Taken};
 pub(super) enum Owner {
     Resource,
     Scope,
+}
+
+impl Owner {
+    fn message(self) -> Message {
+        match self {
+            Self::Resource => Message::Resource,
+            Self::Scope => Message::Scope,
+        }
+    }
 }
 
 /// How things stood at the first byte of what may come again.
@@ -169,14 +179,6 @@ impl<'t> Reader<'t> {
         (alone && lasting && bytes.len() <= MOST_BYTES).then_some(bytes)
     }
 
-    /// Whether the attributes of this owner are wanted.
-    fn wants(&self, owner: Owner) -> bool {
-        match owner {
-            Owner::Resource => self.options.projection.resource_attributes,
-            Owner::Scope => self.options.projection.scope_attributes,
-        }
-    }
-
     /// Takes the object that stands here, if it is one that was read before.
     #[inline]
     pub(super) fn recall(&mut self, owner: Owner) -> Option<Introduction> {
@@ -193,7 +195,7 @@ impl<'t> Reader<'t> {
     pub(super) fn learn_owner(&mut self, owner: Owner, outset: &Outset, introduction: Introduction) {
         let Some(bytes) = self.learnable(outset, self.cursor.at) else { return };
         let taken = Taken::between(&outset.mark, &self.batch.mark());
-        if !self.wants(owner) || !taken.can_move(self.batch) {
+        if !self.options.projection.keeps_attributes_of(owner.message()) || !taken.can_move(self.batch) {
             return;
         }
         let Self { cursor, batch, scratch, record, .. } = self;

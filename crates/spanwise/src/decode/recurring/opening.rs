@@ -3,8 +3,8 @@
 //! What stands after the spans is read as ever, from the state in which the general path would be by then: members that were
 //! met, and marks to go back to.
 
+use super::Known;
 use super::passage::{Introduction, Passage, Taken};
-use super::{Known, Owner};
 use crate::batch::ByteRange;
 use crate::decode::gaps::Members;
 use crate::decode::reader::{Fatal, Reader, Scratch};
@@ -90,7 +90,7 @@ impl Reader<'_> {
         let mut scope_spans = self.begin_scope_spans(at, index);
         let (Some(introduced), Some(it)) = (it, scope.put(bytes, place, self.batch, generation)) else {
             // The batch takes no more keys: the general path says so.
-            self.rewind(&resource_spans.mark);
+            self.rewind(&resource_spans.trial.mark);
             return None;
         };
         let scope_members = Members::met(Message::ScopeSpans, at, seen[1], Field::Spans);
@@ -175,10 +175,11 @@ impl Reader<'_> {
             return;
         }
         let now = self.batch.mark();
-        let resource = Taken::between(&document.mark, &state.mark);
-        let scope = Taken::between(&state.mark, &now);
-        if !self.wants(Owner::Resource)
-            || !self.wants(Owner::Scope)
+        let resource = Taken::between(&document.mark, &state.trial.mark);
+        let scope = Taken::between(&state.trial.mark, &now);
+        let wanted = self.options.projection;
+        if !wanted.keeps_attributes_of(Message::Resource)
+            || !wanted.keeps_attributes_of(Message::Scope)
             || !resource.can_move(self.batch)
             || !scope.can_move(self.batch)
         {
@@ -190,7 +191,7 @@ impl Reader<'_> {
         recurring.make_room(*record);
         *learned_feeds |= memchr::memchr(b'\n', bytes).is_some();
         let (place, generation) = ((cursor.text, document.at), templates.generation);
-        let starts = [outer.start, state.start].map(|start| start - document.at);
+        let starts = [outer.start, state.trial.start].map(|start| start - document.at);
         recurring.openings.learn(bytes, document.depth, |opening| {
             opening.starts = starts;
             opening.seen = [outer.seen, members.seen];
