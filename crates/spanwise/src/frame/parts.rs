@@ -157,9 +157,9 @@ impl Parts {
             let mut cursor = self.rules.cursor(text, self.at, Vec::new());
             cursor.depth = self.levels.len();
             if let Next::Value(skip, carried) = &mut self.next {
-                let done = skip.resume(&mut cursor, last).map_err(Halt::Json)?;
+                let done = skip.resume(&mut cursor, last);
                 self.at = cursor.at;
-                if !done {
+                if !done.map_err(Halt::Json)? {
                     return Ok(Step::More);
                 }
                 if let Some((field, name, from)) = carried.take() {

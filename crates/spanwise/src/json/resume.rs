@@ -51,7 +51,8 @@ impl Skip {
     }
 
     /// Reads on from where the cursor stands. Returns whether the value is passed; then the cursor stands after it, and
-    /// otherwise where to go on once there is more text. `last`: there will be none.
+    /// otherwise where to go on once there is more text. `last`: there will be none. At a fault it stands at the token that has
+    /// it, and reading on from there finds it again.
     pub(crate) fn resume(&mut self, cursor: &mut Cursor<'_>, last: bool) -> Result<bool, JsonError> {
         if !last && cursor.text.len() < self.worth {
             return Ok(false);
@@ -63,6 +64,7 @@ impl Skip {
                 Ok(Step::Done) => return Ok(true),
                 Ok(Step::More) => continue,
                 Err(error) if last || error.offset.saturating_add(UNDECIDED) <= cursor.text.len() => {
+                    cursor.at = at;
                     return Err(error);
                 }
                 Ok(Step::Open) | Err(_) => {}
@@ -139,10 +141,21 @@ mod tests {
         let mut at = 0;
         for end in cuts.iter().copied().chain([text.len()]) {
             let mut cursor = cursor(&text[..end], at, tolerant);
-            if skip.resume(&mut cursor, end == text.len())? {
-                return Ok(cursor.at);
-            }
+            let result = skip.resume(&mut cursor, end == text.len());
             at = cursor.at;
+            match result {
+                Ok(false) => {}
+                Ok(true) => return Ok(at),
+                Err(_) => {
+                    // A fault is found again, with more behind it or not.
+                    for end in [end, text.len()] {
+                        let mut cursor = self::cursor(&text[..end], at, tolerant);
+                        let again = skip.resume(&mut cursor, end == text.len());
+                        assert_eq!((again.err(), cursor.at), (result.err(), at), "{}", text.escape_ascii());
+                    }
+                    return result.map(|_| at);
+                }
+            }
         }
         unreachable!("the last piece decides");
     }

@@ -4,19 +4,23 @@
 use proptest::prelude::*;
 use proptest::sample::Index;
 use spanwise::frame::{BlockSizes, Contradiction, Framer};
-use spanwise::{Decoder, Framing, Limits, Mode, Severity, SpanBatch};
+use spanwise::{Code, Decoder, Framing, Limits, Mode, Severity, SpanBatch};
 use spanwise_testgen::Dialect;
 
 use super::stream::{Reading, remade, same, same_spans};
 use super::{Input, SAMPLES, any_input, made_lines, options, runs};
 
-fn decoder(mode: Mode) -> Decoder {
-    Decoder::new(options(mode).with_limits(Limits { diagnostics: usize::MAX, ..Limits::default() }))
+fn limits() -> Limits {
+    Limits { diagnostics: usize::MAX, ..Limits::default() }
 }
 
 fn whole(text: &[u8], mode: Mode, framing: Framing) -> Reading {
+    whole_within(text, mode, framing, limits())
+}
+
+fn whole_within(text: &[u8], mode: Mode, framing: Framing, limits: Limits) -> Reading {
     let mut batch = SpanBatch::new();
-    decoder(mode).decode_block(text.to_vec(), framing, &mut batch).unwrap();
+    Decoder::new(options(mode).with_limits(limits)).decode_block(text.to_vec(), framing, &mut batch).unwrap();
     let mut reading = Reading::default();
     reading.add(batch);
     reading
@@ -36,7 +40,19 @@ fn in_parts(
     sizes: BlockSizes,
     coming: Option<Coming>,
 ) -> (Reading, Option<Contradiction>) {
-    let mut decoder = decoder(mode);
+    in_parts_within(text, mode, framing, sizes, coming, limits())
+}
+
+fn in_parts_within(
+    text: &[u8],
+    mode: Mode,
+    framing: Framing,
+    sizes: BlockSizes,
+    coming: Option<Coming>,
+    limits: Limits,
+) -> (Reading, Option<Contradiction>) {
+    let options = options(mode).with_limits(limits);
+    let mut decoder = Decoder::new(options);
     let mut reading = Reading::default();
     let mut blocks = |framer: &mut Framer| {
         loop {
@@ -53,8 +69,8 @@ fn in_parts(
         }
     };
     let mut framer = match coming {
-        None => Framer::over(text.to_vec().into(), &options(mode), framing, sizes),
-        Some(_) => Framer::new(&options(mode), framing, sizes),
+        None => Framer::over(text.to_vec().into(), &options, framing, sizes),
+        Some(_) => Framer::new(&options, framing, sizes),
     };
     if let Some(coming) = coming {
         if coming.twice {
@@ -231,8 +247,61 @@ fn a_torn_document_is_bad_whether_or_not_it_is_cut() {
     }
 }
 
+#[test]
+fn a_document_that_is_too_deep_is_so_in_parts() {
+    let text = document(true, 12);
+    let sizes = BlockSizes { block: 300, document: 100, ..BlockSizes::default() };
+    for depth in 1..10 {
+        for mode in [Mode::Strict, Mode::Lenient] {
+            let limits = Limits { depth, ..limits() };
+            let expected = whole_within(text.as_bytes(), mode, Framing::Documents, limits);
+            assert_eq!(expected.counts.bad_documents > 0, depth < 7, "{depth}");
+            for chunk in [1, 7, 51, 64, 200] {
+                let coming = Some(Coming { chunk, twice: true });
+                let (found, contradiction) =
+                    in_parts_within(text.as_bytes(), mode, Framing::Documents, sizes, coming, limits);
+                assert_eq!(contradiction, None);
+                let fatal = |reading: &Reading| {
+                    let all = reading.batches.iter().flat_map(SpanBatch::diagnostics);
+                    all.filter(|one| one.code == Code::NestingDepth)
+                        .map(|one| (one.offset, one.path))
+                        .collect::<Vec<_>>()
+                };
+                assert_eq!(fatal(&found), fatal(&expected), "{mode:?} {depth} {chunk}");
+            }
+        }
+    }
+}
+
 /// Strict mode refuses a byte order mark with its line; what is behind it is cut as if it came first, and is found to be lines or
 /// documents as if it were read whole.
+/// The part that shows a fault must hold what stands behind it, which may be still to come when the fault is found.
+#[test]
+fn a_fault_is_found_again_while_what_stands_behind_it_is_still_to_come() {
+    let whole_one = document(true, 12);
+    let sizes = BlockSizes { block: 300, document: 100, ..BlockSizes::default() };
+    let span = whole_one.rmatch_indices(" {\"name\"").nth(5).unwrap().0;
+    let mut found_bad = 0;
+    for at in span..span + 40 {
+        for added in ["{\"a\":", "{", "}", "[", "]", ",", ":", "\"", "\\", "\u{1}", "x"] {
+            let text = [&whole_one[..at], added, &whole_one[at..]].concat();
+            let text = text.as_bytes();
+            for mode in [Mode::Strict, Mode::Lenient] {
+                let expected = whole(text, mode, Framing::Documents);
+                for chunk in [1, 7, 51, 64, 200] {
+                    let coming = Some(Coming { chunk, twice: true });
+                    let (found, contradiction) = in_parts(text, mode, Framing::Documents, sizes, coming);
+                    assert_eq!(contradiction, None);
+                    let (bad, of_whole) = (found.counts.bad_documents, expected.counts.bad_documents);
+                    assert_eq!(bad > 0, of_whole > 0, "{mode:?} {chunk} {added:?} at {at}");
+                    found_bad += bad;
+                }
+            }
+        }
+    }
+    assert!(found_bad > 2000, "{found_bad}");
+}
+
 #[test]
 fn behind_a_refused_line_a_document_is_cut_as_the_first() {
     let big = document(true, 50);
