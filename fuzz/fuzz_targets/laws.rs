@@ -3,8 +3,8 @@
 use std::cell::RefCell;
 
 use spanwise::{
-    AttributesRef, DecodeOptions, Decoder, Diagnostic, Framing, Layer, Limits, Mode, Simd, SpanBatch,
-    ValueRef, encode,
+    AttributesRef, DecodeOptions, Decoder, Diagnostic, Framing, Layer, Limits, Mode, Projection, Simd,
+    SpanBatch, ValueRef, encode,
 };
 
 /// A decoder and batch for each set of options, kept from input to input: a decode must not depend on the ones before.
@@ -23,9 +23,22 @@ thread_local! {
 fn all_options() -> impl Iterator<Item = DecodeOptions> {
     let small =
         Limits { depth: 20, spans: 3, attributes: 12, string_bytes: 90, diagnostics: 4, ..Limits::default() };
+    // Lists that nobody wants are passed over where no sources are recorded.
+    let some = Projection { events: true, ..Projection::NONE };
     [Mode::Strict, Mode::Lenient].into_iter().flat_map(move |mode| {
-        [(false, Limits::default()), (true, Limits::default()), (true, small)].map(move |(record, limits)| {
-            DecodeOptions::default().with_mode(mode).with_record_sources(record).with_limits(limits)
+        [
+            (false, Limits::default(), Projection::ALL),
+            (true, Limits::default(), Projection::ALL),
+            (true, small, Projection::ALL),
+            (false, Limits::default(), Projection::NONE),
+            (false, small, some),
+        ]
+        .map(move |(record, limits, projection)| {
+            DecodeOptions::default()
+                .with_mode(mode)
+                .with_record_sources(record)
+                .with_limits(limits)
+                .with_projection(projection)
         })
     })
 }

@@ -114,11 +114,13 @@ def read(
 ) -> Table:
     """Read sources into a table, one row per span.
 
-    ``columns`` chooses columns; by default there are all. ``promote`` makes columns of attributes:
-    ``{"gen_ai.usage.input_tokens": "int64", "resource:host.name": "string"}``, types ``string``, ``int64``, ``double``,
-    ``bool``. Numbers in strings are read where they are exact; what is of another type is null and counted in
-    ``table.report.mismatches``. Attribute columns are maps of text to text (other values as JSON text), or with
-    ``layout="typed"`` to structs of ``str``, ``int``, ``double``, ``bool``, ``json``.
+    ``columns`` chooses columns; by default there are all. Fewer take less time: attributes, events and links of which
+    no column is made are only checked for being JSON in lenient mode, and what else is wrong in them is not reported.
+
+    ``promote`` makes columns of attributes: ``{"gen_ai.usage.input_tokens": "int64", "resource:host.name": "string"}``,
+    types ``string``, ``int64``, ``double``, ``bool``. Numbers in strings are read where they are exact; what is of
+    another type is null and counted in ``table.report.mismatches``. Attribute columns are maps of text to text (other
+    values as JSON text), or with ``layout="typed"`` to structs of ``str``, ``int``, ``double``, ``bool``, ``json``.
 
     ``llm`` adds one set of columns for calls of language models, whatever convention wrote them: ``llm_model``,
     ``llm_provider``, ``llm_operation``, ``llm_input_tokens``, ``llm_output_tokens``, ``llm_total_tokens``,

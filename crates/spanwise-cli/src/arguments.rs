@@ -204,7 +204,8 @@ pub(crate) struct Convert {
     #[arg(long, value_name = "PRESET|FILE")]
     pub(crate) policy: Vec<OsString>,
 
-    /// The columns to write, in this order [default: all but those of --llm]
+    /// The columns to write, in this order [default: all but those of --llm]. Lists that none of them needs are only checked for
+    /// being JSON in lenient mode, which takes less time
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     pub(crate) columns: Option<Vec<String>>,
 

@@ -6,7 +6,7 @@
 use std::path::Path;
 
 use bytes::Bytes;
-use spanwise::{DecodeOptions, Decoder, Framing, Limits, Mode, Simd, SpanBatch, encode};
+use spanwise::{DecodeOptions, Decoder, Framing, Limits, Mode, Projection, Simd, SpanBatch, encode};
 use spanwise_corpora::{Corpus, Form};
 
 /// Every file under `tests/cases` and `tests/payloads`.
@@ -76,13 +76,19 @@ struct Pair {
     general: DecodeOptions,
 }
 
-impl Pair {
-    fn new(mode: Mode) -> Self {
-        Self::with_limits(mode, Limits::default())
-    }
+/// The ways to decode that are compared: both modes with sources, and what is read of lists that nobody wants.
+fn ways() -> impl Iterator<Item = DecodeOptions> {
+    let options = DecodeOptions::default();
+    let [strict, lenient] = [Mode::Strict, Mode::Lenient].map(|mode| options.with_mode(mode));
+    let events = Projection { events: true, ..Projection::NONE };
+    [strict, lenient]
+        .map(|options| options.with_record_sources(true))
+        .into_iter()
+        .chain([Projection::NONE, events].map(|projection| lenient.with_projection(projection)))
+}
 
-    fn with_limits(mode: Mode, limits: Limits) -> Self {
-        let options = DecodeOptions::default().with_mode(mode).with_record_sources(true).with_limits(limits);
+impl Pair {
+    fn new(options: DecodeOptions) -> Self {
         let learned = Simd::available()
             .into_iter()
             .map(|simd| (Decoder::new(options.with_simd(simd)), SpanBatch::new()))
@@ -103,8 +109,8 @@ impl Pair {
 
 #[test]
 fn whole_inputs_read_alike() {
-    for mode in [Mode::Lenient, Mode::Strict] {
-        let mut pair = Pair::new(mode);
+    for options in ways() {
+        let mut pair = Pair::new(options);
         let mut inputs = inputs();
         inputs.extend(corpora());
         // Twice: the second time, everything has been learned.
@@ -119,8 +125,8 @@ fn damaged_inputs_read_alike() {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (state >> 33) as usize % below
     };
-    for mode in [Mode::Lenient, Mode::Strict] {
-        let mut pair = Pair::new(mode);
+    for options in ways() {
+        let mut pair = Pair::new(options);
         let (inputs, corpora) = (inputs(), corpora());
         let inputs = inputs.iter().map(|input| (input, 24)).chain(corpora.iter().map(|input| (input, 5)));
         for (input, times) in inputs.filter(|(input, _)| (1..20_000).contains(&input.len())) {
@@ -199,8 +205,8 @@ fn layouts_of_lists() -> [Bytes; 3] {
 #[test]
 fn lists_damaged_anywhere_read_alike() {
     let [compact, _, indented] = layouts_of_lists();
-    for (mode, whole) in [(Mode::Lenient, &compact), (Mode::Lenient, &indented), (Mode::Strict, &compact)] {
-        let mut pair = Pair::new(mode);
+    for (options, whole) in ways().flat_map(|options| [(options, &compact), (options, &indented)]) {
+        let mut pair = Pair::new(options);
         // Which set it is matters little here, and each takes its time.
         let last = pair.learned.len() - 1;
         pair.learned.drain(1..last.max(1));
@@ -248,9 +254,9 @@ fn lists_with_other_things_among_them_read_alike() {
         (r#"{"values":[]}"#, r#"{"values":[],"values":[]}"#),
         (r#"{"arrayValue":{"values":[]}}"#, r#"{"arrayValue":{"values":[]},"kvlistValue":{"values":[]}}"#),
     ];
-    for mode in [Mode::Lenient, Mode::Strict] {
+    for options in ways() {
         let [whole, ..] = layouts_of_lists();
-        let mut pair = Pair::new(mode);
+        let mut pair = Pair::new(options);
         (0..3).for_each(|_| pair.check(&whole));
         let text = std::str::from_utf8(&whole).unwrap();
         for (from, to) in swaps {
@@ -275,8 +281,8 @@ fn a_duplicate_behind_a_list_that_was_not_read_to_its_end_reads_alike() {
     let bytes = text.replace(r#"{"boolValue":false}"#, r#"{"bytesValue":"AAEC"}"#);
     let other = Bytes::from(bytes.replace(r#""last""#, r#""first""#));
     assert_ne!(other.len(), whole.len());
-    for mode in [Mode::Lenient, Mode::Strict] {
-        let mut pair = Pair::new(mode);
+    for options in ways() {
+        let mut pair = Pair::new(options);
         (0..3).for_each(|_| pair.check(&whole));
         pair.check(&other);
     }
@@ -290,7 +296,9 @@ fn lists_at_the_bounds_read_alike() {
     let depths = (1..32).map(|depth| Limits { depth, ..defaults });
     let strings = (0..12).map(|string_bytes| Limits { string_bytes, ..defaults });
     for limits in attributes.chain(depths).chain(strings) {
-        let mut pair = Pair::with_limits(Mode::Lenient, limits);
-        (0..4).for_each(|_| pair.check(&whole));
+        for options in ways().filter(|options| options.mode == Mode::Lenient) {
+            let mut pair = Pair::new(options.with_limits(limits));
+            (0..4).for_each(|_| pair.check(&whole));
+        }
     }
 }

@@ -396,7 +396,7 @@ impl SpanBatch {
         self.keys.texts()
     }
 
-    /// The distinct attribute keys, by id.
+    /// The distinct attribute keys, by id. Those of lists that a [`Projection`](crate::Projection) leaves out may be among them.
     pub fn keys(&self) -> impl ExactSizeIterator<Item = Cow<'_, str>> {
         self.keys.texts().map(|text| self.text(text))
     }

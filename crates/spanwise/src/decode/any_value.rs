@@ -209,7 +209,7 @@ impl Reader<'_> {
     fn element(&mut self, gap: usize, run: &mut Run) -> Result<(), Fatal> {
         self.count_item()?;
         let start = self.cursor.at;
-        let findings = self.batch.log.count();
+        let findings = self.findings();
         let value = self.any_value()?;
         if self.cursor.slice(start, self.cursor.at) == b"null" {
             self.report(Code::NullElement, start, &[])?;
@@ -217,7 +217,7 @@ impl Reader<'_> {
         let range = self.source(start);
         let source = AttributeSource { element: range, value: range, ..AttributeSource::default() };
         self.push_child(AttributeRow::new(AttributeRow::NO_KEY, value), source);
-        if self.batch.log.count() == findings {
+        if self.findings() == findings {
             self.learn_attribute(run, gap, start);
         }
         Ok(())

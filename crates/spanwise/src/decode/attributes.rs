@@ -21,14 +21,24 @@ impl Reader<'_> {
     /// Reads the attributes of a resource, scope, span, event or link.
     pub(super) fn attributes(&mut self, field: Field, owner: Message) -> Result<Rows, Fatal> {
         let (first, values) = (self.batch.attributes.len(), self.batch.values.len());
-        self.key_values(field, owner, Into::Attributes)?;
+        if self.options.projection.keeps_attributes_of(owner) {
+            self.key_values(field, owner, Into::Attributes)?;
+        } else {
+            self.unwanted(owner, |reader| reader.key_values(field, owner, Into::Attributes))?;
+        }
         Ok(self.wanted_attributes(owner, first, values))
     }
 
     /// The rest of a span's attributes, of which templates have read `count`.
     pub(super) fn rest_of_span_attributes(&mut self, run: Run, count: u32) -> Result<Rows, Fatal> {
         let (first, values) = (self.batch.attributes.len() - count as usize, self.batch.values.len());
-        self.rest_of_list(Field::Attributes, run, count)?;
+        if self.options.projection.span_attributes {
+            self.rest_of_list(Field::Attributes, run, count)?;
+        } else {
+            self.quietly(self.items_before, |reader| {
+                reader.rest_of_list(Field::Attributes, run, count).map(drop)
+            })?;
+        }
         Ok(self.wanted_attributes(Message::Span, first, values))
     }
 
@@ -72,10 +82,10 @@ impl Reader<'_> {
             self.set_index(index);
             let start = self.cursor.at;
             if self.peek() == Some(b'{') {
-                let findings = self.batch.log.count();
+                let findings = self.findings();
                 let (row, source) = self.key_value(run.list, run.into)?;
                 self.put(row, source, run.into);
-                if self.batch.log.count() == findings {
+                if self.findings() == findings {
                     self.learn_attribute(&mut run, gap, start);
                 }
             } else {

@@ -149,7 +149,7 @@ impl Reader<'_> {
         let mut from = start;
         let mut well = self.learns_lines();
         while from < text.len() {
-            well = well && self.batch.log.count() == 0;
+            well = well && self.findings() == 0;
             let good = if well { self.good_line(from) } else { None };
             // Not tried again in this block: whoever wants to have many lines read twice, far beyond their ends, would find a way.
             well = good.is_some();
@@ -181,7 +181,7 @@ impl Reader<'_> {
         self.cursor.in_line = true;
         let read = self.document().is_ok() && matches!(self.cursor.white(), Some(b'\n') | None);
         self.cursor.in_line = false;
-        if read && self.batch.log.count() == 0 && self.batch.other_signals == before.other_signals {
+        if read && self.findings() == 0 && self.batch.other_signals == before.other_signals {
             return Some((self.cursor.at + 1).min(self.cursor.text.len()));
         }
         self.take_back(&before);

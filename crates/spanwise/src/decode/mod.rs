@@ -25,6 +25,7 @@ mod span;
 mod template;
 mod templated;
 mod templates;
+mod unwanted;
 
 use std::fmt;
 

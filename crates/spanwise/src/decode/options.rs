@@ -68,8 +68,12 @@ impl Default for Limits {
     }
 }
 
-/// Which lists of a batch are kept. What is not is still read and checked in full: diagnostics, rejected spans and bounds are
-/// those of a decode that keeps all. The rows are dropped while they are in the cache.
+/// Which lists of a batch are kept.
+///
+/// [`Mode::Strict`] reads what is not in full, and drops the rows: diagnostics, rejected spans and bounds are those of a decode
+/// that keeps all. [`Mode::Lenient`] asks of it only that it is JSON, nested no deeper and with strings no longer than the
+/// bounds allow, and passes over it as fast as that can be told: spans and what is rejected for its JSON are the same, but what
+/// else may be found in those lists is not told, and their elements count for no bound but one list at a time.
 ///
 /// ```
 /// use spanwise::{DecodeOptions, Decoder, Projection, SpanBatch};

@@ -11,7 +11,7 @@ use super::templates::Templates;
 use crate::batch::{AttributeRow, AttributeSource, ByteRange, Mark, SpanBatch, Text};
 use crate::diagnostic::{Code, Effect, Severity, Step};
 use crate::frame::Rules;
-use crate::json::{Anomaly, AnomalyKind, Cursor, JsonError, JsonErrorKind, RawString, Scalar, escape};
+use crate::json::{Anomaly, AnomalyKind, Cursor, JsonError, JsonErrorKind, RawString, Scalar, Walk, escape};
 use crate::schema::{Field, Message, Resemblance};
 
 /// What rejects a document. Small enough to be returned in a register, with whatever else might have been.
@@ -70,6 +70,8 @@ pub(super) struct Scratch {
     pub(super) gaps: Gaps,
     pub(super) templates: Templates,
     pub(super) recurring: Recurring,
+    /// Made when the first list is passed over.
+    pub(super) walk: Option<Box<Walk>>,
     /// A line feed is in what was learned.
     pub(super) learned_feeds: bool,
 }
@@ -96,6 +98,12 @@ pub(super) struct Reader<'r> {
     pub(super) faults: u32,
     /// Attributes, elements, events and links of the owner that is being read.
     pub(super) items: usize,
+    /// Those without what is in the list that is being read, if nobody wants that.
+    pub(super) items_before: usize,
+    /// Findings are not told.
+    pub(super) quiet: bool,
+    /// How many were not.
+    pub(super) untold: u64,
     /// Index of the first span of the document.
     pub(super) first_span: usize,
     /// Bracket, and end of the last element, of the list that was read last.
@@ -137,6 +145,9 @@ impl<'r> Reader<'r> {
             record,
             faults: 0,
             items: 0,
+            items_before: 0,
+            quiet: false,
+            untold: 0,
             first_span: 0,
             last_list,
             opening: None,
@@ -181,8 +192,18 @@ impl<'r> Reader<'r> {
             }
             Effect::Warn => Severity::Warning,
         };
+        if self.quiet {
+            self.untold += 1;
+            return Ok(());
+        }
         self.batch.log.push(severity, code, offset, &self.scratch.path, tail);
         Ok(())
+    }
+
+    /// Findings so far, those included that are not told.
+    #[inline]
+    pub(super) fn findings(&self) -> u64 {
+        self.batch.log.count() + self.untold
     }
 
     #[cold]

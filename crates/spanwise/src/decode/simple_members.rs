@@ -79,6 +79,13 @@ impl Reader<'_> {
             return Err(Stop::Member(Field::Attributes));
         }
         let (first, values) = (self.batch.attributes.len(), self.batch.values.len());
+        let wanted = self.options.projection.span_attributes;
+        if !wanted {
+            if self.skim(kernel, Message::Span) {
+                return Ok(Rows::since(first, &self.batch.attributes));
+            }
+            self.items_before = self.items;
+        }
         let list = self.batch.keys.next_list();
         let mut run = Run::new(Message::Span, self.cursor.depth, list, Into::Attributes);
         self.cursor.depth += 1;
@@ -88,6 +95,9 @@ impl Reader<'_> {
             return Err(Stop::Attributes(run, count));
         }
         self.cursor.close();
+        if !wanted && !self.strict {
+            self.items = self.items_before;
+        }
         Ok(self.wanted_attributes(Message::Span, first, values))
     }
 

@@ -73,8 +73,10 @@ impl Reader<'_> {
             Field::DroppedAttributesCount => row.dropped_attributes_count = self.uint32(field)?,
             Field::Events => {
                 let mark = self.batch.mark();
-                self.messages(field, Self::event)?;
-                if !self.options.projection.events {
+                if self.options.projection.events {
+                    self.messages(field, Self::event)?;
+                } else {
+                    self.unwanted(Message::Event, |reader| reader.messages(field, Self::event))?;
                     self.drop_since(&mark);
                 }
                 row.events = Rows::since(mark.events, &self.batch.events);
@@ -82,8 +84,10 @@ impl Reader<'_> {
             Field::DroppedEventsCount => row.dropped_events_count = self.uint32(field)?,
             Field::Links => {
                 let mark = self.batch.mark();
-                self.messages(field, Self::link)?;
-                if !self.options.projection.links {
+                if self.options.projection.links {
+                    self.messages(field, Self::link)?;
+                } else {
+                    self.unwanted(Message::Link, |reader| reader.messages(field, Self::link))?;
                     self.drop_since(&mark);
                 }
                 row.links = Rows::since(mark.links, &self.batch.links);

@@ -13,6 +13,7 @@ mod resume;
 #[cfg(test)]
 pub(crate) mod samples;
 pub(crate) mod scan;
+mod skim;
 mod skip;
 
 pub use scan::Simd;
@@ -20,3 +21,4 @@ pub use scan::Simd;
 pub(crate) use cursor::{Anomaly, AnomalyKind, Cursor, JsonError, JsonErrorKind, RawString, Scalar};
 pub(crate) use literal::Literal;
 pub(crate) use resume::{Skip, UNDECIDED};
+pub(crate) use skim::Walk;

@@ -165,14 +165,14 @@ impl<'t> Reader<'t> {
             depth: self.cursor.depth,
             mark: self.batch.mark(),
             residue: self.batch.residue.len(),
-            findings: self.batch.log.count(),
+            findings: self.findings(),
         }
     }
 
     /// The bytes that were read since `outset`, up to `end`, if they can be learned.
     fn learnable(&self, outset: &Outset, end: usize) -> Option<&'t [u8]> {
         let bytes = self.cursor.slice(outset.at, end);
-        let alone = self.batch.log.count() == outset.findings
+        let alone = self.findings() == outset.findings
             && self.batch.residue.len() == outset.residue
             && self.batch.made.len() == outset.mark.made;
         let lasting = !self.options.general_path && self.scratch.templates.generation != FIRST;
@@ -195,7 +195,7 @@ impl<'t> Reader<'t> {
     pub(super) fn learn_owner(&mut self, owner: Owner, outset: &Outset, introduction: Introduction) {
         let Some(bytes) = self.learnable(outset, self.cursor.at) else { return };
         let taken = Taken::between(&outset.mark, &self.batch.mark());
-        if !self.options.projection.keeps_attributes_of(owner.message()) || !taken.can_move(self.batch) {
+        if !self.leaves_rows_alone(owner.message()) || !taken.can_move(self.batch) {
             return;
         }
         let Self { cursor, batch, scratch, record, .. } = self;

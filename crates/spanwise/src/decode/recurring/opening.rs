@@ -177,9 +177,8 @@ impl Reader<'_> {
         let now = self.batch.mark();
         let resource = Taken::between(&document.mark, &state.trial.mark);
         let scope = Taken::between(&state.trial.mark, &now);
-        let wanted = self.options.projection;
-        if !wanted.keeps_attributes_of(Message::Resource)
-            || !wanted.keeps_attributes_of(Message::Scope)
+        if !self.leaves_rows_alone(Message::Resource)
+            || !self.leaves_rows_alone(Message::Scope)
             || !resource.can_move(self.batch)
             || !scope.can_move(self.batch)
         {

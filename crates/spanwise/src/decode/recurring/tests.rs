@@ -388,24 +388,35 @@ fn the_first_batch_and_the_general_path_learn_nothing() {
     }
 }
 
+/// Strict: they are read in full, and leave their keys in the table. Lenient: nothing is left of them.
 #[test]
-fn attributes_that_nobody_wants_leave_their_keys() {
+fn attributes_that_nobody_wants_leave_their_keys_if_they_are_read() {
     let wanted = Projection { resource_attributes: false, ..Projection::ALL };
-    let mut decoder = Decoder::new(DecodeOptions::default().with_projection(wanted));
-    let mut batch = SpanBatch::new();
-    for _ in 0..4 {
-        decoder.decode(request(OBJECTS[4], OBJECTS[5]), &mut batch).unwrap();
-        assert_eq!(batch.keys().collect::<Vec<_>>(), ["a", "b", "own"]);
-        assert_eq!(batch.attribute_rows().len(), 3);
+    for (mode, resources) in [(Mode::Strict, 0), (Mode::Lenient, 1)] {
+        let options = DecodeOptions::default().with_mode(mode).with_projection(wanted);
+        let mut decoder = Decoder::new(options);
+        let mut batch = SpanBatch::new();
+        for _ in 0..4 {
+            decoder.decode(request(OBJECTS[4], OBJECTS[5]), &mut batch).unwrap();
+            let keys: Vec<_> = batch.keys().collect();
+            assert!(mode == Mode::Lenient || keys == ["a", "b", "own"], "{keys:?}");
+            assert!(["b", "own"].iter().all(|key| keys.iter().any(|known| known == key)), "{keys:?}");
+            let resource = batch.resources().next().unwrap();
+            assert_eq!((batch.resources().len(), resource.attributes().len()), (1, 0));
+            assert_eq!(batch.scope_rows()[0].attributes.len, 2);
+        }
+        assert_eq!((known(&decoder, Owner::Resource), known(&decoder, Owner::Scope)), (resources, 1));
     }
-    assert_eq!((known(&decoder, Owner::Resource), known(&decoder, Owner::Scope)), (0, 1));
 }
 
 #[test]
 fn an_opening_with_attributes_that_nobody_wants_is_read() {
-    for (resource, scope) in [(false, true), (true, false), (true, true)] {
+    let combinations = [(false, true), (true, false), (true, true), (false, false)];
+    for (mode, (resource, scope)) in
+        [Mode::Strict, Mode::Lenient].into_iter().flat_map(|mode| combinations.map(|wanted| (mode, wanted)))
+    {
         let wanted = Projection { resource_attributes: resource, scope_attributes: scope, ..Projection::ALL };
-        let options = DecodeOptions::default().with_projection(wanted);
+        let options = DecodeOptions::default().with_mode(mode).with_projection(wanted);
         let mut decoder = Decoder::new(options);
         let (mut batch, mut expected) = (SpanBatch::new(), SpanBatch::new());
         for _ in 0..6 {
@@ -414,9 +425,14 @@ fn an_opening_with_attributes_that_nobody_wants_is_read() {
             let body = request_with("", OBJECTS[4], OBJECTS[5]);
             decoder.decode(body.clone(), &mut batch).unwrap();
             Decoder::new(options.with_general_path(true)).decode(body, &mut expected).unwrap();
-            assert_eq!(seen(&batch), seen(&expected), "{wanted:?}");
+            assert_eq!(batch, expected, "{wanted:?}");
+            assert!(batch.diagnostics().eq(expected.diagnostics()), "{wanted:?}");
+            if mode == Mode::Strict {
+                assert_eq!(seen(&batch), seen(&expected), "{wanted:?}");
+            }
         }
-        assert_eq!(openings(&decoder), usize::from(resource && scope));
+        let learned = resource && scope || mode == Mode::Lenient;
+        assert_eq!(openings(&decoder), usize::from(learned), "{mode:?} {wanted:?}");
     }
 }
 

@@ -8,14 +8,17 @@
 #![allow(clippy::inline_always, reason = "must be compiled with the instruction set of its caller")]
 
 use std::arch::x86_64::{
-    __m512i, _mm512_cmpeq_epi8_mask, _mm512_cmple_epu8_mask, _mm512_cmpneq_epi8_mask, _mm512_loadu_si512,
+    __m512i, _mm_clmulepi64_si128, _mm_cvtsi64_si128, _mm_cvtsi128_si64, _mm_set1_epi8,
+    _mm512_cmpeq_epi8_mask, _mm512_cmple_epu8_mask, _mm512_cmpneq_epi8_mask, _mm512_loadu_si512,
     _mm512_mask2_permutex2var_epi8, _mm512_maskz_compress_epi8, _mm512_maskz_loadu_epi8, _mm512_movepi8_mask,
-    _mm512_or_si512, _mm512_permutex2var_epi8, _mm512_set1_epi8, _mm512_storeu_si512, _mm512_sub_epi8,
+    _mm512_or_si512, _mm512_permutex2var_epi8, _mm512_set1_epi8, _mm512_setzero_si512, _mm512_storeu_si512,
+    _mm512_sub_epi8,
 };
 
 use super::kernel::{Kernel, Vectorized};
+use super::outline::{Between, Outline, Told};
 use super::x86::{Avx2, begins_with_zeros};
-use super::{BLOCK, Clean, Digits, ESCAPED, Masks, SIMPLE, clean_with, escaped_bytes};
+use super::{BLOCK, Clean, Digits, Masks, SIMPLE_LETTERS, clean_with, escaped_bytes};
 use crate::json::escape;
 
 /// A byte for each ASCII character.
@@ -39,45 +42,65 @@ static MEANINGS: Table = {
     table
 };
 
-/// The high bit of those letters that are a whole escape after a backslash.
-static SIMPLE_LETTERS: Table = {
+/// For each byte of ASCII itself, if it is one of these, and another otherwise.
+const fn find(bytes: &[u8]) -> Table {
     let mut table = [[0; BLOCK]; 2];
     let mut byte = 0;
     while byte < 128 {
-        table[byte / BLOCK][byte % BLOCK] = if ESCAPED[byte] == SIMPLE { 0x80 } else { 0 };
+        // Nor is it that byte with the high bit set, which is looked up as if it had none.
+        table[byte as usize / BLOCK][byte as usize % BLOCK] = byte ^ 1;
         byte += 1;
     }
+    let mut index = 0;
+    while index < bytes.len() {
+        let byte = bytes[index] as usize;
+        table[byte / BLOCK][byte % BLOCK] = bytes[index];
+        index += 1;
+    }
     table
-};
+}
 
-#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vbmi,avx512vbmi2,avx2,bmi1,bmi2")]
+static SIMPLE: Table = find(SIMPLE_LETTERS);
+static WHITE: Table = find(b" \t\r\n");
+static WHITE_IN_LINE: Table = find(b" \t\r");
+static STRUCTURAL: Table = find(b"{}[],:");
+
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vbmi,avx512vbmi2,avx2,bmi1,bmi2,popcnt,pclmulqdq")]
 #[inline]
 fn load(block: &[u8; BLOCK]) -> __m512i {
     // SAFETY: `block` is 64 bytes long; the load asks for no alignment.
     unsafe { _mm512_loadu_si512(block.as_ptr().cast::<__m512i>()) }
 }
 
-#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vbmi,avx512vbmi2,avx2,bmi1,bmi2")]
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vbmi,avx512vbmi2,avx2,bmi1,bmi2,popcnt,pclmulqdq")]
 #[inline]
 fn is(lanes: __m512i, byte: u8) -> u64 {
     _mm512_cmpeq_epi8_mask(lanes, _mm512_set1_epi8(byte.cast_signed()))
 }
 
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vbmi,avx512vbmi2,avx2,bmi1,bmi2,popcnt,pclmulqdq")]
+#[inline]
+fn is_one_of(lanes: __m512i, table: &Table) -> u64 {
+    // The look-up sees seven bits of a byte.
+    let found = _mm512_permutex2var_epi8(load(&table[0]), lanes, load(&table[1]));
+    _mm512_cmpeq_epi8_mask(found, lanes)
+}
+
 /// The lanes from `first` to `last`.
-#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vbmi,avx512vbmi2,avx2,bmi1,bmi2")]
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vbmi,avx512vbmi2,avx2,bmi1,bmi2,popcnt,pclmulqdq")]
 #[inline]
 fn within(lanes: __m512i, first: u8, last: u8) -> u64 {
     let from_first = _mm512_sub_epi8(lanes, _mm512_set1_epi8(first.cast_signed()));
     _mm512_cmple_epu8_mask(from_first, _mm512_set1_epi8((last - first).cast_signed()))
 }
 
-#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vbmi,avx512vbmi2,avx2,bmi1,bmi2")]
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vbmi,avx512vbmi2,avx2,bmi1,bmi2,popcnt,pclmulqdq")]
 #[inline]
 fn begin_alike(a: &[u8; BLOCK], b: &[u8; BLOCK], len: usize) -> bool {
     begins_with_zeros(_mm512_cmpneq_epi8_mask(load(a), load(b)), len)
 }
 
-#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vbmi,avx512vbmi2,avx2,bmi1,bmi2")]
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vbmi,avx512vbmi2,avx2,bmi1,bmi2,popcnt,pclmulqdq")]
 #[inline]
 fn masks(block: &[u8; BLOCK]) -> Masks {
     let lanes = load(block);
@@ -89,15 +112,7 @@ fn masks(block: &[u8; BLOCK]) -> Masks {
     }
 }
 
-#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vbmi,avx512vbmi2,avx2,bmi1,bmi2")]
-#[inline]
-fn simple(lanes: __m512i) -> u64 {
-    // The look-up sees seven bits of a byte.
-    let letters = _mm512_permutex2var_epi8(load(&SIMPLE_LETTERS[0]), lanes, load(&SIMPLE_LETTERS[1]));
-    _mm512_movepi8_mask(letters) & !_mm512_movepi8_mask(lanes)
-}
-
-#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vbmi,avx512vbmi2,avx2,bmi1,bmi2")]
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vbmi,avx512vbmi2,avx2,bmi1,bmi2,popcnt,pclmulqdq")]
 #[inline]
 fn digits(block: &[u8; BLOCK]) -> Digits {
     let lanes = load(block);
@@ -110,19 +125,59 @@ fn digits(block: &[u8; BLOCK]) -> Digits {
     }
 }
 
-#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vbmi,avx512vbmi2,avx2,bmi1,bmi2")]
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vbmi,avx512vbmi2,avx2,bmi1,bmi2,popcnt,pclmulqdq")]
 fn clean(text: &[u8], start: usize) -> Option<Clean> {
     clean_with(
         text,
         start,
         |block| masks(block),
-        |block| Some(simple(load(block))),
+        |block| Some(is_one_of(load(block), &SIMPLE)),
         |block| Some(digits(block)),
     )
 }
 
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vbmi,avx512vbmi2,avx2,bmi1,bmi2,popcnt,pclmulqdq")]
+fn outline(
+    outline: &mut Outline,
+    blocks: &[[u8; BLOCK]],
+    keeps: &mut [u64],
+    out: &mut [u8],
+) -> Option<usize> {
+    let mut state = *outline;
+    let mut count = 0;
+    let mut all = _mm512_setzero_si512();
+    for (block, keep) in blocks.iter().zip(keeps) {
+        let lanes = load(block);
+        all = _mm512_or_si512(all, lanes);
+        *keep = state.add(&Told {
+            quote: is(lanes, b'"'),
+            backslash: is(lanes, b'\\'),
+            control: _mm512_cmple_epu8_mask(lanes, _mm512_set1_epi8(0x1f)),
+            simple: || is_one_of(lanes, &SIMPLE),
+            digits: || digits(block),
+            between: |feeds: bool| Between {
+                white: is_one_of(lanes, if feeds { &WHITE } else { &WHITE_IN_LINE }),
+                structural: is_one_of(lanes, &STRUCTURAL),
+            },
+            running_parity: |bits: u64| {
+                let product =
+                    _mm_clmulepi64_si128::<0>(_mm_cvtsi64_si128(bits.cast_signed()), _mm_set1_epi8(-1));
+                _mm_cvtsi128_si64(product).cast_unsigned()
+            },
+        })?;
+        let kept: &mut [u8; BLOCK] = out.get_mut(count..)?.first_chunk_mut()?;
+        let lanes = _mm512_maskz_compress_epi8(*keep, lanes);
+        // SAFETY: `kept` is 64 bytes long; the store asks for no alignment.
+        unsafe { _mm512_storeu_si512(kept.as_mut_ptr().cast::<__m512i>(), lanes) };
+        count += keep.count_ones() as usize;
+    }
+    state.note_high(_mm512_movepi8_mask(all) != 0);
+    *outline = state;
+    Some(count)
+}
+
 /// See [`Kernel::unescape`]. A block at a time: letters are replaced by what they stand for, then backslashes are pressed out.
-#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vbmi,avx512vbmi2,avx2,bmi1,bmi2")]
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vbmi,avx512vbmi2,avx2,bmi1,bmi2,popcnt,pclmulqdq")]
 fn unescape(raw: &[u8], out: &mut Vec<u8>) {
     // No escape is shorter than what it stands for.
     out.reserve(raw.len() + BLOCK);
@@ -143,7 +198,7 @@ fn unescape(raw: &[u8], out: &mut Vec<u8>) {
         let escaped = escaped_bytes(backslash, &mut 0);
         let begin = backslash & !escaped;
         // Those which begin what is not told by one letter of this block.
-        let other = begin & !((escaped & simple(lanes)) >> 1);
+        let other = begin & !((escaped & is_one_of(lanes, &SIMPLE)) >> 1);
         let whole = count.min(other.trailing_zeros() as usize);
         let keep = !begin & first(whole);
         let meant = _mm512_mask2_permutex2var_epi8(load(&MEANINGS[0]), lanes, escaped, load(&MEANINGS[1]));
@@ -165,7 +220,7 @@ fn first(count: usize) -> u64 {
 }
 
 /// Appends the first `count` lanes.
-#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vbmi,avx512vbmi2,avx2,bmi1,bmi2")]
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vbmi,avx512vbmi2,avx2,bmi1,bmi2,popcnt,pclmulqdq")]
 #[inline]
 fn append(out: &mut Vec<u8>, lanes: __m512i, count: usize) {
     if out.spare_capacity_mut().len() < BLOCK {
@@ -189,14 +244,18 @@ impl Avx512 {
             && std::arch::is_x86_feature_detected!("avx512bw")
             && std::arch::is_x86_feature_detected!("avx512vl")
             && std::arch::is_x86_feature_detected!("avx512vbmi")
-            && std::arch::is_x86_feature_detected!("avx512vbmi2");
+            && std::arch::is_x86_feature_detected!("avx512vbmi2")
+            && std::arch::is_x86_feature_detected!("popcnt")
+            && std::arch::is_x86_feature_detected!("pclmulqdq");
         Avx2::detect().filter(|_| found).map(Self)
     }
 
     /// Runs `job`, compiled with this set.
     #[inline]
     pub(super) fn vectorize<V: Vectorized>(self, job: V) -> V::Output {
-        #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vbmi,avx512vbmi2,avx2,bmi1,bmi2")]
+        #[target_feature(
+            enable = "avx512f,avx512bw,avx512vl,avx512vbmi,avx512vbmi2,avx2,bmi1,bmi2,popcnt,pclmulqdq"
+        )]
         #[inline(never)]
         fn compiled<V: Vectorized>(kernel: Avx512, job: V) -> V::Output {
             job.run(kernel)
@@ -243,6 +302,20 @@ impl Kernel for Avx512 {
     fn clean(self, text: &[u8], start: usize) -> Option<Clean> {
         // SAFETY: that `self` exists says that the processor has the set.
         unsafe { clean(text, start) }
+    }
+
+    const OUTLINES: bool = true;
+
+    #[inline(always)]
+    fn outline(
+        self,
+        state: &mut Outline,
+        blocks: &[[u8; 64]],
+        keeps: &mut [u64],
+        out: &mut [u8],
+    ) -> Option<usize> {
+        // SAFETY: as above.
+        unsafe { outline(state, blocks, keeps, out) }
     }
 
     #[inline(always)]

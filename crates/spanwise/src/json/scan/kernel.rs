@@ -4,6 +4,7 @@
 //! it uses the set's registers without a call. That holds for what is inlined into it alone: `run` and what is hot below it
 //! are `#[inline(always)]`.
 
+use super::outline::Outline;
 use super::{Clean, portable};
 use crate::json::hex::lower_hex;
 use crate::json::{escape, number};
@@ -38,6 +39,22 @@ pub(crate) trait Kernel: Copy {
 
     /// See [`super::clean`].
     fn clean(self, text: &[u8], start: usize) -> Option<Clean>;
+
+    /// Whether outlines are worth making: several times as fast as reading token by token.
+    const OUTLINES: bool = false;
+
+    /// Adds blocks, as many as there are `keeps`, to the outline of a text: the bits of the bytes that are kept, and the bytes
+    /// themselves to `out`, which has room for one block more. Returns how many they are. `None` where the text is not JSON.
+    #[inline]
+    fn outline(
+        self,
+        outline: &mut Outline,
+        blocks: &[[u8; 64]],
+        keeps: &mut [u64],
+        out: &mut [u8],
+    ) -> Option<usize> {
+        outline.add_by_byte(blocks, keeps, out)
+    }
 
     /// See [`escape::unescape_checked_into`].
     #[inline]

@@ -9,12 +9,14 @@ mod avx512;
 mod kernel;
 #[cfg(all(target_arch = "aarch64", target_feature = "neon", target_endian = "little"))]
 mod neon;
+mod outline;
 mod portable;
 mod simd;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
 pub(crate) use kernel::{Kernel, Vectorized, short_plain};
+pub(crate) use outline::{Outline, Spaces};
 pub(crate) use portable::string_run;
 pub use simd::Simd;
 
@@ -94,12 +96,12 @@ pub(crate) fn clean(simd: Simd, text: &[u8], start: usize) -> Option<Clean> {
 /// What an escaped byte may be.
 const SIMPLE: u8 = 1;
 const UNICODE: u8 = 2;
+const SIMPLE_LETTERS: &[u8] = b"\"\\/bfnrt";
 static ESCAPED: [u8; 256] = {
     let mut table = [0; 256];
-    let simple = b"\"\\/bfnrt";
     let mut index = 0;
-    while index < simple.len() {
-        table[simple[index] as usize] = SIMPLE;
+    while index < SIMPLE_LETTERS.len() {
+        table[SIMPLE_LETTERS[index] as usize] = SIMPLE;
         index += 1;
     }
     table[b'u' as usize] = UNICODE;
