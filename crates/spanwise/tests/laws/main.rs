@@ -26,6 +26,7 @@ mod oracle;
 mod parts;
 mod positions;
 mod privacy;
+mod projection;
 mod reading;
 mod regressions;
 mod round_trip;
