@@ -141,17 +141,15 @@ impl Walk {
         (self.start, self.end) = (0, left);
     }
 
-    /// The array's last bracket among the bytes of the last piece, which begins at `from` in the outline: where it stands
-    /// behind the piece's first byte.
-    fn place_of(&self, byte: usize, from: usize) -> Option<usize> {
-        let mut rank = byte.checked_sub(from)?;
-        for (block, keep) in self.keeps.iter().enumerate() {
-            let count = keep.count_ones() as usize;
-            if rank < count {
+    /// Where a byte of the outline stands in the last piece, which is of so many blocks. It is likely to be near the end.
+    fn place_of(&self, byte: usize, blocks: usize) -> Option<usize> {
+        let mut first = self.end;
+        for (block, keep) in self.keeps.get(..blocks)?.iter().enumerate().rev() {
+            first = first.checked_sub(keep.count_ones() as usize)?;
+            if let Some(rank) = byte.checked_sub(first) {
                 let bits = (0..rank).fold(*keep, |bits, _| bits & bits.wrapping_sub(1));
                 return Some(block * BLOCK + bits.trailing_zeros() as usize);
             }
-            rank -= count;
         }
         None
     }
@@ -390,13 +388,12 @@ impl Cursor<'_> {
                 blocks => blocks,
             };
             walk.make_room();
-            let Walk { outline: bytes, keeps, end: from, .. } = &mut *walk;
-            let from = *from;
-            let out = bytes.get_mut(from..).unwrap_or_default();
-            walk.end += kernel.outline(&mut outline, blocks, keeps, out).ok_or(Found::Doubt)?;
+            let Walk { outline: bytes, keeps, end, .. } = &mut *walk;
+            let out = bytes.get_mut(*end..).unwrap_or_default();
+            *end += kernel.outline(&mut outline, blocks, keeps, out).ok_or(Found::Doubt)?;
             match walk.check() {
                 Found::More => {}
-                Found::End(byte) => break at + walk.place_of(byte, from).ok_or(Found::Doubt)? + 1,
+                Found::End(byte) => break at + walk.place_of(byte, blocks.len()).ok_or(Found::Doubt)? + 1,
                 found => return Err(found),
             }
             at += blocks.len() * BLOCK;
