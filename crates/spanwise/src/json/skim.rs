@@ -547,7 +547,7 @@ mod tests {
             for at in (0..text.len()).step_by(step(41)) {
                 let (before, after) = (&text.as_bytes()[..at], &text.as_bytes()[at + 1..]);
                 let swaps: Vec<_> =
-                    b"\"\\{}[],:0 -.enxu\n\x01\xff".iter().cycle().skip(at * 4).take(4).collect();
+                    b"\"\\{}[],:0 -.enxu\n\x01\xff".iter().cycle().skip(at * 2).take(2).collect();
                 let replaced = swaps.iter().map(|byte| [before, &[**byte], after].concat());
                 let added = swaps.iter().map(|byte| [before, &[**byte], &text.as_bytes()[at..]].concat());
                 let fewer = [[before, after].concat(), before.to_vec()];
