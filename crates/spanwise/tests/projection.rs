@@ -7,7 +7,9 @@
 use std::path::Path;
 
 use bytes::Bytes;
-use spanwise::{Code, DecodeError, DecodeOptions, Decoder, Framing, Mode, Projection, Severity, SpanBatch};
+use spanwise::{
+    Code, DecodeError, DecodeOptions, Decoder, Framing, Mode, Projection, Severity, Simd, SpanBatch,
+};
 use spanwise_corpora::{Corpus, Form};
 
 fn inputs() -> Vec<Bytes> {
@@ -184,4 +186,28 @@ fn redaction_sees_everything_whatever_is_wanted() {
     Decoder::new(options).decode(&body[..], &mut batch).unwrap();
     let span = batch.span(0).unwrap();
     assert_eq!((span.attributes().len(), span.events().len(), span.links().len()), (1, 1, 1));
+}
+
+/// A line ends with its line feed, wherever that stands: also within what nobody wants.
+#[test]
+fn lines_torn_within_lists_that_are_left_out_are_torn() {
+    // Without a finding, so that lines are read before their ends are known.
+    let body = r#"{"resourceSpans":[{"resource":{"attributes":[{"key":"a","value":{"stringValue":"b"}}]},"scopeSpans":[{"spans":[{"traceId":"0af7651916cd43dd8448eb211c80319c","spanId":"b7ad6b7169203331","name":"n","attributes":[{"key":"k","value":{"stringValue":"v"}},{"key":"l","value":{"intValue":12}},{"key":"m","value":{"arrayValue":{"values":[{"boolValue":true}]}}}],"events":[{"name":"e","timeUnixNano":"1"}]}]}]}]}"#;
+    let options = DecodeOptions::default().with_projection(Projection::NONE);
+    let general = options.with_general_path(true).with_simd(Simd::portable());
+    let (mut batch, mut expected) = (SpanBatch::new(), SpanBatch::new());
+    let mut bad = 0;
+    for simd in Simd::available() {
+        let mut decoder = Decoder::new(options.with_simd(simd));
+        for at in 0..body.len() {
+            let text = format!("{body}\n{}\n{}\n{body}\n", &body[..at], &body[at..]);
+            for framing in [Framing::Auto, Framing::Lines, Framing::Documents] {
+                decoder.decode_block(text.clone(), framing, &mut batch).unwrap();
+                Decoder::new(general).decode_block(text.clone(), framing, &mut expected).unwrap();
+                assert_eq!(rest(&batch, &Ok(())), rest(&expected, &Ok(())), "{simd} {framing:?} {at}");
+                bad += batch.bad_documents();
+            }
+        }
+    }
+    assert!(bad > 1000, "{bad}");
 }

@@ -67,6 +67,8 @@ pub(crate) struct Walk {
     deepest: u32,
     /// Commas, at whatever depth.
     commas: usize,
+    /// A line feed is white space.
+    feeds: bool,
     /// There was white space between tokens in the last array that had been passed over.
     spaced: bool,
     /// How many blocks the last one of each kind took.
@@ -87,6 +89,7 @@ impl Default for Walk {
             depth: 1,
             deepest: 1,
             commas: 0,
+            feeds: false,
             spaced: false,
             blocks: [0; Self::KINDS],
             misses: 0,
@@ -103,7 +106,8 @@ impl Walk {
     const ROOM: usize = (Self::BLOCKS + 3) * BLOCK;
 
     /// Begins behind an array's bracket.
-    fn begin(&mut self) {
+    fn begin(&mut self, feeds: bool) {
+        self.feeds = feeds;
         (self.start, self.end) = (0, 0);
         self.next = Next::First;
         (self.objects, self.depth, self.deepest, self.commas) = (0, 1, 1, 0);
@@ -183,14 +187,14 @@ impl Walk {
     #[allow(clippy::inline_always, reason = "measured: one of three parts of the whole")]
     #[inline(always)]
     fn attributes(&mut self) -> Option<usize> {
-        let (mut at, end) = (self.start, self.end);
+        let (mut at, end, feeds) = (self.start, self.end, self.feeds);
         let mut commas = 0;
         let mut last = None;
         // What lies behind the end is of outlines before: what reaches into it does not count.
         while let Some(attribute) = self.outline.get(at..).and_then(|rest| rest.first_chunk::<LENGTH>())
             && let Some(value) = attribute.strip_prefix(BEFORE_VALUE)
             && let Some(length) = short_value(value)
-            && let length = length + usize::from(value.get(length).is_some_and(|byte| is_white(*byte)))
+            && let length = length + usize::from(value.get(length).is_some_and(|byte| is_white(*byte, feeds)))
             && let Some([b'}', b'}', after]) = value.get(length..).and_then(|rest| rest.first_chunk())
             && let behind = at + BEFORE_VALUE.len() + length + 2
             && behind < end
@@ -249,17 +253,19 @@ impl Walk {
                 (Next::First | Next::Value, b't' | b'f' | b'n' | b'-' | b'0'..=b'9') => {
                     self.start -= 1;
                     let rest = self.outline.get(self.start..self.end).unwrap_or_default();
-                    match word(rest) {
+                    match word(rest, self.feeds) {
                         Some(length) => self.start += length,
                         // It may go on.
-                        None if rest.len() < BLOCK && !rest.iter().any(|byte| ends_word(*byte)) => {
+                        None if rest.len() < BLOCK
+                            && !rest.iter().any(|byte| ends_word(*byte, self.feeds)) =>
+                        {
                             return None;
                         }
                         None => return Some(Found::Doubt),
                     }
                     self.next = Next::Comma;
                 }
-                _ if is_white(byte) && !self.spaced => return Some(Found::Spaces),
+                _ if is_white(byte, self.feeds) && !self.spaced => return Some(Found::Spaces),
                 _ => return Some(Found::Doubt),
             }
         }
@@ -273,14 +279,16 @@ impl Walk {
     }
 }
 
-/// White space of RFC 8259 section 2.
-fn is_white(byte: u8) -> bool {
-    matches!(byte, b' ' | b'\t' | b'\n' | b'\r')
+/// White space of RFC 8259 section 2, line feeds only if they are no ends of lines.
+#[inline]
+fn is_white(byte: u8, feeds: bool) -> bool {
+    matches!(byte, b' ' | b'\t' | b'\r') || byte == b'\n' && feeds
 }
 
 /// Whether a word or number may end before this byte.
-fn ends_word(byte: u8) -> bool {
-    matches!(byte, b',' | b'}' | b']') || is_white(byte)
+#[inline]
+fn ends_word(byte: u8, feeds: bool) -> bool {
+    matches!(byte, b',' | b'}' | b']') || is_white(byte, feeds)
 }
 
 /// How many decimal digits these bytes begin with, at most eight. Without a branch, as that cannot be guessed.
@@ -318,8 +326,8 @@ fn short_value(outline: &[u8]) -> Option<usize> {
 
 /// The length of the word or number that `outline` begins with, with the white space behind it. `None` where it is neither,
 /// or may go on.
-fn word(outline: &[u8]) -> Option<usize> {
-    let ends = |length: &usize| outline.get(*length).is_some_and(|byte| ends_word(*byte));
+fn word(outline: &[u8], feeds: bool) -> Option<usize> {
+    let ends = |length: &usize| outline.get(*length).is_some_and(|byte| ends_word(*byte, feeds));
     let length = short_value(outline).filter(ends).or_else(|| {
         if outline.starts_with(b"null") {
             return Some(4);
@@ -329,7 +337,7 @@ fn word(outline: &[u8]) -> Option<usize> {
         Some(cursor.at)
     });
     let length = length.filter(ends)?;
-    Some(length + usize::from(outline.get(length).is_some_and(|byte| is_white(*byte))))
+    Some(length + usize::from(outline.get(length).is_some_and(|byte| is_white(*byte, feeds))))
 }
 
 impl Cursor<'_> {
@@ -371,7 +379,7 @@ impl Cursor<'_> {
             (true, false) => Spaces::GoWithFeeds,
         };
         let mut outline = Outline::new(spaces);
-        walk.begin();
+        walk.begin(!self.in_line);
         let mut at = self.at + 1;
         let mut done = 0;
         let end = loop {
@@ -543,8 +551,8 @@ mod tests {
         let whole: Vec<_> = VALUES.iter().enumerate().map(|(index, value)| attribute(index, value)).collect();
         let mut walk = Walk::default();
         let (mut passed, mut refused) = (0, 0);
-        for text in laid_out(&format!("[{}]", whole.join(","))) {
-            for at in (0..text.len()).step_by(step(41)) {
+        for (layout, text) in laid_out(&format!("[{}]", whole.join(","))).iter().enumerate() {
+            for at in (0..text.len()).step_by(step(41) * (layout + 1)) {
                 let (before, after) = (&text.as_bytes()[..at], &text.as_bytes()[at + 1..]);
                 let swaps: Vec<_> =
                     b"\"\\{}[],:0 -.enxu\n\x01\xff".iter().cycle().skip(at * 2).take(2).collect();
@@ -589,12 +597,23 @@ mod tests {
 
     #[test]
     fn a_line_feed_is_white_space_only_where_no_line_ends_with_it() {
-        let text = b"[{\"key\":\"a\",\n\"value\":{}}]\n";
+        let values: Vec<_> =
+            [0, 4, 6, 10, 13, 15, 19, 21].map(|index| attribute(index, VALUES[index])).into();
         let mut walk = Walk::default();
-        for in_line in [false, true, false] {
-            let cursor = Cursor { in_line, ..cursor(text) };
-            assert_eq!(end(&cursor, 99, &mut walk), (!in_line).then_some(text.len() - 1));
+        let mut passed = [0, 0];
+        for text in &laid_out(&format!("[{},[1,true],null]", values.join(",")))[..2] {
+            for at in (1..=text.len()).step_by(step(7)) {
+                let text = format!("{}\n{}\n", &text[..at], &text[at..]);
+                for in_line in [false, true] {
+                    let cursor = || Cursor { in_line, ..cursor(text.as_bytes()) };
+                    let found = end(&cursor(), 99, &mut walk);
+                    assert_eq!(found, by_token(&mut cursor()), "{in_line} {}", text.escape_debug());
+                    passed[usize::from(in_line)] += usize::from(found.is_some());
+                }
+            }
         }
+        // In a line, the one behind it alone.
+        assert!(passed[0] > 100 / step(7) && passed[1] == 2, "{passed:?}");
     }
 
     #[test]
@@ -645,14 +664,16 @@ mod tests {
     fn words_are_those_of_the_grammar() {
         for text in ["0", "-0", "12", "1.5", "0.0625", "-1e5", "1E+05", "2.5e-3", "true", "false", "null"] {
             for end in [",", "}", "]"] {
-                assert_eq!(word(format!("{text}{end}").as_bytes()), Some(text.len()), "{text}");
-                assert_eq!(word(format!("{text} {end}").as_bytes()), Some(text.len() + 1), "{text}");
+                assert_eq!(word(format!("{text}{end}").as_bytes(), true), Some(text.len()), "{text}");
+                assert_eq!(word(format!("{text} {end}").as_bytes(), false), Some(text.len() + 1), "{text}");
             }
-            assert_eq!(word(text.as_bytes()), None, "{text}");
-            assert_eq!(word(format!("{text}x").as_bytes()), None, "{text}");
+            assert_eq!(word(format!("{text}\n]").as_bytes(), true), Some(text.len() + 1), "{text}");
+            assert_eq!(word(format!("{text}\n]").as_bytes(), false), None, "{text}");
+            assert_eq!(word(text.as_bytes(), true), None, "{text}");
+            assert_eq!(word(format!("{text}x").as_bytes(), true), None, "{text}");
         }
         for text in ["01", "-", "1.", ".5", "1e", "+1", "1.e5", "nul", "tru", "NaN", "-Infinity", "0x1"] {
-            assert_eq!(word(format!("{text},").as_bytes()), None, "{text}");
+            assert_eq!(word(format!("{text},").as_bytes(), true), None, "{text}");
             let error =
                 Cursor::over(format!("[{text}]").as_bytes(), 0, false).skip().map_err(|error| error.kind);
             assert!(error.is_err_and(|kind| kind != JsonErrorKind::TooDeep), "{text}");

@@ -4,8 +4,9 @@
 use proptest::collection::vec;
 use proptest::prelude::*;
 use spanwise::{DecodeOptions, Decoder, Diagnostic, Framing, Projection, Simd, SpanBatch, SpanRef};
+use spanwise_testgen::Dialect;
 
-use super::{any_input, damaged, damages, runs};
+use super::{Input, any_input, damaged, damages, made_lines, runs};
 
 fn projections() -> impl Strategy<Value = Projection> {
     any::<u8>().prop_map(|bits| Projection {
@@ -93,13 +94,18 @@ fn check(history: &[&[u8]], text: &[u8], wanted: Projection) -> Result<(), TestC
     Ok(())
 }
 
+/// Documents and lines. What is clean is read before the ends of lines are known.
+fn any_text() -> impl Strategy<Value = Input> {
+    prop_oneof![3 => any_input(), 1 => made_lines(Dialect::LENIENT), 2 => made_lines(Dialect::STRICT)]
+}
+
 proptest! {
     #![proptest_config(runs(100))]
 
     #[test]
     fn lists_that_nobody_wants_are_passed_over_without_a_trace(
-        history in vec(any_input(), 0..4),
-        text in any_input(),
+        history in vec(any_text(), 0..4),
+        text in any_text(),
         damages in damages(),
         wanted in projections(),
     ) {
