@@ -144,8 +144,9 @@ pub(crate) fn run(
     });
     let singly = query.is_of_single_spans();
     let order = arguments.order.into();
+    let lists = query.projection().union(shape.projection());
     let mut finder = Finder { query: Arc::new(query), order, limit, shape };
-    let decode = DecodeOptions::default().with_mode(arguments.mode.into());
+    let decode = DecodeOptions::default().with_mode(arguments.mode.into()).with_projection(lists);
     let reading = Reading::new(&arguments.inputs, decode);
     let mut inputs = reading.ledger();
     let mut unreadable = |input: usize, why: String| inputs.fault(input, why);

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use spanwise::index::Order;
-use spanwise::{SpanBatch, SpanRef};
+use spanwise::{Projection, SpanBatch, SpanRef};
 use spanwise_arrow::Converter;
 use spanwise_arrow::write::{FileFormat, to_vec};
 
@@ -35,6 +35,16 @@ pub(super) enum Shown {
 }
 
 impl Shape {
+    /// The lists that are shown something of.
+    pub(super) fn projection(&self) -> Projection {
+        match self {
+            Self::Count | Self::Ids => Projection::NONE,
+            // The service.
+            Self::Cells => Projection { resource_attributes: true, ..Projection::NONE },
+            Self::Json(converter) => converter.projection(),
+        }
+    }
+
     /// The spans of these rows of a batch.
     pub(super) fn render(
         &mut self,

@@ -119,6 +119,24 @@ impl Projection {
         links: false,
     };
 
+    /// The lists of either.
+    ///
+    /// ```
+    /// use spanwise::Projection;
+    /// let (events, links) = (Projection { events: true, ..Projection::NONE }, Projection { links: true, ..Projection::NONE });
+    /// assert_eq!(events.union(links), Projection { events: true, links: true, ..Projection::NONE });
+    /// ```
+    #[must_use]
+    pub const fn union(self, other: Self) -> Self {
+        Self {
+            resource_attributes: self.resource_attributes || other.resource_attributes,
+            scope_attributes: self.scope_attributes || other.scope_attributes,
+            span_attributes: self.span_attributes || other.span_attributes,
+            events: self.events || other.events,
+            links: self.links || other.links,
+        }
+    }
+
     /// Whether the attributes of such a message are wanted; those of events and links go with what has them.
     #[inline]
     pub(super) fn keeps_attributes_of(self, owner: Message) -> bool {

@@ -6,8 +6,8 @@
 use std::collections::BTreeSet;
 
 use libtest_mimic::{Arguments, Failed, Trial};
-use spanwise::SpanBatch;
 use spanwise::index::{Query, Scan};
+use spanwise::{DecodeOptions, Decoder, SpanBatch};
 
 /// The lines that say something, each with its number.
 fn lines(text: &'static str) -> impl Iterator<Item = (usize, &'static str)> {
@@ -27,6 +27,17 @@ fn answers(query: &str, expected: &str, batch: &SpanBatch) -> Result<(), Failed>
     if picked == expected { Ok(()) } else { Err(format!("picks {picked:?}, not {expected:?}").into()) }
 }
 
+/// What a query asks for is enough for its answer, and no list that it names is missing.
+fn asks_for_enough(query: &str, text: &'static [u8], batch: &SpanBatch) -> Result<(), Failed> {
+    let query = Query::parse(query).map_err(|error| error.to_string())?;
+    let options = DecodeOptions::default().with_projection(query.projection());
+    let mut few = SpanBatch::new();
+    Decoder::new(options).decode(text, &mut few)?;
+    let (found, expected) = (Scan::new([&few]).run(&query), Scan::new([batch]).run(&query));
+    let same = found.iter().eq(expected.iter());
+    if same { Ok(()) } else { Err(format!("other spans of {:?}", query.projection()).into()) }
+}
+
 fn refuses(query: &str, expected: &str) -> Result<(), Failed> {
     match Query::parse(query) {
         Ok(_) => Err("is taken".into()),
@@ -37,13 +48,15 @@ fn refuses(query: &str, expected: &str) -> Result<(), Failed> {
 
 fn main() {
     let arguments = Arguments::from_args();
-    let batch: &'static SpanBatch =
-        Box::leak(Box::new(spanwise::decode(&include_bytes!("spans.json")[..]).expect("spans.json")));
+    let text: &'static [u8] = include_bytes!("spans.json");
+    let batch: &'static SpanBatch = Box::leak(Box::new(spanwise::decode(text).expect("spans.json")));
     let mut trials = Vec::new();
     for (number, line) in lines(include_str!("answers.txt")) {
         let (query, expected) = line.rsplit_once("=>").expect("a query and what it picks");
         let name = format!("answers:{number} {}", query.trim());
         trials.push(Trial::test(name, move || answers(query.trim(), expected.trim(), batch)));
+        let name = format!("lists:{number} {}", query.trim());
+        trials.push(Trial::test(name, move || asks_for_enough(query.trim(), text, batch)));
     }
     for (number, line) in lines(include_str!("errors.txt")) {
         let (query, expected) = line.rsplit_once("=>").expect("a query and its error");

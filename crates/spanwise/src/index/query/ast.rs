@@ -2,6 +2,8 @@
 
 use regex::Regex;
 
+use crate::Projection;
+
 /// Which attributes a name stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) enum Scope {
@@ -128,6 +130,31 @@ impl Field {
                     | Intrinsic::LinkTraceId
                     | Intrinsic::LinkSpanId
             ),
+        }
+    }
+
+    /// The lists of a batch in which it stands.
+    pub(crate) fn projection(&self) -> Projection {
+        let none = Projection::NONE;
+        match self {
+            Self::Attribute(Scope::Unscoped, _) => {
+                Projection { span_attributes: true, resource_attributes: true, ..none }
+            }
+            Self::Attribute(Scope::Span, _) => Projection { span_attributes: true, ..none },
+            // `service.name` is an attribute of a resource.
+            Self::Attribute(Scope::Resource, _) | Self::Intrinsic(Intrinsic::RootService) => {
+                Projection { resource_attributes: true, ..none }
+            }
+            Self::Attribute(Scope::Event, _)
+            | Self::Intrinsic(Intrinsic::EventName | Intrinsic::EventTimeSinceStart) => {
+                Projection { events: true, ..none }
+            }
+            Self::Attribute(Scope::Link, _)
+            | Self::Intrinsic(Intrinsic::LinkTraceId | Intrinsic::LinkSpanId) => {
+                Projection { links: true, ..none }
+            }
+            Self::Attribute(Scope::Instrumentation, _) => Projection { scope_attributes: true, ..none },
+            Self::Intrinsic(_) => none,
         }
     }
 
@@ -350,6 +377,20 @@ pub(crate) enum Aggregate {
     Sum(Expr),
 }
 
+impl Spanset {
+    /// Calls `visit` for every field in it.
+    fn fields<'a>(&'a self, visit: &mut dyn FnMut(&'a Field)) {
+        match self {
+            Self::Filter(expr) => expr.fields(visit),
+            Self::And(left, right) | Self::Or(left, right) | Self::Related { left, right, .. } => {
+                left.fields(visit);
+                right.fields(visit);
+            }
+            Self::Pipeline(stages) => stages.iter().for_each(|stage| stage.fields(visit)),
+        }
+    }
+}
+
 /// A step of a pipeline.
 #[derive(Debug, Clone)]
 pub(crate) enum Stage {
@@ -360,4 +401,23 @@ pub(crate) enum Stage {
     /// Puts the groups of a trace together again.
     Coalesce,
     Select(Vec<Expr>),
+}
+
+impl Stage {
+    /// Calls `visit` for every field in it.
+    pub(crate) fn fields<'a>(&'a self, visit: &mut dyn FnMut(&'a Field)) {
+        match self {
+            Self::Spanset(spanset) => spanset.fields(visit),
+            Self::Aggregate(Aggregate::Count, ..) | Self::Coalesce => {}
+            Self::Aggregate(
+                Aggregate::Average(expr)
+                | Aggregate::Minimum(expr)
+                | Aggregate::Maximum(expr)
+                | Aggregate::Sum(expr),
+                ..,
+            )
+            | Self::By(expr) => expr.fields(visit),
+            Self::Select(exprs) => exprs.iter().for_each(|expr| expr.fields(visit)),
+        }
+    }
 }

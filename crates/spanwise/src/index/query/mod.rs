@@ -15,6 +15,8 @@ pub use error::QueryError;
 
 use ast::{Expr, Field, Spanset, Stage};
 
+use crate::Projection;
+
 /// The longest query that is read, in bytes.
 const LONGEST: usize = 1 << 20;
 
@@ -85,6 +87,23 @@ impl Query {
     /// What may not mean what its author thinks.
     pub fn warnings(&self) -> &[QueryWarning] {
         &self.warnings
+    }
+
+    /// The lists that it asks for: what is decoded with this projection is enough to find what it finds.
+    ///
+    /// ```
+    /// use spanwise::{Projection, index::Query};
+    /// let lists = |text| Query::parse(text).map(|query| query.projection());
+    /// assert_eq!(lists("{ duration > 1s }")?, Projection::NONE);
+    /// assert_eq!(lists("{ span.a = 1 } >> { event:name = `b` }")?, Projection { span_attributes: true, events: true, ..Projection::NONE });
+    /// # Ok::<(), spanwise::index::QueryError>(())
+    /// ```
+    pub fn projection(&self) -> Projection {
+        let mut lists = Projection::NONE;
+        self.stages
+            .iter()
+            .for_each(|stage| stage.fields(&mut |field| lists = lists.union(field.projection())));
+        lists
     }
 
     /// Whether each span can be judged by itself. Otherwise the other spans of its trace must be known.
