@@ -205,7 +205,8 @@ fn layouts_of_lists() -> [Bytes; 3] {
 #[test]
 fn lists_damaged_anywhere_read_alike() {
     let [compact, _, indented] = layouts_of_lists();
-    for (options, whole) in ways().flat_map(|options| [(options, &compact), (options, &indented)]) {
+    let indented = ways().skip(1).step_by(2).map(|options| (options, &indented));
+    for (options, whole) in ways().take(3).map(|options| (options, &compact)).chain(indented) {
         let mut pair = Pair::new(options);
         // Which set it is matters little here, and each takes its time.
         let last = pair.learned.len() - 1;

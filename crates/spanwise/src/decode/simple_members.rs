@@ -44,6 +44,11 @@ impl Vectorized for SimpleMembers<'_, '_> {
         let Self { reader, members, row, source } = self;
         loop {
             let stop = reader.simple_members_by(kernel, members, row, source);
+            if let Stop::Member(field) = stop
+                && reader.skim_list(kernel, field, row)
+            {
+                continue;
+            }
             if stop != Stop::Member(Field::Attributes) {
                 return stop;
             }
@@ -70,6 +75,29 @@ impl Reader<'_> {
         self.cursor.simd.vectorize(SimpleMembers { reader: self, members, row, source })
     }
 
+    /// Reads past the list that is the value of this member, if nobody wants it and nothing is wrong with it.
+    #[allow(clippy::inline_always, reason = "must be compiled with the instruction set of its caller")]
+    #[inline(always)]
+    fn skim_list<K: Kernel>(&mut self, kernel: K, field: Field, row: &mut SpanRow) -> bool {
+        let wanted = self.options.projection;
+        let of = match field {
+            Field::Attributes if !wanted.span_attributes => Message::Span,
+            Field::Events if !wanted.events => Message::Event,
+            Field::Links if !wanted.links => Message::Link,
+            _ => return false,
+        };
+        if !self.skim(kernel, of) {
+            return false;
+        }
+        let SpanBatch { attributes, events, links, .. } = &*self.batch;
+        match of {
+            Message::Span => row.attributes = Rows::since(attributes.len(), attributes),
+            Message::Event => row.events = Rows::since(events.len(), events),
+            _ => row.links = Rows::since(links.len(), links),
+        }
+        true
+    }
+
     /// Reads the list of attributes that stands here, if templates read all of them.
     #[allow(clippy::inline_always, reason = "must be compiled with the instruction set of its caller")]
     #[inline(always)]
@@ -80,12 +108,7 @@ impl Reader<'_> {
         }
         let (first, values) = (self.batch.attributes.len(), self.batch.values.len());
         let wanted = self.options.projection.span_attributes;
-        if !wanted {
-            if self.skim(kernel, Message::Span) {
-                return Ok(Rows::since(first, &self.batch.attributes));
-            }
-            self.items_before = self.items;
-        }
+        self.items_before = self.items;
         let list = self.batch.keys.next_list();
         let mut run = Run::new(Message::Span, self.cursor.depth, list, Into::Attributes);
         self.cursor.depth += 1;

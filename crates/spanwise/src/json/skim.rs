@@ -125,7 +125,7 @@ impl Walk {
     /// as what lies behind the array is looked at for nothing.
     fn portion(&self, kind: usize, done: usize) -> usize {
         let last = self.blocks[kind % Self::KINDS];
-        let guess = if done < last { last - done } else { done / 3 };
+        let guess = if done < last { last - done } else { (done - last).max(done / 8) };
         guess.clamp(2, Self::BLOCKS)
     }
 
