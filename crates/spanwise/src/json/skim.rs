@@ -581,10 +581,11 @@ mod tests {
             let expected = (most > 5).then_some(text.len());
             assert_eq!(end(&cursor(text.as_bytes()), most, &mut walk), expected, "{most}");
         }
-        for max_depth in 0..12 {
+        let short = format!("[{},{}]", attribute(1, VALUES[0]), attribute(2, VALUES[6]));
+        for (max_depth, text) in (0..12).flat_map(|depth| [(depth, &text), (depth, &short)]) {
             let deep = Cursor { max_depth, depth: 3, ..cursor(text.as_bytes()) };
             let mut tokens = Cursor { max_depth, depth: 3, ..cursor(text.as_bytes()) };
-            assert_eq!(end(&deep, 99, &mut walk), by_token(&mut tokens), "{max_depth}");
+            assert_eq!(end(&deep, 99, &mut walk), by_token(&mut tokens), "{max_depth} {text}");
         }
         let long = Cursor { max_string: text.len() - 1, ..cursor(text.as_bytes()) };
         assert_eq!(end(&long, 99, &mut walk), None);
