@@ -582,6 +582,10 @@ mod tests {
             assert_eq!(end(&cursor(text.as_bytes()), most, &mut walk), expected, "{most}");
         }
         let short = format!("[{},{}]", attribute(1, VALUES[0]), attribute(2, VALUES[6]));
+        for most in 0..5 {
+            let expected = (most >= 2).then_some(short.len());
+            assert_eq!(end(&cursor(short.as_bytes()), most, &mut walk), expected, "{most}");
+        }
         for (max_depth, text) in (0..12).flat_map(|depth| [(depth, &text), (depth, &short)]) {
             let deep = Cursor { max_depth, depth: 3, ..cursor(text.as_bytes()) };
             let mut tokens = Cursor { max_depth, depth: 3, ..cursor(text.as_bytes()) };
