@@ -179,15 +179,28 @@ pub(crate) fn short_double(text: &[u8]) -> Option<(f64, usize)> {
     Some((if negative { -value } else { value }, length))
 }
 
+/// The high bit of every byte of `word` that is above 9. A byte takes no carry from the one below it.
+#[allow(clippy::inline_always, reason = "compiled with the instruction set of the loop that it is in")]
+#[inline(always)]
+const fn above_nine(word: u64) -> u64 {
+    const HIGH: u64 = 0x8080_8080_8080_8080;
+    (((word & !HIGH) + 0x7676_7676_7676_7676) | word) & HIGH
+}
+
+/// How many decimal digits these bytes begin with. Without a branch, as that cannot be guessed.
+#[allow(clippy::inline_always, reason = "compiled with the instruction set of the loop that it is in")]
+#[inline(always)]
+pub(crate) fn digits_at_start(text: [u8; 8]) -> usize {
+    above_nine(u64::from_le_bytes(text) ^ 0x3030_3030_3030_3030).trailing_zeros() as usize / 8
+}
+
 /// The number that one to seven decimal digits at the start of `text` spell, and how many there are; `None` where there are
 /// none, or eight.
 #[allow(clippy::inline_always, reason = "compiled with the instruction set of the loop that it is in")]
 #[inline(always)]
 fn leading_digits(text: [u8; 8]) -> Option<(i64, usize)> {
-    const HIGH: u64 = 0x8080_8080_8080_8080;
     let word = u64::from_le_bytes(text) ^ 0x3030_3030_3030_3030;
-    // The high bit of every byte that is now above 9. A byte takes no carry from the one below it.
-    let others = (((word & !HIGH) + 0x7676_7676_7676_7676) | word) & HIGH;
+    let others = above_nine(word);
     let length = others.trailing_zeros() / 8;
     if others == 0 || length == 0 {
         return None;
@@ -417,5 +430,17 @@ mod tests {
         assert_eq!(double(b"inf"), None);
         assert_eq!(double(b"nan"), None);
         assert_eq!(double(b"1_0"), None);
+    }
+
+    #[test]
+    fn digits_are_counted_up_to_the_first_other_byte() {
+        for byte in 0..=255 {
+            for place in 0..8 {
+                let mut bytes = *b"90817263";
+                bytes[place] = byte;
+                let expected = if byte.is_ascii_digit() { 8 } else { place };
+                assert_eq!(digits_at_start(bytes), expected, "{byte} {place}");
+            }
+        }
     }
 }

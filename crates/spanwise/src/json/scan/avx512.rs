@@ -1,4 +1,5 @@
-//! AVX-512 with bytes (F, BW, VL, VBMI, VBMI2), which Intel has since Ice Lake and AMD since Zen 4.
+//! AVX-512 with bytes (F, BW, VL, VBMI, VBMI2), and products without carries, which Intel has since Ice Lake and AMD since
+//! Zen 4.
 
 #![allow(
     unsafe_code,

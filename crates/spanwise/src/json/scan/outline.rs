@@ -54,7 +54,7 @@ pub(crate) struct Outline {
 pub(super) struct Between {
     /// Space, tab, carriage return, line feed.
     pub(super) white: u64,
-    /// Brackets, braces, comma and colon; which others, none of which can stand outside of strings, does not matter.
+    /// Brackets, braces, comma and colon.
     pub(super) structural: u64,
 }
 

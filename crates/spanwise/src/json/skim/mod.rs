@@ -5,6 +5,7 @@
 //! answer is only ever that all is well. Where it may not be, nothing moves, and whoever asked reads token by token.
 
 use super::cursor::Cursor;
+use super::number;
 use super::scan::{Kernel, Outline, Spaces};
 
 const BLOCK: usize = 64;
@@ -291,16 +292,6 @@ fn ends_word(byte: u8, feeds: bool) -> bool {
     matches!(byte, b',' | b'}' | b']') || is_white(byte, feeds)
 }
 
-/// How many decimal digits these bytes begin with, at most eight. Without a branch, as that cannot be guessed.
-#[inline]
-fn digits(bytes: [u8; 8]) -> usize {
-    const ONES: u64 = 0x0101_0101_0101_0101;
-    let below_ten = u64::from_le_bytes(bytes) ^ (ONES * u64::from(b'0'));
-    // Bytes behind the first that is no digit may be wrong.
-    let others = (below_ten.wrapping_add(ONES * 0x76) | below_ten) & (ONES * 0x80);
-    others.trailing_zeros() as usize / 8
-}
-
 /// The length of the value that `outline` begins with if that is a string, `true`, `false`, or a short number without sign
 /// and exponent.
 #[allow(clippy::inline_always, reason = "measured: as of attributes")]
@@ -311,14 +302,14 @@ fn short_value(outline: &[u8]) -> Option<usize> {
         [b't', b'r', b'u', b'e', ..] => Some(4),
         [b'f', b'a', b'l', b's', b'e', ..] => Some(5),
         _ => {
-            let whole = digits(*outline.first_chunk()?);
+            let whole = number::digits_at_start(*outline.first_chunk()?);
             if !(1..8).contains(&whole) || whole > 1 && outline.first() == Some(&b'0') {
                 return None;
             }
             if outline.get(whole) != Some(&b'.') {
                 return Some(whole);
             }
-            let fraction = digits(*outline.get(whole + 1..)?.first_chunk()?);
+            let fraction = number::digits_at_start(*outline.get(whole + 1..)?.first_chunk()?);
             (1..8).contains(&fraction).then_some(whole + 1 + fraction)
         }
     }
@@ -341,9 +332,9 @@ fn word(outline: &[u8], feeds: bool) -> Option<usize> {
 }
 
 impl Cursor<'_> {
-    /// Reads past the array that stands here, one of a `kind` that are about as long, if it is JSON within the bounds, with at most `most` elements in all its arrays
-    /// together. Where that may not be so, or cannot be told fast, it gives `false`, and nothing moves. Halves of surrogate
-    /// pairs are no fault.
+    /// Reads past the array that stands here if it is JSON within the bounds, with at most `most` elements in all its arrays
+    /// together. Arrays of one `kind` are expected to be about as long. Where all may not be well, or cannot be told fast, it
+    /// gives `false`, and nothing moves. Halves of surrogate pairs are no fault.
     #[allow(clippy::inline_always, reason = "must be compiled with the instruction set of its caller")]
     #[inline(always)]
     pub(crate) fn skim<K: Kernel>(&mut self, kernel: K, most: usize, kind: usize, walk: &mut Walk) -> bool {

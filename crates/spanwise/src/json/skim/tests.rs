@@ -229,18 +229,6 @@ fn nothing_moves_where_an_array_cannot_be_passed_over() {
 }
 
 #[test]
-fn digits_are_counted_up_to_the_first_other_byte() {
-    for byte in 0..=255 {
-        for place in 0..8 {
-            let mut bytes = *b"90817263";
-            bytes[place] = byte;
-            let expected = if byte.is_ascii_digit() { 8 } else { place };
-            assert_eq!(digits(bytes), expected, "{byte} {place}");
-        }
-    }
-}
-
-#[test]
 fn words_are_those_of_the_grammar() {
     for text in ["0", "-0", "12", "1.5", "0.0625", "-1e5", "1E+05", "2.5e-3", "true", "false", "null"] {
         for end in [",", "}", "]"] {
