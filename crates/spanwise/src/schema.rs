@@ -212,14 +212,9 @@ impl Message {
     pub(crate) fn field_at<K: Kernel>(self, kernel: K, block: &[u8; 32]) -> Option<(Field, usize)> {
         let (quotes, _) = kernel.short(block);
         let length = quotes.trailing_zeros() as usize;
-        let candidates = BY_LENGTH.get(self as usize)?.get(length)?;
-        for field in candidates.iter().flatten() {
-            let name = QUOTED.get(*field as usize)?;
-            if kernel.begin_alike(block, name, length + 2) {
-                return Some((*field, length + 2));
-            }
-        }
-        None
+        let field = (*BY_SPELLING.get(self as usize)?.get(spelling(length, block[1], SPREAD))?)?;
+        let name = QUOTED.get(field as usize)?;
+        kernel.begin_alike(block, name, length + 2).then_some((field, length + 2))
     }
 
     /// What an unknown `name` most likely means.
@@ -255,6 +250,47 @@ static BY_LENGTH: [[[Option<Field>; 3]; CAMEL_CAPACITY]; Message::COUNT] = {
     }
     table
 };
+
+/// Where a name of so many bytes, with this second one, is looked for: no field of a message has the place of another.
+const fn spelling(length: usize, second: u8, spread: usize) -> usize {
+    (length * spread + second as usize) % SPELLINGS
+}
+
+const SPELLINGS: usize = 64;
+
+/// What keeps the fields of each message apart.
+const SPREAD: usize = {
+    let mut spread = 0;
+    while by_spelling(spread).is_none() {
+        spread += 1;
+    }
+    spread
+};
+
+type BySpelling = [[Option<Field>; SPELLINGS]; Message::COUNT];
+
+/// The fields of each message by their spelling. `None` if two have the same place.
+const fn by_spelling(spread: usize) -> Option<BySpelling> {
+    let mut table = [[None; SPELLINGS]; Message::COUNT];
+    let mut message = 0;
+    while message < Message::COUNT {
+        let fields = Message::ALL[message].fields();
+        let mut index = 0;
+        while index < fields.len() {
+            let name = fields[index].name().as_bytes();
+            let place = &mut table[message][spelling(name.len(), name[1], spread)];
+            if place.is_some() {
+                return None;
+            }
+            *place = Some(fields[index]);
+            index += 1;
+        }
+        message += 1;
+    }
+    Some(table)
+}
+
+static BY_SPELLING: BySpelling = by_spelling(SPREAD).unwrap();
 
 /// The name of each field, as it stands before its value: with the closing quote and the colon.
 static QUOTED: [[u8; 32]; Field::ALL.len()] = {

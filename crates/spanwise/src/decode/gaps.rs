@@ -6,6 +6,7 @@
 //! as well as any order.
 
 use crate::json::Literal;
+use crate::json::scan::Kernel;
 use crate::schema::{Field, Message};
 
 /// The bytes before one member's value, or before and with an object's closing brace. Aligned as templates are.
@@ -75,7 +76,7 @@ impl Gaps {
     }
 
     /// What stands at `rest` after the member `last` where [`Self::after`] does not; it is the likeliest from now on.
-    #[inline]
+    #[inline(never)]
     pub(super) fn other(&mut self, message: Message, last: u8, rest: &[u8]) -> Option<&Gap> {
         let ways = self.index.get_mut(message as usize)?.get_mut(usize::from(last))?;
         for way in 1..WAYS {
@@ -172,6 +173,26 @@ impl Members {
     /// An object that begins at `start`, in which the members `seen` were read, `last` being the last.
     pub(super) fn met(message: Message, start: usize, seen: u64, last: Field) -> Self {
         Self { seen, last: last as u8, ..Self::new(message, start) }
+    }
+
+    /// What stands at `rest`, at `at` in the input, before the next value if it is written without white space and escapes: the
+    /// member's field, `None` for the object's end, and the length.
+    #[allow(clippy::inline_always, reason = "must be compiled with the instruction set of its caller")]
+    #[inline(always)]
+    pub(super) fn spelled_at<K: Kernel>(
+        &self,
+        kernel: K,
+        at: usize,
+        rest: &[u8],
+    ) -> Option<(Option<Field>, usize)> {
+        let before = match rest {
+            [b'"', ..] if self.is_first(at) => 1,
+            [b',', b'"', ..] if !self.is_first(at) => 2,
+            [b'}', ..] => return Some((None, 1)),
+            _ => return None,
+        };
+        let (field, length) = self.message.field_at(kernel, rest.get(before..)?.first_chunk()?)?;
+        Some((Some(field), before + length))
     }
 
     /// Notes a member that was skipped: a comma must stand before the next.

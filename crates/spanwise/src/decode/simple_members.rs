@@ -7,7 +7,7 @@
 use std::hint::cold_path;
 
 use super::attributes::Into;
-use super::gaps::{Gaps, Members};
+use super::gaps::Members;
 use super::reader::{Reader, Scratch};
 use super::templated::Run;
 use crate::batch::{ByteRange, Id, Rows, SpanBatch, SpanRow, SpanSource, Text};
@@ -141,6 +141,7 @@ impl Reader<'_> {
         let message = members.message;
         let mut seen = members.seen;
         let mut last = members.last;
+        let disordered = gaps.is_disordered();
         let stop = loop {
             let (field, length) = if let Some(gap) = gaps.after(message, last)
                 && gap.literal.stands_at(kernel, rest)
@@ -148,9 +149,13 @@ impl Reader<'_> {
                 (gap.field, gap.literal.len())
             } else {
                 cold_path();
-                let at = text.len() - rest.len();
-                let unguessed = Unguessed { gaps, members, last, at, rest };
-                let Some(found) = cursor.simd.vectorize(unguessed) else { break Stop::Unknown };
+                members.misses = members.misses.saturating_add(1);
+                let found = if disordered {
+                    members.spelled_at(kernel, text.len() - rest.len(), rest)
+                } else {
+                    gaps.other(message, last, rest).map(|gap| (gap.field, gap.literal.len()))
+                };
+                let Some(found) = found else { break Stop::Unknown };
                 found
             };
             let Some(value) = rest.get(length..) else { break Stop::Unknown };
@@ -225,40 +230,6 @@ impl Reader<'_> {
         members.last = last;
         cursor.at = text.len() - rest.len();
         stop
-    }
-}
-
-/// What stands at `rest` where the likeliest gap does not: another that was learned; or, where members have come in no order
-/// lately, whatever is written without white space and escapes. Gives the field, `None` for the object's end, and how much
-/// stands before the value. Out of the way of what is guessed.
-struct Unguessed<'a> {
-    gaps: &'a mut Gaps,
-    members: &'a mut Members,
-    last: u8,
-    at: usize,
-    rest: &'a [u8],
-}
-
-impl Vectorized for Unguessed<'_> {
-    type Output = Option<(Option<Field>, usize)>;
-
-    #[allow(clippy::inline_always, reason = "must be compiled with the instruction set of its caller")]
-    #[inline(always)]
-    fn run<K: Kernel>(self, kernel: K) -> Self::Output {
-        let Self { gaps, members, last, at, rest } = self;
-        members.misses = members.misses.saturating_add(1);
-        if !gaps.is_disordered() {
-            let gap = gaps.other(members.message, last, rest)?;
-            return Some((gap.field, gap.literal.len()));
-        }
-        let before = match rest {
-            [b'"', ..] if members.is_first(at) => 1,
-            [b',', b'"', ..] if !members.is_first(at) => 2,
-            [b'}', ..] => return Some((None, 1)),
-            _ => return None,
-        };
-        let (field, length) = members.message.field_at(kernel, rest.get(before..)?.first_chunk()?)?;
-        Some((Some(field), before + length))
     }
 }
 
