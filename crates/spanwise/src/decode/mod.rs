@@ -9,6 +9,7 @@ pub(crate) mod base64;
 mod block;
 mod bytes_value;
 mod duplicates;
+mod either_order;
 mod gaps;
 mod id;
 mod nested;

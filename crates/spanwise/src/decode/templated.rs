@@ -3,6 +3,7 @@
 use std::hint::cold_path;
 
 use super::attributes::Into;
+use super::either_order::EitherOrder;
 use super::nested::{Below, List};
 use super::reader::{Reader, Scratch};
 use super::template::{NONE, Order, Value, Written};
@@ -237,6 +238,16 @@ impl Reader<'_> {
                     break;
                 }
                 let run = Run { owner, first, previous, depth, list, into };
+                if templates.both_orders(guess).is_some() {
+                    let room = limit - sink.rows.len();
+                    let sink = &mut sink.borrowed();
+                    let either = EitherOrder { templates, sink, cursor, run, room, rest };
+                    let (read, after) = cursor.simd.vectorize(either);
+                    if after.len() < rest.len() {
+                        (rest, first, previous) = (after, read.first, read.previous);
+                        continue;
+                    }
+                }
                 let follows = follows || sink.rows.len() > begin;
                 let other = Other { templates, guess, run, cursor, rest, follows };
                 if let Some((number, step, value, after)) = cursor.simd.vectorize(other) {

@@ -34,6 +34,14 @@ impl<const BLOCKS: usize> Literal<BLOCKS> {
         self.blocks.as_flattened().get(..self.len()).unwrap_or_default()
     }
 
+    /// The text's first 64 bytes, zeros behind a shorter one.
+    #[allow(clippy::inline_always, reason = "as below")]
+    #[inline(always)]
+    pub(crate) fn block(&self) -> &[u8; 64] {
+        const { assert!(BLOCKS >= 2, "a block is two of them") };
+        self.blocks.as_flattened().first_chunk().unwrap_or(&[0; 64])
+    }
+
     /// Whether `rest` starts with the text.
     #[allow(clippy::inline_always, reason = "measured: the call costs as much as the comparison")]
     #[inline(always)]
