@@ -12,6 +12,7 @@
 mod cell;
 mod compact;
 mod rows;
+mod slices;
 
 use std::fmt;
 use std::io::Write;
@@ -185,6 +186,10 @@ impl<W: Write + Send> TableWriter<W> {
     /// # Errors
     /// The rows are of another schema, or the output refused them.
     pub fn write(&mut self, batch: &RecordBatch) -> Result<(), WriteError> {
+        slices::of(batch).try_for_each(|part| self.write_part(&part))
+    }
+
+    fn write_part(&mut self, batch: &RecordBatch) -> Result<(), WriteError> {
         match &mut self.sink {
             Sink::Parquet(writer) => {
                 writer.write(batch)?;

@@ -8,6 +8,7 @@
 
 mod equality;
 mod keys;
+mod repeated;
 mod rows;
 mod sources;
 mod text;
@@ -276,29 +277,6 @@ impl SpanBatch {
     /// ```
     pub fn may_repeat_keys(&self) -> bool {
         self.redacted || self.log.by_code().any(|(code, _)| code == Code::AttributeKeyDuplicate)
-    }
-
-    /// Attributes of resources and scopes, counted once for each of their spans: so many stand in a table with a row for each
-    /// span, which holds them beside the span's own. A small document can come to very many of them, and whoever makes tables
-    /// of what strangers send should have a bound.
-    ///
-    /// ```
-    /// let body = br#"{"resourceSpans":[{"resource":{"attributes":[{"key":"a"},{"key":"b"}]},"scopeSpans":[
-    ///     {"scope":{"attributes":[{"key":"c"}]},"spans":[{},{}]},{"spans":[{}]}]}]}"#;
-    /// assert_eq!(spanwise::decode(&body[..])?.repeated_attributes(), 3 + 3 + 2);
-    /// # Ok::<(), spanwise::DecodeError>(())
-    /// ```
-    pub fn repeated_attributes(&self) -> u64 {
-        let of_scope = |scope: u32| {
-            let scope = self.scopes.get(scope as usize)?;
-            let resource = self.resources.get(scope.resource as usize);
-            Some(
-                u64::from(scope.attributes.len)
-                    + resource.map_or(0, |resource| resource.attributes.len.into()),
-            )
-        };
-        let runs = self.spans.chunk_by(|a, b| a.scope == b.scope);
-        runs.filter_map(|spans| Some(of_scope(spans.first()?.scope)? * spans.len() as u64)).sum()
     }
 
     /// Number of errors among all findings, those not kept included.
