@@ -25,6 +25,8 @@ impl fmt::Debug for Secret {
 pub enum SecretError {
     /// It is empty.
     Empty,
+    /// It begins or ends with white space, which is taken off the value of a header (RFC 9110, 5.5).
+    Space,
     /// There is no `=` between name and value.
     NoName,
     /// The name is no name of a header.
@@ -37,6 +39,7 @@ impl fmt::Display for SecretError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Empty => "a secret is empty",
+            Self::Space => "a secret begins or ends with white space, which no header's value does",
             Self::NoName => "a header is written NAME=VALUE",
             Self::Name => "a header's name holds a character that no header has",
             Self::Value => "a secret holds a character that no header has",
@@ -52,9 +55,7 @@ impl Secret {
     /// # Errors
     /// The token is empty, or no header can hold it.
     pub fn bearer(token: &str) -> Result<Self, SecretError> {
-        if token.is_empty() {
-            return Err(SecretError::Empty);
-        }
+        check(token)?;
         Self::header("authorization", &format!("Bearer {token}"))
     }
 
@@ -63,9 +64,7 @@ impl Secret {
     /// # Errors
     /// A part is empty, or cannot stand in a header.
     pub fn header(name: &str, value: &str) -> Result<Self, SecretError> {
-        if value.is_empty() {
-            return Err(SecretError::Empty);
-        }
+        check(value)?;
         let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| SecretError::Name)?;
         let mut value = HeaderValue::from_str(value).map_err(|_| SecretError::Value)?;
         value.set_sensitive(true);
@@ -80,6 +79,13 @@ impl Secret {
         let (name, value) = pair.split_once('=').ok_or(SecretError::NoName)?;
         Self::header(name.trim(), value.trim())
     }
+}
+
+fn check(secret: &str) -> Result<(), SecretError> {
+    if secret.is_empty() {
+        return Err(SecretError::Empty);
+    }
+    if secret.trim() == secret { Ok(()) } else { Err(SecretError::Space) }
 }
 
 /// The secrets of a receiver. A request needs one of them: several at once let them be changed one after the other.

@@ -1,5 +1,6 @@
 //! The settings of a receiver as a TOML file.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
@@ -251,6 +252,19 @@ impl From<SecretError> for ConfigError {
     }
 }
 
+/// What is said of a setting of another type, without the value that it has.
+fn without_value(message: &str) -> Cow<'_, str> {
+    if !message.starts_with("invalid ") {
+        return message.into();
+    }
+    match (message.find(['"', '`']), message.rsplit_once(", expected ")) {
+        (Some(value), Some((found, expected))) if value < found.len() => {
+            format!("{}, expected {expected}", message.get(..value).unwrap_or_default().trim_end()).into()
+        }
+        _ => message.into(),
+    }
+}
+
 impl Config {
     /// Reads settings. Those that are not there have their defaults.
     ///
@@ -263,7 +277,7 @@ impl Config {
                 let line = before.matches('\n').count() + 1;
                 format!("line {line}: ")
             });
-            ConfigError(format!("{}{}", place.unwrap_or_default(), error.message()))
+            ConfigError(format!("{}{}", place.unwrap_or_default(), without_value(error.message())))
         })
     }
 
@@ -426,6 +440,10 @@ mod tests {
             ("tokns = ['hush']\n", "line 1: unknown field `tokns`"),
             ("\n[limits]\nspan = 1\n", "line 3: unknown field `span`"),
             ("mode = 'loose'\n", "line 1: unknown variant `loose`"),
+            ("tokens = 'hush'\n", "line 1: invalid type: string, expected a sequence"),
+            ("headers = 'x-key=hush, expected'\n", "line 1: invalid type: string, expected a sequence"),
+            ("[limits]\nworkers = 'hush'\n", "line 2: invalid type: string, expected usize"),
+            ("[limits]\nworkers = -1\n", "line 2: invalid value: integer, expected usize"),
         ] {
             let error = Config::from_toml(text).unwrap_err().to_string();
             assert!(error.starts_with(expected), "{error}");
