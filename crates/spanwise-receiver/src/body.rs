@@ -1,18 +1,21 @@
 //! Reading a body: bounds, and clients that are slow on purpose.
 
+use std::pin::Pin;
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use http_body::Body;
 use http_body_util::BodyExt as _;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::answer::Answer;
-use crate::budget::Reservation;
+use crate::budget::{Exhausted, Reservation};
 
-/// What a frame costs beside its bytes.
-const FRAME_COST: usize = 64;
-/// What is read and thrown away of a body that is too large, so that a client which sends all before it reads learns why.
+/// What a frame keeps in memory, however short it is: the buffer of a connection is given in pieces of this size.
+const READ_AT_ONCE: usize = 8 << 10;
+/// What is made room for once a second frame comes, if so much can come.
+const LEAST_ROOM: usize = 64 << 10;
+/// What is read and thrown away of a body that is refused, so that a client which sends all before it reads learns why.
 const DRAINED: u64 = 256 << 20;
 const DRAIN_TIME: Duration = Duration::from_secs(2);
 
@@ -41,11 +44,12 @@ impl Pace {
     }
 }
 
-/// Reads all of a body. No byte is copied where it comes in one frame, and each once where it comes in several.
+/// Reads all of a body. No byte is copied where it comes in one frame, and each once where it comes in several and their length
+/// was announced.
 ///
 /// What is held is taken from `memory`.
 pub(crate) async fn read<B>(
-    body: B,
+    mut body: Pin<&mut B>,
     limit: usize,
     pace: Pace,
     memory: &mut Reservation,
@@ -53,18 +57,17 @@ pub(crate) async fn read<B>(
 where
     B: Body<Data = Bytes>,
 {
-    let mut body = std::pin::pin!(body);
-    if body.size_hint().lower() > limit as u64 {
-        drain(body).await;
+    let hint = body.size_hint();
+    if hint.lower() > limit as u64 {
         return Err(Answer::TooLarge);
     }
+    let most = hint.upper().and_then(|most| usize::try_from(most).ok()).unwrap_or(limit).min(limit);
     let begun = Instant::now();
-    let mut frames: Vec<Bytes> = Vec::new();
-    let mut len = 0;
+    let mut gathered = Gathered::default();
     loop {
-        let frame = match timeout_at(begun + pace.allowance(len), body.frame()).await {
+        let frame = match timeout_at(begun + pace.allowance(gathered.len()), body.frame()).await {
             Err(_) => return Err(Answer::TooSlow),
-            Ok(None) => break,
+            Ok(None) => return Ok(gathered.finish(memory)),
             Ok(Some(Err(_))) => {
                 return Err(Answer::Invalid { message: "the body broke off".to_owned(), field: None });
             }
@@ -72,30 +75,59 @@ where
         };
         // Trailers are nobody's business.
         let Ok(data) = frame.into_data() else { continue };
-        len += data.len();
-        if len > limit {
-            drop(frames);
-            drain(body).await;
+        if gathered.len() + data.len() > limit {
             return Err(Answer::TooLarge);
         }
-        memory.grow(data.len() + FRAME_COST).map_err(|_| Answer::Overload)?;
-        frames.push(data);
+        gathered.add(data, most, memory).map_err(|Exhausted| Answer::Overload)?;
     }
-    match <[Bytes; 1]>::try_from(frames) {
-        Ok([frame]) => Ok(frame),
-        Err(frames) => {
-            let mut whole = BytesMut::with_capacity(len);
-            for frame in &frames {
-                whole.extend_from_slice(frame);
-            }
-            memory.shrink_to(len);
-            Ok(whole.freeze())
+}
+
+/// What came of a body so far.
+///
+/// The first frame is kept as it is. Those behind it are not: a frame of one byte keeps the whole buffer that it was read into.
+#[derive(Default)]
+struct Gathered {
+    first: Bytes,
+    /// All, once there is more than one.
+    whole: Vec<u8>,
+}
+
+impl Gathered {
+    fn len(&self) -> usize {
+        self.first.len() + self.whole.len()
+    }
+
+    /// Adds a frame, of a body that is most likely no longer than `most`.
+    fn add(&mut self, data: Bytes, most: usize, memory: &mut Reservation) -> Result<(), Exhausted> {
+        if self.len() == 0 {
+            memory.grow(data.len().max(READ_AT_ONCE))?;
+            self.first = data;
+            return Ok(());
         }
+        let (len, room) = (self.len() + data.len(), self.whole.capacity());
+        if len > room {
+            // As much again each time, so that little is copied, and no more than can come.
+            let wanted = (room * 2).max(LEAST_ROOM).min(most).max(len);
+            memory.grow(wanted - room)?;
+            self.whole.reserve_exact(wanted - self.whole.len());
+        }
+        self.whole.extend_from_slice(&std::mem::take(&mut self.first));
+        self.whole.extend_from_slice(&data);
+        Ok(())
+    }
+
+    /// All that came. What is reserved is what it takes.
+    fn finish(self, memory: &mut Reservation) -> Bytes {
+        if self.whole.is_empty() {
+            return self.first;
+        }
+        memory.shrink_to(self.whole.capacity());
+        self.whole.into()
     }
 }
 
 /// Reads and throws away, within bounds.
-async fn drain<B: Body<Data = Bytes>>(mut body: std::pin::Pin<&mut B>) {
+pub(crate) async fn drain<B: Body<Data = Bytes>>(mut body: Pin<&mut B>) {
     let drained = async {
         let mut left = DRAINED;
         while let Some(Ok(frame)) = body.frame().await {
@@ -108,4 +140,95 @@ async fn drain<B: Body<Data = Bytes>>(mut body: std::pin::Pin<&mut B>) {
     };
     // Whether it ended in time makes no difference.
     let _ = timeout(DRAIN_TIME, drained).await;
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::VecDeque;
+    use std::convert::Infallible;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::task::{Context, Poll};
+
+    use http_body::{Frame, SizeHint};
+
+    use super::*;
+    use crate::budget::Budget;
+
+    /// The buffer of a connection, of which a frame is one byte.
+    struct Buffer(u8, Arc<AtomicUsize>);
+
+    impl AsRef<[u8]> for Buffer {
+        fn as_ref(&self) -> &[u8] {
+            std::slice::from_ref(&self.0)
+        }
+    }
+
+    impl Drop for Buffer {
+        fn drop(&mut self) {
+            self.1.fetch_sub(1, Ordering::SeqCst);
+        }
+    }
+
+    /// Frames of one byte, each in a buffer of its own, and the most of these that were there at a time.
+    struct Bytewise {
+        text: VecDeque<u8>,
+        announced: bool,
+        alive: Arc<AtomicUsize>,
+        most: Arc<AtomicUsize>,
+    }
+
+    impl Body for Bytewise {
+        type Data = Bytes;
+        type Error = Infallible;
+
+        fn poll_frame(
+            mut self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+        ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+            let Some(byte) = self.text.pop_front() else { return Poll::Ready(None) };
+            let alive = self.alive.fetch_add(1, Ordering::SeqCst) + 1;
+            self.most.fetch_max(alive, Ordering::SeqCst);
+            let frame = Bytes::from_owner(Buffer(byte, Arc::clone(&self.alive)));
+            Poll::Ready(Some(Ok(Frame::data(frame))))
+        }
+
+        fn size_hint(&self) -> SizeHint {
+            if self.announced { SizeHint::with_exact(self.text.len() as u64) } else { SizeHint::default() }
+        }
+    }
+
+    #[tokio::test]
+    async fn short_frames_hold_no_more_than_their_bytes() {
+        let text: Vec<u8> = (0..=255).cycle().take(200_000).collect();
+        for announced in [true, false] {
+            let most = Arc::new(AtomicUsize::new(0));
+            let body = Bytewise {
+                text: text.clone().into(),
+                announced,
+                alive: Arc::default(),
+                most: Arc::clone(&most),
+            };
+            let budget = Budget::new(1 << 30);
+            let mut memory = budget.reserve();
+            let body = std::pin::pin!(body);
+            let read = read(body, 1 << 20, Pace::default(), &mut memory).await.map_err(|_| ()).unwrap();
+            assert_eq!(read, text);
+            // The first one, and the one that comes.
+            assert_eq!(most.load(Ordering::SeqCst), 2);
+            let reserved = if announced { 200_000 } else { 256 << 10 };
+            assert_eq!((memory.bytes(), budget.used()), (reserved, reserved));
+        }
+    }
+
+    #[tokio::test]
+    async fn a_body_of_one_frame_is_that_frame() {
+        let frame = Bytes::from_static(b"one frame");
+        let place = frame.as_ptr();
+        let budget = Budget::new(1 << 20);
+        let mut memory = budget.reserve();
+        let body = std::pin::pin!(http_body_util::Full::new(frame));
+        let read = read(body, 9, Pace::default(), &mut memory).await.map_err(|_| ()).unwrap();
+        assert_eq!((read.as_ptr(), &read[..], memory.bytes()), (place, &b"one frame"[..], READ_AT_ONCE));
+    }
 }

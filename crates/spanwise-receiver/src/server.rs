@@ -14,11 +14,14 @@ use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
+use prometheus_client::metrics::gauge::Gauge;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
+use tokio_io_timeout::TimeoutStream;
 use tracing::{debug, info, warn};
 
 use crate::answer::Answer;
+use crate::body::drain;
 use crate::service::Receiver;
 
 /// What a connection beyond the bound is told.
@@ -35,7 +38,8 @@ pub struct ServerOptions {
     pub paths: Vec<String>,
     /// Connections at the same time; one more is answered 503. Default 10,240.
     pub connections: usize,
-    /// How long a client may take for the head of a request, and a connection may stand idle. Default ten seconds.
+    /// How long a client may take for the head of a request, and until it reads some of an answer, and a connection may stand
+    /// idle. Default ten seconds.
     pub head_time: Duration,
     /// How long requests may go on when the server ends. Default 20 seconds.
     pub drain_time: Duration,
@@ -94,6 +98,9 @@ async fn deliver(State(routes): State<Routes>, request: Request) -> Response {
     if routes.paths.iter().any(|taken| taken == path || whole.is_some_and(|whole| taken == whole.as_str())) {
         routes.receiver.receive(request).await.into_response()
     } else {
+        if !request.headers().contains_key(header::EXPECT) {
+            drain(std::pin::pin!(request.into_body())).await;
+        }
         Answer::Path.into_response().into_response()
     }
 }
@@ -136,16 +143,18 @@ pub async fn serve(
         };
         // An answer is one small write; waiting to join it with another only delays it.
         let _ = stream.set_nodelay(true);
-        let connection = graceful.watch(http.serve_connection(TokioIo::new(stream), service.clone()));
-        let metrics = Arc::clone(&metrics);
-        metrics.connections.inc();
+        // Who does not read what is answered would hold the connection for ever.
+        let mut stream = TimeoutStream::new(stream);
+        stream.set_write_timeout(Some(options.head_time));
+        let connection =
+            graceful.watch(http.serve_connection(TokioIo::new(Box::pin(stream)), service.clone()));
+        let counted = Counted::new(metrics.connections.clone());
         tokio::spawn(async move {
             if let Err(error) = connection.await {
                 // Clients that go away or send what is no HTTP. Not the error's text: it may quote what was sent.
                 debug!(timeout = error.is_timeout(), parse = error.is_parse(), "a connection ended early");
             }
-            metrics.connections.dec();
-            drop(place);
+            drop((counted, place));
         });
     }
     drop(listener);
@@ -154,6 +163,22 @@ pub async fn serve(
         warn!("some requests did not come to their end in time");
     }
     Ok(())
+}
+
+/// A connection that is counted for as long as it is there, however it ends.
+struct Counted(Gauge);
+
+impl Counted {
+    fn new(connections: Gauge) -> Self {
+        connections.inc();
+        Self(connections)
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
 }
 
 /// Answers a connection without reading from it. If the client's window takes no two hundred bytes, it gets none.

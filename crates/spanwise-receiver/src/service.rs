@@ -2,13 +2,14 @@
 
 use std::convert::Infallible;
 use std::future::Future;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use http::header::CONTENT_TYPE;
+use http::header::{CONTENT_TYPE, EXPECT};
+use http::request::Parts;
 use http::{HeaderMap, Method, Request, Response};
 use http_body::Body;
 use http_body_util::Full;
@@ -160,19 +161,29 @@ impl Receiver {
         B: Body<Data = Bytes>,
     {
         let begun = Instant::now();
-        let answer = self.answer(request).await.unwrap_or_else(|refused| refused);
+        let (head, body) = request.into_parts();
+        let mut body = pin!(body);
+        let answer = match self.answer(&head, body.as_mut()).await {
+            Ok(answer) => answer,
+            Err(refused) => {
+                // Not where the client asked whether to send it (RFC 9110, 10.1.1), nor where it is slow.
+                if !head.headers.contains_key(EXPECT) && !matches!(refused, Answer::TooSlow) {
+                    body::drain(body).await;
+                }
+                refused
+            }
+        };
         let label = StatusLabel { status: answer.status().as_u16() };
         self.inner.metrics.requests.get_or_create(&label).inc();
         self.inner.metrics.request_seconds.observe(begun.elapsed().as_secs_f64());
         answer.into_response()
     }
 
-    async fn answer<B>(&self, request: Request<B>) -> Result<Answer, Answer>
+    async fn answer<B>(&self, head: &Parts, body: Pin<&mut B>) -> Result<Answer, Answer>
     where
         B: Body<Data = Bytes>,
     {
         let options = &self.inner.options;
-        let (head, body) = request.into_parts();
         if !options.auth.allows(&head.headers) {
             return Err(Answer::Unauthorized);
         }
