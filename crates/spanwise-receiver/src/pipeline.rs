@@ -26,7 +26,27 @@ const SPAN: usize = 320;
 
 /// Attributes of resources and scopes, once for each of their spans, in one payload, and in one table that is made of several. A
 /// payload of two megabytes could come to a hundred million otherwise, which no memory holds when they are columns.
-pub(crate) const MOST_REPEATED: u64 = 1 << 22;
+const MOST_REPEATED: u64 = 1 << 22;
+/// Bytes of their text, counted so as well. A payload of two megabytes could come to a terabyte in Parquet otherwise.
+const MOST_REPEATED_BYTES: u64 = 1 << 30;
+
+/// Whether a table of these spans would be too large for its payload: the text of a resource stands in the row of each span.
+pub(crate) fn repeats_too_much(batch: &SpanBatch) -> bool {
+    batch.repeated_attributes() > MOST_REPEATED || batch.repeated_bytes() > MOST_REPEATED_BYTES
+}
+
+/// The bounds within which is read again what was taken within others: none.
+pub(crate) fn taken_already() -> Limits {
+    let most = usize::MAX;
+    Limits {
+        depth: most,
+        spans: most,
+        attributes: most,
+        string_bytes: most,
+        diagnostics: 0,
+        ..Limits::default()
+    }
+}
 
 /// A payload, ready to be stored.
 pub(crate) struct Prepared {
@@ -53,9 +73,7 @@ pub(crate) struct Worker {
 impl Worker {
     pub(crate) fn new(options: DecodeOptions, policy: Option<CompiledPolicy>) -> Self {
         let options = options.with_record_sources(true);
-        // Our own output: whatever was taken is read again.
-        let limits = Limits { diagnostics: 0, ..Limits::default() };
-        let reading = options.with_mode(Mode::Lenient).with_limits(limits);
+        let reading = options.with_mode(Mode::Lenient).with_limits(taken_already());
         Self {
             options,
             decoder: Decoder::new(options),
@@ -100,9 +118,10 @@ impl Worker {
             metrics.findings.get_or_create(&FindingLabel { code: code.as_str() }).inc_by(count);
         }
         metrics.spans_rejected.inc_by(self.batch.rejected_spans());
-        if self.batch.repeated_attributes() > MOST_REPEATED {
+        if repeats_too_much(&self.batch) {
             let message = format!(
-                "the attributes of resources and scopes, once for each of their spans, are more than {MOST_REPEATED}"
+                "what resources and scopes say, once for each of their spans, is more than {MOST_REPEATED} attributes or \
+                 {MOST_REPEATED_BYTES} bytes"
             );
             return Err(Answer::Invalid { message, field: None });
         }
@@ -122,7 +141,7 @@ impl Worker {
                 Some(out)
             }
             // What was rejected is not stored, nor are metrics and logs.
-            None if self.batch.rejected_spans() > 0 || self.batch.other_signals() > 0 => {
+            None if self.batch.rejected_spans() > 0 || holds_other_signals(&self.batch) => {
                 let mut out = Vec::with_capacity(body.len());
                 encode_into(&self.batch, &mut out);
                 Some(out)
@@ -156,7 +175,7 @@ impl Worker {
                 let _ = write!(message, "; and {rest} more");
             }
         }
-        if self.batch.other_signals() > 0 {
+        if holds_other_signals(&self.batch) {
             if !message.is_empty() {
                 message.push_str("; ");
             }
@@ -168,6 +187,11 @@ impl Worker {
             Answer::Partly { rejected, message }
         }
     }
+}
+
+/// Whether there are metrics, logs or profiles, alone or beside traces.
+fn holds_other_signals(batch: &SpanBatch) -> bool {
+    batch.diagnostic_counts().any(|(code, _)| code == Code::OtherSignal)
 }
 
 /// Bytes that the tables of a payload can take at most. Two passes over the payload at the speed of memory: small payloads with

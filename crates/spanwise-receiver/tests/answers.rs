@@ -8,8 +8,8 @@ use std::convert::Infallible;
 use std::future::Future;
 use std::io::Write as _;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -28,6 +28,7 @@ use support::{body, post, read};
 struct Counting {
     deliveries: AtomicUsize,
     spans: AtomicUsize,
+    last: Mutex<Bytes>,
     error: Option<StoreError>,
 }
 
@@ -35,6 +36,7 @@ impl Store for Counting {
     fn store(&self, delivery: Delivery) -> Storing {
         self.deliveries.fetch_add(1, Ordering::SeqCst);
         self.spans.fetch_add(delivery.keys.len(), Ordering::SeqCst);
+        *self.last.lock().unwrap() = delivery.json.clone();
         let spans = delivery.keys.len() as u64;
         let result = self.error.map_or(Ok(Stored { spans, ..Stored::default() }), Err);
         Box::pin(async move { result })
@@ -206,7 +208,7 @@ async fn headers_of_answers() {
 }
 
 #[tokio::test]
-async fn without_a_secret_nothing_is_read_and_nothing_is_said() {
+async fn without_a_secret_nothing_is_taken_and_nothing_is_said() {
     let auth =
         Auth::new(vec![Secret::bearer("t1").unwrap(), Secret::from_pair("X-Webhook-Signature=s").unwrap()]);
     let stand = Stand::new(ReceiverOptions { auth, ..ReceiverOptions::default() });
@@ -260,6 +262,13 @@ async fn other_signals_are_not_stored_and_that_is_said() {
     assert_eq!((status, stand.spans()), (200, 0));
     assert!(answer.contains("metrics, logs and profiles are not stored"), "{answer}");
     assert!(answer.contains(r#""rejectedSpans":"0""#) && !answer.contains("SECRET"), "{answer}");
+    // Beside traces in one object.
+    let both = body(1, 1, "chat").replacen('{', r#"{"resourceLogs":[{"a":"SECRET"}],"#, 1);
+    let (status, answer) = stand.send(post(both)).await;
+    assert_eq!((status, stand.spans()), (200, 1));
+    assert!(answer.contains("metrics, logs and profiles are not stored"), "{answer}");
+    let stored = String::from_utf8(stand.store.last.lock().unwrap().to_vec()).unwrap();
+    assert!(stored.contains("chat") && !stored.contains("SECRET"), "{stored}");
 }
 
 #[tokio::test]
@@ -430,6 +439,11 @@ async fn what_would_be_too_large_a_table_is_refused() {
     assert_eq!(stand.spans(), 2048);
     let (status, body) = stand.send(post(sharing(2048, 2049))).await;
     assert_eq!(status, 400);
-    assert!(body.contains("once for each of their spans, are more than 4194304"), "{body}");
+    assert!(body.contains("is more than 4194304 attributes or 1073741824 bytes"), "{body}");
     assert_eq!(stand.spans(), 2048);
+    // Few attributes of much text. Each span is 100 bytes or so, and would be a megabyte in the table.
+    let text = |bytes: usize| sharing(1, 1024).replacen("k0", &"x".repeat(bytes), 1);
+    assert_eq!(stand.send(post(text((1 << 20) + 1))).await.0, 400);
+    assert_eq!(stand.send(post(text(1 << 20))).await.0, 200);
+    assert_eq!(stand.spans(), 3072);
 }

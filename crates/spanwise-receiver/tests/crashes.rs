@@ -4,11 +4,13 @@
 
 mod support;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsStr;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use spanwise_receiver::{ReceiverOptions, StoreOptions};
+use spanwise_receiver::{Delivery, Disk as _, ReceiverOptions, SpanKey, Store as _, StoreOptions};
 use support::memory_disk::{Fault, MemoryDisk};
 use support::{Stand, body, tally};
 
@@ -199,6 +201,137 @@ fn what_can_only_be_read_alone_is_made_into_parquet_with_the_others() {
     stand.close();
     assert_eq!(found(&disk), (0..4).map(|n| (key(n), 1)).collect());
     assert_eq!(disk.files(".log"), []);
+}
+
+/// A delivery as whoever links the crate may make it: of spans of which it says how many they are.
+fn delivery(n: u64, spans: usize) -> Delivery {
+    let json = body(7, n, &format!("span {n}"));
+    let key = |at: usize| SpanKey::new(b"trace", format!("{n} {at}").as_bytes(), 0, json.as_bytes());
+    Delivery {
+        keys: (0..spans).map(key).collect(),
+        json: json.clone().into(),
+        received: 1_764_028_800_000_000_000,
+        reservation: None,
+    }
+}
+
+#[test]
+fn what_the_system_alone_holds_is_on_disk_before_it_is_remembered() {
+    let runtime = support::runtime();
+    let mut told = 0;
+    for at in 0..8 {
+        let disk = MemoryDisk::new();
+        let stand = open(&disk);
+        assert_eq!(runtime.block_on(stand.post(body(7, 0, "span 0"))), 200);
+        // The process is killed at some operation of the second delivery, and what it had written is still there.
+        disk.set_fault(Fault::Crash(disk.operations() + at));
+        let _ = runtime.block_on(stand.post(body(7, 1, "span 1")));
+        drop(stand);
+        disk.set_fault(Fault::None);
+        disk.refuse_below(Some("staging"));
+        let stand = open(&disk);
+        assert_eq!(runtime.block_on(stand.post(body(7, 1, "span 1"))), 200);
+        told += stand.count("spanwise_spans_duplicate_total");
+        // Now the power goes.
+        disk.set_fault(Fault::Crash(disk.operations()));
+        drop(stand);
+        let after = disk.after_crash(0);
+        open(&after).close();
+        assert_eq!(found(&after), (0..2).map(|n| (key(n), 1)).collect(), "killed at {at}");
+        assert_eq!(after.files(".log"), []);
+    }
+    assert!(told > 0, "it was never there already");
+}
+
+#[test]
+fn a_record_that_is_not_what_it_says_is_kept_aside_and_the_others_become_parquet() {
+    let runtime = support::runtime();
+    let disk = MemoryDisk::new();
+    let stand = Stand::on(Arc::new(disk.clone()), StoreOptions::default(), ReceiverOptions::default());
+    for (n, spans) in [(0, 1), (1, 2), (2, 1)] {
+        let stored = runtime.block_on(stand.store.store(delivery(n, spans))).unwrap();
+        assert_eq!(stored.spans, spans as u64);
+    }
+    let (store, metrics) = (Arc::clone(&stand.store), Arc::clone(&stand.metrics));
+    stand.close();
+    drop(store);
+    // The power goes: both are durable.
+    for disk in [disk.clone(), disk.after_crash(0)] {
+        assert_eq!(found(&disk), [0, 2].into_iter().map(|n| (key(n), 1)).collect());
+        let kept: Vec<_> =
+            disk.files("").into_iter().filter(|(path, _)| path.starts_with("damaged")).collect();
+        let [(path, bytes)] = &kept[..] else { panic!("{kept:?}") };
+        assert_eq!(
+            (path.extension().unwrap(), &bytes[..]),
+            (OsStr::new("json"), body(7, 1, "span 1").as_bytes())
+        );
+    }
+    assert!(metrics.text().contains("spanwise_damaged_segments_total 1\n"), "{}", metrics.text());
+}
+
+#[test]
+fn what_was_taken_within_other_bounds_becomes_parquet() {
+    let runtime = support::runtime();
+    let disk = MemoryDisk::new();
+    let mut options = ReceiverOptions::default();
+    options.decode.limits.depth = 1024;
+    let stand = Stand::on(Arc::new(disk.clone()), StoreOptions::default(), options);
+    let (open, close) = (r#"{"arrayValue":{"values":["#.repeat(190), "]}}".repeat(190));
+    let deep = format!(r#""attributes":[{{"key":"deep","value":{open}{close}}}],"name":"span 1""#);
+    assert_eq!(runtime.block_on(stand.post(body(7, 0, "span 0"))), 200);
+    assert_eq!(runtime.block_on(stand.post(body(7, 1, "span 1").replace(r#""name":"span 1""#, &deep))), 200);
+    stand.close();
+    assert_eq!(found(&disk), (0..2).map(|n| (key(n), 1)).collect());
+}
+
+#[test]
+fn services_that_differ_in_case_have_files_of_different_names() {
+    let runtime = support::runtime();
+    let disk = MemoryDisk::new();
+    let stand = Stand::on(Arc::new(disk.clone()), StoreOptions::default(), ReceiverOptions::default());
+    for (n, service) in [(0, "Shop"), (1, "shop"), (2, "SHOP")] {
+        let body = body(7, n, &format!("span {n}")).replace("shop", service);
+        assert_eq!(runtime.block_on(stand.post(body)), 200);
+    }
+    stand.close();
+    let paths: BTreeSet<_> =
+        disk.files(".parquet").iter().map(|(path, _)| path.to_string_lossy().to_lowercase()).collect();
+    // On file systems on which case makes no difference they are in one folder.
+    assert_eq!(paths.len(), 3, "{paths:?}");
+}
+
+#[test]
+fn a_staging_folder_that_cannot_be_removed_stops_nothing() {
+    let runtime = support::runtime();
+    let disk = MemoryDisk::new();
+    let stand = open(&disk);
+    disk.cling_to_folders(true);
+    assert_eq!(deliver(&stand, &runtime).len() as u64, DELIVERIES);
+    let (store, failures) = (Arc::clone(&stand.store), stand.count("spanwise_seal_failures_total"));
+    stand.close();
+    assert_eq!((store.unsealed_bytes(), failures), (0, 0));
+    let expected: BTreeMap<_, _> = (0..DELIVERIES).map(|n| (key(n), 1)).collect();
+    assert_eq!(found(&disk), expected);
+    disk.cling_to_folders(false);
+    open(&disk).close();
+    assert_eq!((found(&disk), disk.list(Path::new("staging")).unwrap()), (expected, vec![]));
+}
+
+#[test]
+fn a_file_that_cannot_be_removed_does_not_keep_the_others() {
+    let runtime = support::runtime();
+    let disk = MemoryDisk::new();
+    let stand = open(&disk);
+    assert_eq!(deliver(&stand, &runtime).len() as u64, DELIVERIES);
+    stand.close();
+    let files = disk.files(".parquet");
+    assert!(files.len() > 2);
+    disk.cling_to(&files[1].0);
+    let none = StoreOptions { keep_bytes: Some(0), ..options() };
+    // It sweeps when it opens, and ends with what it does.
+    Stand::on(Arc::new(disk.clone()), none, ReceiverOptions::default()).close();
+    let left: Vec<_> = disk.files(".parquet").into_iter().map(|(path, _)| path).collect();
+    assert_eq!(left, [files[1].0.clone()]);
 }
 
 /// Waits until the receiver says that it is ready, though nothing is delivered.

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use spanwise_arrow::{ArrowOptions, Converter, OptionsError};
 use tokio::sync::oneshot;
-use tracing::info;
+use tracing::{info, warn};
 
 use super::disk::{Disk, LocalDisk};
 use super::keeper::Keeper;
@@ -200,15 +200,16 @@ impl DurableStore {
             state: State::default(),
         };
         let sealers = options.seal_threads.max(1);
-        let keeper = Keeper { disk, options, metrics, shared: Arc::clone(&shared), sweeps: false };
+        let keeper = Keeper { disk, options, metrics, shared: Arc::clone(&shared) };
         let mut threads =
             vec![thread::Builder::new().name("spanwise-log".into()).spawn(move || writer.run())?];
-        for number in 0..sealers {
-            let (converter, keeper) = (converter.clone(), Keeper { sweeps: number == 0, ..keeper.clone() });
+        for _ in 0..sealers {
+            let (converter, keeper) = (converter.clone(), keeper.clone());
             threads.push(
-                thread::Builder::new().name("spanwise-seal".into()).spawn(move || keeper.run(converter))?,
+                thread::Builder::new().name("spanwise-seal".into()).spawn(move || keeper.run(&converter))?,
             );
         }
+        threads.push(thread::Builder::new().name("spanwise-keep".into()).spawn(move || keeper.look_after())?);
         Ok(Self { shared, messages: Mutex::new(Some(messages)), threads: Mutex::new(threads) })
     }
 
@@ -223,11 +224,18 @@ impl DurableStore {
         let end = Instant::now() + patience;
         drop(self.messages.lock().unwrap_or_else(PoisonError::into_inner).take());
         let threads = std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
+        self.join(threads, end);
+        let left = self.shared.queue.len();
+        if left > 0 {
+            warn!(segments = left, "segments are left for the next start");
+        }
+    }
+
+    fn join(&self, threads: Vec<JoinHandle<()>>, end: Instant) {
         for thread in threads {
             while !thread.is_finished() {
                 if Instant::now() >= end {
-                    self.shared.queue.abandon();
-                    return;
+                    return self.shared.queue.abandon();
                 }
                 thread::sleep(Duration::from_millis(5));
             }

@@ -1,6 +1,7 @@
-//! The threads that make Parquet of closed segments; the first of them deletes what is not to stay.
+//! The threads that make Parquet of closed segments, and the one that deletes what is not to stay.
 
 use std::io;
+use std::panic::AssertUnwindSafe;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
@@ -8,17 +9,18 @@ use std::time::{Duration, Instant, SystemTime};
 use spanwise_arrow::Converter;
 use tracing::{error, info, warn};
 
+use super::damaged;
 use super::disk::{Disk, Entry};
 use super::durable::{Shared, StoreOptions};
 use super::queue::{Closed, Next};
 use super::retention::Retention;
-use super::seal::{DEDUP, SealError, Sealer};
+use super::seal::{DEDUP, STAGING, SealError, Sealer};
 use super::writer::{LOG, SPARE, segment_name};
 use crate::metrics::Metrics;
 
-/// The folder of segments that cannot be made into Parquet.
-pub(crate) const DAMAGED: &str = "damaged";
 const SWEEP_EVERY: Duration = Duration::from_mins(1);
+/// Those who seal wait for as long as it takes.
+const LONG: Duration = Duration::from_hours(1);
 
 /// Above 0: who waits for an answer goes first. Not so much that Parquet never gets its turn.
 #[cfg(target_os = "linux")]
@@ -39,32 +41,29 @@ pub(crate) struct Keeper {
     pub(crate) options: StoreOptions,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) shared: Arc<Shared>,
-    /// Whether this one looks after retention.
-    pub(crate) sweeps: bool,
 }
 
 impl Keeper {
     /// Works until the writer is gone and all is sealed, or sealing fails after the writer is gone.
-    pub(crate) fn run(self, converter: Converter) {
+    pub(crate) fn run(&self, converter: &Converter) {
         let disk = Arc::clone(&self.disk);
         let queue = &self.shared.queue;
-        let mut sealer = Sealer::new(&*disk, converter, self.options.times);
-        let mut next_sweep = Instant::now();
+        let new = || Sealer::new(&*disk, converter.clone(), self.options.times);
+        let mut sealer = new();
         give_way();
         loop {
-            let now = Instant::now();
-            if now >= next_sweep {
-                if self.sweeps {
-                    self.sweep();
-                }
-                next_sweep = now + SWEEP_EVERY;
-            }
-            let segment = match queue.next(next_sweep) {
+            let segment = match queue.next(Instant::now() + LONG) {
                 Next::Seal(segment) => segment,
                 Next::Nothing => continue,
                 Next::End => break,
             };
-            match self.seal(&mut sealer, segment) {
+            let outcome = std::panic::catch_unwind(AssertUnwindSafe(|| self.seal(&mut sealer, segment)));
+            // A fault of ours. Those behind this segment wait for its turn to come.
+            let outcome = outcome.unwrap_or_else(|_| {
+                sealer = new();
+                self.set_aside(segment, "a panic")
+            });
+            match outcome {
                 Ok(()) => self.shared.done(segment, &self.metrics),
                 Err(SealError::Io(error)) => {
                     // Its room may be what is missing.
@@ -79,8 +78,16 @@ impl Keeper {
         }
         // The last to end leaves none.
         let _ = disk.remove_file(Path::new(SPARE));
-        if self.sweeps && queue.len() > 0 {
-            warn!(segments = queue.len(), "segments are left for the next start");
+    }
+
+    /// Deletes what is not to stay, every minute until the writer is gone.
+    pub(crate) fn look_after(&self) {
+        give_way();
+        loop {
+            self.sweep();
+            if self.shared.queue.ends_within(SWEEP_EVERY) {
+                return;
+            }
         }
     }
 
@@ -95,42 +102,53 @@ impl Keeper {
                 let seconds = begun.elapsed().as_secs_f64();
                 self.metrics.seal_seconds.observe(seconds);
                 let (files, rows, bytes) = (done.files, done.rows, done.bytes);
+                if done.damaged > 0 {
+                    self.metrics.damaged_segments.inc();
+                    error!(
+                        segment = segment.id,
+                        parts = done.damaged,
+                        "what cannot be read is kept in `damaged`"
+                    );
+                }
                 info!(segment = segment.id, files, rows, bytes, seconds, "sealed");
                 Ok(())
             }
-            Err(SealError::Table(problem)) => {
-                if !queue.turn(segment.id) {
-                    return Err(SealError::Abandoned);
-                }
-                // Trying again would fail again, and nothing behind it would ever be sealed.
-                self.metrics.damaged_segments.inc();
-                error!(segment = segment.id, problem, "cannot be made into Parquet; set aside in `damaged`");
-                Ok(self.set_aside(segment)?)
-            }
+            Err(SealError::Table(problem)) => self.set_aside(segment, &problem),
             Err(other) => Err(other),
         }
     }
 
-    fn set_aside(&self, segment: Closed) -> io::Result<()> {
-        let name = segment_name(segment.id);
-        self.disk.create_dir_all(Path::new(DAMAGED))?;
-        self.disk.rename(&Path::new(LOG).join(&name), &Path::new(DAMAGED).join(&name))?;
-        self.disk.sync_dir(Path::new(DAMAGED))?;
-        self.disk.sync_dir(Path::new(LOG))
+    /// Gives a segment up: trying again would fail again, and nothing behind it would ever be sealed.
+    fn set_aside(&self, segment: Closed, problem: &str) -> Result<(), SealError> {
+        if !self.shared.queue.turn(segment.id) {
+            return Err(SealError::Abandoned);
+        }
+        damaged::copy_segment(&*self.disk, segment.id)?;
+        self.metrics.damaged_segments.inc();
+        error!(segment = segment.id, problem, "cannot be made into Parquet; set aside in `damaged`");
+        let gone = || {
+            self.disk.remove_file(&Path::new(LOG).join(segment_name(segment.id)))?;
+            self.disk.sync_dir(Path::new(LOG))?;
+            self.disk.remove_dir_all(&Path::new(STAGING).join(segment.id.to_string()))
+        };
+        if let Err(error) = gone() {
+            // It is kept already. If it is still there at the next start, all of this happens again.
+            warn!(segment = segment.id, kind = ?error.kind(), "cannot remove what was set aside");
+        }
+        Ok(())
     }
 
     fn sweep(&self) {
         let now = SystemTime::now();
         let StoreOptions { keep_for, keep_bytes, dedup_window, .. } = self.options;
-        match (Retention { age: keep_for, bytes: keep_bytes }).sweep(&*self.disk, now) {
-            Ok(swept) => {
-                self.metrics.stored_bytes.set(i64::try_from(swept.left).unwrap_or(i64::MAX));
-                self.metrics.retired_files.inc_by(swept.files);
-                if swept.files > 0 {
-                    info!(files = swept.files, bytes = swept.bytes, "deleted by retention");
-                }
-            }
-            Err(error) => warn!(kind = ?error.kind(), "cannot look through the store"),
+        let (swept, problem) = Retention { age: keep_for, bytes: keep_bytes }.sweep(&*self.disk, now);
+        self.metrics.stored_bytes.set(i64::try_from(swept.left).unwrap_or(i64::MAX));
+        self.metrics.retired_files.inc_by(swept.files);
+        if swept.files > 0 {
+            info!(files = swept.files, bytes = swept.bytes, "deleted by retention");
+        }
+        if let Some(error) = problem {
+            warn!(kind = ?error.kind(), "cannot look through all of the store, or not delete what is not to stay");
         }
         let forgotten = || {
             for entry in self.disk.list(Path::new(DEDUP))? {

@@ -5,12 +5,13 @@
 //! staging/  Parquet files in the making; with a manifest, files on their way to their place
 //! spans/    date=2026-11-25/service=checkout/….parquet
 //! dedup/    the hashes of sealed spans, for as long as the window of duplicates
-//! damaged/  segments of which a part could not be read
+//! damaged/  segments and records that could not be read, or not be made into Parquet
 //! ```
 //!
 //! One thread writes the log (`writer.rs`), and some make Parquet of it and delete what is too old (`keeper.rs`). A service
 //! needs no more than [`Store`].
 
+mod damaged;
 mod dedup;
 mod disk;
 mod durable;
@@ -67,7 +68,8 @@ impl SpanKey {
 pub struct Delivery {
     /// OTLP JSON, with nothing in it that must not be stored.
     pub json: Bytes,
-    /// The spans of `json`, in its order.
+    /// One for each span of `json`, in its order; where there is none, nothing is stored. They are believed: a record whose
+    /// spans are more or fewer comes to lie in `damaged` instead of Parquet.
     pub keys: Vec<SpanKey>,
     /// When it came, in Unix nanoseconds.
     pub received: u64,

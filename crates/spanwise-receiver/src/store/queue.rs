@@ -119,6 +119,20 @@ impl Queue {
         }
     }
 
+    /// Waits so long, or until no more segments will come. Whether that is so.
+    pub(crate) fn ends_within(&self, time: Duration) -> bool {
+        let end = Instant::now() + time;
+        let mut state = self.state();
+        while state.open && !state.abandoned {
+            let left = end.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return false;
+            }
+            state = self.wait(state, left);
+        }
+        true
+    }
+
     fn wait<'a>(&self, state: MutexGuard<'a, State>, time: Duration) -> MutexGuard<'a, State> {
         self.changed.wait_timeout(state, time).unwrap_or_else(PoisonError::into_inner).0
     }
@@ -193,7 +207,9 @@ mod tests {
             assert_eq!(queue.next(now()), Next::Seal(segment(id)));
         }
         assert_eq!((queue.next(now()), queue.len()), (Next::Nothing, 3));
+        assert!(!queue.ends_within(Duration::ZERO));
         queue.close();
+        assert!(queue.ends_within(Duration::from_hours(1)));
         assert_eq!(queue.next(now() + Duration::from_hours(1)), Next::End);
         queue.done(2);
         assert_eq!(queue.len(), 2);

@@ -1,16 +1,16 @@
 //! What a store does when it opens: ends what a crash cut short, and reads the log.
 
 use std::collections::{HashMap, VecDeque};
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 use std::path::Path;
 use std::time::Duration;
 
 use bytes::BytesMut;
 use tracing::{error, info, warn};
 
+use super::damaged;
 use super::dedup::Dedup;
 use super::disk::Disk;
-use super::keeper::DAMAGED;
 use super::queue::Closed;
 use super::record::{HEADER, Predecessor, ReadError, SegmentReader};
 use super::seal::{DEDUP, Manifest, SPANS, STAGING, read_keys};
@@ -76,8 +76,8 @@ fn remembered(disk: &dyn Disk, window: Duration, now: u64, recovered: &mut Recov
         let Some(id) = name.strip_suffix(".keys").and_then(|id| id.parse::<u64>().ok()) else { continue };
         recovered.last_id = recovered.last_id.max(id);
         let mut bytes = Vec::new();
-        disk.open(&Path::new(DEDUP).join(&name))?.read_to_end(&mut bytes)?;
-        let Some((received, keys)) = read_keys(&bytes) else {
+        let read = disk.open(&Path::new(DEDUP).join(&name)).and_then(|mut file| file.read_to_end(&mut bytes));
+        let Some((received, keys)) = read.ok().and_then(|_| read_keys(&bytes)) else {
             warn!(segment = id, "the hashes of a segment are damaged: its spans may be stored again");
             continue;
         };
@@ -106,24 +106,37 @@ fn read_log(disk: &dyn Disk, recovered: &mut Recovered) -> io::Result<()> {
             acknowledged.insert(reader.before().id, reader.before().len);
         }
     }
+    let mut closed = Vec::new();
     for (id, len) in segments {
         let limit = acknowledged.get(&id).copied();
         let whole = read_segment(disk, id, limit.map_or(len, |limit| limit.min(len)), recovered)?;
         if limit.is_some_and(|limit| whole < limit) {
             error!(segment = id, "acknowledged records cannot be read; a copy is kept in `damaged`");
             recovered.damaged += 1;
-            set_aside(disk, id)?;
+            damaged::copy_segment(disk, id)?;
         } else if whole < len {
             info!(segment = id, bytes = len - whole, "no record that counts stands in the tail of a segment");
         }
         if whole > HEADER {
-            recovered.closed.push_back(Closed { id, len: whole });
+            closed.push(Closed { id, len: whole });
             recovered.before = Predecessor { id, len: whole };
         } else {
             disk.remove_file(&Path::new(LOG).join(segment_name(id)))?;
         }
     }
+    make_durable(disk, &closed)?;
+    recovered.closed.extend(closed);
     Ok(())
+}
+
+/// Where the process died and the machine did not, what was read may stand in the system's memory alone. It is remembered from
+/// now on, and a client that sends it again is told that it is stored.
+fn make_durable(disk: &dyn Disk, segments: &[Closed]) -> io::Result<()> {
+    for segment in segments {
+        let (mut file, _) = disk.reopen(&Path::new(LOG).join(segment_name(segment.id)))?;
+        file.sync()?;
+    }
+    disk.sync_dir(Path::new(LOG))
 }
 
 /// Remembers the spans of a segment, and gives how many of its bytes are whole records.
@@ -152,21 +165,9 @@ fn read_segment(disk: &dyn Disk, id: u64, len: u64, recovered: &mut Recovered) -
     }
 }
 
-/// Copies a segment, since sealing what can be read of it removes it.
-fn set_aside(disk: &dyn Disk, id: u64) -> io::Result<()> {
-    let copy = Path::new(DAMAGED).join(segment_name(id));
-    disk.create_dir_all(Path::new(DAMAGED))?;
-    disk.remove_file(&copy)?;
-    let mut from = disk.open(&Path::new(LOG).join(segment_name(id)))?;
-    let mut to = disk.create(&copy)?;
-    io::copy(&mut from, &mut to)?;
-    to.flush()?;
-    to.sync()?;
-    disk.sync_dir(Path::new(DAMAGED))
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::damaged::DAMAGED;
     use super::super::record::{write_header, write_record};
     use super::*;
     use crate::store::{LocalDisk, SpanKey};

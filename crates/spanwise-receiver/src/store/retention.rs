@@ -4,7 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use super::disk::Disk;
+use super::disk::{Disk, Entry};
 use super::seal::SPANS;
 
 /// Which files stay.
@@ -25,12 +25,14 @@ pub(crate) struct Swept {
 }
 
 impl Retention {
-    /// Deletes what is not to stay at `now`.
-    pub(crate) fn sweep(self, disk: &dyn Disk, now: SystemTime) -> io::Result<Swept> {
+    /// Deletes what is not to stay at `now`. A folder that cannot be read and a file that cannot be deleted do not keep others
+    /// from going; the first such error is given beside.
+    pub(crate) fn sweep(self, disk: &dyn Disk, now: SystemTime) -> (Swept, Option<io::Error>) {
+        let mut problem = None;
         let mut files = Vec::new();
-        for date in folders(disk, Path::new(SPANS))? {
-            for service in folders(disk, &date)? {
-                for entry in disk.list(&service)? {
+        for date in folders(disk, Path::new(SPANS), &mut problem) {
+            for service in folders(disk, &date, &mut problem) {
+                for entry in entries(disk, &service, &mut problem) {
                     if !entry.is_dir && entry.name.ends_with(".parquet") {
                         files.push((entry.modified, service.join(entry.name), entry.len));
                     }
@@ -46,18 +48,28 @@ impl Retention {
                 // All that follow are younger.
                 break;
             }
-            disk.remove_file(&path)?;
+            if let Err(error) = disk.remove_file(&path) {
+                problem.get_or_insert(error);
+                continue;
+            }
             swept.files += 1;
             swept.bytes += len;
             swept.left -= len;
         }
-        Ok(swept)
+        (swept, problem)
     }
 }
 
-fn folders(disk: &dyn Disk, path: &Path) -> io::Result<Vec<PathBuf>> {
-    let entries = disk.list(path)?;
-    Ok(entries.into_iter().filter(|entry| entry.is_dir).map(|entry| path.join(entry.name)).collect())
+fn folders(disk: &dyn Disk, path: &Path, problem: &mut Option<io::Error>) -> Vec<PathBuf> {
+    let entries = entries(disk, path, problem).into_iter();
+    entries.filter(|entry| entry.is_dir).map(|entry| path.join(entry.name)).collect()
+}
+
+fn entries(disk: &dyn Disk, path: &Path, problem: &mut Option<io::Error>) -> Vec<Entry> {
+    disk.list(path).unwrap_or_else(|error| {
+        problem.get_or_insert(error);
+        Vec::new()
+    })
 }
 
 #[cfg(test)]
@@ -96,7 +108,8 @@ mod tests {
             (Some(Duration::ZERO), None, &["b", "a", "c"]),
         ] {
             let (folder, disk) = store(now);
-            let swept = Retention { age, bytes }.sweep(&disk, now).unwrap();
+            let (swept, problem) = Retention { age, bytes }.sweep(&disk, now);
+            assert!(problem.is_none());
             let len = gone.len() as u64;
             assert_eq!(swept, Swept { files: len, bytes: len * 100, left: 300 - len * 100 });
             for service in ["a", "b", "c"] {

@@ -19,18 +19,20 @@ use arrow_array::{RecordBatch, UInt32Array};
 use arrow_schema::{ArrowError, SchemaRef};
 use arrow_select::take::take_record_batch;
 use bytes::{Bytes, BytesMut};
-use spanwise::{DecodeOptions, Decoder, Framing, Limits, SpanBatch};
+use spanwise::{DecodeOptions, Decoder, Framing, SpanBatch};
 use spanwise_arrow::write::{FileFormat, TableWriter, WriteError};
 use spanwise_arrow::{ConvertError, Converter};
+use tracing::warn;
 use twox_hash::XxHash3_64;
 
 use super::SpanKey;
+use super::damaged;
 use super::disk::{Disk, DiskFile, gone_is_fine};
 use super::partition::{OTHER_SERVICES, Partition, day, service_folder};
 use super::record::{ReadError, Record, SegmentReader};
 use super::times::TimeSetting;
 use super::writer::{LOG, SPARE, segment_name};
-use crate::pipeline::MOST_REPEATED;
+use crate::pipeline::{repeats_too_much, taken_already};
 
 pub(crate) const STAGING: &str = "staging";
 pub(crate) const SPANS: &str = "spans";
@@ -44,6 +46,8 @@ const KEPT_TEXT: usize = 2 * BLOCK_BYTES;
 const READ_AHEAD: usize = 256 << 10;
 /// Folders that one segment is spread over, at most.
 const MOST_PARTITIONS: usize = 128;
+/// Days of which each has a folder of its own for the services beyond those; of others it is that of the delivery.
+const MOST_DAYS: usize = 32;
 
 /// Why a segment is not sealed.
 #[derive(Debug)]
@@ -107,6 +111,8 @@ pub(crate) struct Sealed {
     pub(crate) files: u64,
     pub(crate) rows: u64,
     pub(crate) bytes: u64,
+    /// Records, and ends of segments, that were set aside since they could not be read.
+    pub(crate) damaged: u64,
 }
 
 type Output = BufWriter<Counted>;
@@ -169,15 +175,13 @@ struct Sealing {
     /// What is remembered of duplicates, without those that were.
     keys: Vec<SpanKey>,
     received: u64,
-    rows: u64,
+    sealed: Sealed,
     failure: Failure,
 }
 
 impl<'a> Sealer<'a> {
     pub(crate) fn new(disk: &'a dyn Disk, converter: Converter, times: TimeSetting) -> Self {
-        // What is in the log was decoded within bounds, which need not be these.
-        let limits = Limits { diagnostics: 0, ..Limits::default() };
-        let decoder = Decoder::new(DecodeOptions::default().with_limits(limits));
+        let decoder = Decoder::new(DecodeOptions::default().with_limits(taken_already()));
         let schema = times.schema(converter.schema());
         Self { disk, converter, times, schema, decoder, batch: SpanBatch::new(), text: BytesMut::new() }
     }
@@ -201,7 +205,7 @@ impl<'a> Sealer<'a> {
             writers: Vec::new(),
             keys: Vec::new(),
             received: 0,
-            rows: 0,
+            sealed: Sealed::default(),
             failure: Failure::default(),
         };
         let failure = Arc::clone(&sealing.failure);
@@ -219,7 +223,20 @@ impl<'a> Sealer<'a> {
         let mut text = std::mem::take(&mut self.text);
         let mut spans = 0;
         text.clear();
-        while let Some(record) = reader.next(&mut text)? {
+        loop {
+            let start = text.len();
+            let record = match reader.next(&mut text) {
+                Ok(Some(record)) => record,
+                Ok(None) => break,
+                Err(ReadError::Damaged) => {
+                    // What was read before is good.
+                    damaged::copy_segment(self.disk, sealing.id)?;
+                    sealing.sealed.damaged += 1;
+                    text.truncate(start);
+                    break;
+                }
+                Err(error) => return Err(error.into()),
+            };
             text.extend_from_slice(b"\n");
             sealing.received = sealing.received.max(record.received);
             for (index, key) in record.keys.iter().enumerate() {
@@ -253,18 +270,27 @@ impl<'a> Sealer<'a> {
         let expected: usize = records.iter().map(|record| record.keys.len()).sum();
         let decoded = self.decoder.decode_block(text.clone(), Framing::Documents, &mut self.batch);
         let is_whole = decoded.is_ok() && self.batch.bad_documents() == 0 && self.batch.len() == expected;
-        if is_whole && self.batch.repeated_attributes() <= MOST_REPEATED {
-            self.rows(records, sealing)?;
+        if is_whole
+            && !repeats_too_much(&self.batch)
+            && let Ok(table) = self.table()
+        {
+            self.rows(&table, records, sealing)?;
         } else {
             // A payload that was taken leniently may not stand beside others, and all together may make too large a table:
             // then each is read as it came.
             for record in records {
                 let json = text.slice(record.json.clone());
-                let decoded = self.decoder.decode(json, &mut self.batch);
-                if decoded.is_err() || self.batch.len() != record.keys.len() {
-                    return Err(SealError::Table("a record does not decode to what it was".to_owned()));
+                let decoded = self.decoder.decode(json.clone(), &mut self.batch);
+                if decoded.is_ok()
+                    && self.batch.len() == record.keys.len()
+                    && let Ok(table) = self.table()
+                {
+                    self.rows(&table, std::slice::from_ref(record), sealing)?;
+                } else {
+                    // A fault of ours, or of whoever said that it is so many spans; the others need not suffer.
+                    damaged::keep_record(self.disk, sealing.id, sealing.sealed.damaged, &json)?;
+                    sealing.sealed.damaged += 1;
                 }
-                self.rows(std::slice::from_ref(record), sealing)?;
             }
         }
         self.batch.clear();
@@ -273,10 +299,19 @@ impl<'a> Sealer<'a> {
         Ok(text)
     }
 
-    /// Writes the rows of the batch, which holds `records`, to their partitions.
-    fn rows(&mut self, records: &[Record], sealing: &mut Sealing) -> Result<(), SealError> {
+    /// The rows of the batch.
+    fn table(&mut self) -> Result<RecordBatch, SealError> {
         let table = self.converter.convert(&self.batch)?;
-        let table = self.times.convert(table, &self.schema).map_err(broken_table)?;
+        self.times.convert(table, &self.schema).map_err(broken_table)
+    }
+
+    /// Writes the rows of the batch, which holds `records`, to their partitions.
+    fn rows(
+        &mut self,
+        table: &RecordBatch,
+        records: &[Record],
+        sealing: &mut Sealing,
+    ) -> Result<(), SealError> {
         let services = self.services();
         let mut rows: HashMap<usize, Vec<u32>> = HashMap::new();
         let marks = records
@@ -304,12 +339,12 @@ impl<'a> Sealer<'a> {
             rows.entry(writer).or_default().push(row);
         }
         for (writer, rows) in rows {
-            sealing.rows += rows.len() as u64;
+            sealing.sealed.rows += rows.len() as u64;
             let part;
             let chosen: &RecordBatch = if rows.len() == table.num_rows() {
-                &table
+                table
             } else {
-                part = take_record_batch(&table, &UInt32Array::from(rows)).map_err(broken_table)?;
+                part = take_record_batch(table, &UInt32Array::from(rows)).map_err(broken_table)?;
                 &part
             };
             if let Some((_, writer)) = sealing.writers.get_mut(writer) {
@@ -330,14 +365,15 @@ impl<'a> Sealer<'a> {
 
     /// Ends the files, makes their manifest, and carries it out.
     fn publish(&self, mut sealing: Sealing, turn: &dyn Fn() -> bool) -> Result<Sealed, SealError> {
-        let mut sealed = Sealed { rows: sealing.rows, ..Sealed::default() };
+        let mut sealed = sealing.sealed;
         let mut manifest = Manifest::default();
         for (index, (partition, writer)) in sealing.writers.drain(..).enumerate() {
             let mut output = writer.finish()?.into_inner().map_err(io::IntoInnerError::into_error)?;
             output.file.sync()?;
             sealed.files += 1;
             sealed.bytes += output.len;
-            let target = format!("{SPANS}/{}/{:014}.parquet", partition.path(), sealing.id);
+            // Not the id alone: where case makes no difference, folders of two services are one.
+            let target = format!("{SPANS}/{}/{:014}-{index}.parquet", partition.path(), sealing.id);
             manifest.moves.push((format!("{index}.parquet"), target));
         }
         if sealing.keys.iter().any(|key| key.ids != SpanKey::NO_IDS) {
@@ -376,7 +412,11 @@ impl Sealing {
             return Ok(*index);
         }
         if self.writers.len() >= MOST_PARTITIONS {
-            partition = Partition { day: day(0, received), service: OTHER_SERVICES.to_owned() };
+            OTHER_SERVICES.clone_into(&mut partition.service);
+            if self.writers.len() >= MOST_PARTITIONS + MOST_DAYS && !self.partitions.contains_key(&partition)
+            {
+                partition.day = day(0, received);
+            }
             if let Some(index) = self.partitions.get(&partition) {
                 return Ok(*index);
             }
@@ -453,7 +493,11 @@ impl Manifest {
         }
         gone_is_fine(disk.rename(&Path::new(LOG).join(segment_name(id)), Path::new(SPARE)))?;
         disk.sync_dir(Path::new(LOG))?;
-        disk.remove_dir_all(&folder)
+        // All is in its place. What is left of the folder goes at the next start.
+        if let Err(error) = disk.remove_dir_all(&folder) {
+            warn!(segment = id, kind = ?error.kind(), "cannot remove a staging folder");
+        }
+        Ok(())
     }
 }
 

@@ -146,6 +146,10 @@ impl Writer {
             }
         }
         self.close();
+        for refused in std::mem::take(&mut self.state.refused) {
+            // If it stays, the next start finds that nothing in it counts.
+            let _ = self.disk.remove_file(&Path::new(LOG).join(segment_name(refused)));
+        }
     }
 
     /// Sees whether a delivery could be stored again. Who sends nothing to a receiver that says it is not ready would

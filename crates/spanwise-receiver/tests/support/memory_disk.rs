@@ -53,6 +53,10 @@ struct State {
     refusing: Option<PathBuf>,
     /// How often a file was opened to be written over.
     reopened: u64,
+    /// Folders cannot be removed: their files go, but for the last.
+    clinging: bool,
+    /// This file cannot be removed.
+    kept: Option<PathBuf>,
 }
 
 impl State {
@@ -86,6 +90,8 @@ impl MemoryDisk {
             free: u64::MAX,
             refusing: None,
             reopened: 0,
+            clinging: false,
+            kept: None,
         })))
     }
 
@@ -104,6 +110,16 @@ impl MemoryDisk {
     /// From now on no folder can be made below this one.
     pub(crate) fn refuse_below(&self, folder: Option<&str>) {
         self.state().refusing = folder.map(PathBuf::from);
+    }
+
+    /// From now on, folders cannot be removed, though most of what is in them can.
+    pub(crate) fn cling_to_folders(&self, clinging: bool) {
+        self.state().clinging = clinging;
+    }
+
+    /// From now on this file cannot be removed.
+    pub(crate) fn cling_to(&self, path: &Path) {
+        self.state().kept = Some(path.to_owned());
     }
 
     /// Operations so far.
@@ -297,6 +313,9 @@ impl Disk for MemoryDisk {
     fn remove_file(&self, path: &Path) -> io::Result<()> {
         let mut state = self.state();
         state.operate()?;
+        if state.kept.as_deref() == Some(path) {
+            return Err(io::ErrorKind::PermissionDenied.into());
+        }
         state.files.remove(path);
         Ok(())
     }
@@ -305,6 +324,9 @@ impl Disk for MemoryDisk {
         let mut state = self.state();
         state.operate()?;
         state.files.retain(|file, _| !file.starts_with(path));
+        if state.clinging && state.folders.contains(path) {
+            return Err(io::ErrorKind::DirectoryNotEmpty.into());
+        }
         state.folders.retain(|folder| !folder.starts_with(path));
         Ok(())
     }
