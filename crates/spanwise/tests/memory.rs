@@ -145,6 +145,18 @@ fn hostile_input_takes_a_bounded_multiple_of_itself() {
 }
 
 #[test]
+fn text_that_must_be_mended_everywhere_takes_a_small_multiple_of_itself() {
+    for fault in ["\u{1}", "x\u{1}", "\\ud800", "\u{1}\\ud800"] {
+        let input = format!(
+            r#"{{"resourceSpans":[{{"scopeSpans":[{{"spans":[{{"name":"{}"}}]}}]}}]}}"#,
+            fault.repeat(1 << 20)
+        );
+        let multiple = multiple(&input, Framing::Documents);
+        assert!(multiple <= 1.0, "{fault:?} takes {multiple:.1} times its input");
+    }
+}
+
+#[test]
 fn usual_input_takes_a_small_multiple_of_itself() {
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/payloads");
     let mut seen = 0;

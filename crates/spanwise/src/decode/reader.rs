@@ -181,6 +181,18 @@ impl<'r> Reader<'r> {
         offset: usize,
         tail: &[Field],
     ) -> Result<(), Fatal> {
+        self.report_many(effect, code, offset, tail, 1)
+    }
+
+    /// Notes `count` findings of which the first is at `offset`.
+    fn report_many(
+        &mut self,
+        effect: Effect,
+        code: Code,
+        offset: usize,
+        tail: &[Field],
+        count: u64,
+    ) -> Result<(), Fatal> {
         let severity = match effect {
             Effect::Reject => {
                 self.scratch.path.extend(tail.iter().map(|field| Step::Field(*field)));
@@ -193,10 +205,10 @@ impl<'r> Reader<'r> {
             Effect::Warn => Severity::Warning,
         };
         if self.quiet {
-            self.untold += 1;
+            self.untold += count;
             return Ok(());
         }
-        self.batch.log.push(severity, code, offset, &self.scratch.path, tail);
+        self.batch.log.push_many(severity, code, offset, (&self.scratch.path, tail), count);
         Ok(())
     }
 
@@ -216,7 +228,7 @@ impl<'r> Reader<'r> {
                 AnomalyKind::InvalidUtf8 => Code::InvalidUtf8,
                 AnomalyKind::NonFiniteToken => Code::NonFiniteToken,
             };
-            self.report(code, anomaly.offset, &[])?;
+            self.report_many(code.effect(self.strict), code, anomaly.offset, &[], anomaly.count)?;
         }
         self.cursor.anomalies = anomalies;
         self.cursor.anomalies.clear();

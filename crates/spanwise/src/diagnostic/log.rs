@@ -103,21 +103,33 @@ impl DiagnosticLog {
         path: &[Step],
         tail: &[Field],
     ) {
+        self.push_many(severity, code, offset, (path, tail), 1);
+    }
+
+    /// Adds `count` findings, of which the first is at `offset` and may be kept.
+    pub(crate) fn push_many(
+        &mut self,
+        severity: Severity,
+        code: Code,
+        offset: usize,
+        (path, tail): (&[Step], &[Field]),
+        count: u64,
+    ) {
         if self.part.as_ref().is_some_and(|own| !own.bytes.contains(&offset)) {
-            self.others += 1;
+            self.others += count;
             return;
         }
         match severity {
-            Severity::Error => self.errors += 1,
-            Severity::Warning => self.warnings += 1,
+            Severity::Error => self.errors += count,
+            Severity::Warning => self.warnings += count,
             Severity::Info => {}
         }
         let place = code as usize;
         if self.counts.len() <= place {
             self.counts.resize(place + 1, 0);
         }
-        if let Some(count) = self.counts.get_mut(place) {
-            *count += 1;
+        if let Some(sum) = self.counts.get_mut(place) {
+            *sum += count;
         }
         if self.rows.len() >= self.bound {
             return;

@@ -14,6 +14,7 @@ pub(crate) struct Rules {
     pub(crate) strict: bool,
     depth: usize,
     string: usize,
+    anomalies: usize,
     simd: Simd,
 }
 
@@ -23,6 +24,8 @@ impl Rules {
             strict: options.mode == Mode::Strict,
             depth: options.limits.depth.min(Cursor::DEEPEST),
             string: options.limits.string_bytes,
+            // More are not kept either.
+            anomalies: options.limits.diagnostics,
             simd: options.simd,
         }
     }
@@ -39,6 +42,7 @@ impl Rules {
             tolerant: !self.strict,
             in_line: false,
             anomalies,
+            most_anomalies: self.anomalies,
             simd: self.simd,
         }
     }

@@ -45,6 +45,8 @@ pub(crate) enum AnomalyKind {
 pub(crate) struct Anomaly {
     pub(crate) kind: AnomalyKind,
     pub(crate) offset: usize,
+    /// How many of the kind, from this one on, it stands for.
+    pub(crate) count: u64,
 }
 
 /// The bytes between the quotes of a string.
@@ -93,6 +95,8 @@ pub(crate) struct Cursor<'t> {
     /// it has an anomaly.
     pub(crate) in_line: bool,
     pub(crate) anomalies: Vec<Anomaly>,
+    /// Anomalies that are noted one by one.
+    pub(crate) most_anomalies: usize,
     pub(crate) simd: Simd,
 }
 
@@ -109,6 +113,7 @@ impl<'t> Cursor<'t> {
             tolerant,
             in_line: false,
             anomalies: Vec::new(),
+            most_anomalies: 64,
             simd: Simd::portable(),
         }
     }
@@ -254,7 +259,7 @@ impl<'t> Cursor<'t> {
 
     fn anomaly(&mut self, kind: AnomalyKind, offset: usize) -> Result<(), JsonError> {
         if self.tolerant {
-            self.anomalies.push(Anomaly { kind, offset });
+            self.note(kind, offset);
             return Ok(());
         }
         let kind = match kind {
@@ -264,6 +269,16 @@ impl<'t> Cursor<'t> {
             AnomalyKind::NonFiniteToken => JsonErrorKind::NonFiniteToken,
         };
         Err(JsonError { kind, offset })
+    }
+
+    /// Notes an anomaly. Beyond the bound they are counted, with the first of their kind beyond it: text of nothing else would
+    /// take many times its size.
+    fn note(&mut self, kind: AnomalyKind, offset: usize) {
+        let beyond = self.anomalies.get_mut(self.most_anomalies..).unwrap_or_default();
+        match beyond.iter_mut().find(|anomaly| anomaly.kind == kind) {
+            Some(anomaly) => anomaly.count += 1,
+            None => self.anomalies.push(Anomaly { kind, offset, count: 1 }),
+        }
     }
 
     /// Reads and checks the string whose opening quote stands here.
@@ -491,6 +506,41 @@ mod tests {
                 (AnomalyKind::InvalidUtf8, 10)
             ]
         );
+    }
+
+    #[test]
+    fn anomalies_beyond_the_bound_are_counted() {
+        use AnomalyKind::{InvalidUtf8, LoneSurrogate, RawControlCharacter};
+        let text = b"\"\x01\x02\x03\\ud800\x04\\ud801\xff\"";
+        for (bound, expected) in [
+            (0, &[(RawControlCharacter, 1, 4), (LoneSurrogate, 4, 2), (InvalidUtf8, 17, 1)][..]),
+            (
+                2,
+                &[
+                    (RawControlCharacter, 1, 1),
+                    (RawControlCharacter, 2, 1),
+                    (RawControlCharacter, 3, 2),
+                    (LoneSurrogate, 4, 2),
+                    (InvalidUtf8, 17, 1),
+                ],
+            ),
+        ] {
+            let mut cursor = Cursor { most_anomalies: bound, ..cursor(text, true) };
+            cursor.string().unwrap();
+            let noted: Vec<_> =
+                cursor.anomalies.iter().map(|noted| (noted.kind, noted.offset, noted.count)).collect();
+            assert_eq!(noted, expected, "{bound}");
+        }
+        let mut batch = crate::SpanBatch::new();
+        let body =
+            [&br#"{"resourceSpans":[{"scopeSpans":[{"spans":[{"name":"#[..], text, b"}]}]}]}"].concat();
+        let mut options = crate::DecodeOptions::default();
+        options.limits.diagnostics = 2;
+        crate::Decoder::new(options).decode(body, &mut batch).unwrap();
+        let counts: Vec<_> = batch.diagnostic_counts().map(|(code, count)| (code.as_str(), count)).collect();
+        assert_eq!(counts[..3], [("raw-control-character", 4), ("lone-surrogate", 2), ("invalid-utf8", 1)]);
+        let kept: Vec<_> = batch.diagnostics().map(|kept| kept.offset).collect();
+        assert_eq!((kept, batch.warning_count()), (vec![52, 53], 9));
     }
 
     #[test]
