@@ -200,7 +200,19 @@ pub(crate) fn tables(json: &[u8], limits: Limits) -> usize {
     let objects = memchr_iter(b'{', json).count();
     let elements = memchr_iter(b',', json).count();
     let rows = objects.saturating_mul(ROW).saturating_add(elements.saturating_mul(VALUE));
-    rows.saturating_add(objects.min(limits.spans).saturating_mul(SPAN))
+    rows.saturating_add(objects.min(limits.spans).saturating_mul(SPAN)).saturating_add(growth(json))
+}
+
+/// Bytes by which the text of a payload grows at most where it is mended: a control character that stands in a string as it is
+/// becomes an escape of six, and a byte that is no UTF-8 a replacement character of three.
+fn growth(json: &[u8]) -> usize {
+    let is_control = |byte: &&u8| **byte < b' ' && !matches!(**byte, b'\t' | b'\n' | b'\r');
+    let controls = json.iter().filter(is_control).count();
+    let broken = match simdutf8::basic::from_utf8(json) {
+        Ok(_) => 0,
+        Err(_) => json.iter().filter(|byte| !byte.is_ascii()).count(),
+    };
+    controls * 5 + broken * 2
 }
 
 /// The keys of all spans.
@@ -247,4 +259,21 @@ fn scope_hash(batch: &SpanBatch, scope: u32) -> u64 {
         hasher.write(text.as_bytes());
     }
     hasher.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_grows_where_it_is_mended() {
+        for (text, more) in [
+            (&b"{\"a\":\"\xc3\xa4\"}\r\n\t"[..], 0),
+            (b"\x00\x1f\x7f", 10),
+            (b"\xff\xc3\xa4", 6),
+            (b"\x01\xff", 7),
+        ] {
+            assert_eq!(growth(text), more, "{text:?}");
+        }
+    }
 }

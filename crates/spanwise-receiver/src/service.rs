@@ -270,10 +270,10 @@ impl Inner {
         let prepared = worker.prepare(body, tables, &self.metrics);
         self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(worker);
         let prepared = prepared?;
-        memory.shrink_to(
-            prepared.json.len() * 2
-                + prepared.keys.len() * size_of_val(&prepared.keys[..1.min(prepared.keys.len())]),
-        );
+        // What is stored, and its copy on the way to the log.
+        let held = prepared.json.len() * 2 + size_of_val(&prepared.keys[..]);
+        memory.shrink_to(held);
+        memory.grow(held - memory.bytes()).map_err(|_| Answer::Overload)?;
         Ok((prepared, memory))
     }
 }

@@ -419,6 +419,13 @@ async fn small_payloads_with_large_tables_are_refused_before_they_are_decoded() 
     assert_eq!(stand.send(post(links)).await.0, 429);
 }
 
+#[tokio::test]
+async fn text_that_grows_where_it_is_mended_is_counted_before() {
+    let stand = Stand::new(ReceiverOptions { memory_bytes: 1 << 20, ..ReceiverOptions::default() });
+    assert_eq!(stand.send(post(body(1, 1, &"x".repeat(200_000)))).await.0, 200);
+    assert_eq!(stand.send(post(body(1, 1, &"\u{1}".repeat(200_000)))).await.0, 429);
+}
+
 /// A request whose spans share so many attributes of their resource.
 fn sharing(attributes: usize, spans: usize) -> String {
     let attributes: Vec<_> = (0..attributes).map(|at| format!(r#"{{"key":"k{at}"}}"#)).collect();

@@ -270,6 +270,26 @@ fn a_record_that_is_not_what_it_says_is_kept_aside_and_the_others_become_parquet
 }
 
 #[test]
+fn damage_found_while_sealing_takes_no_record_before_it() {
+    let runtime = support::runtime();
+    let disk = MemoryDisk::new();
+    let stand = Stand::on(Arc::new(disk.clone()), StoreOptions::default(), ReceiverOptions::default());
+    for n in 0..3 {
+        assert_eq!(runtime.block_on(stand.post(body(7, n, &format!("span {n}")))), 200);
+    }
+    let segments = disk.files(".log");
+    let [(path, bytes)] = &segments[..] else { panic!("{segments:?}") };
+    let last = bytes.windows(6).rposition(|window| window == b"span 2").unwrap();
+    disk.damage(path, last);
+    let metrics = Arc::clone(&stand.metrics);
+    stand.close();
+    assert_eq!(found(&disk), (0..2).map(|n| (key(n), 1)).collect());
+    assert!(metrics.text().contains("spanwise_damaged_segments_total 1\n"), "{}", metrics.text());
+    let kept: Vec<_> = disk.files(".log").into_iter().map(|(path, _)| path).collect();
+    assert_eq!(kept, [Path::new("damaged").join(path.file_name().unwrap())]);
+}
+
+#[test]
 fn what_was_taken_within_other_bounds_becomes_parquet() {
     let runtime = support::runtime();
     let disk = MemoryDisk::new();

@@ -122,7 +122,7 @@ impl From<io::Error> for ReadError {
 pub(crate) struct SegmentReader<R> {
     input: R,
     id: u64,
-    before: Predecessor,
+    before: Option<Predecessor>,
     at: u64,
     end: u64,
     /// What stands before the JSON of the record at hand.
@@ -130,7 +130,8 @@ pub(crate) struct SegmentReader<R> {
 }
 
 impl<R: BufRead> SegmentReader<R> {
-    /// Reads the header of the segment `id`, of which `end` bytes count.
+    /// Reads the header of the segment `id`, of which `end` bytes count. One that is damaged is passed over: its records are told
+    /// from others without it.
     pub(crate) fn new(mut input: R, id: u64, end: u64) -> Result<Self, ReadError> {
         if end < HEADER {
             return Err(ReadError::Damaged);
@@ -140,21 +141,14 @@ impl<R: BufRead> SegmentReader<R> {
         let (text, checksum) = header.split_at(header.len() - 8);
         let mut numbers = text.get(8..).unwrap_or_default();
         let (own, before, len) = (number(&mut numbers), number(&mut numbers), number(&mut numbers));
-        if !text.starts_with(MAGIC) || checksum != XxHash3_64::oneshot(text).to_le_bytes() || own != id {
-            return Err(ReadError::Damaged);
-        }
-        Ok(Self {
-            input,
-            id,
-            before: Predecessor { id: before, len },
-            at: HEADER,
-            end,
-            head: BytesMut::new(),
-        })
+        let is_whole =
+            text.starts_with(MAGIC) && checksum == XxHash3_64::oneshot(text).to_le_bytes() && own == id;
+        let before = is_whole.then_some(Predecessor { id: before, len });
+        Ok(Self { input, id, before, at: HEADER, end, head: BytesMut::new() })
     }
 
-    /// The segment before.
-    pub(crate) fn before(&self) -> Predecessor {
+    /// The segment before; `None` where the header is damaged.
+    pub(crate) fn before(&self) -> Option<Predecessor> {
         self.before
     }
 
@@ -279,7 +273,7 @@ mod tests {
         let input = io::BufReader::with_capacity(at_once, bytes);
         let mut reader = SegmentReader::new(input, 7, bytes.len() as u64).unwrap();
         let mut text = BytesMut::from("before");
-        assert_eq!(reader.before(), Predecessor { id: 3, len: 99 });
+        assert_eq!(reader.before(), Some(Predecessor { id: 3, len: 99 }));
         for spans in [0, 1, 9_u64] {
             let record = reader.next(&mut text).unwrap().unwrap();
             assert_eq!((record.received, record.keys.len()), (1000 + spans, usize::try_from(spans).unwrap()));
@@ -318,12 +312,11 @@ mod tests {
         for at in 0..bytes.len() {
             let mut damaged = bytes.clone();
             damaged[at] ^= 0x10;
-            let Ok(mut reader) = SegmentReader::new(&damaged[..], 7, bytes.len() as u64) else {
-                assert!(at < ends[0], "{at}");
-                continue;
-            };
+            let mut reader = SegmentReader::new(&damaged[..], 7, bytes.len() as u64).unwrap();
+            assert_eq!(reader.before().is_none(), at < ends[0], "{at}");
             while let Ok(Some(_)) = reader.next(&mut BytesMut::new()) {}
-            let whole = ends.iter().copied().rfind(|end| *end <= at).unwrap();
+            // The records need no header.
+            let whole = ends.iter().copied().rfind(|end| *end <= at).unwrap_or(bytes.len());
             assert_eq!(reader.position(), whole as u64, "{at}");
         }
     }
@@ -331,7 +324,9 @@ mod tests {
     #[test]
     fn records_of_another_segment_do_not_pass() {
         let (bytes, ends) = segment();
-        assert!(matches!(SegmentReader::new(&bytes[..], 8, bytes.len() as u64), Err(ReadError::Damaged)));
+        let mut reader = SegmentReader::new(&bytes[..], 8, bytes.len() as u64).unwrap();
+        assert_eq!(reader.before(), None);
+        assert!(matches!(reader.next(&mut BytesMut::new()), Err(ReadError::Damaged)));
         let mut other = Vec::new();
         write_header(8, Predecessor::default(), &mut other);
         other.extend_from_slice(&bytes[ends[0]..]);

@@ -102,15 +102,17 @@ fn read_log(disk: &dyn Disk, recovered: &mut Recovered) -> io::Result<()> {
     let mut acknowledged = HashMap::new();
     for (id, len) in &segments {
         let file = io::BufReader::new(disk.open(&Path::new(LOG).join(segment_name(*id)))?);
-        if let Ok(reader) = SegmentReader::new(file, *id, *len) {
-            acknowledged.insert(reader.before().id, reader.before().len);
+        if let Some(before) = SegmentReader::new(file, *id, *len).ok().and_then(|reader| reader.before()) {
+            acknowledged.insert(before.id, before.len);
         }
     }
     let mut closed = Vec::new();
     for (id, len) in segments {
         let limit = acknowledged.get(&id).copied();
-        let whole = read_segment(disk, id, limit.map_or(len, |limit| limit.min(len)), recovered)?;
-        if limit.is_some_and(|limit| whole < limit) {
+        let Whole { len: whole, header } =
+            read_segment(disk, id, limit.map_or(len, |limit| limit.min(len)), recovered)?;
+        // Where its header never came to be, nothing in it was acknowledged.
+        if limit.is_some_and(|limit| whole < limit) || whole > HEADER && !header {
             error!(segment = id, "acknowledged records cannot be read; a copy is kept in `damaged`");
             recovered.damaged += 1;
             damaged::copy_segment(disk, id)?;
@@ -139,14 +141,22 @@ fn make_durable(disk: &dyn Disk, segments: &[Closed]) -> io::Result<()> {
     disk.sync_dir(Path::new(LOG))
 }
 
-/// Remembers the spans of a segment, and gives how many of its bytes are whole records.
-fn read_segment(disk: &dyn Disk, id: u64, len: u64, recovered: &mut Recovered) -> io::Result<u64> {
+/// What is whole of a segment.
+struct Whole {
+    /// Bytes of header and records.
+    len: u64,
+    header: bool,
+}
+
+/// Remembers the spans of a segment, and gives how much of it is whole.
+fn read_segment(disk: &dyn Disk, id: u64, len: u64, recovered: &mut Recovered) -> io::Result<Whole> {
     let file = disk.open(&Path::new(LOG).join(segment_name(id)))?;
     let mut reader = match SegmentReader::new(io::BufReader::with_capacity(1 << 20, file), id, len) {
         Ok(reader) => reader,
-        Err(ReadError::Damaged) => return Ok(0),
+        Err(ReadError::Damaged) => return Ok(Whole { len: 0, header: false }),
         Err(ReadError::Io(error)) => return Err(error),
     };
+    let header = reader.before().is_some();
     let mut text = BytesMut::new();
     loop {
         text.clear();
@@ -159,7 +169,7 @@ fn read_segment(disk: &dyn Disk, id: u64, len: u64, recovered: &mut Recovered) -
                     }
                 }
             }
-            Ok(None) | Err(ReadError::Damaged) => return Ok(reader.position()),
+            Ok(None) | Err(ReadError::Damaged) => return Ok(Whole { len: reader.position(), header }),
             Err(ReadError::Io(error)) => return Err(error),
         }
     }
@@ -242,6 +252,16 @@ mod tests {
         let (closed, damaged, dedup) = recovered(&disk);
         assert_eq!((closed, damaged, dedup.len()), (Vec::new(), 0, 0));
         assert_eq!(fs::read_dir(folder.path().join(LOG)).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn a_damaged_header_takes_no_record_with_it() {
+        let (mut bytes, ends) = segment(1, Predecessor::default(), &[1, 2]);
+        bytes[20] ^= 1;
+        let (folder, disk) = store(&[(1, &bytes)]);
+        let (closed, damaged, dedup) = recovered(&disk);
+        assert_eq!((closed, damaged, dedup.len()), (vec![Closed { id: 1, len: ends[1] }], 1, 2));
+        assert_eq!(fs::read(folder.path().join(DAMAGED).join(segment_name(1))).unwrap(), bytes);
     }
 
     #[test]

@@ -122,6 +122,11 @@ impl MemoryDisk {
         self.state().kept = Some(path.to_owned());
     }
 
+    /// Changes a byte of a file.
+    pub(crate) fn damage(&self, path: &Path, at: usize) {
+        lock(&self.state().files[path].bytes)[at] ^= 1;
+    }
+
     /// Operations so far.
     pub(crate) fn operations(&self) -> u64 {
         self.state().operations
