@@ -211,3 +211,74 @@ fn lines_torn_within_lists_that_are_left_out_are_torn() {
     }
     assert!(bad > 1000, "{bad}");
 }
+
+/// What comes of a span with these members, twice by one decoder, that keeps none of its lists.
+fn of_span(options: DecodeOptions, members: &str) -> Result<(usize, usize), Code> {
+    let body = format!(r#"{{"resourceSpans":[{{"scopeSpans":[{{"spans":[{{{members}}}]}}]}}]}}"#);
+    let mut decoder = Decoder::new(options.with_projection(Projection::NONE));
+    let mut decode = || {
+        let mut batch = SpanBatch::new();
+        let decoded = decoder.decode(body.clone(), &mut batch);
+        decoded.map(|()| (batch.len(), batch.value_rows().len())).map_err(|error| error.diagnostic().code)
+    };
+    let first = decode();
+    assert_eq!(decode(), first, "{members}");
+    first
+}
+
+#[test]
+fn bounds_hold_in_lists_that_are_left_out() {
+    let attribute = |value: &str| format!(r#""attributes":[{{"key":"k","value":{value}}}]"#);
+    let nested = |depth: usize, open: &str, inner: &str, close: &str| {
+        format!("{}{inner}{}", open.repeat(depth), close.repeat(depth))
+    };
+    let canonical = |depth| nested(depth, r#"{"arrayValue":{"values":["#, r#"{"intValue":"1"}"#, "]}}");
+    let mut refused = 0;
+    let mut check = |members: &str| {
+        for mode in [Mode::Lenient, Mode::Strict] {
+            let bounds = [(1, 512), (2, 512), (3, 512), (4, 512), (5, 512), (16, 512), (40, 512)];
+            let depths = [16, 24, 40, 128, 250].map(|depth| (1 << 20, depth));
+            for bound in bounds.into_iter().chain(depths) {
+                let mut options = DecodeOptions::default().with_mode(mode);
+                (options.limits.attributes, options.limits.depth) = bound;
+                let expected = of_span(options.with_general_path(true), members);
+                refused += usize::from(expected.is_err());
+                for simd in Simd::available() {
+                    assert_eq!(
+                        of_span(options.with_simd(simd), members),
+                        expected,
+                        "{simd} {bound:?} {members}"
+                    );
+                }
+            }
+        }
+    };
+    for depth in [1, 2, 4, 9, 11, 30, 50] {
+        check(&attribute(&nested(depth, "[", "1", "]")));
+        check(&attribute(&nested(depth, r#"{"a":"#, "1", "}")));
+        check(&attribute(&canonical(depth)));
+    }
+    check(r#""attributes":[{"value":{"arrayValue":{"values":[{}]}}}]"#);
+    check(r#""events":[{"attributes":[{}]}]"#);
+    check(r#""events":[{"attributes":{"k":"v"}}],"links":[{"attributes":{"k":{"l":"v"}}}]"#);
+    check(r#""attributes":[{"key":"a","value":[{"a":1,"b":{"c":2}}]}]"#);
+    let event = r#"{"name":"n","attributes":{"k":"v"}}"#;
+    check(&format!(r#""events":[{}]"#, vec![event; 15].join(",")));
+    assert!(refused > 200, "{refused}");
+}
+
+#[test]
+fn nothing_is_left_of_lists_that_templates_read_in_part() {
+    let list = r#"{"key":"k","value":{"arrayValue":{"values":[{"stringValue":"a"},{"stringValue":"b"}]}}}"#;
+    let members = format!(r#""attributes":[{list},{{"key":"e","value":{{}}}}]"#);
+    for simd in Simd::available() {
+        for mode in [Mode::Lenient, Mode::Strict] {
+            let options = DecodeOptions::default().with_simd(simd).with_mode(mode);
+            assert_eq!(
+                of_span(options, &members),
+                Ok((usize::from(mode == Mode::Lenient), 0)),
+                "{simd} {mode:?}"
+            );
+        }
+    }
+}

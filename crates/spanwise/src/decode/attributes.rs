@@ -31,7 +31,7 @@ impl Reader<'_> {
 
     /// The rest of a span's attributes, of which templates have read `count`.
     pub(super) fn rest_of_span_attributes(&mut self, run: Run, count: u32) -> Result<Rows, Fatal> {
-        let (first, values) = (self.batch.attributes.len() - count as usize, self.batch.values.len());
+        let (first, values) = (self.batch.attributes.len() - count as usize, self.values_before);
         if self.options.projection.span_attributes {
             self.rest_of_list(Field::Attributes, run, count)?;
         } else {

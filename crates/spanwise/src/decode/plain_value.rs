@@ -9,7 +9,7 @@ use crate::schema::Message;
 /// Levels of nesting that an array, and an object, take when they are written as an `AnyValue`. Counting plain ones so
 /// keeps what was decoded within the bound when it is written canonically.
 const ARRAY_LEVELS: usize = 3;
-const KVLIST_LEVELS: usize = 4;
+pub(super) const KVLIST_LEVELS: usize = 4;
 
 impl Reader<'_> {
     /// Reads a value that is no `AnyValue`, with the finding.

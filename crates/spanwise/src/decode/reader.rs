@@ -100,6 +100,8 @@ pub(super) struct Reader<'r> {
     pub(super) items: usize,
     /// Those without what is in the list that is being read, if nobody wants that.
     pub(super) items_before: usize,
+    /// Children there were before the span's list of attributes that is being read.
+    pub(super) values_before: usize,
     /// Findings are not told.
     pub(super) quiet: bool,
     /// How many were not.
@@ -146,6 +148,7 @@ impl<'r> Reader<'r> {
             faults: 0,
             items: 0,
             items_before: 0,
+            values_before: 0,
             quiet: false,
             untold: 0,
             first_span: 0,

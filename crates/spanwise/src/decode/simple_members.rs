@@ -108,7 +108,7 @@ impl Reader<'_> {
         }
         let (first, values) = (self.batch.attributes.len(), self.batch.values.len());
         let wanted = self.options.projection.span_attributes;
-        self.items_before = self.items;
+        (self.items_before, self.values_before) = (self.items, values);
         let list = self.batch.keys.next_list();
         let mut run = Run::new(Message::Span, self.cursor.depth, list, Into::Attributes);
         self.cursor.depth += 1;

@@ -262,7 +262,7 @@ impl Reader<'_> {
                     }
                     continue;
                 }
-                match templates.list_at(kernel, &run, rest) {
+                match templates.list_at(kernel, &run, rest, follows) {
                     NONE => break,
                     list => list,
                 }
@@ -329,12 +329,17 @@ mod tests {
 
     /// Decodes `attributes` of a span: what there is in canonical JSON, and what was found.
     fn decode(decoder: &mut Decoder, attributes: &str) -> (Vec<u8>, Vec<String>) {
+        try_decode(decoder, attributes).unwrap()
+    }
+
+    /// The same, or why there is nothing.
+    fn try_decode(decoder: &mut Decoder, attributes: &str) -> Result<(Vec<u8>, Vec<String>), String> {
         let body = format!(
             r#"{{"resourceSpans":[{{"scopeSpans":[{{"spans":[{{"attributes":[{attributes}]}}]}}]}}]}}"#
         );
         let mut batch = SpanBatch::new();
-        decoder.decode(body, &mut batch).unwrap();
-        (encode(&batch), batch.diagnostics().map(|diagnostic| diagnostic.to_string()).collect())
+        decoder.decode(body, &mut batch).map_err(|error| error.to_string())?;
+        Ok((encode(&batch), batch.diagnostics().map(|diagnostic| diagnostic.to_string()).collect()))
     }
 
     /// How many templates a decoder has after it has decoded `attributes` several times.
@@ -377,6 +382,29 @@ mod tests {
             tried += 1;
         }
         assert!(tried > 0);
+    }
+
+    #[test]
+    fn a_list_behind_an_element_that_is_no_attribute_needs_its_comma() {
+        let general = DecodeOptions::default().with_general_path(true);
+        for value in [
+            r#"{"arrayValue":{"values":[{"stringValue":"a"}]}}"#,
+            r#"{"arrayValue":{"values":[]}}"#,
+            r#"{"kvlistValue":{"values":[{"key":"k","value":{"intValue":"1"}}]}}"#,
+            r#"{"stringValue":"a"}"#,
+        ] {
+            let mut decoder = Decoder::default();
+            let attribute = format!(r#"{{"key":"l","value":{value}}}"#);
+            known(&mut decoder, &attribute);
+            for before in ["1", "null", "\"s\"", "[]", "{}", ""] {
+                for comma in ["", ",", ",,"] {
+                    let attributes = format!("{before}{comma}{attribute}");
+                    let expected = try_decode(&mut Decoder::new(general), &attributes);
+                    assert_eq!(try_decode(&mut decoder, &attributes), expected, "{attributes}");
+                    assert_eq!(expected.is_ok(), comma == if before.is_empty() { "" } else { "," });
+                }
+            }
+        }
     }
 
     #[test]

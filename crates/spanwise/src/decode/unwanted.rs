@@ -4,6 +4,7 @@
 //! they are JSON within the bounds. It passes over them as fast as that can be told, or reads them as all others and says
 //! nothing of what it finds; which of the two, the answer does not show.
 
+use super::plain_value::KVLIST_LEVELS;
 use super::reader::{Fatal, Reader};
 use crate::json::scan::{Kernel, Vectorized};
 use crate::schema::Message;
@@ -36,7 +37,9 @@ impl Reader<'_> {
             return false;
         }
         let room = self.options.limits.attributes.saturating_sub(self.items);
-        self.cursor.skim(kernel, room, of as usize, self.scratch.walk.get_or_insert_default())
+        // Plain values are nested as deep as what they stand for.
+        let bounds = (room, KVLIST_LEVELS);
+        self.cursor.skim(kernel, bounds, of as usize, self.scratch.walk.get_or_insert_default())
     }
 
     /// Reads the list that stands here, which nobody wants: past it, or by `read`. Its rows are left to the caller.

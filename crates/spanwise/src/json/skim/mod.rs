@@ -10,6 +10,9 @@ use super::scan::{Kernel, Outline, Spaces};
 
 const BLOCK: usize = 64;
 
+/// Elements and members that may be counted of an attribute as it is nearly always written: itself, and its two and one members.
+const ATTRIBUTE_ITEMS: usize = 4;
+
 /// What of the outline of an attribute whose key comes first stands before its value.
 const BEFORE_VALUE: &[u8] = b"{\":\",\":{\":";
 
@@ -66,8 +69,8 @@ pub(crate) struct Walk {
     objects: u64,
     depth: u32,
     deepest: u32,
-    /// Commas, at whatever depth.
-    commas: usize,
+    /// At least as many as there are elements and members, at whatever depth: commas, and what was opened.
+    items: usize,
     /// A line feed is white space.
     feeds: bool,
     /// There was white space between tokens in the last array that had been passed over.
@@ -89,7 +92,7 @@ impl Default for Walk {
             objects: 0,
             depth: 1,
             deepest: 1,
-            commas: 0,
+            items: 0,
             feeds: false,
             spaced: false,
             blocks: [0; Self::KINDS],
@@ -111,7 +114,7 @@ impl Walk {
         self.feeds = feeds;
         (self.start, self.end) = (0, 0);
         self.next = Next::First;
-        (self.objects, self.depth, self.deepest, self.commas) = (0, 1, 1, 0);
+        (self.objects, self.depth, self.deepest, self.items) = (0, 1, 1, 1);
     }
 
     /// Whether it is worth trying.
@@ -189,8 +192,7 @@ impl Walk {
     #[inline(always)]
     fn attributes(&mut self) -> Option<usize> {
         let (mut at, end, feeds) = (self.start, self.end, self.feeds);
-        let mut commas = 0;
-        let mut last = None;
+        let (mut items, mut last) = (0, None);
         // What lies behind the end is of outlines before: what reaches into it does not count.
         while let Some(attribute) = self.outline.get(at..).and_then(|rest| rest.first_chunk::<LENGTH>())
             && let Some(value) = attribute.strip_prefix(BEFORE_VALUE)
@@ -200,8 +202,9 @@ impl Walk {
             && let behind = at + BEFORE_VALUE.len() + length + 2
             && behind < end
         {
+            items += ATTRIBUTE_ITEMS;
             match after {
-                b',' => commas += 1,
+                b',' => {}
                 b']' => {
                     last = Some(behind);
                     break;
@@ -215,7 +218,7 @@ impl Walk {
         }
         self.deepest = self.deepest.max(3);
         self.start = at;
-        self.commas += commas;
+        self.items += items;
         last
     }
 
@@ -229,7 +232,7 @@ impl Walk {
                 (Next::FirstName | Next::Name, b'"') => self.next = Next::Colon,
                 (Next::Colon, b':') => self.next = Next::Value,
                 (Next::Comma, b',') => {
-                    self.commas += 1;
+                    self.items += 1;
                     self.next = if self.objects & 1 == 1 { Next::Name } else { Next::Value };
                     if self.depth == 1 {
                         return Some(Found::More);
@@ -240,6 +243,7 @@ impl Walk {
                         return Some(Found::Doubt);
                     }
                     self.depth += 1;
+                    self.items += 1;
                     self.deepest = self.deepest.max(self.depth);
                     self.objects = self.objects << 1 | u64::from(byte == b'{');
                     self.next = if byte == b'{' { Next::FirstName } else { Next::First };
@@ -332,19 +336,25 @@ fn word(outline: &[u8], feeds: bool) -> Option<usize> {
 }
 
 impl Cursor<'_> {
-    /// Reads past the array that stands here if it is JSON within the bounds, with at most `most` elements in all its arrays
-    /// together. Arrays of one `kind` are expected to be about as long. Where all may not be well, or cannot be told fast, it
+    /// Reads past the array that stands here if it is JSON within the bounds, with at most `most` elements and members in all of it,
+    /// where each level counts as `levels`. Arrays of one `kind` are expected to be about as long. Where all may not be well, or cannot be told fast, it
     /// gives `false`, and nothing moves. Halves of surrogate pairs are no fault.
     #[allow(clippy::inline_always, reason = "must be compiled with the instruction set of its caller")]
     #[inline(always)]
-    pub(crate) fn skim<K: Kernel>(&mut self, kernel: K, most: usize, kind: usize, walk: &mut Walk) -> bool {
+    pub(crate) fn skim<K: Kernel>(
+        &mut self,
+        kernel: K,
+        (most, levels): (usize, usize),
+        kind: usize,
+        walk: &mut Walk,
+    ) -> bool {
         if !K::OUTLINES || self.peek() != Some(b'[') || !walk.is_patient() {
             return false;
         }
-        let end = match self.end_of_array(kernel, most, kind, walk) {
+        let end = match self.end_of_array(kernel, (most, levels), kind, walk) {
             Err(Found::Spaces) => {
                 walk.spaced = true;
-                self.end_of_array(kernel, most, kind, walk)
+                self.end_of_array(kernel, (most, levels), kind, walk)
             }
             end => end,
         };
@@ -360,7 +370,7 @@ impl Cursor<'_> {
     fn end_of_array<K: Kernel>(
         &self,
         kernel: K,
-        most: usize,
+        (most, levels): (usize, usize),
         kind: usize,
         walk: &mut Walk,
     ) -> Result<usize, Found> {
@@ -402,8 +412,8 @@ impl Cursor<'_> {
         *usual = (*usual + *usual / 2 + 1).min((end - self.at).div_ceil(BLOCK));
         walk.spaced = outline.had_white();
         // The longest string cannot be told, nor can elements be told from members: both are bounded.
-        let within = self.depth + walk.deepest as usize <= self.max_depth
-            && walk.commas < most
+        let within = self.depth + walk.deepest as usize * levels <= self.max_depth
+            && walk.items <= most
             && end - self.at <= self.max_string;
         let text =
             within && (outline.is_ascii() || simdutf8::basic::from_utf8(self.slice(self.at, end)).is_ok());

@@ -12,7 +12,7 @@ impl Vectorized for End<'_, '_> {
     type Output = Result<usize, Found>;
 
     fn run<K: Kernel>(self, kernel: K) -> Self::Output {
-        self.0.end_of_array(kernel, self.1, 0, self.2)
+        self.0.end_of_array(kernel, (self.1, 1), 0, self.2)
     }
 }
 
@@ -152,15 +152,17 @@ fn what_is_damaged_is_passed_over_only_if_tokens_say_so() {
 fn bounds_hold_as_they_do_token_by_token() {
     let text = format!("[{},{}]", attribute(1, VALUES[18]), attribute(2, VALUES[0]));
     let mut walk = Walk::default();
-    // Two attributes and three elements; a comma between members may count as well.
-    for most in (0..9).filter(|most| *most != 5) {
-        let expected = (most > 5).then_some(text.len());
-        assert_eq!(end(&cursor(text.as_bytes()), most, &mut walk), expected, "{most}");
-    }
     let short = format!("[{},{}]", attribute(1, VALUES[0]), attribute(2, VALUES[6]));
-    for most in 0..5 {
-        let expected = (most >= 2).then_some(short.len());
-        assert_eq!(end(&cursor(short.as_bytes()), most, &mut walk), expected, "{most}");
+    let nested = format!("[{}1{}]", "[".repeat(20), "]".repeat(20));
+    // Attributes and elements; members and what is opened may count as well.
+    for (text, items, counted) in [(&text, 5, 16), (&short, 2, 9), (&nested, 21, 21)] {
+        let least = (0..99).find(|most| end(&cursor(text.as_bytes()), *most, &mut walk) == Some(text.len()));
+        assert_eq!(least, Some(counted), "{text}");
+        assert!(items <= counted);
+        for most in 0..99 {
+            let expected = (most >= counted).then_some(text.len());
+            assert_eq!(end(&cursor(text.as_bytes()), most, &mut walk), expected, "{most}");
+        }
     }
     for (max_depth, text) in (0..12).flat_map(|depth| [(depth, &text), (depth, &short)]) {
         let deep = Cursor { max_depth, depth: 3, ..cursor(text.as_bytes()) };
@@ -204,7 +206,7 @@ fn nothing_moves_where_an_array_cannot_be_passed_over() {
         type Output = (bool, bool);
 
         fn run<K: Kernel>(self, kernel: K) -> Self::Output {
-            (K::OUTLINES, self.0.skim(kernel, 99, 0, self.1))
+            (K::OUTLINES, self.0.skim(kernel, (99, 1), 0, self.1))
         }
     }
 
