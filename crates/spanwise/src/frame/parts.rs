@@ -86,7 +86,8 @@ pub(super) enum Halt {
 /// The sizes of parts.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct PartSizes {
-    /// A part ends at the first element from there on.
+    /// A part ends at the first element from there on; or where it is as long as what is put before it, so that what all parts
+    /// share is not most of them.
     pub(super) block: usize,
     /// How long a part is held back while resource and scope are not known.
     pub(super) held: usize,
@@ -323,7 +324,7 @@ impl Parts {
 
     /// Whether to cut before the element at `at`.
     fn is_cut(&self, at: usize) -> bool {
-        at >= self.sizes.block.max(1)
+        at >= self.sizes.block.max(self.prefix.len()).max(1)
             && (self.late.is_some()
                 || at >= self.sizes.held
                 || self.levels.iter().all(|level| match level {

@@ -43,6 +43,27 @@ pub(super) struct Cutting {
     bad: bool,
     /// A line feed came within the parts that were cut.
     newline: bool,
+    /// No newline stands before this.
+    searched: usize,
+    /// Where in the text the next document may begin, if this one is bad and took it for an element of its own.
+    kept: Option<usize>,
+}
+
+impl Cutting {
+    /// Reads on. Of a document that is bad nothing is cut away that may be the next one, as long as that is no longer than `most`.
+    fn step(&mut self, text: &[u8], offset: u64, last: bool, most: usize) -> Result<Step, Halt> {
+        loop {
+            let step = self.parts.step(text, offset, last)?;
+            let Step::Cut { next, .. } = step else { return Ok(step) };
+            if self.bad && self.kept.is_none() {
+                self.kept = next_in_column_0(text, 0).filter(|bracket| *bracket <= next);
+            }
+            if self.kept.is_none_or(|kept| next.saturating_sub(kept) > most) {
+                self.kept = None;
+                return Ok(step);
+            }
+        }
+    }
 }
 
 /// Where to cut.
@@ -108,6 +129,8 @@ pub(super) struct Scanner {
     seen: bool,
     /// The first line is refused for its byte order mark: what is behind it is read as if it came first, but not with it.
     refused: bool,
+    /// Where the first line that is not blank begins, and what of it holds no newline.
+    first_line: Option<(usize, usize)>,
 }
 
 /// What the next block needs to know of the ones before.
@@ -135,6 +158,7 @@ impl Scanner {
             rereads: Rereads::default(),
             seen: false,
             refused: false,
+            first_line: None,
         }
     }
 
@@ -280,7 +304,7 @@ impl Scanner {
 
     fn enter(&mut self, parts: Parts, bad: bool) {
         let line = self.framing == Framing::Lines;
-        self.phase = Phase::Parts(Box::new(Cutting { parts, line, bad, newline: false }));
+        self.phase = Phase::Parts(Box::new(Cutting { parts, line, bad, newline: false, searched: 0, kept: None }));
     }
 
     /// Whether a survey is waited for.
@@ -327,18 +351,22 @@ impl Scanner {
         let Phase::Parts(cutting) = &mut self.phase else { return Reached::Phase };
         let mut end = text.len();
         let mut ended = last;
-        if cutting.line
-            && let Some(newline) = memchr::memchr(b'\n', text)
-        {
-            (end, ended) = (newline, true);
+        if cutting.line {
+            let newline = memchr::memchr(b'\n', text.get(cutting.searched..).unwrap_or_default());
+            cutting.searched = newline.map_or(text.len(), |at| cutting.searched + at);
+            if newline.is_some() {
+                (end, ended) = (cutting.searched, true);
+            }
         }
         let own = text.get(..end).unwrap_or_default();
         let behind_line = (end + 1).min(text.len());
+        let step = cutting.step(own, offset, ended, self.sizes.document);
         let parts = &mut cutting.parts;
-        match parts.step(own, offset, ended) {
+        match step {
             Ok(Step::More) => Reached::More,
             Ok(Step::Cut { end, next }) => {
                 cutting.newline |= memchr::memchr(b'\n', own.get(..next).unwrap_or_default()).is_some();
+                cutting.searched = cutting.searched.saturating_sub(next);
                 let (before, behind, part) = parts.cut(next);
                 self.seen = true;
                 Reached::Cut(if cutting.bad {
@@ -437,7 +465,12 @@ impl Scanner {
         let line = cutting.line;
         self.seen = true;
         self.undecided = false;
-        let (end, next) = if line { (behind_line, behind_line) } else { (reach.min(text.len()), fault) };
+        let (end, next) = if line {
+            (behind_line, behind_line)
+        } else {
+            // As far back as there is text: of a document that a writer left unfinished, the fault is in the next.
+            (reach.min(text.len()), self.rereads.after_torn(0, fault, offset))
+        };
         if line {
             self.phase = Phase::Line;
         } else {
@@ -482,6 +515,7 @@ impl Scanner {
 
     /// The text was cut at `from`.
     pub(super) fn shift(&mut self, from: usize) {
+        self.first_line = None;
         self.at = self.at.saturating_sub(from);
         self.begin = self.begin.saturating_sub(from);
         self.horizon = self.horizon.saturating_sub(from);
@@ -502,8 +536,12 @@ impl Scanner {
             start = if self.refused { line_end(text, 0) } else { BYTE_ORDER_MARK.len() };
         }
         // Blank text is held until something follows: whether anything does, decides what is wrong with it.
-        let (from, end) = first_line(text, start)?;
+        let (from, end) = match self.first_line {
+            Some((from, searched)) => (from, line_end(text, searched)),
+            None => first_line(text, start)?,
+        };
         let open = !last && end == text.len() && text.last() != Some(&b'\n');
+        self.first_line = open.then_some((from, end));
         if self.framing == Framing::Auto && open && from == start && self.is_large(end - from) {
             // Whether the stream is one of lines shows when the document has ended.
             self.undecided = true;

@@ -248,6 +248,28 @@ fn a_torn_document_is_bad_whether_or_not_it_is_cut() {
 }
 
 #[test]
+fn what_follows_a_document_that_was_left_unfinished_is_read() {
+    let first = document(true, 12);
+    let others = ["second", "third"].map(|name| format!("{}\n", document(true, 2).replace("span ", name)));
+    for at in first.len() - 700..first.len() {
+        let text = format!("{}\n{}", &first[..at], others.concat());
+        for mode in [Mode::Strict, Mode::Lenient] {
+            let expected = whole(text.as_bytes(), mode, Framing::Documents);
+            for coming in [None, Some(Coming { chunk: 100, twice: true })] {
+                let (found, contradiction) =
+                    in_parts(text.as_bytes(), mode, Framing::Documents, SMALL, coming);
+                assert_eq!(contradiction, None);
+                let spans = |reading: &Reading| {
+                    reading.batches.iter().map(|batch| batch.len() as u64 + batch.rejected_spans()).sum::<u64>()
+                };
+                let counts = |reading: &Reading| (reading.counts.bad_documents, spans(reading));
+                assert_eq!(counts(&found), counts(&expected), "{at} {mode:?} {coming:?} {}", &first[at - 20..at]);
+            }
+        }
+    }
+}
+
+#[test]
 fn a_document_that_is_too_deep_is_so_in_parts() {
     let text = document(true, 12);
     let sizes = BlockSizes { block: 300, document: 100, ..BlockSizes::default() };
