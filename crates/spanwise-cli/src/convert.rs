@@ -12,7 +12,7 @@ use spanwise_arrow::{ArrowOptions, ConvertError, Converter};
 
 use crate::Outcome;
 use crate::arguments::Convert;
-use crate::output::Output;
+use crate::output::{Output, is_stdout};
 use crate::policy;
 use crate::reading::{Reading, Stopped};
 
@@ -226,7 +226,7 @@ impl Convert {
 
 /// Says what was written and what was not.
 fn report(counts: &Counts, options: &ArrowOptions, output: &Path, errors: &mut dyn Write) -> io::Result<()> {
-    if output.as_os_str() != "-" {
+    if !is_stdout(output) {
         let spans = counted(counts.spans, "span", "spans");
         let documents = counted(counts.documents, "document", "documents");
         writeln!(errors, "{}: {spans} of {documents}", output.display())?;

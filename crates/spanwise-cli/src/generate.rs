@@ -6,18 +6,17 @@ use spanwise_corpora::Form;
 
 use crate::Outcome;
 use crate::arguments::Generate;
-use crate::output::Output;
+use crate::output::{Output, is_stdout, named};
 use crate::table::grouped;
 
 /// Runs the command.
 pub(crate) fn run(arguments: &Generate, output: &mut dyn Write) -> io::Result<Outcome> {
-    let fail =
-        |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", arguments.output.display()));
+    let fail = |error: io::Error| named(&arguments.output, &error);
     let form = if arguments.single_document { Form::Document } else { Form::Ndjson };
     let mut target = BufWriter::with_capacity(1 << 20, Output::create(&arguments.output).map_err(fail)?);
     let stats = arguments.corpus.write(arguments.seed, arguments.size, form, &mut target).map_err(fail)?;
     target.into_inner().map_err(io::IntoInnerError::into_error).and_then(Output::commit).map_err(fail)?;
-    if arguments.output.as_os_str() != "-" {
+    if !is_stdout(&arguments.output) {
         writeln!(
             output,
             "{} spans in {} documents, {} bytes",

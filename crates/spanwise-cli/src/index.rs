@@ -10,6 +10,7 @@ use spanwise_io::{BlockPlace, IndexFileError, LeftOut, SpanIndex};
 
 use crate::Outcome;
 use crate::arguments;
+use crate::output::is_stdout;
 use crate::reading::{Portion, Reading};
 use crate::table::counted;
 
@@ -23,7 +24,7 @@ pub(crate) fn run(
     let decode = DecodeOptions::default().with_mode(arguments.mode.into());
     let reading = Reading::new(&arguments.inputs, decode);
     // An index may take the place of one that it was merged from, and of nothing else that it is of.
-    if reading.reads(path) && !SpanIndex::is_index(path) || path.as_os_str() == "-" {
+    if reading.reads(path) && !SpanIndex::is_index(path) || is_stdout(path) {
         let name = path.display();
         return writeln!(errors, "spanwise: {name}: name another file for the index")
             .map(|()| Outcome::Unreadable);

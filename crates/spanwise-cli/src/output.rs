@@ -1,30 +1,32 @@
 //! Where a command writes to: a file that is there whole or not at all, so that an output may be one of the inputs.
 
-use std::fs::File;
 use std::io::{self, Write};
 use std::path::Path;
 
 use spanwise_io::AtomicFile;
 
+/// Whether an output is standard output.
+pub(crate) fn is_stdout(path: &Path) -> bool {
+    path.as_os_str() == "-"
+}
+
+/// An error of writing to `path`, which says so.
+pub(crate) fn named(path: &Path, error: &io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("{}: {error}", path.display()))
+}
+
 /// Where a command writes to.
 pub(crate) enum Output {
     Stdout(io::Stdout),
-    /// Written beside its final place under another name, which it takes at the end.
+    /// Takes its name at the end, unless it is no file but a pipe or a device, which is written as it is.
     File(AtomicFile),
-    /// Something else than a file, which is written as it is: a pipe, a device.
-    There(File),
 }
 
 impl Output {
     /// Begins to write to `path`; `-` is standard output.
     pub(crate) fn create(path: &Path) -> io::Result<Self> {
-        if path.as_os_str() == "-" {
+        if is_stdout(path) {
             return Ok(Self::Stdout(io::stdout()));
-        }
-        if let Ok(metadata) = path.metadata()
-            && !metadata.is_file()
-        {
-            return File::options().write(true).open(path).map(Self::There);
         }
         AtomicFile::create(path).map(Self::File)
     }
@@ -33,7 +35,6 @@ impl Output {
     pub(crate) fn commit(self) -> io::Result<()> {
         match self {
             Self::Stdout(mut stdout) => stdout.flush(),
-            Self::There(mut file) => file.flush(),
             Self::File(file) => file.commit(),
         }
     }
@@ -44,7 +45,6 @@ impl Write for Output {
         match self {
             Self::Stdout(stdout) => stdout.write(bytes),
             Self::File(file) => file.write(bytes),
-            Self::There(file) => file.write(bytes),
         }
     }
 
@@ -52,7 +52,6 @@ impl Write for Output {
         match self {
             Self::Stdout(stdout) => stdout.flush(),
             Self::File(file) => file.flush(),
-            Self::There(file) => file.flush(),
         }
     }
 }
@@ -88,23 +87,5 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         assert!(Output::create(folder.path()).is_err());
         assert!(Output::create(&folder.path().join("missing/out.json")).is_err());
-    }
-
-    #[cfg(unix)]
-    #[test]
-    fn a_link_stays_a_link_and_a_device_a_device() {
-        let folder = tempfile::tempdir().unwrap();
-        let (path, link) = (folder.path().join("there.json"), folder.path().join("link.json"));
-        std::fs::write(&path, "before").unwrap();
-        std::os::unix::fs::symlink(&path, &link).unwrap();
-        let mut output = Output::create(&link).unwrap();
-        output.write_all(b"after").unwrap();
-        output.commit().unwrap();
-        assert_eq!(std::fs::read_to_string(&path).unwrap(), "after");
-        assert!(link.is_symlink());
-        let mut output = Output::create(Path::new("/dev/null")).unwrap();
-        output.write_all(b"gone").unwrap();
-        output.commit().unwrap();
-        assert!(!Path::new("/dev/null").metadata().unwrap().is_file());
     }
 }

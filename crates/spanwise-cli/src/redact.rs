@@ -10,7 +10,7 @@ use spanwise_io::Unreadable;
 
 use crate::Outcome;
 use crate::arguments::Redact;
-use crate::output::Output;
+use crate::output::{Output, named};
 use crate::policy;
 use crate::reading::{Reading, Stopped};
 use crate::table::{Align, Table, counted, grouped};
@@ -30,7 +30,7 @@ pub(crate) fn run(arguments: &Redact, output: &mut dyn Write, errors: &mut dyn W
     let Some(path) = &arguments.output else {
         return redact(arguments, policy, output, errors).map(|redacted| redacted.outcome());
     };
-    let fail = |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", path.display()));
+    let fail = |error: io::Error| named(path, &error);
     let mut target = BufWriter::new(Output::create(path).map_err(fail)?);
     let redacted = redact(arguments, policy, &mut target, errors)?;
     commit(target).map_err(fail)?;
@@ -78,6 +78,10 @@ fn redact(
     let worker_policy = policy.clone();
     let mut redacted = Redacted { policy, report: RedactionReport::default(), unreadable: Vec::new() };
     let mut ends_line = true;
+    let fail = |error: io::Error| match &arguments.output {
+        Some(path) => named(path, &error),
+        None => error,
+    };
     let worker = || {
         let redactor = Redactor::with_options(worker_policy.clone(), options);
         let mut redactor = if in_lines { redactor.in_lines() } else { redactor };
@@ -94,8 +98,7 @@ fn redact(
                 if let Some(last) = text.last() {
                     let between: &[u8] = if ends_line { b"" } else { b"\n" };
                     ends_line = *last == b'\n';
-                    output.write_all(between)?;
-                    output.write_all(&text)?;
+                    output.write_all(between).and_then(|()| output.write_all(&text)).map_err(fail)?;
                 }
             }
             // What was written lacks what came too late: no file is better than a wrong one.
@@ -109,9 +112,7 @@ fn redact(
     (_, redacted.unreadable) = inputs.tell(errors)?;
     redacted.tell_losses(errors)?;
     if let Some(path) = &arguments.report {
-        redacted
-            .write_report(path)
-            .map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", path.display())))?;
+        redacted.write_report(path).map_err(|error| named(path, &error))?;
     }
     Ok(redacted)
 }

@@ -1,4 +1,4 @@
-//! `spanwise convert` that is killed, or whose disk is full, leaves no file or a whole one.
+//! `spanwise convert` that is killed leaves no file or a whole one, as does every command whose disk is full.
 //!
 //! `KILL_ROUNDS=100 cargo test -p spanwise-cli --test kill` tries longer.
 
@@ -77,17 +77,28 @@ fn a_disk_that_takes_no_more_leaves_no_file() {
     lines(&folder.path().join("in.jsonl"));
     // A bound on the size of files stands in for a full disk: writing fails at some byte.
     for blocks in [1, 64, 200] {
-        let run = Command::new("sh")
-            .args([
-                "-c",
-                &format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$0\" convert in.jsonl -o out.parquet"),
-            ])
-            .arg(env!("CARGO_BIN_EXE_spanwise"))
-            .current_dir(folder.path())
-            .output()
-            .unwrap();
-        assert_eq!(run.status.code(), Some(2), "{run:?}");
-        assert!(String::from_utf8(run.stderr).unwrap().starts_with("spanwise: out.parquet: "));
-        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+        for (command, said) in [
+            ("convert in.jsonl -o out.parquet", "spanwise: out.parquet: cannot write: "),
+            ("convert in.jsonl -o out.csv", "spanwise: out.csv: cannot write: "),
+            ("redact --policy secrets in.jsonl -o out.jsonl", "spanwise: cannot write: out.jsonl: "),
+            ("index in.jsonl -o out.idx", "spanwise: out.idx: the index file: "),
+            ("generate --corpus micro --size 1MiB -o out.jsonl", "spanwise: cannot write: out.jsonl: "),
+        ] {
+            let run = Command::new("sh")
+                .args(["-c", &format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$0\" {command}")])
+                .arg(env!("CARGO_BIN_EXE_spanwise"))
+                .current_dir(folder.path())
+                .output()
+                .unwrap();
+            assert_eq!(run.status.code(), Some(2), "{command}: {run:?}");
+            // What the system says, and no other name than the one that was asked for.
+            let stderr = String::from_utf8(run.stderr).unwrap();
+            assert_eq!(
+                stderr.strip_prefix(said),
+                Some("File too large (os error 27)\n"),
+                "{command}: {stderr}"
+            );
+            assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "{command}");
+        }
     }
 }

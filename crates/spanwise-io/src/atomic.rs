@@ -1,14 +1,19 @@
 //! Files that are there whole or not at all. So an output may be one of the inputs.
 
-use std::ffi::OsString;
-use std::fs::File;
-use std::io::{self, Write};
+use std::ffi::{OsStr, OsString};
+use std::fs::{File, Permissions};
+use std::io::{self, Seek as _, Write};
 use std::path::{Path, PathBuf};
 
-use tempfile::{Builder, NamedTempFile};
+use tempfile::{Builder, NamedTempFile, TempPath};
 
-/// A file that is written beside its final place under another name, which it takes at the end. One that is dropped before
-/// leaves nothing.
+use crate::unnamed;
+
+/// A file that takes its name when it is whole. One that is dropped before leaves nothing, and on most file systems of Linux
+/// neither does a process that is killed.
+///
+/// Where another file had the name, the new one can be read and written by those who could the old one. What is no file, such
+/// as a pipe or a device, is written as it is: it has no other form that could take its place.
 ///
 /// ```
 /// use std::io::Write as _;
@@ -24,38 +29,56 @@ use tempfile::{Builder, NamedTempFile};
 /// ```
 #[derive(Debug)]
 pub struct AtomicFile {
-    file: NamedTempFile,
+    form: Form,
     path: PathBuf,
+    written: u64,
+}
+
+/// What is written to until the name is taken.
+#[derive(Debug)]
+enum Form {
+    /// A file without a name, which is gone with the process.
+    Unnamed(File),
+    /// A file beside the final place.
+    Beside(NamedTempFile),
+    /// What stands there, which is no file.
+    There(File),
 }
 
 impl AtomicFile {
     /// Begins to write to `path`. Where that is a link, the file it leads to is replaced and the link stays.
     ///
     /// # Errors
-    /// No file can be made in its folder.
+    /// No file can be made in its folder; or it is a folder, or a link that leads nowhere.
     pub fn create(path: &Path) -> io::Result<Self> {
-        let path = &path.canonicalize().unwrap_or_else(|_| path.to_owned());
-        if path.is_dir() {
+        let there = match path.metadata() {
+            Ok(there) => Some(there),
+            // In place of the link there would be a file where nobody wanted one.
+            Err(error) if path.is_symlink() => return Err(error),
+            Err(_) => None,
+        };
+        if there.as_ref().is_some_and(|there| !there.is_file() && !there.is_dir()) {
+            let form = Form::There(File::options().write(true).open(path)?);
+            return Ok(Self { form, path: path.to_owned(), written: 0 });
+        }
+        let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+        if there.as_ref().is_some_and(std::fs::Metadata::is_dir) {
             return Err(io::ErrorKind::IsADirectory.into());
         }
-        let name = path.file_name().ok_or(io::ErrorKind::InvalidFilename)?;
-        // No extension of a trace file: a run that is killed leaves nothing that is read by mistake.
-        let mut prefix = OsString::from(".");
-        prefix.push(name);
-        let mut builder = Builder::new();
-        builder.prefix(&prefix).suffix(".part");
-        #[cfg(unix)]
-        {
-            use std::os::unix::fs::PermissionsExt as _;
-            // As any other new file: less what the user's mask takes.
-            builder.permissions(std::fs::Permissions::from_mode(0o666));
-        }
-        Ok(Self { file: builder.tempfile_in(folder(path))?, path: path.to_owned() })
+        let access = Access::like(there.map(|there| there.permissions()));
+        let form = match unnamed::create(folder(&path), access.mode) {
+            Some(file) => {
+                access.give(&file);
+                Form::Unnamed(file)
+            }
+            None => Form::Beside(beside(&path, |part| access.create(part))?),
+        };
+        Ok(Self { form, path, written: 0 })
     }
 
     /// Bytes that were written.
-    pub(crate) fn len(&self) -> io::Result<u64> {
-        Ok(self.file.as_file().metadata()?.len())
+    pub(crate) fn written(&self) -> u64 {
+        self.written
     }
 
     /// Makes what was written last, and gives it its name.
@@ -63,12 +86,89 @@ impl AtomicFile {
     /// # Errors
     /// The system says so; then the file is as it was before.
     pub fn commit(self) -> io::Result<()> {
-        self.file.as_file().sync_all()?;
-        self.file.persist(&self.path).map_err(|error| error.error)?;
+        let whole = match self.form {
+            Form::There(mut file) => return file.flush(),
+            Form::Unnamed(file) => {
+                file.sync_all()?;
+                named(&file, &self.path, |part| unnamed::give_name(&file, part))?
+            }
+            Form::Beside(file) => {
+                file.as_file().sync_all()?;
+                file.into_temp_path()
+            }
+        };
+        whole.persist(&self.path).map_err(|error| error.error)?;
         // A file system that cannot sync a folder still has the name.
         let _ = File::open(folder(&self.path)).and_then(|folder| folder.sync_all());
         Ok(())
     }
+}
+
+/// Who may read and write a file.
+struct Access {
+    /// The bits that it is made with; of a new file, less what the user's mask takes.
+    mode: u32,
+    /// Those of the file that had the name.
+    like: Option<Permissions>,
+}
+
+impl Access {
+    fn like(like: Option<Permissions>) -> Self {
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt as _;
+            let like = like.map(|like| Permissions::from_mode(like.mode() & 0o777));
+            Self { mode: like.as_ref().map_or(0o666, Permissions::mode), like }
+        }
+        #[cfg(not(unix))]
+        Self { mode: 0o666, like: like.filter(|like| !like.readonly()) }
+    }
+
+    /// Gives it also what the mask took. A file system that has no such bits has no use for them.
+    fn give(&self, file: &File) {
+        if let Some(like) = &self.like {
+            let _ = file.set_permissions(like.clone());
+        }
+    }
+
+    fn create(&self, path: &Path) -> io::Result<File> {
+        let mut options = File::options();
+        options.read(true).write(true).create_new(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, self.mode);
+        let file = options.open(path)?;
+        self.give(&file);
+        Ok(file)
+    }
+}
+
+/// A name for a file that has none, beside `path`. Where it cannot be given one, a copy of it has the name.
+fn named(file: &File, path: &Path, give_name: impl FnMut(&Path) -> io::Result<()>) -> io::Result<TempPath> {
+    if let Ok(named) = beside(path, give_name) {
+        return Ok(named.into_temp_path());
+    }
+    let access = Access::like(Some(file.metadata()?.permissions()));
+    let copy = beside(path, |part| access.create(part))?;
+    let (mut from, mut to) = (file, copy.as_file());
+    from.rewind()?;
+    io::copy(&mut from, &mut to)?;
+    to.sync_all()?;
+    Ok(copy.into_temp_path())
+}
+
+/// What `make` makes beside `path` under a name that is not taken.
+fn beside<T>(path: &Path, mut make: impl FnMut(&Path) -> io::Result<T>) -> io::Result<NamedTempFile<T>> {
+    let name = path.file_name().ok_or(io::ErrorKind::InvalidFilename)?;
+    // No extension of a trace file: a run that is killed leaves nothing that is read by mistake.
+    let mut prefix = OsString::from(".");
+    prefix.push(name);
+    // Its own errors name the file that is made, which nobody knows of.
+    let mut reason = None;
+    let file = Builder::new()
+        .prefix(&prefix)
+        .suffix(OsStr::new(".part"))
+        .make_in(folder(path), |part| make(part).inspect_err(|error| reason = error.raw_os_error()));
+    file.map_err(|error| reason.map_or(error.kind().into(), io::Error::from_raw_os_error))
 }
 
 fn folder(path: &Path) -> &Path {
@@ -77,10 +177,128 @@ fn folder(path: &Path) -> &Path {
 
 impl Write for AtomicFile {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.file.write(bytes)
+        let written = match &mut self.form {
+            Form::Unnamed(file) | Form::There(file) => file.write(bytes),
+            // The other one's own errors name a file that nobody knows of.
+            Form::Beside(file) => file.as_file_mut().write(bytes),
+        }?;
+        self.written += written as u64;
+        Ok(written)
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.file.flush()
+        match &mut self.form {
+            Form::Unnamed(file) | Form::There(file) => file.flush(),
+            Form::Beside(file) => file.as_file_mut().flush(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn write(path: &Path, text: &str) -> io::Result<()> {
+        let mut file = AtomicFile::create(path)?;
+        file.write_all(text.as_bytes())?;
+        assert_eq!(file.written(), text.len() as u64);
+        file.commit()
+    }
+
+    fn names(folder: &Path) -> Vec<OsString> {
+        std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name()).collect()
+    }
+
+    #[test]
+    fn a_file_has_its_name_when_it_is_whole_and_no_other_is_left() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("out.csv");
+        std::fs::write(&path, "old").unwrap();
+        let mut file = AtomicFile::create(&path).unwrap();
+        file.write_all(b"half").unwrap();
+        drop(file);
+        assert_eq!((std::fs::read(&path).unwrap(), names(folder.path()).len()), (b"old".to_vec(), 1));
+        write(&path, "new").unwrap();
+        assert_eq!((std::fs::read(&path).unwrap(), names(folder.path()).len()), (b"new".to_vec(), 1));
+    }
+
+    #[test]
+    fn a_file_that_gets_no_name_is_copied() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(b"whole").unwrap();
+        let path = folder.path().join("out.csv");
+        let copy = named(&file, &path, |_| Err(io::ErrorKind::Unsupported.into())).unwrap();
+        assert_eq!(copy.parent(), Some(folder.path()));
+        copy.persist(&path).unwrap();
+        assert_eq!(std::fs::read(&path).unwrap(), b"whole");
+    }
+
+    #[test]
+    fn no_error_names_a_file_that_nobody_asked_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let error = write(&folder.path().join("none/out.csv"), "x").unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::NotFound);
+        assert!(!error.to_string().contains(".part"), "{error}");
+        assert!(AtomicFile::create(folder.path()).is_err());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn who_may_read_the_old_file_may_read_the_new_one_and_nobody_else() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let folder = tempfile::tempdir().unwrap();
+        let mode = |path: &Path| path.metadata().unwrap().permissions().mode() & 0o7777;
+        let (path, plain) = (folder.path().join("out.csv"), folder.path().join("plain"));
+        std::fs::write(&plain, "").unwrap();
+        write(&path, "new").unwrap();
+        assert_eq!(mode(&path), mode(&plain));
+        for bits in [0o600, 0o640, 0o666, 0o444, 0o755] {
+            std::fs::set_permissions(&path, Permissions::from_mode(bits)).unwrap();
+            write(&path, "again").unwrap();
+            assert_eq!(mode(&path), bits, "{bits:o}");
+            // The way of file systems on which files have a name from the start.
+            let access = Access::like(Some(Permissions::from_mode(bits)));
+            let part = beside(&path, |part| access.create(part)).unwrap();
+            assert_eq!(mode(part.path()), bits, "{bits:o}");
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_pipe_stays_a_pipe_and_a_link_a_link() {
+        use std::os::unix::fs::{FileTypeExt as _, symlink};
+        let folder = tempfile::tempdir().unwrap();
+        let (pipe, file, link) =
+            (folder.path().join("pipe"), folder.path().join("file"), folder.path().join("link"));
+        let made = std::process::Command::new("mkfifo").arg(&pipe).status().unwrap();
+        assert!(made.success());
+        let reader = std::thread::spawn({
+            let pipe = pipe.clone();
+            move || std::fs::read(pipe).unwrap()
+        });
+        write(&pipe, "through").unwrap();
+        assert_eq!(reader.join().unwrap(), b"through");
+        assert!(pipe.metadata().unwrap().file_type().is_fifo());
+        symlink(&file, &link).unwrap();
+        assert_eq!(write(&link, "nowhere").unwrap_err().kind(), io::ErrorKind::NotFound);
+        std::fs::write(&file, "old").unwrap();
+        write(&link, "new").unwrap();
+        assert!(link.is_symlink());
+        assert_eq!(std::fs::read(&file).unwrap(), b"new");
+    }
+
+    /// As a process that is killed does it.
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn what_is_forgotten_leaves_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        if unnamed::create(folder.path(), 0o600).is_none() {
+            return;
+        }
+        let mut file = AtomicFile::create(&folder.path().join("out.csv")).unwrap();
+        file.write_all(b"half").unwrap();
+        std::mem::forget(file);
+        assert_eq!(names(folder.path()).len(), 0);
     }
 }

@@ -25,6 +25,7 @@ mod scan;
 mod settings;
 mod small_files;
 mod source;
+mod unnamed;
 
 pub use atomic::AtomicFile;
 pub use blocks::Blocks;

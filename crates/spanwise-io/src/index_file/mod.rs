@@ -248,7 +248,8 @@ impl SpanIndex {
         self.spans.batch(number)
     }
 
-    /// Writes the index to a file, which is there whole or as it was before. Returns the bytes of it.
+    /// Writes the index to a file, which is there whole or as it was before. Returns the bytes of it. What is no file, such as
+    /// a pipe or a device, is written as it is.
     ///
     /// # Errors
     /// A source has changed meanwhile; or the file cannot be written.
@@ -281,7 +282,7 @@ impl SpanIndex {
         let out = file.finish(&directory.stored())?;
         let mut out = out.into_inner().map_err(std::io::IntoInnerError::into_error)?;
         out.flush()?;
-        let bytes = out.len()?;
+        let bytes = out.written();
         out.commit()?;
         Ok(bytes)
     }
