@@ -35,7 +35,7 @@ pub(crate) enum Command {
     #[command(
         long_about = "Take private text out of traces, by a policy, and leave all else byte for byte.\n\nWhat could not \
                             be read is not in the output: it is counted, and the exit code is 1. Of several sources every \
-                            document comes out on a line of its own."
+                            document comes out on a line of its own. A source alone may be the output, too."
     )]
     Redact(Redact),
     /// Write the spans as a table: Parquet, Arrow, JSON lines or CSV
@@ -140,7 +140,8 @@ pub(crate) struct Redact {
     #[arg(long, short, value_name = "OUT")]
     pub(crate) output: Option<PathBuf>,
 
-    /// Where to write a report for programs: counts of rules, detectors and places, in JSON
+    /// Where to write a report for programs: counts of rules, detectors and places, in JSON; with --output also - for standard
+    /// output
     #[arg(long, value_name = "FILE")]
     pub(crate) report: Option<PathBuf>,
 

@@ -10,7 +10,7 @@ use spanwise_io::Unreadable;
 
 use crate::Outcome;
 use crate::arguments::Redact;
-use crate::output::{Output, named};
+use crate::output::{Output, is_stdout, named};
 use crate::policy;
 use crate::reading::{Reading, Stopped};
 use crate::table::{Align, Table, counted, grouped};
@@ -27,18 +27,44 @@ pub(crate) fn run(arguments: &Redact, output: &mut dyn Write, errors: &mut dyn W
     if !arguments.explain.is_empty() {
         return explain(arguments, &policy, output);
     }
+    let options = DecodeOptions::default().with_mode(arguments.mode.into());
+    let options = Redactor::with_options(policy.clone(), options).decode_options();
+    let reading = Reading::new(&arguments.inputs, options);
+    if let Some(message) = arguments.contradiction(&reading) {
+        writeln!(errors, "spanwise: {message}")?;
+        return Ok(Outcome::Unreadable);
+    }
     let Some(path) = &arguments.output else {
-        return redact(arguments, policy, output, errors).map(|redacted| redacted.outcome());
+        return redact(arguments, policy, reading, output, errors).map(|redacted| redacted.outcome());
     };
     let fail = |error: io::Error| named(path, &error);
     let mut target = BufWriter::new(Output::create(path).map_err(fail)?);
-    let redacted = redact(arguments, policy, &mut target, errors)?;
+    let redacted = redact(arguments, policy, reading, &mut target, errors)?;
     commit(target).map_err(fail)?;
-    if path.as_os_str() == "-" {
-        return Ok(redacted.outcome());
+    if !is_stdout(path) && !arguments.report.as_deref().is_some_and(is_stdout) {
+        redacted.write_for_people(output)?;
     }
-    redacted.write_for_people(output)?;
     Ok(redacted.outcome())
+}
+
+impl Redact {
+    /// Why this cannot be meant: one thing would be written over or into another.
+    fn contradiction(&self, reading: &Reading) -> Option<&'static str> {
+        // One source alone may be replaced. Of several, the next run would redact what this one writes along with the rest.
+        if reading.sources().count() > 1 && self.output.as_deref().is_some_and(|path| reading.reads(path)) {
+            return Some("the output is one of the sources");
+        }
+        let report = self.report.as_deref()?;
+        let (output, to_stdout) = (self.output.as_deref(), is_stdout(report));
+        match () {
+            () if to_stdout && output.is_none_or(is_stdout) => {
+                Some("the traces go to standard output, so --report must name a file, or --output must")
+            }
+            () if !to_stdout && output == Some(report) => Some("the report needs a file of its own"),
+            () if reading.reads(report) => Some("the report is one of the sources"),
+            () => None,
+        }
+    }
 }
 
 fn commit(target: BufWriter<Output>) -> io::Result<()> {
@@ -67,12 +93,11 @@ struct Redacted {
 fn redact(
     arguments: &Redact,
     policy: CompiledPolicy,
+    reading: Reading,
     output: &mut dyn Write,
     errors: &mut dyn Write,
 ) -> io::Result<Redacted> {
-    let options = DecodeOptions::default().with_mode(arguments.mode.into());
-    let options = Redactor::with_options(policy.clone(), options).decode_options();
-    let reading = Reading::new(&arguments.inputs, options);
+    let options = reading.decode();
     let mut inputs = reading.ledger();
     let in_lines = reading.inputs().count() > 1;
     let worker_policy = policy.clone();

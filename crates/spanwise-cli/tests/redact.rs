@@ -103,6 +103,36 @@ fn several_sources_become_lines_and_an_output_may_be_an_input() {
 }
 
 #[test]
+fn of_several_sources_none_is_the_output_and_a_report_has_a_place_of_its_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    fs::create_dir(path("in")).unwrap();
+    fs::write(path("in/a.json"), document("x")).unwrap();
+    let redact = |words: &[&str]| {
+        run_with(["redact", "--policy=privacy-mode"].iter().chain(words), b"", folder.path())
+    };
+    assert_eq!(redact(&["in", "-o", "in/out.jsonl"]).code, 0);
+    let first = fs::read_to_string(path("in/out.jsonl")).unwrap();
+    for (words, said) in [
+        (&["in", "-o", "in/out.jsonl"][..], "the output is one of the sources"),
+        (&["in/a.json", "in/out.jsonl", "-o", "./in/out.jsonl"], "the output is one of the sources"),
+        (&["in/a.json", "--report=-"], "--report must name a file"),
+        (&["in/a.json", "-o-", "--report=-"], "--report must name a file"),
+        (&["in/a.json", "-o", "out.jsonl", "--report=out.jsonl"], "a file of its own"),
+        (&["in/a.json", "-o", "out.jsonl", "--report=in/a.json"], "the report is one of the sources"),
+    ] {
+        let run = redact(words);
+        assert_eq!((run.code, &*run.stdout), (2, ""), "{words:?}: {run:?}");
+        assert!(run.stderr.starts_with("spanwise: ") && run.stderr.contains(said), "{words:?}: {run:?}");
+        assert_eq!(fs::read_to_string(path("in/out.jsonl")).unwrap(), first, "{words:?}");
+        assert_eq!(fs::read_to_string(path("in/a.json")).unwrap(), document("x"), "{words:?}");
+    }
+    let told = redact(&["in/a.json", "-o", "out.jsonl", "--report=-"]);
+    assert_eq!((told.code, told.json()["changes"].clone()), (0, 1.into()), "{told:?}");
+    assert_eq!(fs::read_to_string(path("out.jsonl")).unwrap().matches("[REDACTED:content]").count(), 1);
+}
+
+#[test]
 fn what_is_left_out_is_told_and_exits_with_one() {
     let folder = tempfile::tempdir().unwrap();
     let input =
