@@ -22,7 +22,6 @@ const BUFFER: usize = 1 << 20;
 /// What went into the file, and what did not.
 #[derive(Debug, Default)]
 struct Counts {
-    files: u64,
     spans: u64,
     documents: u64,
     bad_documents: u64,
@@ -158,7 +157,7 @@ fn write(
     errors: &mut dyn Write,
 ) -> Result<Output, Failure> {
     let output = BufWriter::with_capacity(BUFFER, Output::create(&arguments.output)?);
-    let mut writer = TableWriter::new(output, format, converter.schema())?;
+    let mut table = Some(Table::Waiting(output));
     let mut inputs = reading.ledger();
     counts.mismatches = vec![0; arguments.promote.len()];
     reading.scan(
@@ -167,8 +166,12 @@ fn write(
             match part {
                 Ok(part) => {
                     counts.sum(&part.counts);
-                    if let Some(rows) = part.rows? {
+                    if let Some(rows) = part.rows?
+                        && let Some(begun) = table.take()
+                    {
+                        let mut writer = begun.begin(format, converter)?;
                         writer.write(&rows)?;
+                        table = Some(Table::Begun(writer));
                     }
                 }
                 // Rows that were written lack what came too late: no file is better than a wrong one.
@@ -180,15 +183,36 @@ fn write(
             Ok::<_, Failure>(())
         },
     )?;
-    let (files, unreadable) = inputs.tell(errors)?;
-    (counts.files, counts.unreadable) = (files, unreadable.len() as u64);
-    if counts.files == 0 && counts.spans == 0 {
-        return Err(Failure::NothingRead);
+    counts.unreadable = inputs.tell(errors)?.1.len() as u64;
+    let Some(table) = table.filter(|_| !counts.read_nothing()) else { return Err(Failure::NothingRead) };
+    table.begin(format, converter)?.finish()?.into_inner().map_err(|error| error.into_error().into())
+}
+
+/// A table that is begun when there is a row of it, or when all was read: standard output takes no header back.
+enum Table {
+    Waiting(BufWriter<Output>),
+    Begun(TableWriter<BufWriter<Output>>),
+}
+
+impl Table {
+    fn begin(
+        self,
+        format: FileFormat,
+        converter: &Converter,
+    ) -> Result<TableWriter<BufWriter<Output>>, WriteError> {
+        match self {
+            Self::Waiting(output) => TableWriter::new(output, format, converter.schema()),
+            Self::Begun(writer) => Ok(writer),
+        }
     }
-    writer.finish()?.into_inner().map_err(|error| error.into_error().into())
 }
 
 impl Counts {
+    /// There was something, and no document of it could be read.
+    fn read_nothing(&self) -> bool {
+        (self.unreadable > 0 || self.bad_documents > 0) && self.documents == 0 && self.spans == 0
+    }
+
     fn add(&mut self, batch: &SpanBatch) {
         self.spans += batch.len() as u64;
         self.documents += batch.document_count();

@@ -38,6 +38,11 @@ pub(crate) fn run(
         writeln!(errors, "spanwise: no index was written")?;
         return Ok(Outcome::Unreadable);
     }
+    let LeftOut { bad_documents, rejected_spans } = index.left_out();
+    if bad_documents > 0 && rejected_spans == 0 && index.index().is_empty() {
+        writeln!(errors, "spanwise: {}: no document could be read, so no index was written", path.display())?;
+        return Ok(Outcome::Unreadable);
+    }
     match index.save(path) {
         Ok(bytes) => {
             let spans = counted(index.index().len().into(), "span");
@@ -47,7 +52,6 @@ pub(crate) fn run(
             return writeln!(errors, "spanwise: {}: {error}", path.display()).map(|()| Outcome::Unreadable);
         }
     }
-    let LeftOut { bad_documents, rejected_spans } = index.left_out();
     let kinds = [(bad_documents, "bad document"), (rejected_spans, "rejected span")];
     let named: Vec<_> =
         kinds.into_iter().filter(|(count, _)| *count > 0).map(|(count, noun)| counted(count, noun)).collect();

@@ -40,6 +40,10 @@ pub(crate) fn run(arguments: &Redact, output: &mut dyn Write, errors: &mut dyn W
     let fail = |error: io::Error| named(path, &error);
     let mut target = BufWriter::new(Output::create(path).map_err(fail)?);
     let redacted = redact(arguments, policy, reading, &mut target, errors)?;
+    if redacted.read_nothing() && !is_stdout(path) {
+        writeln!(errors, "spanwise: {}: nothing could be read, so nothing is written", path.display())?;
+        return Ok(Outcome::Unreadable);
+    }
     commit(target).map_err(fail)?;
     if !is_stdout(path) && !arguments.report.as_deref().is_some_and(is_stdout) {
         redacted.write_for_people(output)?;
@@ -171,6 +175,12 @@ struct NotRead<'a> {
 }
 
 impl Redacted {
+    /// There was something, and no document of it could be read.
+    fn read_nothing(&self) -> bool {
+        let lost = !self.unreadable.is_empty() || self.report.bad_documents > 0;
+        lost && self.report.documents == 0 && self.report.spans == 0
+    }
+
     fn outcome(&self) -> Outcome {
         match () {
             () if !self.unreadable.is_empty() => Outcome::Unreadable,

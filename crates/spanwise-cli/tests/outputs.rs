@@ -20,6 +20,29 @@ fn write(command: &[&str], source: &str, output: &str, folder: &Path) -> Run {
     run_with(command.iter().chain(&[source, "-o", output]), b"", folder)
 }
 
+#[test]
+fn where_nothing_could_be_read_the_file_is_as_it_was() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    fs::write(path("cut.json"), &SPAN[..40]).unwrap();
+    fs::write(path("cut.json.gz"), b"\x1f\x8b\x08\x00").unwrap();
+    fs::write(path("empty.json"), "").unwrap();
+    fs::write(path("kept"), "good").unwrap();
+    for command in COMMANDS {
+        for source in ["none.json", "cut.json", "cut.json.gz"] {
+            let run = write(command, source, "kept", folder.path());
+            assert_eq!((run.code, &*run.stdout), (2, ""), "{command:?} {source}: {run:?}");
+            assert_eq!(fs::read_to_string(path("kept")).unwrap(), "good", "{command:?} {source}");
+            assert!(run.stderr.lines().last().unwrap().contains(" written"), "{command:?} {source}: {run:?}");
+        }
+        // There was nothing to read, and that is what is written.
+        assert_eq!(write(command, "empty.json", "new", folder.path()).code, 0, "{command:?}");
+        fs::remove_file(path("new")).unwrap();
+    }
+    let run = run_with(["convert", "none.json", "-o", "-", "--to=csv"], b"", folder.path());
+    assert_eq!((run.code, &*run.stdout), (2, ""), "{run:?}");
+}
+
 #[cfg(unix)]
 #[test]
 fn who_may_read_a_file_that_is_replaced_may_read_the_new_one_and_nobody_else() {
