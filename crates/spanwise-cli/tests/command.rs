@@ -128,6 +128,18 @@ fn wrong_use_is_told_apart_from_findings() {
 }
 
 #[test]
+fn a_sum_of_nothing_is_null() {
+    let attribute = r#""name":"chat","attributes":[{"key":"gen_ai.request.model","value":{"stringValue":"m"}},{"key":"gen_ai.usage.input_tokens","value":{"intValue":"0"}}]"#;
+    let body = SPAN.replace(r#""name":"chat""#, attribute);
+    let summary = run_with(["summary", "--format=json"], body.as_bytes(), Path::new("."));
+    let sums = &summary.json()["models"]["m"];
+    assert_eq!((&sums["requests"], &sums["input_tokens"]), (&1.into(), &0.into()), "{sums}");
+    for name in ["output_tokens", "total_tokens", "input_cost", "output_cost", "total_cost"] {
+        assert!(sums.get(name).unwrap().is_null(), "{name}: {sums}");
+    }
+}
+
+#[test]
 fn findings_exit_with_one() {
     let strict = folder("cases").join("011-id-too-long-one-bad-span.json");
     let strict = strict.to_str().unwrap();

@@ -106,9 +106,9 @@ fn unknown() -> String {
 }
 
 fn tokens(sum: Sum<u64>) -> String {
-    if sum.known { grouped(sum.value) } else { unknown() }
+    sum.known().map_or_else(unknown, grouped)
 }
 
 fn cost(sum: Sum<f64>) -> String {
-    if sum.known { format!("{:.6}", sum.value) } else { unknown() }
+    sum.known().map_or_else(unknown, |cost| format!("{cost:.6}"))
 }

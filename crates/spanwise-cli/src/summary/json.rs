@@ -33,17 +33,17 @@ struct Report<'a> {
     unreadable: Vec<Unreadable<'a>>,
 }
 
-/// Costs in US dollars, latencies in milliseconds.
+/// Costs in US dollars, latencies in milliseconds. Null where no request had one.
 #[derive(Serialize)]
 struct Sums {
     requests: u64,
     errors: u64,
-    input_tokens: u64,
-    output_tokens: u64,
-    total_tokens: u64,
-    input_cost: f64,
-    output_cost: f64,
-    total_cost: f64,
+    input_tokens: Option<u64>,
+    output_tokens: Option<u64>,
+    total_tokens: Option<u64>,
+    input_cost: Option<f64>,
+    output_cost: Option<f64>,
+    total_cost: Option<f64>,
     p50_latency_ms: Option<f64>,
     p95_latency_ms: Option<f64>,
 }
@@ -63,12 +63,12 @@ fn sums(model: &Model) -> Sums {
     Sums {
         requests: model.requests,
         errors: model.errors,
-        input_tokens: model.input_tokens.value,
-        output_tokens: model.output_tokens.value,
-        total_tokens: model.total_tokens.value,
-        input_cost: model.input_cost.value,
-        output_cost: model.output_cost.value,
-        total_cost: model.total_cost.value,
+        input_tokens: model.input_tokens.known(),
+        output_tokens: model.output_tokens.known(),
+        total_tokens: model.total_tokens.known(),
+        input_cost: model.input_cost.known(),
+        output_cost: model.output_cost.known(),
+        total_cost: model.total_cost.known(),
         p50_latency_ms: model.latency(50).map(millis),
         p95_latency_ms: model.latency(95).map(millis),
     }

@@ -45,8 +45,15 @@ pub(super) struct Model {
 /// A sum, and whether there was anything to add up.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Sum<T> {
-    pub(super) value: T,
-    pub(super) known: bool,
+    value: T,
+    known: bool,
+}
+
+impl<T: Copy> Sum<T> {
+    /// The sum, if there was anything to add up.
+    pub(super) fn known(self) -> Option<T> {
+        self.known.then_some(self.value)
+    }
 }
 
 impl Sum<u64> {
