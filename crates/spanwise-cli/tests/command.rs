@@ -128,6 +128,30 @@ fn wrong_use_is_told_apart_from_findings() {
 }
 
 #[test]
+fn what_was_read_before_a_source_was_cut_off_is_shown_to_people_too() {
+    use std::io::Write as _;
+    let folder = traces();
+    let mut text = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::none());
+    text.write_all(format!("{SPAN}\n{SPAN}\n{SPAN}\n{{\n").as_bytes()).unwrap();
+    let text = text.finish().unwrap();
+    std::fs::write(folder.path().join("cut.json.gz"), &text[..text.len() - 8]).unwrap();
+    let run = run_with(["validate", "cut.json.gz", "b.json"], b"", folder.path());
+    assert_eq!(run.code, 2, "{run:?}");
+    let row = |name: &str| -> Vec<String> {
+        let row = run.stdout.lines().find(|line| line.starts_with(&format!("{name} ")));
+        row.unwrap().split_whitespace().skip(1).map(str::to_owned).collect()
+    };
+    assert_eq!(row("cut.json.gz"), ["3", "1", "0", "3", "0", "1", "0"]);
+    assert_eq!(row("b.json"), ["1", "0", "0", "1", "0", "0", "0"]);
+    assert_eq!(row("total"), ["4", "1", "0", "4", "0", "1", "0"]);
+    assert!(run.stdout.starts_with("cut.json.gz\n  error[unexpected-end]"), "{run:?}");
+    let verdict = "\n1 error, 0 warnings in 1 of 2 files, 1 file not read to the end\n";
+    assert!(run.stdout.ends_with(verdict), "{run:?}");
+    let alone = run_with(["validate", "cut.json.gz"], b"", folder.path());
+    assert!(alone.stdout.contains("\ncut.json.gz          3    1"), "{alone:?}");
+}
+
+#[test]
 fn a_sum_of_nothing_is_null() {
     let attribute = r#""name":"chat","attributes":[{"key":"gen_ai.request.model","value":{"stringValue":"m"}},{"key":"gen_ai.usage.input_tokens","value":{"intValue":"0"}}]"#;
     let body = SPAN.replace(r#""name":"chat""#, attribute);

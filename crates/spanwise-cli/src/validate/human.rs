@@ -6,7 +6,7 @@ use super::{Counts, FileReport};
 use crate::table::{Align, Table, counted, grouped, visible};
 
 pub(super) fn write(files: &[FileReport], total: Counts, out: &mut dyn Write) -> io::Result<()> {
-    let readable: Vec<_> = files.iter().filter(|file| file.unreadable.is_none()).collect();
+    let readable: Vec<_> = files.iter().filter(|file| file.was_read()).collect();
     if readable.is_empty() {
         return Ok(());
     }
@@ -19,6 +19,10 @@ pub(super) fn write(files: &[FileReport], total: Counts, out: &mut dyn Write) ->
     write!(out, "\n{verdict}, {}", counted(total.warnings, "warning"))?;
     if files.len() > 1 && with_findings > 0 {
         write!(out, " in {with_findings} of {}", counted(files.len() as u64, "file"))?;
+    }
+    let in_part = readable.iter().filter(|file| file.unreadable.is_some()).count();
+    if in_part > 0 {
+        write!(out, ", {} not read to the end", counted(in_part as u64, "file"))?;
     }
     writeln!(out)
 }

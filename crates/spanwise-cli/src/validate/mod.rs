@@ -16,7 +16,7 @@ const SHOWN_TO_PEOPLE: usize = 20;
 const SHOWN_TO_PROGRAMS: usize = 1000;
 
 /// What was counted in one input, or in all.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 struct Counts {
     documents: u64,
     bad_documents: u64,
@@ -76,6 +76,11 @@ impl FileReport {
     fn new((name, unreadable): (&str, Option<&str>)) -> Self {
         let unreadable = unreadable.map(str::to_owned);
         Self { name: name.to_owned(), counts: Counts::default(), findings: Vec::new(), unreadable }
+    }
+
+    /// Whether anything of it was read.
+    fn was_read(&self) -> bool {
+        self.unreadable.is_none() || self.counts != Counts::default()
     }
 
     fn add(&mut self, batch: &SpanBatch, arguments: &Validate) {
