@@ -1,5 +1,6 @@
 //! The sources of a command, read block by block on several threads.
 
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -10,7 +11,7 @@ use std::time::Duration;
 use spanwise::frame::Block;
 use spanwise::{DecodeOptions, Decoder, SpanBatch};
 use spanwise_io::{
-    Piece, ReadError, ReadErrorKind, ReadSettings, Scan, Source, SpanIndex, Unreadable, expand,
+    Foreign, Piece, ReadError, ReadErrorKind, ReadSettings, Scan, Source, SpanIndex, Unreadable, expand,
 };
 
 use crate::arguments;
@@ -28,7 +29,11 @@ pub(crate) struct Reading {
     places: Vec<usize>,
     settings: ReadSettings,
     threads: usize,
+    looks: Looks,
 }
+
+/// Of inputs that are no JSON, what they look like.
+type Looks = Arc<Mutex<BTreeMap<usize, Foreign>>>;
 
 /// What can be read in one go.
 pub(crate) enum Portion {
@@ -39,21 +44,24 @@ pub(crate) enum Portion {
 }
 
 /// Of each input its name, and what is wrong with it.
-pub(crate) struct Inputs(Vec<(String, Option<String>)>);
+pub(crate) struct Inputs {
+    all: Vec<(String, Option<String>)>,
+    looks: Looks,
+}
 
 impl Inputs {
     pub(crate) fn name(&self, input: usize) -> &str {
-        self.0.get(input).map_or("", |(name, _)| name)
+        self.all.get(input).map_or("", |(name, _)| name)
     }
 
     /// What is wrong with an input.
     pub(crate) fn wrong(&self, input: usize) -> Option<&str> {
-        self.0.get(input).and_then(|(_, wrong)| wrong.as_deref())
+        self.all.get(input).and_then(|(_, wrong)| wrong.as_deref())
     }
 
     /// Says what is wrong with an input; of several things the first that is said counts.
     pub(crate) fn fault(&mut self, input: usize, message: String) {
-        if let Some((_, wrong)) = self.0.get_mut(input) {
+        if let Some((_, wrong)) = self.all.get_mut(input) {
             wrong.get_or_insert(message);
         }
     }
@@ -61,7 +69,11 @@ impl Inputs {
     /// Says what is wrong, and gives it back with the number of inputs with which nothing is.
     pub(crate) fn tell(self, errors: &mut dyn Write) -> io::Result<(u64, Vec<Unreadable>)> {
         let (mut fine, mut unreadable) = (0, Vec::new());
-        for (name, message) in self.0 {
+        let looks = self.looks.lock().unwrap_or_else(PoisonError::into_inner);
+        for (input, (name, message)) in self.all.into_iter().enumerate() {
+            if let Some(foreign) = looks.get(&input) {
+                writeln!(errors, "spanwise: {name}: {foreign}")?;
+            }
             let Some(message) = message else {
                 fine += 1;
                 continue;
@@ -112,8 +124,8 @@ impl Reading {
     pub(crate) fn new(arguments: &arguments::Inputs, decode: DecodeOptions) -> Self {
         let settings = ReadSettings { decode, framing: arguments.framing.into(), ..ReadSettings::default() };
         let threads = arguments.threads;
-        let mut reading =
-            Self { inputs: Vec::new(), sources: Vec::new(), places: Vec::new(), settings, threads };
+        let (inputs, sources, places) = (Vec::new(), Vec::new(), Vec::new());
+        let mut reading = Self { inputs, sources, places, settings, threads, looks: Looks::default() };
         for source in expand(&arguments.sources) {
             match source {
                 Ok(source) => {
@@ -134,7 +146,7 @@ impl Reading {
 
     /// The same, to add to.
     pub(crate) fn ledger(&self) -> Inputs {
-        Inputs(self.inputs.clone())
+        Inputs { all: self.inputs.clone(), looks: Arc::clone(&self.looks) }
     }
 
     /// The sources with the numbers of their inputs.
@@ -163,6 +175,7 @@ impl Reading {
                             places: Vec::new(),
                             settings: self.settings.clone(),
                             threads: self.threads,
+                            looks: Arc::clone(&self.looks),
                         }));
                     }
                     if let Some(Portion::Sources(reading)) = portions.last_mut() {
@@ -228,18 +241,20 @@ impl Reading {
                 }
                 let block = match block {
                     Ok(block) => block,
-                    Err(error) => return Some((source, Err(Stopped::from(error)))),
+                    Err(error) => return Some((source, Err(Stopped::from(error)), None)),
                 };
+                let foreign = if block.range().start == 0 { Foreign::of(block.own()) } else { None };
                 let made = of(&block);
                 let read = decoder.decode_framed(block, &mut batch);
                 if sources > 1 && !(read.is_ok() && Piece::is_sum_of(sources, &batch)) {
                     return None;
                 }
+                let foreign = foreign.filter(|_| read.is_err() || batch.bad_documents() > 0);
                 spans.fetch_add(batch.len() as u64, Ordering::Relaxed);
                 let result = read
                     .map(|()| work(made, &mut batch))
                     .map_err(|error| Stopped::from(error.diagnostic().message().to_owned()));
-                Some((source, result))
+                Some((source, result, foreign))
             }
         };
         let mut scan = Scan::joining(self.sources, self.settings, self.threads, worker);
@@ -249,8 +264,13 @@ impl Reading {
             match polled {
                 Poll::Pending => {}
                 Poll::Ready(None) => return Ok(()),
-                Poll::Ready(Some((source, result))) => {
-                    each(self.places.get(source).copied().unwrap_or(source), result)?;
+                Poll::Ready(Some((source, result, foreign))) => {
+                    let input = self.places.get(source).copied().unwrap_or(source);
+                    if let Some(foreign) = foreign {
+                        let mut looks = self.looks.lock().unwrap_or_else(PoisonError::into_inner);
+                        looks.insert(input, foreign);
+                    }
+                    each(input, result)?;
                 }
             }
         }

@@ -164,6 +164,38 @@ fn a_sum_of_nothing_is_null() {
 }
 
 #[test]
+fn what_is_no_json_is_known_by_its_first_bytes() {
+    let utf_16: Vec<u8> =
+        [0xfeff].into_iter().chain(SPAN.encode_utf16()).flat_map(u16::to_le_bytes).collect();
+    let folder = tempfile::tempdir().unwrap();
+    let index = folder.path().join("traces.idx");
+    std::fs::write(folder.path().join("in.json"), SPAN).unwrap();
+    assert_eq!(run_with(["index", "in.json", "-o", "traces.idx"], b"", folder.path()).code, 0);
+    for (text, said) in [
+        (&*utf_16, "this looks like text in UTF-16; JSON is UTF-8"),
+        (b"PAR1\x15\x04", "this looks like a Parquet file, not like JSON"),
+        (&std::fs::read(index).unwrap(), "this looks like an index of spanwise, not like JSON"),
+    ] {
+        std::fs::write(folder.path().join("x.json"), text).unwrap();
+        for words in [
+            &["validate"][..],
+            &["summary"],
+            &["convert", "-o-", "--to=csv"],
+            &["redact", "--policy=secrets"],
+        ] {
+            for source in ["x.json", "-"] {
+                let run = run_with(words.iter().chain(&[source]), text, folder.path());
+                assert_ne!(run.code, 0, "{words:?}: {run:?}");
+                let said = format!("spanwise: {source}: {said}\n");
+                assert!(run.stderr.starts_with(&said), "{words:?}: {run:?}");
+            }
+        }
+    }
+    let run = run_with(["validate"], &SPAN.as_bytes()[..40], folder.path());
+    assert_eq!((run.code, &*run.stderr), (1, ""));
+}
+
+#[test]
 fn findings_exit_with_one() {
     let strict = folder("cases").join("011-id-too-long-one-bad-span.json");
     let strict = strict.to_str().unwrap();

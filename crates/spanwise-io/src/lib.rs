@@ -7,6 +7,7 @@
 //!   in order.
 //! - A [`SpanIndex`] is an index over the spans of files, kept in a file of its own.
 //! - An [`AtomicFile`] is there whole or not at all.
+//! - [`Foreign`] says what a source looks like that is no JSON.
 //!
 //! Memory is bounded by the size of blocks and the number of threads, never by the size of a source. Files are read, not
 //! mapped: a file that is cut short meanwhile is an error, not a signal.
@@ -17,6 +18,7 @@ mod atomic;
 mod blocks;
 mod compression;
 mod error;
+mod foreign;
 mod index_file;
 mod input;
 mod line_ranges;
@@ -31,6 +33,7 @@ pub use atomic::AtomicFile;
 pub use blocks::Blocks;
 pub use compression::Compression;
 pub use error::{ReadError, ReadErrorKind};
+pub use foreign::Foreign;
 pub use index_file::{BlockPlace, IndexFileError, LeftOut, SpanIndex};
 pub use input::Input;
 pub use scan::{Piece, Scan};

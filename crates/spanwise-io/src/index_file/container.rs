@@ -16,7 +16,7 @@ use std::io::{self, Read as _, Write};
 use super::bytes::{Reader, put};
 use super::error::IndexFileError;
 
-pub(super) const MAGIC: [u8; 8] = *b"\x89SPWIDX\n";
+pub(crate) const MAGIC: [u8; 8] = *b"\x89SPWIDX\n";
 const VERSION: u32 = 1;
 const HEADER: usize = 16;
 const FOOTER: usize = 48;

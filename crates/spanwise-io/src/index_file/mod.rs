@@ -21,10 +21,11 @@ use spanwise::{DecodeOptions, SpanBatch};
 use crate::atomic::AtomicFile;
 use crate::source::Source;
 use bytes::{Reader, put, put_bytes};
-use container::{Container, ContainerWriter, Extent, MAGIC};
+use container::{Container, ContainerWriter, Extent};
 use place::{Place, Spans};
 use source_file::SourceFile;
 
+pub(crate) use container::MAGIC;
 pub use error::IndexFileError;
 pub use place::BlockPlace;
 
