@@ -59,6 +59,11 @@ impl Inputs {
         self.all.get(input).and_then(|(_, wrong)| wrong.as_deref())
     }
 
+    /// Whether something is wrong with one of them.
+    pub(crate) fn any_wrong(&self) -> bool {
+        self.all.iter().any(|(_, wrong)| wrong.is_some())
+    }
+
     /// Says what is wrong with an input; of several things the first that is said counts.
     pub(crate) fn fault(&mut self, input: usize, message: String) {
         if let Some((_, wrong)) = self.all.get_mut(input) {

@@ -121,6 +121,24 @@ fn a_pipe_with_a_name_loses_nothing_to_the_question_whether_it_is_an_index() {
     assert!(named.stdout.lines().count() > 5);
 }
 
+/// Changed without its size or its time, which is seen when its spans are read.
+#[test]
+fn a_source_whose_spans_are_others_has_no_answer_printed() {
+    let temporary = tempfile::tempdir().unwrap();
+    let path = temporary.path().join("a.jsonl");
+    let text = r#"{"resourceSpans":[{"scopeSpans":[{"spans":[{"name":"a"}]}]}]}"#;
+    fs::write(&path, text).unwrap();
+    let modified = path.metadata().unwrap().modified().unwrap();
+    assert_eq!(spanwise(&["index", "a.jsonl", "-o", "a.idx"], temporary.path()).code, 0);
+    fs::write(&path, text.replace("\"a\"", "\"b\"")).unwrap();
+    fs::File::options().write(true).open(&path).unwrap().set_modified(modified).unwrap();
+    for shape in [&[][..], &["--ids"], &["--format=json"]] {
+        let run = spanwise(&[&["query", "{ }", "a.idx"], shape].concat(), temporary.path());
+        assert_eq!((run.code, &*run.stdout), (2, ""), "{shape:?}: {run:?}");
+        assert!(run.stderr.contains("has changed since it was indexed"), "{run:?}");
+    }
+}
+
 #[test]
 fn what_cannot_be_indexed_or_asked_is_an_error_and_leaves_nothing() {
     let temporary = tempfile::tempdir().unwrap();
@@ -142,7 +160,7 @@ fn what_cannot_be_indexed_or_asked_is_an_error_and_leaves_nothing() {
     assert_eq!(spanwise(&["index", "a.jsonl", "-o", "a.idx"], folder).code, 0);
     write(b"{\"resourceSpans\":[{\"scopeSpans\":[{\"spans\":[{\"name\":\"changed\"}]}]}]}\n");
     let run = spanwise(&["query", "{ }", "a.idx", "--count"], folder);
-    assert_eq!(run.code, 2, "{run:?}");
+    assert_eq!((run.code, &*run.stdout), (2, ""), "{run:?}");
     assert!(run.stderr.contains("has changed since it was indexed; make the index again"), "{run:?}");
     let bytes = fs::read(folder.join("a.idx")).unwrap();
     fs::write(folder.join("a.idx"), &bytes[..bytes.len() - 1]).unwrap();

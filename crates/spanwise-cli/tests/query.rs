@@ -93,6 +93,28 @@ fn the_forms_for_programs_have_the_columns_of_convert() {
 }
 
 #[test]
+fn where_nothing_was_read_nothing_is_said_of_what_was_found() {
+    let folder = tempfile::tempdir().unwrap();
+    let empty = r#"{"resourceSpans":[]}"#;
+    std::fs::write(folder.path().join("cut.json.gz"), b"\x1f\x8b\x08\x00").unwrap();
+    std::fs::write(folder.path().join("empty.json"), empty).unwrap();
+    let shapes: [&[&str]; 5] = [&[], &["--count"], &["--ids"], &["--format=json"], &["--format=jsonl"]];
+    for shape in shapes {
+        for text in ["{ }", "{ } | count() > 0"] {
+            for source in ["none.json", "cut.json.gz"] {
+                let words = [&["query", text, source], shape].concat();
+                let run = run_with(words, b"", folder.path());
+                assert_eq!((run.code, &*run.stdout), (2, ""), "{shape:?}: {run:?}");
+                assert!(run.stderr.starts_with(&format!("spanwise: {source}: ")), "{run:?}");
+            }
+        }
+    }
+    // There was something to look at, and it is not there.
+    let run = run_with(["query", "{ }", "empty.json", "none.json", "--count"], b"", folder.path());
+    assert_eq!((run.code, &*run.stdout), (2, "0\n"), "{run:?}");
+}
+
+#[test]
 fn people_get_a_table() {
     let run = query(&[r#"{ name = "chat" }"#, "--limit=1"]);
     assert_eq!(

@@ -28,7 +28,7 @@ pub(super) fn run(
         };
         let index = gather(group, true, unreadable);
         let left_out = LeftOut::of_index(&index);
-        take(Part { matched: 0, found: Ok(Vec::new()), left_out })?;
+        take(Part { read: false, matched: 0, found: Ok(Vec::new()), left_out })?;
         match finder.in_index(&index, take) {
             Ok(answered) => answered?,
             Err(error) => unreadable(first, error.to_string()),
@@ -44,9 +44,10 @@ impl Finder {
         take: &mut dyn FnMut(Part) -> Result<(), Stop>,
     ) -> Result<Result<(), Stop>, IndexFileError> {
         let rows = index.run(&self.query)?;
-        let part = |matched, found| Part { matched, found, left_out: LeftOut::default() };
-        let mut taken = take(part(rows.len(), Ok(Vec::new())));
-        if matches!(self.shape, Shape::Count) {
+        let part = |read, matched, found| Part { read, matched, found, left_out: LeftOut::default() };
+        let answered = matches!(self.shape, Shape::Count) || rows.is_empty();
+        let mut taken = take(part(answered && !index.index().is_empty(), rows.len(), Ok(Vec::new())));
+        if answered {
             return Ok(taken);
         }
         let mut first = index.index().first(&rows, self.order, self.limit)?;
@@ -60,7 +61,7 @@ impl Finder {
             let (here, after) = rest.split_at(here.max(1));
             rest = after;
             let here: Vec<u32> = here.iter().map(|row| row - start).collect();
-            taken = take(part(0, self.shape.render(&batch, &here, self.order)));
+            taken = take(part(true, 0, self.shape.render(&batch, &here, self.order)));
         }
         Ok(taken)
     }

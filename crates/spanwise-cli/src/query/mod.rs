@@ -27,6 +27,8 @@ const SHOWN_TO_PEOPLE: usize = 100;
 
 /// What came of a block, or of all of them.
 struct Part {
+    /// Something was read.
+    read: bool,
     matched: u64,
     found: Result<Vec<Found>, String>,
     left_out: LeftOut,
@@ -73,7 +75,7 @@ impl Finder {
             _ => scan.first(&rows, self.order, self.limit),
         };
         let found = self.shape.render(batch, &first, self.order);
-        Part { matched: rows.len(), found, left_out: LeftOut::of(batch) }
+        Part { read: was_read(batch), matched: rows.len(), found, left_out: LeftOut::of(batch) }
     }
 
     fn in_all(&mut self, batches: &[SpanBatch]) -> Part {
@@ -103,8 +105,12 @@ impl Finder {
                 }
             }
         }
-        Part { matched: rows.len(), found, left_out }
+        Part { read: batches.iter().any(was_read), matched: rows.len(), found, left_out }
     }
+}
+
+fn was_read(batch: &SpanBatch) -> bool {
+    batch.document_count() > 0 || !batch.is_empty()
 }
 
 /// Why reading ended before the sources did.
@@ -152,7 +158,9 @@ pub(crate) fn run(
     let mut unreadable = |input: usize, why: String| inputs.fault(input, why);
     let mut printer = Printer::new(arguments.format, &finder.shape, order, limit);
     let mut left_out = LeftOut::default();
+    let mut anything_read = false;
     let mut take = |part: Part| -> Result<(), Stop> {
+        anything_read |= part.read;
         left_out.add(part.left_out);
         printer.add(part.matched, part.found.map_err(Stop::Convert)?, output)?;
         if printer.is_full() { Err(Stop::Enough) } else { Ok(()) }
@@ -172,7 +180,10 @@ pub(crate) fn run(
             return writeln!(errors, "spanwise: {message}").map(|()| Outcome::Unreadable);
         }
     }
-    printer.finish(output)?;
+    // That nothing was found says something only where something was looked at.
+    if anything_read || !inputs.any_wrong() {
+        printer.finish(output)?;
+    }
     report(inputs, left_out, errors)
 }
 

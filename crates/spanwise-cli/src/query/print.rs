@@ -109,10 +109,13 @@ impl Printer {
         }
         let spans = counted(self.matched, "span");
         let shown = held.len() as u64;
-        if shown < self.matched {
-            writeln!(out, "{} of {spans} shown; --limit shows more", grouped(shown))
-        } else {
-            writeln!(out, "{spans}")
+        match shown < self.matched {
+            true if held.len() == self.limit => {
+                writeln!(out, "{} of {spans} shown; --limit shows more", grouped(shown))
+            }
+            // The rest is in a source that could not be read.
+            true => writeln!(out, "{} of {spans} shown", grouped(shown)),
+            false => writeln!(out, "{spans}"),
         }
     }
 }
