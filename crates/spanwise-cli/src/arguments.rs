@@ -207,7 +207,7 @@ pub(crate) struct Convert {
 
     /// The columns to write, in this order [default: all but those of --llm]. Lists that none of them needs are only checked for
     /// being JSON in lenient mode, which takes less time
-    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    #[arg(long, value_name = "NAME", value_delimiter = ',', value_parser = column)]
     pub(crate) columns: Option<Vec<String>>,
 
     /// Make a column of an attribute of spans (or resource:KEY, scope:KEY). TYPE is string, int64, double or bool
@@ -263,16 +263,21 @@ pub(crate) struct Query {
     pub(crate) format: QueryFormat,
 
     /// Show only how many spans match
-    #[arg(long, conflicts_with_all = ["ids", "columns", "limit", "order"])]
+    #[arg(long, conflicts_with_all = ["ids", "columns", "promote", "limit", "order"])]
     pub(crate) count: bool,
 
     /// Show only the ids of trace and span
-    #[arg(long, conflicts_with = "columns")]
+    #[arg(long, conflicts_with_all = ["columns", "promote"])]
     pub(crate) ids: bool,
 
     /// The columns to show, in this order, of those that `convert` writes; for json and jsonl
-    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    #[arg(long, value_name = "NAME", value_delimiter = ',', value_parser = column)]
     pub(crate) columns: Option<Vec<String>>,
+
+    /// Show an attribute of spans (or resource:KEY, scope:KEY) as a column, null where it is of another type; for json and
+    /// jsonl. TYPE is string, int64, double or bool
+    #[arg(long, value_name = "KEY:TYPE", value_parser = promotion)]
+    pub(crate) promote: Vec<Promotion>,
 
     /// Spans shown, at most [default: 100 for people, all for programs]
     #[arg(long, value_name = "N")]
@@ -317,6 +322,12 @@ impl From<Order> for spanwise::index::Order {
             Order::Longest => Self::Longest,
         }
     }
+}
+
+/// White space beside a comma is for people.
+#[allow(clippy::unnecessary_wraps, reason = "what a parser of values gives")]
+fn column(name: &str) -> Result<String, std::convert::Infallible> {
+    Ok(name.trim().to_owned())
 }
 
 fn promotion(text: &str) -> Result<Promotion, String> {

@@ -7,7 +7,7 @@
 //! spanwise redact   --policy PRESET|FILE --explain KEY
 //! spanwise convert  SOURCE... -o OUT.parquet|.arrow|.jsonl|.csv [--columns NAME,...] [--promote KEY:TYPE]... [--policy PRESET|FILE]
 //! spanwise index    SOURCE... -o OUT.idx [--mode strict|lenient]
-//! spanwise query    '{ TraceQL }' INDEX|SOURCE... [--ids|--count] [--format human|json|jsonl] [--limit N] [--order ORDER]
+//! spanwise query    '{ TraceQL }' INDEX|SOURCE... [--ids|--count] [--format human|json|jsonl] [--promote KEY:TYPE]... [--limit N] [--order ORDER]
 //! spanwise serve    --store DIR [--listen ADDR] [--token T]... [--policy P] [--config FILE]
 //! spanwise generate --corpus NAME [--size 100MiB] [--seed N] [--single-document] -o OUT
 //! ```

@@ -93,6 +93,28 @@ fn the_forms_for_programs_have_the_columns_of_convert() {
 }
 
 #[test]
+fn attributes_are_shown_by_promoting_them() {
+    let text = r#"{ name = "chat" }"#;
+    let words = ["--format=jsonl", "--columns=span_id , name", "--promote=model:string"];
+    let lines = |words: &[&str]| -> Vec<Value> {
+        let run = query(&[&[text], words].concat());
+        assert_eq!(run.code, 0, "{run:?}");
+        run.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    };
+    let shown = lines(&words);
+    assert_eq!(shown.len(), 3);
+    let model = |line: &Value| line["model"].clone();
+    assert_eq!(shown[0], json!({"span_id": "0000000000000001", "name": "chat", "model": model(&shown[0])}));
+    assert!(shown.iter().any(|line| model(line).is_string()), "{shown:?}");
+    let number = lines(&["--format=jsonl", "--columns=name", "--promote=model:int64"]);
+    assert_eq!(number[0], json!({"name": "chat", "model": null}));
+    for words in [&["--promote=a:string"][..], &["--promote=a:string", "--ids"], &["--promote=a"]] {
+        let run = query(&[&[text], words].concat());
+        assert_eq!((run.code, &*run.stdout), (2, ""), "{run:?}");
+    }
+}
+
+#[test]
 fn where_nothing_was_read_nothing_is_said_of_what_was_found() {
     let folder = tempfile::tempdir().unwrap();
     let empty = r#"{"resourceSpans":[]}"#;

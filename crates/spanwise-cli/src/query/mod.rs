@@ -228,14 +228,15 @@ fn shape(arguments: &arguments::Query) -> Result<Shape, String> {
     }
     let columns = match arguments.format {
         QueryFormat::Human if arguments.ids => return Ok(Shape::Ids),
-        QueryFormat::Human if arguments.columns.is_some() => {
-            return Err("--columns chooses among the columns of --format json and jsonl".to_owned());
+        QueryFormat::Human if arguments.columns.is_some() || !arguments.promote.is_empty() => {
+            return Err("--columns and --promote are of the columns of --format json and jsonl".to_owned());
         }
         QueryFormat::Human => return Ok(Shape::Cells),
         _ if arguments.ids => Some(vec!["trace_id".to_owned(), "span_id".to_owned()]),
         _ => arguments.columns.clone(),
     };
-    let options = ArrowOptions { columns, ..ArrowOptions::default() };
+    let promote = arguments.promote.clone();
+    let options = ArrowOptions { columns, promote, ..ArrowOptions::default() };
     let converter = Converter::new(&options).map_err(|error| error.to_string())?;
     Ok(Shape::Json(Box::new(converter)))
 }
