@@ -90,7 +90,7 @@ pub(crate) struct Inputs {
     #[arg(long, value_enum, default_value_t = Framing::Auto)]
     pub(crate) framing: Framing,
 
-    /// Threads that decode; 0 for as many as the machine has
+    /// Threads that decode, 512 at most; 0 for as many as the machine has
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub(crate) threads: usize,
 }

@@ -164,6 +164,35 @@ fn a_sum_of_nothing_is_null() {
 }
 
 #[test]
+fn more_threads_than_there_is_room_for_are_no_error() {
+    let text = format!("{SPAN}\n").repeat(20_000);
+    for threads in ["999999", "18446744073709551615"] {
+        let run = run_with(["validate", "--threads", threads], text.as_bytes(), Path::new("."));
+        assert_eq!((run.code, &*run.stderr), (0, ""), "{run:?}");
+        assert!(run.stdout.contains("\nstandard input     20,000    0"), "{run:?}");
+    }
+}
+
+/// Where a process may not have as much memory as the stacks of so many threads take.
+#[cfg(target_os = "linux")]
+#[test]
+fn threads_that_the_system_refuses_are_done_without() {
+    let text = format!("{SPAN}\n").repeat(20_000);
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("in.jsonl"), text).unwrap();
+    for bound in [150_000, 300_000] {
+        let run = std::process::Command::new("sh")
+            .args(["-c", &format!("ulimit -v {bound}; cat in.jsonl | \"$0\" validate --threads 3000")])
+            .arg(env!("CARGO_BIN_EXE_spanwise"))
+            .current_dir(folder.path())
+            .output()
+            .unwrap();
+        assert_eq!(run.status.code(), Some(0), "{bound}: {run:?}");
+        assert!(String::from_utf8(run.stdout).unwrap().contains("standard input     20,000    0"), "{bound}");
+    }
+}
+
+#[test]
 fn what_is_no_json_is_known_by_its_first_bytes() {
     let utf_16: Vec<u8> =
         [0xfeff].into_iter().chain(SPAN.encode_utf16()).flat_map(u16::to_le_bytes).collect();

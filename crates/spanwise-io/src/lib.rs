@@ -27,6 +27,7 @@ mod scan;
 mod settings;
 mod small_files;
 mod source;
+mod thread_count;
 mod unnamed;
 
 pub use atomic::AtomicFile;

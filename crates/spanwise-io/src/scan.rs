@@ -6,10 +6,9 @@
 //! which it takes many. Results wait until it is their turn; how many may wait is bounded, and with them the memory.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::num::NonZeroUsize;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::task::Poll;
-use std::thread::{self, JoinHandle};
+use std::thread::{self, Builder, JoinHandle};
 use std::time::{Duration, Instant};
 
 use spanwise::SpanBatch;
@@ -20,6 +19,7 @@ use crate::error::ReadError;
 use crate::settings::ReadSettings;
 use crate::small_files::{MOST, SMALL, SmallFiles, Worked};
 use crate::source::Source;
+use crate::thread_count::{is_room, useful};
 
 /// What a scan hands to the work: a block of a source, or why the source cannot be read, or not to its end.
 #[derive(Debug)]
@@ -59,6 +59,20 @@ enum Taken {
 }
 
 impl Feed {
+    /// Leaves an empty one.
+    fn take(&mut self) -> Self {
+        let settings = self.settings.clone();
+        let empty = Self {
+            sources: VecDeque::new(),
+            next_source: 0,
+            blocks: None,
+            settings,
+            joins: self.joins,
+            taken: 0,
+        };
+        std::mem::replace(self, empty)
+    }
+
     /// What is to be done next.
     fn next(&mut self) -> Option<Taken> {
         loop {
@@ -144,8 +158,8 @@ enum Mode<T> {
 }
 
 impl<T: Send + 'static> Scan<T> {
-    /// A scan on `threads` threads: 0 means as many as the machine has, 1 the caller's own. Each has its own work, which
-    /// `worker` makes.
+    /// A scan on `threads` threads: 0 means as many as the machine has, 1 the caller's own. There are no more of them than the
+    /// sources are good for, nor than the system lets there be, nor than 512. Each has its own work, which `worker` makes.
     pub fn new<W: FnMut(Piece) -> T + Send + 'static>(
         sources: Vec<Source>,
         settings: ReadSettings,
@@ -202,15 +216,24 @@ impl<T: Send + 'static> Scan<T> {
         worker: impl Fn() -> W,
         joins: bool,
     ) -> Self {
-        let threads = match threads {
-            0 => thread::available_parallelism().map_or(1, NonZeroUsize::get),
-            threads => threads,
-        };
+        let threads = useful(threads, &sources, &settings);
         let feed = Feed { sources: sources.into(), next_source: 0, blocks: None, settings, joins, taken: 0 };
         if threads == 1 {
-            let (work, ready) = (Box::new(worker()), VecDeque::new());
-            return Self(Mode::Here(Box::new(Here { feed, work, ready })));
+            return Self::here(feed, worker());
         }
+        Self::there(feed, threads, worker)
+    }
+
+    fn here(feed: Feed, work: impl FnMut(Piece) -> Option<T> + Send + 'static) -> Self {
+        Self(Mode::Here(Box::new(Here { feed, work: Box::new(work), ready: VecDeque::new() })))
+    }
+
+    fn there<W: FnMut(Piece) -> Option<T> + Send + 'static>(
+        feed: Feed,
+        wanted: usize,
+        worker: impl Fn() -> W,
+    ) -> Self {
+        let settings = feed.settings.clone();
         let shared = Arc::new(Shared {
             feed: Mutex::new(feed),
             state: Mutex::new(State {
@@ -218,19 +241,28 @@ impl<T: Send + 'static> Scan<T> {
                 ready: VecDeque::new(),
                 turn: (0, 0),
                 in_flight: 0,
-                working: threads,
+                working: wanted,
                 stopped: false,
             }),
             changed: Condvar::new(),
             // Each thread has one in work and one that waits for its turn.
-            most: threads * 2,
+            most: wanted * 2,
         });
-        let threads = (0..threads)
-            .map(|_| {
-                let (shared, work) = (Arc::clone(&shared), worker());
-                thread::spawn(move || shared.run(work))
-            })
-            .collect();
+        let spawn = |before| {
+            if !is_room(before + 1, &settings) {
+                return None;
+            }
+            let (shared, work) = (Arc::clone(&shared), worker());
+            Builder::new().spawn(move || shared.run(work)).ok()
+        };
+        // Where there can be no more, those that there are do it all.
+        let threads: Vec<_> = (0..wanted).map_while(spawn).collect();
+        if threads.is_empty() {
+            return Self::here(lock(&shared.feed).take(), worker());
+        }
+        let mut state = lock(&shared.state);
+        state.working -= wanted - threads.len();
+        drop(state);
         Self(Mode::There(Threads { shared, threads }))
     }
 }
@@ -458,5 +490,30 @@ impl<T> Drop for Threads<T> {
             let waited = self.shared.changed.wait_timeout(state, left);
             state = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn where_there_is_room_for_no_thread_the_caller_does_it() {
+        let mut settings = ReadSettings::default();
+        let feed = |settings: &ReadSettings| Feed {
+            sources: vec![Source::Bytes("{}\n{}\n".into())].into(),
+            next_source: 0,
+            blocks: None,
+            settings: settings.clone(),
+            joins: false,
+            taken: 0,
+        };
+        let scan = Scan::there(feed(&settings), 2, || |piece: Piece| Some(piece.block.is_ok()));
+        assert!(matches!(scan.0, Mode::There(_)));
+        assert_eq!(scan.collect::<Vec<_>>(), [true]);
+        settings.sizes.block = usize::MAX;
+        let scan = Scan::there(feed(&settings), 2, || |piece: Piece| Some(piece.block.is_ok()));
+        assert!(matches!(scan.0, Mode::Here(_)));
+        assert_eq!(scan.collect::<Vec<_>>(), [true]);
     }
 }
