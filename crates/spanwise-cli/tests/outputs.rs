@@ -9,6 +9,7 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use spanwise_corpora::{Corpus, Form};
 use support::{Run, run_with};
 
 const SPAN: &str = r#"{"resourceSpans":[{"scopeSpans":[{"spans":[{"traceId":"0af7651916cd43dd8448eb211c80319c","spanId":"b7ad6b7169203331","name":"chat"}]}]}]}"#;
@@ -109,5 +110,28 @@ fn a_run_that_is_interrupted_leaves_nothing() {
         kill_process(Pid::from_child(&child), signal).unwrap();
         assert_eq!(child.wait().unwrap().code(), None);
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0, "{command:?}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_reader_that_has_seen_enough_is_no_error_in_any_format() {
+    let folder = tempfile::tempdir().unwrap();
+    // Of other ids and times, which nothing makes small: more than is held before it is written.
+    let text = Corpus::parse("micro").unwrap().to_vec(3, 12 << 20, Form::Ndjson);
+    fs::write(folder.path().join("in.jsonl"), text).unwrap();
+    for format in ["parquet", "arrow", "arrows", "jsonl", "csv"] {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_spanwise"))
+            .args(["convert", "in.jsonl", "-o", "-", "--to", format])
+            .current_dir(folder.path())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        drop(child.stdout.take());
+        let output = child.wait_with_output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!((output.status.code(), &*said), (Some(0), ""), "{format}");
     }
 }
