@@ -36,12 +36,14 @@ fn date(days: u64) -> (u64, u64, u64) {
 pub(crate) fn duration(nanos: u64) -> String {
     #[allow(clippy::cast_precision_loss, reason = "three digits are shown")]
     let value = nanos as f64;
+    // A unit ends where what is shown would be rounded up to one of the next.
     match nanos {
-        0..1_000_000 => format!("{:.0} µs", value / 1e3),
-        1_000_000..1_000_000_000 => format!("{:.0} ms", value / 1e6),
-        1_000_000_000..60_000_000_000 => format!("{:.2} s", value / 1e9),
-        60_000_000_000..3_600_000_000_000 => format!("{:.1} min", value / 60e9),
-        3_600_000_000_000..172_800_000_000_000 => format!("{:.1} h", value / 3600e9),
+        0..1000 => format!("{nanos} ns"),
+        1000..999_500 => format!("{:.0} µs", value / 1e3),
+        999_500..999_500_000 => format!("{:.0} ms", value / 1e6),
+        999_500_000..59_995_000_000 => format!("{:.2} s", value / 1e9),
+        59_995_000_000..3_597_000_000_000 => format!("{:.1} min", value / 60e9),
+        3_597_000_000_000..172_620_000_000_000 => format!("{:.1} h", value / 3600e9),
         _ => format!("{:.1} days", value / 86_400e9),
     }
 }
@@ -70,11 +72,28 @@ mod tests {
     #[test]
     fn durations_have_the_unit_that_suits_them() {
         for (nanos, text) in [
+            (0, "0 ns"),
+            (500, "500 ns"),
+            (999, "999 ns"),
+            (1000, "1 µs"),
             (812_000, "812 µs"),
+            (999_499, "999 µs"),
+            (999_500, "1 ms"),
+            (999_999, "1 ms"),
             (812_400_000, "812 ms"),
+            (999_499_999, "999 ms"),
+            (999_500_000, "1.00 s"),
+            (999_999_999, "1.00 s"),
             (3_124_000_000, "3.12 s"),
+            (59_994_999_999, "59.99 s"),
+            (59_995_000_000, "1.0 min"),
+            (59_999_999_999, "1.0 min"),
             (90_000_000_000, "1.5 min"),
+            (3_596_999_999_999, "59.9 min"),
+            (3_597_000_000_000, "1.0 h"),
             (9_000_000_000_000, "2.5 h"),
+            (172_619_999_999_999, "47.9 h"),
+            (172_620_000_000_000, "2.0 days"),
             (259_200_000_000_000, "3.0 days"),
         ] {
             assert_eq!(duration(nanos), text);
