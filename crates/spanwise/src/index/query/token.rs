@@ -163,7 +163,7 @@ impl Lexer<'_> {
                     "instrumentation" => Scope::Instrumentation,
                     "parent" => return Err(QueryError::new(column, "the scope `parent.` is not supported")),
                     "trace" => return Err(QueryError::new(column, "the scope `trace.` is not supported")),
-                    _ => return Err(QueryError::new(column, "this is no scope of attributes")),
+                    _ => return Err(self.no_scope(column, &word)),
                 };
                 self.bump();
                 Ok(Kind::Attribute(scope, self.name()?))
@@ -181,6 +181,20 @@ impl Lexer<'_> {
             }
             _ => Ok(Intrinsic::bare(&word).map_or(Kind::Word(word), Kind::Intrinsic)),
         }
+    }
+
+    /// Of what stands where a scope does: often it is an attribute's name that lacks its dot.
+    fn no_scope(&mut self, column: usize, word: &str) -> QueryError {
+        self.bump();
+        let message = match self.name() {
+            Ok(rest) if !rest.contains(char::is_control) => {
+                format!(
+                    "`{word}` is no scope of attributes; is `.{word}.{rest}` or `span.{word}.{rest}` meant?"
+                )
+            }
+            _ => format!("`{word}` is no scope of attributes"),
+        };
+        QueryError::new(column, message)
     }
 
     /// An attribute's name, after its dot.
