@@ -139,6 +139,21 @@ fn a_source_whose_spans_are_others_has_no_answer_printed() {
     }
 }
 
+/// Some file systems hold names to UTF-8, such as those of Apple.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_name_need_not_be_utf_8() {
+    use std::os::unix::ffi::OsStrExt as _;
+    let temporary = tempfile::tempdir().unwrap();
+    let name = std::ffi::OsStr::from_bytes(b"a\xff.json");
+    let text = r#"{"resourceSpans":[{"scopeSpans":[{"spans":[{"name":"a"}]}]}]}"#;
+    fs::write(temporary.path().join(name), text).unwrap();
+    let made = spanwise(&["index", ".", "-o", "a.idx"], temporary.path());
+    assert_eq!((made.code, &*made.stderr), (0, ""), "{made:?}");
+    let found = spanwise(&["query", "{ }", "a.idx", "--format=jsonl", "--columns=name"], temporary.path());
+    assert_eq!((found.code, &*found.stdout), (0, "{\"name\":\"a\"}\n"), "{found:?}");
+}
+
 #[test]
 fn what_cannot_be_indexed_or_asked_is_an_error_and_leaves_nothing() {
     let temporary = tempfile::tempdir().unwrap();

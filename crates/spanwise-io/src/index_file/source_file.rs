@@ -45,6 +45,29 @@ impl std::fmt::Debug for Text {
     }
 }
 
+/// A path as it is written down: its bytes, which on Unix need not be UTF-8.
+#[cfg(unix)]
+#[allow(clippy::unnecessary_wraps, reason = "elsewhere not every path has such bytes")]
+fn bytes_of(path: &Path) -> Option<&[u8]> {
+    Some(std::os::unix::ffi::OsStrExt::as_bytes(path.as_os_str()))
+}
+
+#[cfg(unix)]
+#[allow(clippy::unnecessary_wraps, reason = "elsewhere not all bytes are a path")]
+fn path_of(bytes: &[u8]) -> Option<&Path> {
+    Some(Path::new(<std::ffi::OsStr as std::os::unix::ffi::OsStrExt>::from_bytes(bytes)))
+}
+
+#[cfg(not(unix))]
+fn bytes_of(path: &Path) -> Option<&[u8]> {
+    path.to_str().map(str::as_bytes)
+}
+
+#[cfg(not(unix))]
+fn path_of(bytes: &[u8]) -> Option<&Path> {
+    std::str::from_utf8(bytes).ok().map(Path::new)
+}
+
 fn modified(metadata: &Metadata) -> i64 {
     let nanos = match metadata.modified().map(|time| time.duration_since(UNIX_EPOCH)) {
         Ok(Ok(after)) => i64::try_from(after.as_nanos()),
@@ -60,9 +83,6 @@ impl SourceFile {
         let Source::File(path) = source else { return Err(IndexFileError::Fleeting) };
         let read = || {
             let path = path.canonicalize()?;
-            if path.to_str().is_none() {
-                return Err(io::Error::new(io::ErrorKind::InvalidFilename, "its path is not UTF-8"));
-            }
             let mut file = File::open(&path)?;
             let metadata = file.metadata()?;
             let mut head = Vec::new();
@@ -71,8 +91,8 @@ impl SourceFile {
             }
             Ok((path, metadata, Compression::of(&head).is_some()))
         };
-        let (path, metadata, compressed) =
-            read().map_err(|error| IndexFileError::Source(source.name(), Box::new(error.into())))?;
+        let (path, metadata, compressed) = read()
+            .map_err(|error: io::Error| IndexFileError::Source(source.name(), Box::new(error.into())))?;
         if !metadata.is_file() {
             return Err(IndexFileError::Fleeting);
         }
@@ -163,10 +183,10 @@ impl SourceFile {
     /// Writes it down for an index file in `folder`: a path below it is told from there, so that both can be moved.
     pub(super) fn put(&self, folder: Option<&Path>, out: &mut Vec<u8>) -> Result<(), IndexFileError> {
         let below = folder.and_then(|folder| self.path.strip_prefix(folder).ok());
-        let path = below.unwrap_or(&self.path).to_str();
+        let path = bytes_of(below.unwrap_or(&self.path));
         let path = path.ok_or_else(|| self.error(io::Error::from(io::ErrorKind::InvalidFilename)))?;
         out.push(u8::from(below.is_some()) | u8::from(self.compressed) << 1);
-        put_bytes(out, path.as_bytes());
+        put_bytes(out, path);
         put(out, self.size);
         put(out, self.modified.cast_unsigned());
         out.push(u8::from(self.decode.mode == Mode::Strict));
@@ -180,7 +200,7 @@ impl SourceFile {
 
     pub(super) fn of_stored(reader: &mut Reader<'_>, folder: &Path) -> Option<Self> {
         let [flags] = reader.raw(1)? else { return None };
-        let path = Path::new(std::str::from_utf8(reader.bytes()?).ok()?);
+        let path = path_of(reader.bytes()?)?;
         let path = if flags & 1 == 1 { folder.join(path) } else { path.to_owned() };
         let (size, modified) = (reader.number()?, reader.number()?.cast_signed());
         let mode = if reader.raw(1)? == [1] { Mode::Strict } else { Mode::Lenient };
