@@ -9,7 +9,7 @@ use spanwise_corpora::{Corpus, parse_size};
 
 /// Validates, sums up, redacts, tabulates and receives OTLP JSON traces.
 #[derive(Debug, Parser)]
-#[command(name = "spanwise", version, max_term_width = 110, disable_help_subcommand = true)]
+#[command(name = "spanwise", version, max_term_width = 110)]
 #[command(after_help = "Exit codes: 0 fine, 1 findings, 2 wrong use or unreadable input.")]
 pub(crate) struct Arguments {
     #[command(subcommand)]

@@ -121,7 +121,9 @@ fn wrong_use_is_told_apart_from_findings() {
         assert_eq!(run.stdout, "");
         assert!(run.stderr.contains("--help"), "{run:?}");
     }
-    for arguments in [&["--help"][..], &["--version"], &["validate", "--help"]] {
+    for arguments in
+        [&["--help"][..], &["help"], &["help", "validate"], &["--version"], &["validate", "--help"]]
+    {
         let run = run(arguments);
         assert_eq!((run.code, &*run.stderr), (0, ""));
     }
