@@ -218,8 +218,8 @@ fn of_span(options: DecodeOptions, members: &str) -> Result<(usize, usize), Code
     let mut decoder = Decoder::new(options.with_projection(Projection::NONE));
     let mut decode = || {
         let mut batch = SpanBatch::new();
-        let decoded = decoder.decode(body.clone(), &mut batch);
-        decoded.map(|()| (batch.len(), batch.value_rows().len())).map_err(|error| error.diagnostic().code)
+        let result = decoder.decode(body.clone(), &mut batch);
+        result.map(|()| (batch.len(), batch.value_rows().len())).map_err(|error| error.diagnostic().code)
     };
     let first = decode();
     assert_eq!(decode(), first, "{members}");
