@@ -295,11 +295,51 @@ fn lists_at_the_bounds_read_alike() {
     let defaults = Limits::default();
     let attributes = (1..60).map(|attributes| Limits { attributes, ..defaults });
     let depths = (1..32).map(|depth| Limits { depth, ..defaults });
-    let strings = (0..12).map(|string_bytes| Limits { string_bytes, ..defaults });
-    for limits in attributes.chain(depths).chain(strings) {
+    let within = |limits: Limits, text: &Bytes| {
         for options in ways().filter(|options| options.mode == Mode::Lenient) {
             let mut pair = Pair::new(options.with_limits(limits));
-            (0..4).for_each(|_| pair.check(&whole));
+            (0..4).for_each(|_| pair.check(text));
+        }
+    };
+    attributes.chain(depths).for_each(|limits| within(limits, &whole));
+    let x = "x".repeat(32);
+    let text = std::str::from_utf8(&whole).unwrap();
+    let long =
+        text.replace("Value\":\"", &format!("Value\":\"{x}")).replace("key\":\"", &format!("key\":\"{x}"));
+    assert!(long.len() > whole.len() + 320);
+    let long = long.into();
+    (30..44).for_each(|string_bytes| within(Limits { string_bytes, ..defaults }, &long));
+}
+
+#[test]
+fn ids_times_and_names_are_never_too_long() {
+    let members = [
+        r#""traceId":"0af7651916cd43dd8448eb211c80319c""#,
+        r#""startTimeUnixNano":"1764028800000000001""#,
+        r#""droppedAttributesCount":1"#,
+        r#""spanId":"b7ad6b7169203331""#,
+        r#""endTimeUnixNano":"1764028800000000009""#,
+        r#""droppedEventsCount":1"#,
+    ];
+    let body = |members: &[&str]| {
+        let members = members.join(",");
+        Bytes::from(format!(r#"{{"resourceSpans":[{{"scopeSpans":[{{"spans":[{{{members}}}]}}]}}]}}"#))
+    };
+    for string_bytes in 0..40 {
+        let limits = Limits { string_bytes, ..Limits::default() };
+        for options in ways() {
+            let mut pair = Pair::new(options.with_limits(limits));
+            // In an order that is learned, and in none.
+            for turn in (0..40).map(|turn| if turn < 4 { 0 } else { turn * 5 }) {
+                let mut members = members;
+                members.rotate_left(turn % 6);
+                members.swap(0, turn % 5);
+                pair.check(&body(&members));
+            }
         }
     }
+    let limits = Limits { string_bytes: 0, ..Limits::default() };
+    let mut batch = SpanBatch::new();
+    Decoder::new(DecodeOptions::default().with_limits(limits)).decode(body(&members), &mut batch).unwrap();
+    assert_eq!(batch.len(), 1);
 }

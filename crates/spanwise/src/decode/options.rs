@@ -49,7 +49,8 @@ pub struct Limits {
     /// Attributes, array elements, events and links of one span, scope or resource together
     /// ([`attributes-per-span`](crate::Code::AttributesPerSpan)). Default 1,048,576.
     pub attributes: usize,
-    /// Bytes of a string as written ([`string-length`](crate::Code::StringLength)). Default 256 MiB.
+    /// Bytes of a string as written ([`string-length`](crate::Code::StringLength)). Default 256 MiB; values below 32, the length of
+    /// a trace id, mean 32.
     pub string_bytes: usize,
     /// Diagnostics kept of one decode; more are counted and not kept. Default 1,000.
     pub diagnostics: usize,

@@ -23,7 +23,7 @@ impl Rules {
         Self {
             strict: options.mode == Mode::Strict,
             depth: options.limits.depth.min(Cursor::DEEPEST),
-            string: options.limits.string_bytes,
+            string: options.limits.string_bytes.max(Cursor::SHORTEST_BOUND),
             // More are not kept either.
             anomalies: options.limits.diagnostics,
             simd: options.simd,

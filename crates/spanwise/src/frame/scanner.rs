@@ -304,7 +304,8 @@ impl Scanner {
 
     fn enter(&mut self, parts: Parts, bad: bool) {
         let line = self.framing == Framing::Lines;
-        self.phase = Phase::Parts(Box::new(Cutting { parts, line, bad, newline: false, searched: 0, kept: None }));
+        self.phase =
+            Phase::Parts(Box::new(Cutting { parts, line, bad, newline: false, searched: 0, kept: None }));
     }
 
     /// Whether a survey is waited for.

@@ -101,6 +101,9 @@ pub(crate) struct Cursor<'t> {
 }
 
 impl<'t> Cursor<'t> {
+    /// No bound on strings may be tighter: ids, times and the names of members are read without a look at it.
+    pub(crate) const SHORTEST_BOUND: usize = 32;
+
     /// A cursor without bounds of its own, for text that was read once already.
     pub(crate) fn over(text: &'t [u8], at: usize, tolerant: bool) -> Self {
         let max_depth = Self::DEEPEST;

@@ -260,10 +260,19 @@ fn what_follows_a_document_that_was_left_unfinished_is_read() {
                     in_parts(text.as_bytes(), mode, Framing::Documents, SMALL, coming);
                 assert_eq!(contradiction, None);
                 let spans = |reading: &Reading| {
-                    reading.batches.iter().map(|batch| batch.len() as u64 + batch.rejected_spans()).sum::<u64>()
+                    reading
+                        .batches
+                        .iter()
+                        .map(|batch| batch.len() as u64 + batch.rejected_spans())
+                        .sum::<u64>()
                 };
                 let counts = |reading: &Reading| (reading.counts.bad_documents, spans(reading));
-                assert_eq!(counts(&found), counts(&expected), "{at} {mode:?} {coming:?} {}", &first[at - 20..at]);
+                assert_eq!(
+                    counts(&found),
+                    counts(&expected),
+                    "{at} {mode:?} {coming:?} {}",
+                    &first[at - 20..at]
+                );
             }
         }
     }
