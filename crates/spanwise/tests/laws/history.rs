@@ -3,6 +3,7 @@
 
 use proptest::collection::vec;
 use proptest::prelude::*;
+use proptest::sample::Index;
 use spanwise::{DecodeError, Decoder, Diagnostic, Mode, Simd, SpanBatch, encode};
 
 use super::{any_input, damaged, damages, options, runs};
@@ -42,6 +43,75 @@ pub(crate) fn check(history: &[&[u8]], text: &[u8], mode: Mode) -> Result<(), Te
     Ok(())
 }
 
+/// Pieces of JSON that stand beside tokens where they should not, or should and mean something else.
+const PIECES: [&str; 12] = ["1", "1,", ",1", "null,", "{}", "{},", ",", "[]", "\"s\"", "\"k\":1,", " ", "\n"];
+
+/// The text with pieces put behind some of its brackets and commas, or with these taken away.
+fn spliced(mut text: Vec<u8>, splices: &[(Index, usize)]) -> Vec<u8> {
+    for (place, piece) in splices {
+        let joints = joints(&text);
+        if !joints.is_empty() {
+            splice(&mut text, *place.get(&joints), *piece);
+        }
+    }
+    text
+}
+
+/// Where brackets, commas and colons stand.
+fn joints(text: &[u8]) -> Vec<usize> {
+    let is_joint = |at: &usize| matches!(text[*at], b'[' | b']' | b'{' | b'}' | b',' | b':');
+    (0..text.len()).filter(is_joint).collect()
+}
+
+/// Puts a piece behind what stands at `at`; or takes that away, where there is no such piece.
+fn splice(text: &mut Vec<u8>, at: usize, piece: usize) {
+    let rest = text.split_off(at + 1);
+    match PIECES.get(piece) {
+        Some(piece) => text.extend(piece.bytes()),
+        None => drop(text.pop()),
+    }
+    text.extend(rest);
+}
+
+/// Every joint of a document in which all that is learned comes first, last and alone in its list.
+#[test]
+fn every_joint_may_be_spliced() {
+    let list = r#"{"key":"l","value":{"arrayValue":{"values":[{"stringValue":"a"},{"intValue":"1"}]}}}"#;
+    let map = r#"{"key":"m","value":{"kvlistValue":{"values":[{"key":"k","value":{"boolValue":true}}]}}}"#;
+    let text = r#"{"key":"s","value":{"stringValue":"a"}}"#;
+    let turned = r#"{"value":{"intValue":"1"},"key":"t"}"#;
+    let ids = r#""traceId":"0af7651916cd43dd8448eb211c80319c","spanId":"b7ad6b7169203331""#;
+    let span = |attributes: &str| {
+        format!(r#"{{{ids},"name":"n","kind":1,"status":{{"code":1}},"attributes":[{attributes}]}}"#)
+    };
+    let others = format!(
+        r#"{{{ids},"name":"n","events":[{{"timeUnixNano":"1","name":"e","attributes":[{list}]}}],"links":[{{{ids},"attributes":[{map}]}}]}}"#
+    );
+    let documents = [
+        vec![span(list), span(&format!("{map},{text}"))],
+        vec![span(map), span(&format!("{text},{list}"))],
+        vec![span(text), span(&format!("{turned},{text}")), span(turned)],
+        vec![others],
+    ];
+    for spans in documents {
+        let text = format!(
+            r#"{{"resourceSpans":[{{"resource":{{"attributes":[{list}]}},"scopeSpans":[{{"scope":{{"name":"s","attributes":[{map}]}},"spans":[{}]}}]}}]}}"#,
+            spans.join(",")
+        );
+        let text = text.as_bytes();
+        for at in joints(text) {
+            for piece in 0..=PIECES.len() {
+                let mut other = text.to_vec();
+                splice(&mut other, at, piece);
+                for mode in [Mode::Strict, Mode::Lenient] {
+                    let read = check(&[text; 3], &other, mode);
+                    assert!(read.is_ok(), "{mode:?} {}: {read:?}", other.escape_ascii());
+                }
+            }
+        }
+    }
+}
+
 proptest! {
     #![proptest_config(runs(250))]
 
@@ -68,6 +138,19 @@ proptest! {
         check(&[&text, &other, &text], &other, mode)?;
         // Openings are learned last.
         check(&[&text[..]; 4], &other, mode)?;
+    }
+
+    /// Where tokens are missing or too many, what was learned must not pass over it.
+    #[test]
+    fn a_spliced_input_is_read_the_same_after_the_whole_one(
+        text in any_input(),
+        splices in vec((any::<Index>(), 0..=PIECES.len()), 1..3),
+        strict in any::<bool>(),
+    ) {
+        let mode = if strict { Mode::Strict } else { Mode::Lenient };
+        let other = spliced(text.0.clone(), &splices);
+        check(&[&text[..]; 3], &other, mode)?;
+        check(&[&text, &other, &text], &other, mode)?;
     }
 
     #[test]
