@@ -34,7 +34,7 @@ pub use views::{
     SpanRef, StatusCode, StatusRef, ValueRef,
 };
 
-use crate::diagnostic::{Code, DiagnosticLog, Diagnostics, Origin};
+use crate::diagnostic::{Code, Diagnostic, DiagnosticLog, Diagnostics, Origin};
 
 /// The decoded spans of one contiguous input: one request, or a block of many documents.
 ///
@@ -246,6 +246,23 @@ impl SpanBatch {
     /// The findings, each made when the iterator comes to it.
     pub fn diagnostics(&self) -> Diagnostics<'_> {
         self.log.read(&self.input, self.origin.clone())
+    }
+
+    /// What rejected the first bad document of a block: kept even where it is beyond the bound of [`Self::diagnostics`].
+    ///
+    /// ```
+    /// use spanwise::{Code, DecodeOptions, Decoder, Framing, Limits, SpanBatch};
+    /// let options = DecodeOptions::default().with_limits(Limits { diagnostics: 1, ..Limits::default() });
+    /// let mut batch = SpanBatch::new();
+    /// let text = &b"{\"unknown\":1}\n{\"resourceSpans\":]}\n"[..];
+    /// Decoder::new(options).decode_block(text, Framing::Lines, &mut batch)?;
+    /// assert!(batch.diagnostics().all(|found| found.code != Code::UnexpectedByte));
+    /// let found = batch.rejection().unwrap();
+    /// assert_eq!((found.code, found.line, found.column), (Code::UnexpectedByte, 2, 18));
+    /// # Ok::<(), spanwise::DecodeError>(())
+    /// ```
+    pub fn rejection(&self) -> Option<Diagnostic> {
+        self.log.rejection(&self.input, self.origin.clone())
     }
 
     /// Findings beyond the bound [`crate::Limits::diagnostics`]: counted and not kept.

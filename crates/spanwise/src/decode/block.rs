@@ -299,7 +299,7 @@ impl Reader<'_> {
     }
 
     fn bad_document(&mut self, fatal: Fatal) {
-        self.batch.log.push(Severity::Error, fatal.code, fatal.offset(), &self.scratch.path, &[]);
+        self.batch.log.reject(fatal.code, fatal.offset(), &self.scratch.path);
         self.batch.bad_documents += 1;
         self.cursor.anomalies.clear();
     }

@@ -70,6 +70,8 @@ pub(crate) struct DiagnosticLog {
     part: Option<Own>,
     /// Findings that are another part's.
     others: u64,
+    /// What rejected the first bad document, though it be one finding too many to be kept.
+    rejection: Option<Row>,
 }
 
 /// What a part's findings are about.
@@ -88,6 +90,7 @@ impl DiagnosticLog {
     pub(crate) fn clear(&mut self) {
         self.part = None;
         self.others = 0;
+        self.rejection = None;
         self.rows.clear();
         self.steps.clear();
         self.errors = 0;
@@ -131,15 +134,37 @@ impl DiagnosticLog {
         if let Some(sum) = self.counts.get_mut(place) {
             *sum += count;
         }
-        if self.rows.len() >= self.bound {
-            return;
+        if self.rows.len() < self.bound {
+            let row = self.row(severity, code, offset, path, tail);
+            self.rows.push(row);
         }
+    }
+
+    /// Notes what rejects a document. Of the first one it is kept whatever the bound says: who stops there is to know why.
+    pub(crate) fn reject(&mut self, code: Code, offset: usize, path: &[Step]) {
+        let kept = self.rows.len();
+        self.push(Severity::Error, code, offset, path, &[]);
+        if self.rejection.is_none() {
+            let row = self.rows.get(kept).copied();
+            self.rejection = Some(row.unwrap_or_else(|| self.row(Severity::Error, code, offset, path, &[])));
+        }
+    }
+
+    /// What rejected the first bad document.
+    pub(crate) fn rejection(&self, input: &[u8], origin: Origin) -> Option<Diagnostic> {
+        let row = self.rejection.as_ref()?;
+        let mut lines = Lines::new(input, origin);
+        let path = self.path(row);
+        Some(lines.diagnostic(row.severity, row.code, path, row.offset as usize, self.show_keys))
+    }
+
+    fn row(&mut self, severity: Severity, code: Code, offset: usize, path: &[Step], tail: &[Field]) -> Row {
         let index = |value: usize| u32::try_from(value).unwrap_or(u32::MAX);
         let steps = index(self.steps.len());
         self.steps.extend_from_slice(path);
         self.steps.extend(tail.iter().map(|field| Step::Field(*field)));
         let steps_len = index(path.len() + tail.len());
-        self.rows.push(Row { code, severity, offset: index(offset), steps, steps_len });
+        Row { code, severity, offset: index(offset), steps, steps_len }
     }
 
     /// Findings so far, those not kept included.
