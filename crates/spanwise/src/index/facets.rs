@@ -105,12 +105,17 @@ impl Index {
         Ok(keys)
     }
 
-    /// The `limit` commonest values of a field, given as in a query and with its scope: `span.http.route`, `name`.
+    /// The `limit` commonest values of a field, given as in a query and with its scope: `span.http.route`, `name`. Those of
+    /// `duration` are integers, in nanoseconds.
     ///
     /// # Errors
-    /// The text is no field; or as [`Self::run`].
+    /// The text is no field, or one of which no values are kept ([`Self::keys`] lists the others, and `duration` has some,
+    /// too): ids of spans and traces, and what is known of a trace as a whole; or as [`Self::run`].
     pub fn values(&self, field: &str, limit: usize) -> Result<Result<ValuesFacet, IndexError>, QueryError> {
         let field = facet_field(field)?;
+        if field == Field::Intrinsic(Intrinsic::Duration) {
+            return Ok(self.times().map(|times| durations(&times.duration, limit)));
+        }
         Ok(self.column(&field).map(|column| {
             let Some(column) = column else { return ValuesFacet::default() };
             let mut values = column.itemised();
@@ -127,7 +132,7 @@ impl Index {
         }))
     }
 
-    /// The numbers of a field in `bins` bins of one width.
+    /// The numbers of a field in `bins` bins of one width: at most 65,536, and one if all numbers are the same.
     ///
     /// # Errors
     /// As [`Self::values`].
@@ -204,8 +209,41 @@ fn facet_field(text: &str) -> Result<Field, QueryError> {
         Field::Attribute(Scope::Unscoped, _) => {
             Err(QueryError::new(1, "name the scope of the attribute, as in `span.http.route`"))
         }
+        Field::Intrinsic(
+            intrinsic @ (Intrinsic::SpanId
+            | Intrinsic::ParentId
+            | Intrinsic::ChildCount
+            | Intrinsic::TraceId
+            | Intrinsic::TraceDuration
+            | Intrinsic::RootName
+            | Intrinsic::RootService),
+        ) => {
+            let name = Field::Intrinsic(intrinsic).name();
+            Err(QueryError::new(1, format!("an index keeps no values of {name}: ask for it in a query")))
+        }
         field => Ok(field),
     }
+}
+
+/// The commonest durations, of equal counts the shortest first.
+fn durations(nanos: &[u64], limit: usize) -> ValuesFacet {
+    let mut sorted = nanos.to_vec();
+    sorted.sort_unstable();
+    let mut runs: Vec<(u64, u64)> = sorted
+        .chunk_by(|a, b| a == b)
+        .filter_map(|run| run.first().map(|nanos| (*nanos, run.len() as u64)))
+        .collect();
+    runs.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+    let more = runs.split_off(limit.min(runs.len()));
+    // A duration beyond the integers is one of the others, as any value that is not itemised.
+    let mut facet = ValuesFacet { values: Vec::new(), others: more.iter().map(|(_, count)| count).sum() };
+    for (nanos, count) in runs {
+        match i64::try_from(nanos) {
+            Ok(nanos) => facet.values.push((FacetValue::Int(nanos), count)),
+            Err(_) => facet.others += count,
+        }
+    }
+    facet
 }
 
 fn name_enum(intrinsic: Intrinsic, value: &mut FacetValue) {

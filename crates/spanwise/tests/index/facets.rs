@@ -51,6 +51,34 @@ fn keys_are_told_with_how_many_spans_have_them() {
 }
 
 #[test]
+fn durations_have_values_and_what_is_known_of_a_trace_has_none() {
+    let spans = [("1", "8"), ("2", "9"), ("5", "6"), ("0", "18446744073709551615")]
+        .map(|(start, end)| format!(r#"{{"startTimeUnixNano":"{start}","endTimeUnixNano":"{end}"}}"#))
+        .join(",");
+    let body = format!(r#"{{"resourceSpans":[{{"scopeSpans":[{{"spans":[{spans}]}}]}}]}}"#);
+    let mut index = Index::new(Limits::default());
+    index.add(&spanwise::decode(body.into_bytes()).unwrap()).unwrap();
+    let durations = index.values("duration", 9).unwrap().unwrap();
+    assert_eq!(durations.values, [(FacetValue::Int(7), 2), (FacetValue::Int(1), 1)]);
+    // Beyond the integers.
+    assert_eq!(durations.others, 1);
+    assert_eq!(index.values("span:duration", 1).unwrap().unwrap().others, 2);
+    for field in [
+        "trace:id",
+        "span:id",
+        "span:parentID",
+        "rootName",
+        "trace:rootService",
+        "traceDuration",
+        "childCount",
+    ] {
+        let error = index.values(field, 9).unwrap_err().to_string();
+        assert!(error.contains("an index keeps no values of"), "{field}: {error}");
+        assert!(index.histogram(field, 9).is_err() && index.quantiles(field, &[0.5]).is_err(), "{field}");
+    }
+}
+
+#[test]
 fn values_come_with_their_counts_and_the_rest_is_counted() {
     let index = index(Limits::default());
     let models = index.values("span.model", 2).unwrap().unwrap();
