@@ -64,6 +64,21 @@ pub struct Unreadable {
     pub message: String,
 }
 
+/// What begins what is said of a text that has the signs of a pattern and is none.
+const NO_PATTERN: &str = "not a glob pattern";
+
+impl Unreadable {
+    /// Whether what was named is meant as a pattern and is none.
+    ///
+    /// ```
+    /// let sources = spanwise_io::expand(&["x[".into(), "no-such-*.json".into()]);
+    /// assert!(matches!(&sources[..], [Err(one), Err(other)] if one.is_bad_pattern() && !other.is_bad_pattern()));
+    /// ```
+    pub fn is_bad_pattern(&self) -> bool {
+        self.message.starts_with(NO_PATTERN)
+    }
+}
+
 /// What a directory is searched for; each may be compressed.
 const EXTENSIONS: [&str; 3] = ["json", "jsonl", "ndjson"];
 const COMPRESSIONS: [&str; 2] = ["gz", "zst"];
@@ -137,7 +152,7 @@ fn glob(pattern: &str, sources: &mut Vec<Result<Source, Unreadable>>) {
     let matcher = match GlobBuilder::new(pattern).literal_separator(true).build() {
         Ok(glob) => glob.compile_matcher(),
         Err(error) => {
-            sources.push(unreadable(pattern, format!("not a glob pattern: {}", error.kind())));
+            sources.push(unreadable(pattern, format!("{NO_PATTERN}: {}", error.kind())));
             return;
         }
     };
