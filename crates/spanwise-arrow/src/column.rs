@@ -142,6 +142,22 @@ impl Column {
             .copied()
     }
 
+    /// The name, our own, of the column that a wrong name was probably meant to be.
+    pub(crate) fn nearest(name: &str) -> Option<&'static str> {
+        // No more letters than these are compared: what was given may be anything.
+        if name.len() > 40 {
+            return None;
+        }
+        let lower = name.to_ascii_lowercase();
+        let near = Self::ALL.iter().map(|column| {
+            let names = [Names::Spanwise, Names::ClickHouse].map(|names| column.name(names));
+            let [ours, theirs] = names.map(|known| distance(&lower, &known.to_ascii_lowercase()));
+            (ours.min(theirs), column.name(Names::Spanwise))
+        });
+        let (distance, known) = near.min_by_key(|(distance, _)| *distance)?;
+        (distance <= 1 + name.len() / 4).then_some(known)
+    }
+
     /// The column's field in the schema.
     pub(crate) fn field(self, shapes: &Shapes, ids: Ids, names: Names) -> Field {
         let name = self.name(names);
@@ -187,6 +203,25 @@ impl Column {
     }
 }
 
+/// How many letters must be changed, added or taken away to make one of the other.
+fn distance(one: &str, other: &str) -> usize {
+    let mut row: Vec<usize> = (0..=other.len()).collect();
+    for (place, letter) in one.bytes().enumerate() {
+        let mut corner = place;
+        let mut left = place + 1;
+        for (above, other) in row.iter_mut().skip(1).zip(other.bytes()) {
+            let changed = corner + usize::from(letter != other);
+            corner = *above;
+            left = changed.min(*above + 1).min(left + 1);
+            *above = left;
+        }
+        if let Some(first) = row.first_mut() {
+            *first = place + 1;
+        }
+    }
+    row.last().copied().unwrap_or_default()
+}
+
 fn attributes(name: &str, map: &Nested) -> Field {
     Field::new(name, DataType::Map(Arc::clone(&map.item), false), false)
 }
@@ -204,4 +239,31 @@ pub(crate) fn promoted(name: &str, to: PromotedType) -> Field {
         PromotedType::Bool => DataType::Boolean,
     };
     Field::new(name, data_type, true)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wrong_name_has_the_one_that_was_meant_beside_it() {
+        for (name, meant) in [
+            ("duration", Some("duration_ns")),
+            ("duration_n", Some("duration_ns")),
+            ("traceid", Some("trace_id")),
+            ("parent_id", None),
+            ("nome", Some("name")),
+            ("servicename", Some("service_name")),
+            ("service.name", Some("service_name")),
+            ("gen_ai.request.model", None),
+            ("", None),
+        ] {
+            assert_eq!(Column::nearest(name), meant, "{name}");
+        }
+        for (one, other, expected) in
+            [("", "ab", 2), ("kitten", "sitting", 3), ("ab", "ab", 0), ("ab", "", 2)]
+        {
+            assert_eq!(distance(one, other), expected);
+        }
+    }
 }

@@ -4,6 +4,8 @@ use std::fmt;
 
 use arrow_schema::ArrowError;
 
+use crate::Column;
+
 /// Options that no converter can be made from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum OptionsError {
@@ -15,15 +17,29 @@ pub enum OptionsError {
     UnknownType(String),
 }
 
+/// As much of a name as an error shows: nobody's column is called so, and what was given may be anything.
+fn start(name: &str) -> &str {
+    const SHOWN: usize = 100;
+    name.char_indices().nth(SHOWN).map_or(name, |(end, _)| name.get(..end).unwrap_or_default())
+}
+
 impl fmt::Display for OptionsError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::UnknownColumn(name) => {
-                write!(f, "no column is named {name:?}; attributes become columns by `promote`")
+                write!(f, "no column is named {:?}", start(name))?;
+                if let Some(near) = Column::nearest(name) {
+                    write!(f, "; the nearest is {near:?}")?;
+                }
+                f.write_str("; attributes become columns by `promote`")
             }
-            Self::DuplicateColumn(name) => write!(f, "two columns would be named {name:?}"),
+            Self::DuplicateColumn(name) => write!(f, "two columns would be named {:?}", start(name)),
             Self::UnknownType(name) => {
-                write!(f, "no promoted type is named {name:?}; known are string, int64, double and bool")
+                write!(
+                    f,
+                    "no promoted type is named {:?}; known are string, int64, double and bool",
+                    start(name)
+                )
             }
         }
     }
