@@ -168,6 +168,27 @@ impl Converter {
         std::mem::replace(&mut self.mismatches, none)
     }
 
+    /// Of the spans of a batch at these places, how many values of each promoted column are of another type, in the order of
+    /// [`mismatches`](Self::mismatches): for whoever picks some rows of what was converted.
+    ///
+    /// ```
+    /// use spanwise_arrow::{ArrowOptions, Converter, PromotedType, Promotion};
+    /// let body = br#"{"resourceSpans":[{"scopeSpans":[{"spans":[{"attributes":[{"key":"k","value":{"boolValue":true}}]},{}]}]}]}"#;
+    /// let promote = vec![Promotion::new("k", PromotedType::Int64)];
+    /// let converter = Converter::new(&ArrowOptions { promote, ..ArrowOptions::default() })?;
+    /// let batch = spanwise::decode(&body[..])?;
+    /// assert_eq!((converter.mismatches_among(&batch, &[0, 1]), converter.mismatches_among(&batch, &[1])), (vec![1], vec![0]));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn mismatches_among(&self, batch: &SpanBatch, spans: &[usize]) -> Vec<u64> {
+        let mut texts = Texts::new(batch, Vec::new());
+        let mut promoted = Promoted::new(&self.pools, &self.options.promote, batch);
+        for row in spans.iter().filter_map(|span| batch.span_rows().get(*span)) {
+            promoted.append(&mut texts, std::slice::from_ref(row));
+        }
+        promoted.mismatches().collect()
+    }
+
     /// What a decoder must keep for these columns.
     ///
     /// ```

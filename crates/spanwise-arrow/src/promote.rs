@@ -291,6 +291,11 @@ impl Promoted {
         self.views(&mut |views| views.used |= used);
     }
 
+    /// How many cells of each column are of another type than its own.
+    pub(crate) fn mismatches(&self) -> impl Iterator<Item = u64> + '_ {
+        self.columns.iter().map(|column| column.mismatches)
+    }
+
     pub(crate) fn views(&mut self, visit: &mut dyn FnMut(&mut Views)) {
         for column in &mut self.columns {
             if let Cells::Text(views, _) = &mut column.cells {
