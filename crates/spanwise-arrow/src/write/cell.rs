@@ -21,6 +21,10 @@ pub(super) fn write_json(array: &dyn Array, index: usize, out: &mut Vec<u8>) {
             write_json_string(array.as_string_view().value(index), out);
             Ok(())
         }
+        DataType::Utf8 => {
+            write_json_string(array.as_string::<i32>().value(index), out);
+            Ok(())
+        }
         DataType::Dictionary(..) => {
             write_json_string(word(array, index), out);
             Ok(())

@@ -3,11 +3,8 @@
 use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
-use arrow_array::types::Int32Type;
-use arrow_array::{
-    Array, ArrayRef, ListArray, MapArray, RecordBatch, RecordBatchOptions, StringViewArray, StructArray,
-};
-use arrow_schema::{ArrowError, DataType, Field, Schema, SchemaRef};
+use arrow_array::{Array, ArrayRef, ListArray, MapArray, RecordBatch, RecordBatchOptions, StructArray};
+use arrow_schema::{ArrowError, DataType};
 
 /// A copy of `batch` whose strings stand in buffers of their own: nothing else stays alive through it.
 ///
@@ -44,31 +41,4 @@ fn own(array: &ArrayRef) -> Result<ArrayRef, ArrowError> {
 fn structs(array: &StructArray) -> Result<StructArray, ArrowError> {
     let children = array.columns().iter().map(own).collect::<Result<_, _>>()?;
     StructArray::try_new(array.fields().clone(), children, array.nulls().cloned())
-}
-
-/// The schema with text where there are dictionaries.
-pub(super) fn plain_schema(schema: &SchemaRef) -> SchemaRef {
-    let fields = schema.fields().iter().map(|field| match field.data_type() {
-        DataType::Dictionary(..) => {
-            Arc::new(Field::new(field.name(), DataType::Utf8View, field.is_nullable()))
-        }
-        _ => field.clone(),
-    });
-    Arc::new(Schema::new(fields.collect::<Vec<_>>()))
-}
-
-/// The rows in `schema`, which [`plain_schema`] gave, with text of their own.
-pub(super) fn plain(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch, ArrowError> {
-    let columns = batch.columns().iter().map(|array| match array.as_dictionary_opt::<Int32Type>() {
-        Some(words) => {
-            let words = words.downcast_dict::<arrow_array::StringArray>().ok_or_else(|| {
-                ArrowError::SchemaError("a dictionary of something else than text".to_owned())
-            })?;
-            Ok(Arc::new(words.into_iter().collect::<StringViewArray>()) as ArrayRef)
-        }
-        None => own(array),
-    });
-    let columns = columns.collect::<Result<_, ArrowError>>()?;
-    let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
-    RecordBatch::try_new_with_options(schema.clone(), columns, &options)
 }

@@ -5,7 +5,7 @@
 //! | format | what is converted |
 //! |---|---|
 //! | Parquet | nothing is said of Arrow types, so that strings are read as strings everywhere; times, durations and token counts are delta encoded, ids plain |
-//! | Arrow file and stream | text is compacted first (a view would take its whole input with it); words of a dictionary become text, since a file may hold one dictionary only and unknown numbers add to ours |
+//! | Arrow file and stream | views become plain strings (a view would take its whole input with it, and most of pyarrow's functions refuse views); so do words of a dictionary, since a file may hold one dictionary only and unknown numbers add to ours |
 //! | JSON lines | times are ISO 8601 text, binary ids hex, maps objects |
 //! | CSV | the same, and nested columns are JSON text; null is nothing, empty text is `""` |
 
@@ -21,7 +21,7 @@ use std::sync::Arc;
 
 use arrow_array::RecordBatch;
 use arrow_ipc::writer::{FileWriter, StreamWriter};
-use arrow_schema::{ArrowError, SchemaRef};
+use arrow_schema::{ArrowError, DataType, Field, Schema, SchemaRef};
 use parquet::arrow::arrow_writer::ArrowWriterOptions;
 use parquet::arrow::{ArrowSchemaConverter, ArrowWriter};
 use parquet::basic::{Compression, Encoding, LogicalType, Type, ZstdLevel};
@@ -29,6 +29,7 @@ use parquet::errors::ParquetError;
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::schema::types::ColumnDescriptor;
 
+use crate::plain::{plain, plain_schema};
 use crate::{Column, Names};
 
 pub use compact::compact;
@@ -162,11 +163,11 @@ impl<W: Write + Send> TableWriter<W> {
                 Sink::Parquet(Box::new(writer))
             }
             FileFormat::ArrowFile => {
-                let schema = compact::plain_schema(schema);
+                let schema = without_words(&plain_schema(schema));
                 Sink::ArrowFile(Box::new(FileWriter::try_new(out, &schema)?), schema)
             }
             FileFormat::ArrowStream => {
-                let schema = compact::plain_schema(schema);
+                let schema = without_words(&plain_schema(schema));
                 Sink::ArrowStream(Box::new(StreamWriter::try_new(out, &schema)?), schema)
             }
             FileFormat::JsonLines => Sink::JsonLines(out, Vec::new()),
@@ -197,8 +198,16 @@ impl<W: Write + Send> TableWriter<W> {
                     writer.flush()?;
                 }
             }
-            Sink::ArrowFile(writer, schema) => writer.write(&compact::plain(batch, schema)?)?,
-            Sink::ArrowStream(writer, schema) => writer.write(&compact::plain(batch, schema)?)?,
+            Sink::ArrowFile(writer, schema) => {
+                for part in plain(batch, schema)? {
+                    writer.write(&part)?;
+                }
+            }
+            Sink::ArrowStream(writer, schema) => {
+                for part in plain(batch, schema)? {
+                    writer.write(&part)?;
+                }
+            }
             Sink::JsonLines(out, text) => rows::write_rows(batch, out, text, rows::json_row)?,
             Sink::Csv(out, text) => rows::write_rows(batch, out, text, rows::csv_row)?,
         }
@@ -225,6 +234,15 @@ impl<W: Write + Send> TableWriter<W> {
         out.flush()?;
         Ok(out)
     }
+}
+
+/// The schema with text where there are dictionaries.
+fn without_words(schema: &SchemaRef) -> SchemaRef {
+    let fields = schema.fields().iter().map(|field| match field.data_type() {
+        DataType::Dictionary(..) => Arc::new(Field::new(field.name(), DataType::Utf8, field.is_nullable())),
+        _ => field.clone(),
+    });
+    Arc::new(Schema::new(fields.collect::<Vec<_>>()))
 }
 
 /// How a Parquet file is written.

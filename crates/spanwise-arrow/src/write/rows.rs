@@ -68,6 +68,7 @@ pub(super) fn csv_row(batch: &RecordBatch, index: usize, text: &mut Vec<u8>) {
         }
         match column.data_type() {
             DataType::Utf8View => csv_field(column.as_string_view().value(index).as_bytes(), text),
+            DataType::Utf8 => csv_field(column.as_string::<i32>().value(index).as_bytes(), text),
             DataType::Dictionary(..) => csv_field(word(column, index).as_bytes(), text),
             DataType::Timestamp(..) | DataType::FixedSizeBinary(_) | DataType::Float64 => {
                 json.clear();
