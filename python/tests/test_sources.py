@@ -147,6 +147,17 @@ def test_threads_read_at_the_same_time():
     assert results == [1000] * 4
 
 
+def test_a_document_is_rejected_by_what_rejects_it_however_much_was_found_before():
+    data = b'{"resourceSpans":[],"other":1}\n' * 1500
+    for bad, code in [(b"{bad\n", "unexpected-byte"), (b"5\n", "top-level-type")]:
+        with pytest.raises(spanwise.DecodeError) as caught:
+            spanwise.read(data + bad, on_error="raise")
+        error = caught.value
+        assert (error.code, error.line, error.source) == (code, 1501, "<bytes>")
+        assert error.offset == len(data) + error.column - 1
+        assert str(error).startswith(f"<bytes>: error[{code}]")
+
+
 # A plain reader of what the specification asks writers to write.
 def reference(value):
     ((kind, inner),) = value.items() or [("empty", None)]

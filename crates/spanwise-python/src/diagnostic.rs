@@ -2,7 +2,7 @@
 
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
-use spanwise::{Layer, Severity, SpanBatch};
+use spanwise::{Code, SpanBatch};
 use spanwise_arrow::Converter;
 
 use crate::redact::Done;
@@ -32,8 +32,6 @@ pub(crate) struct Diagnostic {
     /// Of a run, which knows its name.
     source_number: Option<usize>,
     pub(crate) rendered: String,
-    /// It may cost a whole document.
-    pub(crate) of_document: bool,
 }
 
 impl Diagnostic {
@@ -48,8 +46,6 @@ impl Diagnostic {
             source: None,
             source_number: None,
             rendered: diagnostic.to_string(),
-            of_document: diagnostic.severity == Severity::Error
-                && matches!(diagnostic.code.layer(), Layer::Syntax | Layer::Text | Layer::Limit),
             path: diagnostic.path.clone(),
         }
     }

@@ -1,8 +1,13 @@
 //! The package's exceptions, and what becomes one.
 
+use std::error::Error as _;
+use std::io;
+use std::path::Path;
+
 use pyo3::create_exception;
-use pyo3::exceptions::{PyException, PyRuntimeError, PyUserWarning, PyValueError};
+use pyo3::exceptions::{PyException, PyOSError, PyRuntimeError, PyUserWarning, PyValueError};
 use pyo3::prelude::*;
+use spanwise_arrow::write::WriteError;
 
 use crate::diagnostic::Diagnostic;
 
@@ -89,4 +94,104 @@ pub(crate) fn index_file_error(error: spanwise_io::IndexFileError) -> PyErr {
         spanwise_io::IndexFileError::TooManyRows => PyValueError::new_err(error.to_string()),
         error => IndexFileError::new_err(error.to_string()),
     }
+}
+
+/// The same of the file at `path`, which is named.
+pub(crate) fn index_file_error_at(py: Python<'_>, error: spanwise_io::IndexFileError, path: &Path) -> PyErr {
+    match error {
+        spanwise_io::IndexFileError::Io(error) => io_error(py, error, path),
+        // These name the file that is at fault, or mean none.
+        error @ (spanwise_io::IndexFileError::SourceChanged(_)
+        | spanwise_io::IndexFileError::Source(..)
+        | spanwise_io::IndexFileError::TooManyRows) => index_file_error(error),
+        error => IndexFileError::new_err(format!("{}: {error}", shown(&path.to_string_lossy()))),
+    }
+}
+
+/// As `open` would raise it: the class is that of the number, and the file is named.
+pub(crate) fn os_error(py: Python<'_>, number: i32, name: &str) -> PyErr {
+    let words = py.import("os").and_then(|os| os.call_method1("strerror", (number,))?.extract::<String>());
+    match words {
+        Ok(words) => PyOSError::new_err((number, words, shown(name))),
+        Err(error) => error,
+    }
+}
+
+/// A file at `path` that cannot be read or written.
+pub(crate) fn io_error(py: Python<'_>, error: io::Error, path: &Path) -> PyErr {
+    // An exception that a file object raised comes back as itself.
+    if error.get_ref().is_some_and(<dyn std::error::Error + Send + Sync>::is::<PyErr>) {
+        return error.into();
+    }
+    let name = path.to_string_lossy();
+    match number(py, &error) {
+        Some(number) => os_error(py, number, &name),
+        // The words of the error may have the whole name in them.
+        None => PyOSError::new_err(format!("{}: {}", shown(&name), error.kind())),
+    }
+}
+
+/// The system's number of an error. Where others have wrapped it, its kind is all that is left.
+fn number(py: Python<'_>, error: &io::Error) -> Option<i32> {
+    if let Some(number) = error.raw_os_error() {
+        return Some(number);
+    }
+    let name = match error.kind() {
+        io::ErrorKind::NotFound => "ENOENT",
+        io::ErrorKind::PermissionDenied => "EACCES",
+        io::ErrorKind::AlreadyExists => "EEXIST",
+        io::ErrorKind::IsADirectory => "EISDIR",
+        io::ErrorKind::NotADirectory => "ENOTDIR",
+        io::ErrorKind::InvalidFilename => "ENAMETOOLONG",
+        io::ErrorKind::InvalidInput => "EINVAL",
+        io::ErrorKind::StorageFull => "ENOSPC",
+        io::ErrorKind::QuotaExceeded => "EDQUOT",
+        io::ErrorKind::FileTooLarge => "EFBIG",
+        io::ErrorKind::ReadOnlyFilesystem => "EROFS",
+        io::ErrorKind::ResourceBusy => "EBUSY",
+        io::ErrorKind::BrokenPipe => "EPIPE",
+        _ => return None,
+    };
+    py.import("errno").and_then(|errno| errno.getattr(name)?.extract()).ok()
+}
+
+/// A table that cannot be written to `path`.
+pub(crate) fn write_error(py: Python<'_>, error: WriteError, path: &Path) -> PyErr {
+    if let WriteError::Io(error) = error {
+        return io_error(py, error, path);
+    }
+    // Writers of Arrow's files wrap what the system says.
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        if let Some(number) = inner.downcast_ref().and_then(|error| number(py, error)) {
+            return os_error(py, number, &path.to_string_lossy());
+        }
+        cause = inner.source();
+    }
+    PyRuntimeError::new_err(error.to_string())
+}
+
+/// As much of a name as an error shows: what was given for a path may be a whole private document. Of what looks like JSON it is
+/// the bracket.
+pub(crate) fn shown(name: &str) -> String {
+    const SHOWN: usize = 200;
+    let shown = match json_start(name) {
+        Some(bracket) => bracket,
+        None => name.lines().next().unwrap_or_default(),
+    };
+    let end = shown.char_indices().nth(SHOWN).map_or(shown.len(), |(end, _)| end);
+    let shown = shown.get(..end).unwrap_or_default();
+    if shown.len() == name.len() { shown.to_owned() } else { format!("{shown}…") }
+}
+
+/// The bracket that a text begins with, if it may be JSON.
+fn json_start(text: &str) -> Option<&str> {
+    let text = text.trim_start_matches(['\u{feff}', ' ', '\t', '\r', '\n']);
+    text.starts_with(['{', '[']).then(|| text.get(..1)).flatten()
+}
+
+/// Whether a text that was given for a name is JSON instead. Patterns begin with brackets, too, but have no quotes.
+pub(crate) fn is_json(text: &str) -> bool {
+    const LONGEST_NAME: usize = 4096;
+    json_start(text).is_some() && (text.contains(['"', '\n']) || text.len() > LONGEST_NAME)
 }

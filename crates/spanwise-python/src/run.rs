@@ -16,7 +16,7 @@ use spanwise_arrow::{ConvertError, Converter};
 use spanwise_io::{Piece, ReadError, ReadErrorKind, ReadSettings, Scan};
 
 use crate::diagnostic::{Diagnostic, Report};
-use crate::errors::{DecodeError, SpanwiseWarning, convert_error, decode_error};
+use crate::errors::{SpanwiseWarning, convert_error, decode_error, io_error, shown};
 use crate::redact::{Done, Loaded};
 use crate::source::{Expanded, Source};
 
@@ -31,8 +31,6 @@ enum Stop {
     /// A source, by its number, cannot be read, or not to its end.
     Source(usize, ReadError),
     Rejected(Box<Diagnostic>),
-    /// A document was rejected after so many findings that its own was not kept.
-    Unnamed,
     Convert(ConvertError),
     Redact(RedactError),
 }
@@ -128,10 +126,10 @@ impl Worker {
     /// What comes of the batch of these sources.
     fn part(&mut self, source: usize, sources: usize) -> Result<Part, Stop> {
         let batch = &mut self.batch;
-        if self.raises && batch.bad_documents() > 0 {
-            let mut found = batch.diagnostics().map(|one| Diagnostic::of(&one, source));
-            let of_document = found.find(|one| one.of_document);
-            return Err(of_document.map_or(Stop::Unnamed, |one| Stop::Rejected(Box::new(one))));
+        if self.raises
+            && let Some(found) = batch.rejection()
+        {
+            return Err(Stop::Rejected(Box::new(Diagnostic::of(&found, source))));
         }
         let mut part = Part::default();
         part.report.add(batch, |found| match sources {
@@ -243,9 +241,6 @@ impl Run {
             Stop::Rejected(mut diagnostic) => {
                 diagnostic.name(&self.names);
                 Err(decode_error(py, &diagnostic))
-            }
-            Stop::Unnamed => {
-                Err(DecodeError::new_err("a document was rejected, after more findings than are kept"))
             }
             Stop::Convert(error) => Err(convert_error(&error)),
             Stop::Redact(error) => Err(PyValueError::new_err(error.to_string())),
