@@ -1,8 +1,11 @@
 """What a user may give as a source, as the list that the module takes."""
 
 import os
-from collections.abc import Iterable
+import warnings
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Protocol, TypeAlias
+
+from spanwise._spanwise import SpanwiseWarning
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
@@ -11,7 +14,7 @@ if TYPE_CHECKING:
 class BinaryFile(Protocol):
     """A file object opened in binary mode."""
 
-    def read(self, size: int, /) -> bytes:
+    def read(self, size: int, /) -> "Buffer":
         """Give at most ``size`` bytes; none at the end."""
         ...
 
@@ -22,10 +25,29 @@ Source: TypeAlias = "One | Iterable[One]"
 
 def flat(source: Source) -> "list[Buffer | str | BinaryFile]":
     """Give the list of buffers, paths, globs, directories and file objects that ``source`` holds."""
+    found = _flat(source)
+    if not found:
+        # An empty list is what a glob gives that matches nothing.
+        warnings.warn("no source was given", SpanwiseWarning, stacklevel=3)
+    return found
+
+
+def _flat(source: object) -> "list[Buffer | str | BinaryFile]":
     if isinstance(source, str | os.PathLike):
-        return [os.fspath(source)]
-    if isinstance(source, bytes | bytearray | memoryview) or hasattr(source, "read"):
+        # Bytes are no path here: they would pass for a payload.
+        return [os.fsdecode(source)]
+    if isinstance(source, Mapping):
+        raise TypeError(f"a {type(source).__name__} is no source: pass the JSON text that it was read from, as bytes")
+    if hasattr(source, "read") or _is_bytes(source) or not isinstance(source, Iterable):
         return [source]  # type: ignore[list-item]
-    if isinstance(source, list | tuple | set) or hasattr(source, "__next__"):
-        return [item for part in source for item in flat(part)]  # type: ignore[union-attr]
-    return [source]  # type: ignore[list-item]
+    return [item for part in source for item in _flat(part)]
+
+
+def _is_bytes(source: object) -> bool:
+    try:
+        view = memoryview(source)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        return False
+    # An array of anything else is a collection, as of paths.
+    with view:
+        return view.format.lstrip("@=<>!") in {"b", "B", "c"}

@@ -1,9 +1,20 @@
 """What may be given, what goes wrong, and how it is said."""
 
+import array
+import ctypes
+import errno
 import io
 import json
+import os
+import pickle
+import subprocess
+import sys
 import threading
+from pathlib import Path
 
+import numpy
+import pandas
+import pyarrow
 import pytest
 import spanwise
 from hypothesis import given, settings
@@ -49,10 +60,23 @@ def test_every_kind_of_source(tmp_path):
         (tmp_path, 3),
         (str(tmp_path / "**/*.json*"), 3),
         ([file, REQUEST, bytearray(REQUEST)], 3),
-        ([], 0),
+        ({"a": file, "b": REQUEST}.values(), 2),
+        ({str(file): None}.keys(), 1),
+        (frozenset([file, REQUEST]), 2),
+        (numpy.array([str(file), str(file)]), 2),
+        (numpy.array([file], dtype=object), 1),
+        (numpy.frombuffer(REQUEST, dtype="uint8"), 1),
+        (pandas.Series([str(file)] * 2), 2),
+        (array.array("b", REQUEST), 1),
+        (array.array("B", REQUEST), 1),
+        ((ctypes.c_char * len(REQUEST)).from_buffer_copy(REQUEST), 1),
+        (pyarrow.py_buffer(REQUEST), 1),
+        ([[file], (REQUEST,)], 2),
     ]:
         assert spanwise.read(source).num_rows == count, source
         assert spanwise.validate(source).spans == count
+    assert spanwise.decode(array.array("b", REQUEST))[0].name == "chat"
+    assert spanwise.read(path for path in [file, file]).num_rows == 2
     assert spanwise.read(io.BytesIO(REQUEST)).num_rows == 1
     with open(file, "rb") as opened:
         assert len(list(spanwise.scan_batches(opened))) == 1
@@ -145,6 +169,170 @@ def test_threads_read_at_the_same_time():
     for thread in threads:
         thread.join()
     assert results == [1000] * 4
+
+
+PRIVATE = '{"resourceSpans":[{"scopeSpans":[{"spans":[{"name":"SECRET"}]}]}]}'
+
+
+@pytest.mark.parametrize(
+    "text", [PRIVATE, f"\n \t{PRIVATE}", f"[{PRIVATE}]", f"\ufeff{PRIVATE}", json.dumps(json.loads(PRIVATE), indent=1)]
+)
+def test_json_text_is_no_path_and_no_policy_and_is_not_echoed(text):
+    for call in (
+        spanwise.read,
+        spanwise.validate,
+        spanwise.scan,
+        spanwise.scan_batches,
+        lambda text: spanwise.read([REQUEST, Path(text)]),
+        lambda text: spanwise.redact(b"{}", text),
+        lambda text: spanwise.redact(b"{}", ["secrets", text]),
+        lambda text: spanwise.read(REQUEST, policy=text),
+    ):
+        with pytest.raises(ValueError, match="this looks like JSON text") as caught:
+            call(text)
+        assert "SECRET" not in str(caught.value) and len(str(caught.value)) < 200
+    for call in (
+        spanwise.decode,
+        lambda text: spanwise.redact(text, "secrets"),
+        lambda text: spanwise.redact("privacy-mode", text),
+        lambda text: spanwise.read(json.loads(text)),
+        spanwise.Index.open,
+        lambda text: spanwise.Index().save(text + "/x"),
+        spanwise.Policy.from_file,
+        spanwise.Policy.from_toml,
+        spanwise.Policy.preset,
+        lambda text: spanwise.read(REQUEST).write(text),
+        lambda text: spanwise.read(REQUEST).write(text + "/x.csv"),
+        lambda text: spanwise.read(text + "/*.json"),
+    ):
+        with pytest.raises((OSError, TypeError, ValueError)) as caught:
+            call(text)
+        assert "SECRET" not in str(caught.value), call
+
+
+@pytest.mark.parametrize(
+    "text", ["a private sentence. " * 500, "first\nsecond line of a prompt\nthird", "[what\nis this"]
+)
+def test_no_long_or_many_lined_path_is_echoed_whole(text):
+    for call in (
+        spanwise.read,
+        spanwise.validate,
+        lambda text: next(spanwise.scan(text)),
+        lambda text: spanwise.read(text + "*.json"),
+        lambda text: spanwise.read(text + "/x["),
+        lambda text: spanwise.redact(REQUEST, text),
+        lambda text: spanwise.Policy.from_file(text),
+        lambda text: spanwise.Index.open(text),
+        lambda text: spanwise.Index().save(text + "/x"),
+        lambda text: spanwise.read(REQUEST).write(text + "/x.parquet"),
+        lambda text: spanwise.read(REQUEST, layout=text),
+    ):
+        with pytest.raises((OSError, ValueError)) as caught:
+            call(text)
+        told = str(caught.value)
+        assert len(told) < 500 and text not in told and "second line" not in told and "is this" not in told
+
+
+def test_a_pattern_that_is_none_is_a_value_error(tmp_path):
+    with pytest.raises(ValueError, match="not a glob pattern"):
+        spanwise.read("x[")
+    with pytest.raises(FileNotFoundError, match="no file matches") as caught:
+        spanwise.read(str(tmp_path / "*.json"))
+    assert (caught.value.errno, caught.value.filename) == (errno.ENOENT, str(tmp_path / "*.json"))
+    # One that begins with a bracket still is one.
+    (tmp_path / "a.json").write_bytes(REQUEST)
+    before = os.getcwd()
+    os.chdir(tmp_path)
+    try:
+        assert spanwise.read("[ab].json").num_rows == spanwise.read("{a,b}.json").num_rows == 1
+        (tmp_path / '{"a"').write_bytes(REQUEST)
+        assert spanwise.read('{"a"').num_rows == 1
+    finally:
+        os.chdir(before)
+
+
+def test_what_a_file_object_gives_is_read_whole():
+    class Chunks:
+        """Gives a chunk for each call, whatever size it was asked for."""
+
+        def __init__(self, chunks):
+            self.chunks = iter(chunks)
+
+        def read(self, size):
+            return next(self.chunks, b"")
+
+    lines = (REQUEST + b"\n") * 500
+    for form in (bytes, bytearray, memoryview, lambda chunk: array.array("b", chunk)):
+        assert spanwise.read(Chunks([form(lines)])).num_rows == 500
+        halves = [form(lines[:70_001]), form(lines[70_001:])]
+        assert spanwise.read(Chunks(halves)).num_rows == 500
+    for chunk in ("{}", None, 5):
+        with pytest.raises(TypeError, match="binary mode"):
+            spanwise.read(Chunks([chunk]))
+
+
+def test_no_source_draws_a_warning(tmp_path):
+    for call in (spanwise.read, spanwise.validate, spanwise.scan, spanwise.scan_batches):
+        with pytest.warns(spanwise.SpanwiseWarning, match="no source was given") as caught:
+            call((tmp_path / "nowhere").glob("*.json"))
+        assert caught[0].filename == __file__
+    with pytest.raises(TypeError, match="a dict is no source"):
+        spanwise.read({"resourceSpans": []})
+
+
+@pytest.fixture
+def damaged(tmp_path):
+    """A folder with one good file, and entries that cannot be read."""
+    (tmp_path / "good.json").write_bytes(REQUEST)
+    (tmp_path / "dangling.json").symlink_to(tmp_path / "nowhere")
+    (tmp_path / "loop.json").symlink_to(tmp_path / "loop.json")
+    closed, locked = tmp_path / "closed.json", tmp_path / "locked"
+    closed.touch(mode=0)
+    locked.mkdir(mode=0)
+    bad = ["dangling.json", "loop.json"]
+    # Who may read everything has fewer.
+    if not os.access(closed, os.R_OK):
+        bad += ["closed.json", "locked"]
+    yield tmp_path, bad
+    locked.chmod(0o700)
+
+
+@pytest.mark.parametrize("pattern", ["", "/*", "/**/*.json"])
+def test_entries_of_a_folder_that_cannot_be_read_are_left_out(damaged, pattern):
+    folder, bad = damaged
+    source = f"{folder}{pattern}"
+    for call in (spanwise.read, lambda source: next(iter(list(spanwise.scan(source))))):
+        with pytest.warns(spanwise.SpanwiseWarning, match=r"dangling\.json"):
+            table = call(source)
+        assert table.num_rows == 1
+    report = spanwise.validate(source)
+    assert (report.spans, report.ok) == (1, False)
+    expected = [name for name in bad if pattern != "/*" or name != "locked"]
+    for name in expected:
+        assert any(str(folder / name) in one for one in report.unreadable), name
+    assert len(report.unreadable) == len(expected)
+    with pytest.raises(OSError):
+        spanwise.read(source, on_error="raise")
+
+
+def test_who_may_not_read_is_told_so(damaged):
+    folder, bad = damaged
+    if "closed.json" not in bad:
+        pytest.skip("whoever runs this may read everything")
+    for source in (folder / "closed.json", folder / "locked"):
+        with pytest.raises(PermissionError) as caught:
+            spanwise.read(source)
+        assert (caught.value.errno, caught.value.filename) == (errno.EACCES, str(source))
+
+
+def test_what_was_named_must_be_there(tmp_path):
+    (tmp_path / "good.json").write_bytes(REQUEST)
+    (tmp_path / "loop.json").symlink_to(tmp_path / "loop.json")
+    for source, number in [("none.json", errno.ENOENT), ("none/*.json", errno.ENOENT), ("loop.json", errno.ELOOP)]:
+        with pytest.raises(OSError) as caught:
+            spanwise.read([tmp_path / "good.json", tmp_path / source])
+        assert caught.value.errno == number, source
+        assert str(tmp_path) in caught.value.filename
 
 
 def test_a_document_is_rejected_by_what_rejects_it_however_much_was_found_before():

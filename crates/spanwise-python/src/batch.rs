@@ -7,7 +7,7 @@ use pyo3::buffer::PyBuffer;
 use pyo3::exceptions::{PyIndexError, PyTypeError};
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
-use pyo3::types::{PyByteArray, PyBytes, PyDict, PyList, PySlice};
+use pyo3::types::{PyByteArray, PyBytes, PyDict, PyList, PyMemoryView, PySlice, PyString};
 use spanwise::{DecodeOptions, Decoder};
 use spanwise_arrow::Converter;
 
@@ -153,13 +153,19 @@ pub(crate) fn bytes_of(object: &Bound<'_, PyAny>) -> PyResult<Bytes> {
     if let Ok(array) = object.cast::<PyByteArray>() {
         return Ok(Bytes::from(array.to_vec()));
     }
-    match PyBuffer::<u8>::get(object) {
-        Ok(buffer) => Ok(Bytes::from(buffer.to_vec(object.py())?)),
-        Err(_) => Err(PyTypeError::new_err(format!(
-            "expected a bytes-like object, found {}",
-            object.get_type().name()?
-        ))),
+    if let Ok(buffer) = PyBuffer::<u8>::get(object) {
+        return Ok(Bytes::from(buffer.to_vec(object.py())?));
     }
+    // Bytes with a sign, and characters.
+    if let Ok(view) = PyMemoryView::from(object) {
+        let format: String = view.getattr("format")?.extract()?;
+        if matches!(format.trim_start_matches(['@', '=', '<', '>', '!']), "b" | "c" | "B") {
+            return bytes_of(&view.call_method0("tobytes")?);
+        }
+    }
+    let found = object.get_type().name()?;
+    let hint = if object.is_instance_of::<PyString>() { ": encode it" } else { "" };
+    Err(PyTypeError::new_err(format!("expected a bytes-like object, found {found}{hint}")))
 }
 
 /// Decodes one request's payload, a bytes-like object, into a `SpanBatch`.

@@ -107,7 +107,8 @@ pub(crate) struct Report {
     /// Per promoted column, how many values were of another type.
     #[pyo3(get)]
     pub(crate) mismatches: std::collections::BTreeMap<String, u64>,
-    /// Sources whose compressed data is cut off or corrupt, and what is wrong with each.
+    /// Sources whose compressed data is cut off or corrupt, and files found in a directory or by a pattern that cannot be read:
+    /// what is wrong with each.
     #[pyo3(get)]
     pub(crate) unreadable: Vec<String>,
     /// What a policy did, where there was one.

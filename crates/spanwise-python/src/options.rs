@@ -5,11 +5,13 @@ use pyo3::prelude::*;
 use spanwise::{Framing, Mode};
 use spanwise_arrow::{ArrowOptions, Compact, Ids, Layout, Names, Promotion};
 
+use crate::errors::shown;
+
 fn choice<T: Copy>(name: &str, word: &str, choices: &[(&str, T)]) -> PyResult<T> {
     let found = choices.iter().find(|(choice, _)| *choice == word);
     found.map(|(_, value)| *value).ok_or_else(|| {
         let words: Vec<_> = choices.iter().map(|(choice, _)| format!("{choice:?}")).collect();
-        PyValueError::new_err(format!("{name} must be one of {}, not {word:?}", words.join(", ")))
+        PyValueError::new_err(format!("{name} must be one of {}, not {:?}", words.join(", "), shown(word)))
     })
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use pyo3::exceptions::PyValueError;
@@ -16,11 +16,15 @@ use spanwise_cli::policy::{self, UnusablePolicy};
 
 use crate::batch::bytes_of;
 use crate::diagnostic::Diagnostic;
-use crate::errors::{SpanwiseWarning, decode_error, policy_error};
+use crate::errors::{SpanwiseWarning, decode_error, is_json, policy_error, shown};
 use crate::options::{framing as framing_of, mode_of};
 
 fn unusable(py: Python<'_>, error: &UnusablePolicy) -> PyErr {
-    policy_error(py, error.to_string(), error.position())
+    // What was taken for the name of a file may be anything, and the error has it in front.
+    let message = error.to_string();
+    let (name, rest) = message.split_at(message.len() - error.message().len());
+    let message = if shown(name) == name { message } else { format!("{}: {rest}", shown(name)) };
+    policy_error(py, message, error.position())
 }
 
 /// A policy that can be applied, with what it remembers from one payload to the next.
@@ -112,7 +116,16 @@ impl PolicyArgument {
             Self::Names(names) if names.is_empty() => {
                 Err(policy_error(py, "name a preset or a policy file".to_owned(), None))
             }
-            Self::Names(names) => policy::load(&names).map(Loaded::new).map_err(|error| unusable(py, &error)),
+            Self::Names(names) => {
+                let is_payload =
+                    |name: &OsString| is_json(&name.to_string_lossy()) && !Path::new(name).exists();
+                if names.iter().any(is_payload) {
+                    let message =
+                        "this looks like JSON text and no policy: the payload comes first, as bytes";
+                    return Err(policy_error(py, message.to_owned(), None));
+                }
+                policy::load(&names).map(Loaded::new).map_err(|error| unusable(py, &error))
+            }
         }
     }
 }

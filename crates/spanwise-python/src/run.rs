@@ -1,6 +1,7 @@
 //! A run through sources: decoded, and converted, on several threads, while this one keeps an eye on signals.
 
 use std::ffi::CString;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::Poll;
@@ -84,7 +85,11 @@ impl Progress {
 pub(crate) struct Run {
     /// None once it has ended.
     scan: Option<Scan<Result<Part, Stop>>>,
+    /// The process that its threads belong to.
+    process: u32,
     names: Vec<String>,
+    /// Which sources were found in a directory or by a pattern, and not named.
+    found: Vec<bool>,
     raises: bool,
     progress: Option<Progress>,
     report: Report,
@@ -164,7 +169,8 @@ impl Run {
         keep: bool,
         progress: Option<Py<PyAny>>,
     ) -> PyResult<Self> {
-        let Expanded { files, names, length } = Expanded::new(py, given)?;
+        let raises = options.raises;
+        let Expanded { files, names, found, unreadable, length } = Expanded::new(py, given, raises)?;
         let mut decode = DecodeOptions::default().with_mode(options.mode);
         if let Some(converter) = converter {
             decode = decode.with_projection(converter.projection());
@@ -175,7 +181,6 @@ impl Run {
         let settings = ReadSettings { decode, framing: options.framing, sizes, ..ReadSettings::default() };
         let threads = if length.is_some_and(|length| length <= SMALL) { 1 } else { options.threads };
         let read = Arc::clone(&settings.bytes_read);
-        let raises = options.raises;
         let scan = Scan::joining(files, settings, threads, || {
             let (decoder, batch) = (Decoder::new(decode), spanwise::SpanBatch::new());
             let redactor = options.policy.as_ref();
@@ -187,11 +192,13 @@ impl Run {
         let progress =
             progress.map(|callback| Progress { callback, read, total: length, told: Instant::now() });
         let mut report = Report::default();
+        report.unreadable = unreadable;
         report.redaction = options.policy.as_ref().map(Done::new);
         if let Some(converter) = converter {
             report.mismatched(converter);
         }
-        Ok(Self { scan: Some(scan), names, raises, progress, report })
+        let process = std::process::id();
+        Ok(Self { scan: Some(scan), process, names, found, raises, progress, report })
     }
 
     /// What was found so far.
@@ -246,16 +253,14 @@ impl Run {
             Stop::Redact(error) => Err(PyValueError::new_err(error.to_string())),
             Stop::Source(number, error) => {
                 let name = self.names.get(number).map_or("", String::as_str);
-                let message = format!("{name}: {error}");
+                let message = format!("{}: {error}", shown(name));
+                let found = self.found.get(number).copied().unwrap_or_default();
                 match error.into_kind() {
-                    ReadErrorKind::Io(error) => match error.raw_os_error() {
-                        // As `open` would: the class is that of the number.
-                        Some(number) => {
-                            Err(PyOSError::new_err((number, words(py, number)?, name.to_owned())))
-                        }
-                        // An exception that a file object raised comes back as itself.
-                        None => Err(error.into()),
-                    },
+                    ReadErrorKind::Io(_) if found && !self.raises => {
+                        self.report.unreadable.push(message);
+                        Ok(())
+                    }
+                    ReadErrorKind::Io(error) => Err(io_error(py, error, Path::new(name))),
                     ReadErrorKind::CutOff(_) | ReadErrorKind::Corrupt(_) | ReadErrorKind::Inflated
                         if !self.raises =>
                     {
@@ -292,9 +297,4 @@ impl Drop for Run {
             Python::try_attach(|py| self.stop(py));
         }
     }
-}
-
-/// The system's words for an error.
-fn words(py: Python<'_>, number: i32) -> PyResult<String> {
-    py.import("os")?.call_method1("strerror", (number,))?.extract()
 }

@@ -5,10 +5,12 @@ use std::io::Read;
 use std::path::PathBuf;
 
 use bytes::Bytes;
-use pyo3::exceptions::{PyFileNotFoundError, PyTypeError};
+use pyo3::exceptions::{PyOSError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
+use spanwise_io::Unreadable;
 
 use crate::batch::bytes_of;
+use crate::errors::{is_json, os_error, shown};
 
 /// Where bytes come from.
 #[derive(Debug)]
@@ -27,28 +29,77 @@ impl<'py> FromPyObject<'_, 'py> for Source {
             return Ok(Self::File(object.to_owned().unbind()));
         }
         if let Ok(path) = object.extract::<PathBuf>() {
+            if is_json(&path.to_string_lossy()) && !path.exists() {
+                return Err(PyValueError::new_err(
+                    "this looks like JSON text: pass it as bytes (text.encode()), or pass a path",
+                ));
+            }
             return Ok(Self::Path(path));
         }
-        bytes_of(&object.to_owned()).map(Self::Bytes)
+        bytes_of(&object.to_owned()).map(Self::Bytes).map_err(|error| {
+            let found = object.get_type().name();
+            found.map_or(error, |found| {
+                PyTypeError::new_err(format!(
+                    "a source is a path, a bytes-like object, a binary file object or an iterable of these, not {found}"
+                ))
+            })
+        })
     }
 }
 
 /// A binary file object.
-struct FileObject(Py<PyAny>);
+struct FileObject {
+    object: Py<PyAny>,
+    /// What it gave beyond what it was asked for.
+    rest: Bytes,
+}
+
+/// Moves as much as there is room for, and returns how much.
+fn give(bytes: &[u8], buffer: &mut [u8]) -> usize {
+    let length = bytes.len().min(buffer.len());
+    buffer[..length].copy_from_slice(&bytes[..length]);
+    length
+}
 
 impl Read for FileObject {
     fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        if !self.rest.is_empty() {
+            let length = give(&self.rest, buffer);
+            self.rest = self.rest.split_off(length);
+            return Ok(length);
+        }
         Python::attach(|py| {
-            let chunk = self.0.bind(py).call_method1("read", (buffer.len(),))?;
-            let chunk = chunk
-                .extract::<&[u8]>()
+            let chunk = self.object.bind(py).call_method1("read", (buffer.len(),))?;
+            let chunk = bytes_of(&chunk)
                 .map_err(|_| PyTypeError::new_err("read() gave no bytes: open the file in binary mode"))?;
-            let length = chunk.len().min(buffer.len());
-            buffer[..length].copy_from_slice(&chunk[..length]);
+            let length = give(&chunk, buffer);
+            self.rest = Bytes::copy_from_slice(&chunk[length..]);
             Ok::<_, PyErr>(length)
         })
         .map_err(std::io::Error::other)
     }
+}
+
+/// What cannot be read, as an exception: the system's own where it says why.
+fn unreadable(py: Python<'_>, error: &Unreadable) -> PyErr {
+    const NO_ENTRY: i32 = 2;
+    if error.is_bad_pattern() {
+        return PyValueError::new_err(format!("{}: {}", shown(&error.name), error.message));
+    }
+    let looked = std::fs::metadata(&error.name)
+        .and_then(|found| if found.is_dir() { std::fs::read_dir(&error.name).map(drop) } else { Ok(()) });
+    match looked.err().map(|error| error.raw_os_error()) {
+        Some(Some(number)) if number != NO_ENTRY => os_error(py, number, &error.name),
+        // Also a directory without traces, and a pattern that means no file.
+        _ => PyOSError::new_err((NO_ENTRY, error.message.clone(), shown(&error.name))),
+    }
+}
+
+/// Whether the fault is that of an entry that was found below `path`, and not of what was named.
+fn is_entry(error: &Unreadable, path: &str) -> bool {
+    let named = path.trim_start_matches("./");
+    let at = error.name.trim_start_matches("./");
+    !error.is_bad_pattern() && !named.starts_with(at)
 }
 
 /// Sources with what globs and directories stand for in their place.
@@ -56,38 +107,55 @@ pub(crate) struct Expanded {
     pub(crate) files: Vec<spanwise_io::Source>,
     /// Their names, for what is said of them.
     pub(crate) names: Vec<String>,
+    /// Which of them were found in a directory or by a pattern, and not named.
+    pub(crate) found: Vec<bool>,
+    /// What else was found and cannot be read.
+    pub(crate) unreadable: Vec<String>,
     /// Bytes of all as they are stored, where known.
     pub(crate) length: Option<u64>,
 }
 
 impl Expanded {
-    /// The files that are meant.
-    pub(crate) fn new(py: Python<'_>, given: &[Source]) -> PyResult<Self> {
-        let mut sources = Vec::new();
+    /// The files that are meant. An entry of a directory that cannot be read is noted, unless `raises` says otherwise.
+    pub(crate) fn new(py: Python<'_>, given: &[Source], raises: bool) -> PyResult<Self> {
+        let (mut sources, mut found, mut left_out) = (Vec::new(), Vec::new(), Vec::new());
         for source in given {
             match source {
                 Source::Bytes(bytes) => sources.push(spanwise_io::Source::Bytes(bytes.clone())),
                 Source::File(object) => {
-                    sources.push(spanwise_io::Source::Reader(Box::new(FileObject(object.clone_ref(py)))));
+                    let file = FileObject { object: object.clone_ref(py), rest: Bytes::new() };
+                    sources.push(spanwise_io::Source::Reader(Box::new(file)));
                 }
                 // No name stands for standard input here: its file object does.
                 Source::Path(path) if path.as_os_str() == "-" => {
                     sources.push(spanwise_io::Source::File(path.clone()));
                 }
                 Source::Path(path) => {
-                    let path = [OsString::from(path.as_os_str())];
-                    for found in py.detach(|| spanwise_io::expand(&path)) {
-                        sources.push(found.map_err(|error| {
-                            PyFileNotFoundError::new_err(format!("{}: {}", error.name, error.message))
-                        })?);
+                    found.resize(sources.len(), false);
+                    let argument = [OsString::from(path.as_os_str())];
+                    for entry in py.detach(|| spanwise_io::expand(&argument)) {
+                        match entry {
+                            Ok(file) => {
+                                let named = matches!(&file, spanwise_io::Source::File(file) if file == path);
+                                found.push(!named);
+                                sources.push(file);
+                            }
+                            Err(error) if !raises && is_entry(&error, &path.to_string_lossy()) => {
+                                left_out.push(format!("{}: {}", shown(&error.name), error.message));
+                            }
+                            Err(error) => return Err(unreadable(py, &error)),
+                        }
                     }
                 }
             }
         }
+        found.resize(sources.len(), false);
         Ok(Self {
             names: sources.iter().map(spanwise_io::Source::name).collect(),
             length: sources.iter().map(spanwise_io::Source::length).sum(),
             files: sources,
+            found,
+            unreadable: left_out,
         })
     }
 }
