@@ -271,6 +271,33 @@ def test_what_a_file_object_gives_is_read_whole():
             spanwise.read(Chunks([chunk]))
 
 
+@pytest.mark.parametrize(
+    "data",
+    [
+        b'{"log":"{}","stream":"stdout"}\n' * 8,
+        b'{"data":[{"traceID":"1","spans":[]}]}' + b"\n{}\n" + b'{"a":1}\n' * 7,
+    ],
+)
+def test_json_that_holds_no_traces_draws_a_warning(data):
+    with pytest.warns(spanwise.SpanwiseWarning, match="8 documents that hold no traces") as caught:
+        table = spanwise.read(data)
+    assert (len(caught), table.num_rows, table.report.foreign_documents) == (1, 0, 8)
+    with pytest.warns(spanwise.SpanwiseWarning, match="8 documents that hold no traces"):
+        assert spanwise.read([REQUEST, data]).num_rows == 1
+
+
+def test_other_things_that_are_no_traces_draw_a_warning():
+    with pytest.warns(spanwise.SpanwiseWarning, match="3 values that are nothing of a trace"):
+        spanwise.read(b"[1,2,3]")
+    metrics = b'{"resourceMetrics":[{}]}\n' * 2
+    with pytest.warns(spanwise.SpanwiseWarning, match="2 documents of metrics, logs or profiles"):
+        spanwise.read(metrics)
+    # All signals in one file is what some write; and an empty payload says that there is nothing.
+    assert spanwise.read(metrics + REQUEST).num_rows == 1
+    for empty in (b"{}", b'{"resourceSpans":[]}', b"[]", b"[{}]", b""):
+        assert spanwise.read(empty).num_rows == 0
+
+
 def test_no_source_draws_a_warning(tmp_path):
     for call in (spanwise.read, spanwise.validate, spanwise.scan, spanwise.scan_batches):
         with pytest.warns(spanwise.SpanwiseWarning, match="no source was given") as caught:

@@ -80,9 +80,10 @@ impl Diagnostic {
     }
 }
 
-/// What a run found: `ok` (no error), `spans`, `rejected_spans`, `documents`, `bad_documents`, `other_signals`,
-/// `diagnostics` (the first thousand of each block, ten thousand in all; `dropped_diagnostics` counts the rest), `unreadable`
-/// (what is wrong with sources that could not be read to their end).
+/// What a run found: `ok` (no error), `spans`, `rejected_spans`, `documents`, `bad_documents`, `other_signals` (documents of
+/// metrics, logs or profiles), `foreign_documents` (JSON objects with nothing of OTLP in them), `diagnostics` (the first thousand
+/// of each block, ten thousand in all; `dropped_diagnostics` counts the rest), `unreadable` (what is wrong with sources that could
+/// not be read, or not to their end). `to_dict()` has all of it as plain dicts and lists.
 #[pyclass(frozen, module = "spanwise")]
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Report {
@@ -96,6 +97,10 @@ pub(crate) struct Report {
     pub(crate) bad_documents: u64,
     #[pyo3(get)]
     other_signals: u64,
+    #[pyo3(get)]
+    foreign_documents: u64,
+    /// Values of another type than their field's.
+    mistyped: u64,
     #[pyo3(get)]
     pub(crate) diagnostics: Vec<Diagnostic>,
     #[pyo3(get)]
@@ -115,6 +120,10 @@ pub(crate) struct Report {
     pub(crate) redaction: Option<Done>,
 }
 
+fn told(parts: &[String]) -> Option<String> {
+    (!parts.is_empty()).then(|| format!("left out: {}; see .report", parts.join(", ")))
+}
+
 /// Findings kept of a whole run.
 const KEPT: usize = 10_000;
 
@@ -129,6 +138,13 @@ impl Report {
         self.errors += batch.error_count();
         self.warnings += batch.warning_count();
         self.dropped_diagnostics += batch.dropped_diagnostics();
+        for (code, count) in batch.diagnostic_counts() {
+            match code {
+                Code::NoKnownField => self.foreign_documents += count,
+                Code::TypeMismatch => self.mistyped += count,
+                _ => {}
+            }
+        }
         for diagnostic in batch.diagnostics() {
             if self.diagnostics.len() < KEPT {
                 self.diagnostics.push(found(diagnostic));
@@ -149,6 +165,8 @@ impl Report {
         self.documents += part.documents;
         self.bad_documents += part.bad_documents;
         self.other_signals += part.other_signals;
+        self.foreign_documents += part.foreign_documents;
+        self.mistyped += part.mistyped;
         self.errors += part.errors;
         self.warnings += part.warnings;
         let room = KEPT.saturating_sub(self.diagnostics.len());
@@ -180,11 +198,29 @@ impl Report {
         if self.rejected_spans > 0 {
             parts.push(format!("{} rejected spans", self.rejected_spans));
         }
-        for (key, count) in self.mismatches.iter().filter(|(_, count)| **count > 0) {
-            parts.push(format!("{count} values of {key:?} that are not of its type"));
+        if self.foreign_documents > 0 {
+            parts.push(format!("{} documents that hold no traces", self.foreign_documents));
         }
+        // Signals stand beside each other in what a Collector writes; without a span somebody was probably mistaken.
+        if self.spans == 0 && self.other_signals > 0 {
+            parts.push(format!("{} documents of metrics, logs or profiles", self.other_signals));
+        }
+        if self.spans == 0 && self.mistyped > 0 && parts.is_empty() {
+            parts.push(format!("{} values that are nothing of a trace", self.mistyped));
+        }
+        parts.extend(self.mismatched_parts());
         parts.extend(self.unreadable.iter().cloned());
-        (!parts.is_empty()).then(|| format!("left out: {}; see .report", parts.join(", ")))
+        told(&parts)
+    }
+
+    /// The same of what is not of its promoted column's type alone.
+    pub(crate) fn mismatch_warning(&self) -> Option<String> {
+        told(&self.mismatched_parts())
+    }
+
+    fn mismatched_parts(&self) -> Vec<String> {
+        let counts = self.mismatches.iter().filter(|(_, count)| **count > 0);
+        counts.map(|(key, count)| format!("{count} values of {key:?} that are not of its type")).collect()
     }
 }
 
