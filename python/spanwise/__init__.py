@@ -224,8 +224,8 @@ def scan_batches(
 ) -> BatchScan:
     """Go through sources of any size, some thousand spans at a time, in bounded memory.
 
-    An iterator of ``SpanBatch``. Options and errors as those of ``read``. With a ``policy`` the batches are redacted,
-    and have no diagnostics.
+    An iterator of ``SpanBatch``; ``report`` is what was found so far, and ``close()``, or ``with``, ends it at once.
+    Options and errors as those of ``read``. With a ``policy`` the batches are redacted, and have no diagnostics.
     """
     return _scan_batches(
         flat(sources),

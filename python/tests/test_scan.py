@@ -168,6 +168,27 @@ def test_errors_come_where_they_stand():
         next(missing)
 
 
+def test_batches_say_what_was_found():
+    data = LINES + b"{broken\n" + LINES
+    scan = spanwise.scan_batches(data, batch_size=10_000)
+    assert repr(scan) == "<spanwise.BatchScan, so far: 0 spans>"
+    first = len(next(scan))
+    assert scan.report.spans == first
+    with pytest.warns(spanwise.SpanwiseWarning, match="1 bad documents; see .report") as caught:
+        assert first + sum(map(len, scan)) == COUNT * 2
+    assert caught[0].filename == __file__
+    assert (scan.report.spans, scan.report.bad_documents) == (COUNT * 2, 1)
+    assert repr(scan) == f"<spanwise.BatchScan, ended: {COUNT * 2} spans>"
+    with spanwise.scan_batches(data, batch_size=10_000) as scan:
+        first = len(next(scan))
+    assert next(scan, None) is None
+    assert scan.report.spans == first
+    scan = spanwise.scan_batches(data, batch_size=10_000, on_error="raise")
+    with pytest.raises(spanwise.DecodeError):
+        list(scan)
+    assert 0 < scan.report.spans <= COUNT
+
+
 def test_progress_is_told():
     told = []
     table = spanwise.read(LINES * 8, columns=["name"], batch_size=10_000, progress=told.append)

@@ -1,6 +1,6 @@
 //! `read`, `scan_batches` and `validate`.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -62,7 +62,7 @@ pub(crate) fn read(
         converter.settle(&mut rows).map_err(|error| convert_error(&error))?;
         report.mismatched(&converter);
     }
-    warn(py, &report)?;
+    warn(py, &report, 2)?;
     Ok(Table::new(converter.schema().clone(), rows, report))
 }
 
@@ -85,13 +85,20 @@ pub(crate) fn validate(
     Ok(run.report().clone())
 }
 
-/// Goes through sources, a batch at a time, in bounded memory.
+/// Goes through sources, a batch at a time, in bounded memory: an iterator of `SpanBatch`.
 #[pyclass(frozen, module = "spanwise")]
-pub(crate) struct BatchScan(Mutex<Option<Run>>);
+pub(crate) struct BatchScan(Mutex<Batches>);
+
+struct Batches {
+    /// None once it has ended, and while it runs.
+    run: Option<Run>,
+    /// What was found when it was looked at last.
+    report: Report,
+}
 
 impl BatchScan {
-    fn take(&self) -> Option<Run> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+    fn lock(&self) -> MutexGuard<'_, Batches> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -103,22 +110,55 @@ impl BatchScan {
 
     fn __next__(&self, py: Python<'_>) -> PyResult<Option<SpanBatch>> {
         // Taken out while it runs: another thread that asks meanwhile sees the end rather than wait for this one.
-        let Some(mut run) = self.take() else { return Ok(None) };
-        while let Some(part) = run.next(py)? {
+        let Some(mut run) = self.lock().run.take() else { return Ok(None) };
+        loop {
+            let next = run.next(py);
+            let Ok(Some(part)) = next else {
+                let report = run.report().clone();
+                self.lock().report = report.clone();
+                next?;
+                warn(py, &report, 1)?;
+                return Ok(None);
+            };
             if let Some(batch) = part.batch.filter(|batch| !batch.is_empty()) {
-                *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(run);
+                self.lock().run = Some(run);
                 return Ok(Some(SpanBatch::new(batch)));
             }
         }
-        warn(py, run.report())?;
-        Ok(None)
+    }
+
+    /// What was found so far.
+    #[getter]
+    fn report(&self) -> Report {
+        let batches = self.lock();
+        batches.run.as_ref().map_or(&batches.report, Run::report).clone()
     }
 
     /// Ends it: threads stop, files are closed.
     fn close(&self, py: Python<'_>) {
-        if let Some(mut run) = self.take() {
+        let run = self.lock().run.take();
+        if let Some(mut run) = run {
             run.stop(py);
+            self.lock().report = run.report().clone();
         }
+    }
+
+    fn __enter__(slf: Bound<'_, Self>) -> Bound<'_, Self> {
+        slf
+    }
+
+    #[pyo3(signature = (*_exception))]
+    fn __exit__(&self, py: Python<'_>, _exception: &Bound<'_, pyo3::types::PyTuple>) {
+        self.close(py);
+    }
+
+    fn __repr__(&self) -> String {
+        let batches = self.lock();
+        let (state, report) = match &batches.run {
+            Some(run) => ("so far", run.report()),
+            None => ("ended", &batches.report),
+        };
+        format!("<spanwise.BatchScan, {state}: {} spans>", report.spans)
     }
 }
 
@@ -140,5 +180,6 @@ pub(crate) fn scan_batches(
     let policy = policy.map(|policy| policy.load(py)).transpose()?;
     let options =
         RunOptions { mode, framing, raises: on_error, threads, block: batch_size, shows: true, policy };
-    Ok(BatchScan(Mutex::new(Some(Run::new(py, &sources, &options, None, true, progress)?))))
+    let run = Run::new(py, &sources, &options, None, true, progress)?;
+    Ok(BatchScan(Mutex::new(Batches { report: run.report().clone(), run: Some(run) })))
 }

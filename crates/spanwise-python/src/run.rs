@@ -281,11 +281,20 @@ impl Run {
     }
 }
 
-/// Warns, once, of what was left out.
-pub(crate) fn warn(py: Python<'_>, report: &Report) -> PyResult<()> {
-    if let Some(message) = report.warning() {
+/// Warns, once, of what was left out. `level` is how many Python functions the caller's code is away.
+pub(crate) fn warn(py: Python<'_>, report: &Report, level: i32) -> PyResult<()> {
+    warn_of(py, report.warning(), level)
+}
+
+/// The same, of the values alone that are not of their promoted column's type.
+pub(crate) fn warn_of_mismatches(py: Python<'_>, report: &Report) -> PyResult<()> {
+    warn_of(py, report.mismatch_warning(), 1)
+}
+
+fn warn_of(py: Python<'_>, message: Option<String>, level: i32) -> PyResult<()> {
+    if let Some(message) = message {
         let message = CString::new(message).map_err(|error| PyRuntimeError::new_err(error.to_string()))?;
-        PyErr::warn(py, &py.get_type::<SpanwiseWarning>(), &message, 2)?;
+        PyErr::warn(py, &py.get_type::<SpanwiseWarning>(), &message, level)?;
     }
     Ok(())
 }

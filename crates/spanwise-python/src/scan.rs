@@ -71,7 +71,7 @@ fn next_rows(py: Python<'_>, run: &mut Run) -> PyResult<Option<(RecordBatch, Rep
             return Ok(Some((rows, part.report)));
         }
     }
-    warn(py, run.report())?;
+    warn(py, run.report(), 1)?;
     Ok(None)
 }
 
