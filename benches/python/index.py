@@ -157,7 +157,7 @@ def main() -> None:
     path = arguments.path
 
     columns = ["name", "status_code", "duration_ns"]
-    loaded = spanwise.read(path, columns=columns, promote=PROMOTE, compact=True).to_pyarrow()
+    loaded = spanwise.read(path, columns=columns, promote=PROMOTE, compact=True).to_pyarrow(views=True)
     connection = duckdb.connect()
     connection.execute("create table spans as select * from loaded")
     frame = polars.from_arrow(loaded)

@@ -69,7 +69,7 @@ def from_trees(requests):
 
 def with_spanwise(text):
     promote = {key: kind for key, (_, kind) in KEYS.items()}
-    return spanwise.read(text, columns=NAMES, promote=promote).to_pyarrow()
+    return spanwise.read(text, columns=NAMES, promote=promote).to_pyarrow(views=True)
 
 
 def with_json(text):

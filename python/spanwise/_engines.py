@@ -16,20 +16,22 @@ def _engine(name: str, method: str) -> Any:  # noqa: ANN401
         raise ImportError(f"Table.{method}() needs the package {name}: pip install {name}") from error
 
 
-def to_pyarrow(table: "Table") -> Any:  # noqa: ANN401
-    """Give a ``pyarrow.Table``; columns are shared, not copied."""
-    return _engine("pyarrow", "to_pyarrow").table(table)
+def to_pyarrow(table: "Table", views: bool = False) -> Any:  # noqa: ANN401
+    """Give a ``pyarrow.Table``; with ``views`` its columns are shared, and otherwise their text is copied."""
+    pyarrow = _engine("pyarrow", "to_pyarrow")
+    schema = table.schema if views else table.schema.plain()
+    return pyarrow.RecordBatchReader.from_stream(table, schema=pyarrow.schema(schema)).read_all()
 
 
 def to_polars(table: "Table") -> Any:  # noqa: ANN401
-    """Give a ``polars.DataFrame``. Maps become lists of structs, since polars has no maps."""
+    """Give a ``polars.DataFrame``. Maps are polars' own, or lists of structs in versions that have none."""
     return _engine("polars", "to_polars").DataFrame(table)
 
 
 def to_pandas(table: "Table") -> Any:  # noqa: ANN401
     """Give a ``pandas.DataFrame``, by way of pyarrow."""
     _engine("pandas", "to_pandas")
-    return _engine("pyarrow", "to_pandas").table(table).to_pandas()
+    return to_pyarrow(table).to_pandas()
 
 
 _ROWS = 10

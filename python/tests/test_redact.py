@@ -79,7 +79,7 @@ def test_tables_hold_no_canary(name, layout, tmp_path):
     for compact in (None, False):
         table = spanwise.read(PAYLOADS / name, policy=policy, layout=layout, llm=True, compact=compact)
         assert table.num_rows == EXPECTED[name]["spans"]
-        arrow = table.to_pyarrow()
+        arrow = table.to_pyarrow(views=True)
         for column in arrow.columns:
             for chunk in column.chunks:
                 for blob in buffers(chunk):

@@ -12,6 +12,7 @@ mod index;
 mod options;
 mod read;
 mod redact;
+mod requested;
 mod run;
 mod scan;
 mod source;

@@ -10,8 +10,12 @@ use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyCapsule;
 use spanwise_arrow::write::{FileFormat, TableWriter, WriteError, compact};
+use spanwise_arrow::{plain, plain_schema};
+use spanwise_io::AtomicFile;
 
 use crate::diagnostic::Report;
+use crate::errors::write_error;
+use crate::requested;
 
 fn arrow_error(error: &ArrowError) -> PyErr {
     PyRuntimeError::new_err(error.to_string())
@@ -111,7 +115,8 @@ impl Table {
         })
     }
 
-    /// Arrow's C stream (the `PyCapsule` interface). Each call gives a new stream over the same rows.
+    /// Arrow's C stream (the `PyCapsule` interface). Each call gives a new stream over the same rows. Of a requested schema it
+    /// takes plain strings where there are views, column by column; it gives its own type where another is asked for.
     #[pyo3(signature = (requested_schema=None))]
     fn __arrow_c_stream__<'py>(
         &self,
@@ -136,9 +141,11 @@ impl Table {
         Self::engine(slf, "to_pandas")
     }
 
-    /// A `pyarrow.Table`. Needs pyarrow.
-    fn to_pyarrow<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
-        Self::engine(slf, "to_pyarrow")
+    /// A `pyarrow.Table` with plain strings, which all of pyarrow works on: the text is copied. With `views=True` nothing is,
+    /// and strings are views into the text that was read, which most of pyarrow's functions do not take. Needs pyarrow.
+    #[pyo3(signature = (*, views=false))]
+    fn to_pyarrow<'py>(slf: &Bound<'py, Self>, views: bool) -> PyResult<Bound<'py, PyAny>> {
+        slf.py().import("spanwise._engines")?.getattr("to_pyarrow")?.call1((slf, views))
     }
 
     /// The first rows as JSON lines: what `_repr_html_` shows.
@@ -166,15 +173,28 @@ impl Table {
     }
 }
 
-/// The rows of a reader as Arrow's C stream.
+/// The rows of a reader as Arrow's C stream, in the requested schema as far as that asks for plain strings.
 pub(crate) fn stream<'py>(
     py: Python<'py>,
     requested_schema: Option<Bound<'py, PyAny>>,
     reader: impl RecordBatchReader + Send + 'static,
 ) -> PyResult<Bound<'py, PyCapsule>> {
-    // The interface lets a producer give its own schema where it cannot give the one asked for.
-    drop(requested_schema);
-    PyCapsule::new_with_value(py, FFI_ArrowArrayStream::new(Box::new(reader)), c"arrow_array_stream")
+    let schema = reader.schema();
+    let wanted = requested_schema.filter(|requested| !requested.is_none());
+    let wanted = wanted.map(|requested| requested::schema(&requested, &schema)).transpose()?;
+    let stream = match wanted.filter(|wanted| *wanted != schema) {
+        None => FFI_ArrowArrayStream::new(Box::new(reader)),
+        Some(wanted) => {
+            let asked = wanted.clone();
+            // Plain strings may take several batches for one of views.
+            let batches = reader.flat_map(move |batch| match batch.and_then(|batch| plain(&batch, &asked)) {
+                Ok(parts) => parts.into_iter().map(Ok).collect(),
+                Err(error) => vec![Err(error)],
+            });
+            FFI_ArrowArrayStream::new(Box::new(RecordBatchIterator::new(batches, wanted)))
+        }
+    };
+    PyCapsule::new_with_value(py, stream, c"arrow_array_stream")
 }
 
 /// The schema of a table: `names`, `types` (as text), `len()`, and Arrow's C schema for any engine.
@@ -191,6 +211,12 @@ impl Schema {
     #[getter]
     fn types(&self) -> Vec<String> {
         self.0.fields().iter().map(|field| field.data_type().to_string()).collect()
+    }
+
+    /// The same with plain strings in place of views: what to request of a table's or a scan's stream where an engine does not
+    /// work on views. `pyarrow.RecordBatchReader.from_stream(scan, schema=pyarrow.schema(scan.schema.plain()))`
+    fn plain(&self) -> Self {
+        Self(plain_schema(&self.0))
     }
 
     fn __len__(&self) -> usize {
