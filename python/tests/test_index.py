@@ -91,6 +91,32 @@ def test_facets(index):
         index.values(".model")
 
 
+def test_facets_of_what_is_no_attribute(index):
+    durations = index.values("duration")
+    assert durations == sorted(durations, key=lambda pair: (-pair[1], pair[0]))
+    assert {nanos for nanos, _ in durations} == set(index.query("{ }").to_pyarrow()["duration_ns"].to_pylist())
+    assert sum(count for _, count in durations) == 8
+    assert index.values("duration", limit=1) == [durations[0], (None, 8 - durations[0][1])]
+    for field in ("trace:id", "span:id", "rootName", "traceDuration", "span:parentID", "childCount", "rootServiceName"):
+        for call in (index.values, index.histogram, lambda field: index.quantiles(field, [0.5])):
+            with pytest.raises(spanwise.QueryError, match="an index keeps no values of"):
+                call(field)
+    # Whatever is among the keys has values.
+    keys = index.keys()
+    assert keys and all(index.values(field) for field in keys)
+
+
+def test_shares_and_bins_that_make_no_sense(index):
+    for shares in ([2.0], [float("nan")], [-1], [0.5, 1.1]):
+        with pytest.raises(ValueError, match="shares must be from 0 to 1"):
+            index.quantiles("duration", shares)
+    assert index.quantiles("duration", [0, 1]) == [min(d for d, _ in index.values("duration")), 2e9]
+    for bins in (0, 10**7, 65_537):
+        with pytest.raises(ValueError, match="bins must be from 1 to 65536"):
+            index.histogram("duration", bins=bins)
+    assert len(index.histogram("duration", bins=65_536)) == 65_536
+
+
 def test_merge(index):
     first, second = spanwise.Index(), spanwise.Index()
     first.add(PAYLOAD)
@@ -146,11 +172,13 @@ def test_an_index_that_the_command_made(tmp_path):
 
 def test_files_that_are_no_index_or_a_damaged_one(index, tmp_path):
     path = tmp_path / "traces.idx"
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(FileNotFoundError) as caught:
         spanwise.Index.open(path)
+    assert caught.value.filename == str(path)
     path.write_bytes(PAYLOAD)
-    with pytest.raises(spanwise.IndexFileError, match="no spanwise index"):
+    with pytest.raises(spanwise.IndexFileError, match="no spanwise index") as caught:
         spanwise.Index.open(path)
+    assert str(path) in str(caught.value)
     index.save(path)
     data = path.read_bytes()
     for at in (-1, 20, -48, 60):
@@ -162,8 +190,9 @@ def test_files_that_are_no_index_or_a_damaged_one(index, tmp_path):
             opened.keys()
             opened.count("{ duration > 1s } > { span.model != nil }")
             opened.query("{ }")
-    with pytest.raises(OSError, match="No such file"):
+    with pytest.raises(OSError, match="No such file") as caught:
         index.save(tmp_path / "none" / "traces.idx")
+    assert caught.value.filename == str(tmp_path / "none" / "traces.idx")
 
 
 def test_errors(index):

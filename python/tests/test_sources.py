@@ -373,6 +373,32 @@ def test_a_document_is_rejected_by_what_rejects_it_however_much_was_found_before
         assert str(error).startswith(f"<bytes>: error[{code}]")
 
 
+def test_options_of_the_wrong_kind_are_named():
+    batch, index = spanwise.decode(REQUEST), spanwise.Index()
+    for call in (lambda **options: spanwise.read(REQUEST, **options), batch.to_table):
+        for columns in ("name", b"name", 5, [1]):
+            with pytest.raises(TypeError, match="columns must be a list"):
+                call(columns=columns)
+        for promote in ([("i", "int64")], "i", {1: "int64"}):
+            with pytest.raises(TypeError, match="promote must be a dict"):
+                call(promote=promote)
+        assert call(columns=iter(["name"])).column_names == ["name"]
+    for call, name in [
+        (lambda number: spanwise.read(REQUEST, threads=number), "threads"),
+        (lambda number: spanwise.scan(REQUEST, batch_size=number), "batch_size"),
+        (lambda number: spanwise.validate(REQUEST, threads=number), "threads"),
+        (lambda number: index.query("{ }", limit=number), "limit"),
+        (lambda number: index.ids("{ }", limit=number), "limit"),
+        (lambda number: index.values("name", limit=number), "limit"),
+        (lambda number: index.histogram("duration", bins=number), "bins"),
+    ]:
+        for number in (-1, 2**70):
+            with pytest.raises(ValueError, match=f"{name} must be from"):
+                call(number)
+        with pytest.raises(TypeError, match=f"{name} must be an int"):
+            call("many")
+
+
 # A plain reader of what the specification asks writers to write.
 def reference(value):
     ((kind, inner),) = value.items() or [("empty", None)]

@@ -7,13 +7,13 @@ use pyo3::buffer::PyBuffer;
 use pyo3::exceptions::{PyIndexError, PyTypeError};
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
-use pyo3::types::{PyByteArray, PyBytes, PyDict, PyList, PyMemoryView, PySlice, PyString};
+use pyo3::types::{PyByteArray, PyBytes, PyList, PyMemoryView, PySlice, PyString};
 use spanwise::{DecodeOptions, Decoder};
 use spanwise_arrow::Converter;
 
 use crate::diagnostic::{Diagnostic, Report};
 use crate::errors::{convert_error, decode_error};
-use crate::options::{TableOptions, mode_of};
+use crate::options::{TableOptions, columns, mode_of, promote};
 use crate::redact::PolicyArgument;
 use crate::span::Span;
 use crate::table::Table;
@@ -90,15 +90,14 @@ impl SpanBatch {
     fn to_table(
         &self,
         py: Python<'_>,
-        columns: Option<Vec<String>>,
-        promote: Option<Bound<'_, PyDict>>,
+        #[pyo3(from_py_with = columns)] columns: Option<Vec<String>>,
+        #[pyo3(from_py_with = promote)] promote: Option<Vec<(String, String)>>,
         layout: &str,
         llm: bool,
         names: &str,
         ids: &str,
         compact: Option<bool>,
     ) -> PyResult<Table> {
-        let promote = promote.map(|dict| dict.items().extract()).transpose()?;
         let options = TableOptions { columns, promote, layout, llm, names, ids, compact }.read()?;
         py.detach(|| {
             let mut report = Report::default();

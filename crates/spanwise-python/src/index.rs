@@ -14,8 +14,9 @@ use spanwise_io::{IndexFileError, SpanIndex};
 
 use crate::batch::{SpanBatch, decode};
 use crate::diagnostic::Report;
-use crate::errors::{convert_error, index_file_error, query_error};
-use crate::options::TableOptions;
+use crate::errors::{convert_error, index_file_error, index_file_error_at, query_error};
+use crate::options::{TableOptions, bins, columns, limit, limit_of_values, promote, shares};
+use crate::run::warn_of_mismatches;
 use crate::table::Table;
 
 /// Spans, and an index over their fields that answers `TraceQL`.
@@ -115,17 +116,16 @@ impl Index {
         &self,
         py: Python<'_>,
         query: &str,
-        limit: Option<usize>,
+        #[pyo3(from_py_with = limit)] limit: Option<usize>,
         order: &str,
-        columns: Option<Vec<String>>,
-        promote: Option<Bound<'_, PyDict>>,
+        #[pyo3(from_py_with = columns)] columns: Option<Vec<String>>,
+        #[pyo3(from_py_with = promote)] promote: Option<Vec<(String, String)>>,
         layout: &str,
         llm: bool,
         names: &str,
         ids: &str,
     ) -> PyResult<Table> {
         let (query, order) = (parse(py, query)?, order_of(order)?);
-        let promote = promote.map(|dict| dict.items().extract()).transpose()?;
         // What is picked is copied out anyway.
         let compact = Some(false);
         let options = TableOptions { columns, promote, layout, llm, names, ids, compact }.read()?;
@@ -144,7 +144,7 @@ impl Index {
         &self,
         py: Python<'_>,
         query: &str,
-        limit: Option<usize>,
+        #[pyo3(from_py_with = limit)] limit: Option<usize>,
         order: &str,
     ) -> PyResult<Vec<(String, String)>> {
         let (query, order) = (parse(py, query)?, order_of(order)?);
@@ -179,9 +179,15 @@ impl Index {
     }
 
     /// The commonest values of a field, each with how many spans have it. A last pair with None counts what is not
-    /// among them.
+    /// among them. `keys()` lists the fields, and `duration` (nanoseconds) has values, too. Raises `QueryError` for what has
+    /// none in an index: ids of spans and traces, and what is known of a trace as a whole.
     #[pyo3(signature = (field, *, limit=100))]
-    fn values(&self, py: Python<'_>, field: &str, limit: usize) -> PyResult<Vec<(Py<PyAny>, u64)>> {
+    fn values(
+        &self,
+        py: Python<'_>,
+        field: &str,
+        #[pyo3(from_py_with = limit_of_values)] limit: usize,
+    ) -> PyResult<Vec<(Py<PyAny>, u64)>> {
         let found = py.detach(|| self.read().index().values(field, limit));
         let found = found.map_err(|error| query_error(py, &error))?.map_err(index_error)?;
         let mut values = Vec::new();
@@ -200,17 +206,29 @@ impl Index {
         Ok(values)
     }
 
-    /// The numbers of a field in bins of one width: low, high and count of each.
+    /// The numbers of a field in bins of one width: low, high and count of each; `bins` is from 1 to 65,536. One bin if all
+    /// numbers are the same, and none where there are none. Errors as those of `values`.
     #[pyo3(signature = (field, *, bins=10))]
-    fn histogram(&self, py: Python<'_>, field: &str, bins: usize) -> PyResult<Vec<(f64, f64, u64)>> {
+    fn histogram(
+        &self,
+        py: Python<'_>,
+        field: &str,
+        #[pyo3(from_py_with = bins)] bins: usize,
+    ) -> PyResult<Vec<(f64, f64, u64)>> {
         let found = py.detach(|| self.read().index().histogram(field, bins));
         let found = found.map_err(|error| query_error(py, &error))?.map_err(index_error)?;
         Ok(found.into_iter().map(|bin| (bin.low, bin.high, bin.count)).collect())
     }
 
-    /// Quantiles of a field's numbers, each a number that is there. Empty where there are none.
+    /// Quantiles of a field's numbers, each a number that is there; `shares` are from 0 to 1. Empty where there are none.
+    /// Errors as those of `values`.
     #[allow(clippy::needless_pass_by_value, reason = "what Python gives")]
-    fn quantiles(&self, py: Python<'_>, field: &str, shares: Vec<f64>) -> PyResult<Vec<f64>> {
+    fn quantiles(
+        &self,
+        py: Python<'_>,
+        field: &str,
+        #[pyo3(from_py_with = shares)] shares: Vec<f64>,
+    ) -> PyResult<Vec<f64>> {
         let found = py.detach(|| self.read().index().quantiles(field, &shares));
         found.map_err(|error| query_error(py, &error))?.map_err(index_error)
     }

@@ -1,7 +1,8 @@
 //! Options as Python spells them.
 
-use pyo3::exceptions::PyValueError;
+use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyInt, PyMapping, PyString};
 use spanwise::{Framing, Mode};
 use spanwise_arrow::{ArrowOptions, Compact, Ids, Layout, Names, Promotion};
 
@@ -34,6 +35,89 @@ pub(crate) fn framing(word: &Bound<'_, PyAny>) -> PyResult<Framing> {
 /// `on_error`: whether to raise.
 pub(crate) fn raises(word: &Bound<'_, PyAny>) -> PyResult<bool> {
     choice("on_error", word.extract()?, &[("skip", false), ("raise", true)])
+}
+
+/// `columns`: any iterable of names, but no name alone.
+pub(crate) fn columns(names: &Bound<'_, PyAny>) -> PyResult<Option<Vec<String>>> {
+    let wrong = || PyTypeError::new_err("columns must be a list of the names of columns");
+    if names.is_none() {
+        return Ok(None);
+    }
+    if names.is_instance_of::<PyString>() || names.is_instance_of::<PyBytes>() {
+        return Err(wrong());
+    }
+    let mut found = Vec::new();
+    for name in names.try_iter().map_err(|_| wrong())? {
+        found.push(name?.extract().map_err(|_| wrong())?);
+    }
+    Ok(Some(found))
+}
+
+/// `promote`: any mapping of keys to types.
+pub(crate) fn promote(wanted: &Bound<'_, PyAny>) -> PyResult<Option<Vec<(String, String)>>> {
+    let wrong = || {
+        PyTypeError::new_err(
+            "promote must be a dict of keys of attributes and types, as {\"gen_ai.usage.input_tokens\": \"int64\"}",
+        )
+    };
+    if wanted.is_none() {
+        return Ok(None);
+    }
+    let items = wanted.cast::<PyMapping>().map_err(|_| wrong())?.items()?;
+    items.extract().map(Some).map_err(|_| wrong())
+}
+
+fn count(name: &str, number: &Bound<'_, PyAny>) -> PyResult<usize> {
+    number.extract().map_err(|_| {
+        if number.is_instance_of::<PyInt>() {
+            PyValueError::new_err(format!("{name} must be from 0 to {}", usize::MAX))
+        } else {
+            PyTypeError::new_err(format!("{name} must be an int"))
+        }
+    })
+}
+
+fn count_or_none(name: &str, number: &Bound<'_, PyAny>) -> PyResult<Option<usize>> {
+    if number.is_none() { Ok(None) } else { count(name, number).map(Some) }
+}
+
+/// `threads`.
+pub(crate) fn threads(number: &Bound<'_, PyAny>) -> PyResult<usize> {
+    count("threads", number)
+}
+
+/// `batch_size`.
+pub(crate) fn batch_size(number: &Bound<'_, PyAny>) -> PyResult<Option<usize>> {
+    count_or_none("batch_size", number)
+}
+
+/// `limit`, which may be left out.
+pub(crate) fn limit(number: &Bound<'_, PyAny>) -> PyResult<Option<usize>> {
+    count_or_none("limit", number)
+}
+
+/// `limit`, which may not.
+pub(crate) fn limit_of_values(number: &Bound<'_, PyAny>) -> PyResult<usize> {
+    count("limit", number)
+}
+
+/// `bins`.
+pub(crate) fn bins(number: &Bound<'_, PyAny>) -> PyResult<usize> {
+    const MOST: usize = 1 << 16;
+    let bins = count("bins", number)?;
+    if bins == 0 || bins > MOST {
+        return Err(PyValueError::new_err(format!("bins must be from 1 to {MOST}")));
+    }
+    Ok(bins)
+}
+
+/// `shares`: what quantiles are asked for.
+pub(crate) fn shares(shares: &Bound<'_, PyAny>) -> PyResult<Vec<f64>> {
+    let shares: Vec<f64> = shares.extract()?;
+    if !shares.iter().all(|share| (0.0..=1.0).contains(share)) {
+        return Err(PyValueError::new_err("shares must be from 0 to 1, as 0.5 for the median"));
+    }
+    Ok(shares)
 }
 
 /// The options of a table.

@@ -10,7 +10,7 @@ use spanwise_arrow::Converter;
 use crate::batch::SpanBatch;
 use crate::diagnostic::Report;
 use crate::errors::convert_error;
-use crate::options::{TableOptions, framing, mode, raises};
+use crate::options::{TableOptions, batch_size, columns, framing, mode, promote, raises, threads};
 use crate::redact::PolicyArgument;
 use crate::run::{Run, RunOptions, warn};
 use crate::source::Source;
@@ -26,8 +26,8 @@ pub(crate) fn read(
     py: Python<'_>,
     sources: Vec<Source>,
     #[pyo3(from_py_with = mode)] mode: Mode,
-    columns: Option<Vec<String>>,
-    promote: Option<Vec<(String, String)>>,
+    #[pyo3(from_py_with = columns)] columns: Option<Vec<String>>,
+    #[pyo3(from_py_with = promote)] promote: Option<Vec<(String, String)>>,
     layout: &str,
     llm: bool,
     names: &str,
@@ -36,8 +36,8 @@ pub(crate) fn read(
     policy: Option<PolicyArgument>,
     #[pyo3(from_py_with = raises)] on_error: bool,
     #[pyo3(from_py_with = framing)] framing: Framing,
-    threads: usize,
-    batch_size: Option<usize>,
+    #[pyo3(from_py_with = threads)] threads: usize,
+    #[pyo3(from_py_with = batch_size)] batch_size: Option<usize>,
     progress: Option<Py<PyAny>>,
 ) -> PyResult<Table> {
     let policy = policy.map(|policy| policy.load(py)).transpose()?;
@@ -75,7 +75,7 @@ pub(crate) fn validate(
     sources: Vec<Source>,
     #[pyo3(from_py_with = mode)] mode: Mode,
     #[pyo3(from_py_with = framing)] framing: Framing,
-    threads: usize,
+    #[pyo3(from_py_with = threads)] threads: usize,
     progress: Option<Py<PyAny>>,
 ) -> PyResult<Report> {
     let options =
@@ -173,8 +173,8 @@ pub(crate) fn scan_batches(
     policy: Option<PolicyArgument>,
     #[pyo3(from_py_with = raises)] on_error: bool,
     #[pyo3(from_py_with = framing)] framing: Framing,
-    threads: usize,
-    batch_size: Option<usize>,
+    #[pyo3(from_py_with = threads)] threads: usize,
+    #[pyo3(from_py_with = batch_size)] batch_size: Option<usize>,
     progress: Option<Py<PyAny>>,
 ) -> PyResult<BatchScan> {
     let policy = policy.map(|policy| policy.load(py)).transpose()?;

@@ -11,7 +11,7 @@ use spanwise::{Framing, Mode};
 use spanwise_arrow::Converter;
 
 use crate::diagnostic::Report;
-use crate::options::{TableOptions, framing, mode, raises};
+use crate::options::{TableOptions, batch_size, columns, framing, mode, promote, raises, threads};
 use crate::redact::PolicyArgument;
 use crate::run::{Run, RunOptions, warn};
 use crate::source::Source;
@@ -215,8 +215,8 @@ pub(crate) fn scan(
     py: Python<'_>,
     sources: Vec<Source>,
     #[pyo3(from_py_with = mode)] mode: Mode,
-    columns: Option<Vec<String>>,
-    promote: Option<Vec<(String, String)>>,
+    #[pyo3(from_py_with = columns)] columns: Option<Vec<String>>,
+    #[pyo3(from_py_with = promote)] promote: Option<Vec<(String, String)>>,
     layout: &str,
     llm: bool,
     names: &str,
@@ -225,8 +225,8 @@ pub(crate) fn scan(
     policy: Option<PolicyArgument>,
     #[pyo3(from_py_with = raises)] on_error: bool,
     #[pyo3(from_py_with = framing)] framing: Framing,
-    threads: usize,
-    batch_size: Option<usize>,
+    #[pyo3(from_py_with = threads)] threads: usize,
+    #[pyo3(from_py_with = batch_size)] batch_size: Option<usize>,
     progress: Option<Py<PyAny>>,
 ) -> PyResult<Scan> {
     let policy = policy.map(|policy| policy.load(py)).transpose()?;
