@@ -269,6 +269,42 @@ def test_promoted_columns_and_their_misfits():
     assert table.report.mismatches == {"n": 1}
 
 
+@pytest.mark.parametrize("suffix", ["parquet", "arrow", "feather", "arrows", "jsonl", "csv"])
+def test_a_file_is_there_whole_or_as_it_was(tmp_path, suffix):
+    path = tmp_path / f"spans.{suffix}"
+    path.write_text("as it was")
+    # The system refuses to make the file longer than this.
+    code = (
+        "import resource, signal, sys, spanwise\n"
+        "table = spanwise.read(sys.stdin.buffer)\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))\n"
+        "try:\n"
+        "    table.write(sys.argv[1])\n"
+        "except OSError as error:\n"
+        "    print(type(error).__name__, error.errno, error.filename)\n"
+    )
+    data = b"\n".join(span({"n": {"stringValue": f"{number} {hash(str(number))}"}}) for number in range(500))
+    ran = subprocess.run([sys.executable, "-c", code, path], input=data, capture_output=True, check=True)
+    assert ran.stdout.decode() == f"OSError {errno.EFBIG} {path}\n", ran.stderr
+    assert path.read_text() == "as it was"
+    assert [entry.name for entry in tmp_path.iterdir()] == [path.name]
+    spanwise.read(data).write(path)
+    assert path.read_bytes() != b"as it was"
+    assert [entry.name for entry in tmp_path.iterdir()] == [path.name]
+
+
+def test_what_cannot_be_written_says_so(tmp_path):
+    table = spanwise.read(span({}))
+    for path, number in [(tmp_path / "none/spans.parquet", errno.ENOENT), (tmp_path / "folder.csv", errno.EISDIR)]:
+        (tmp_path / "folder.csv").mkdir(exist_ok=True)
+        with pytest.raises(OSError) as caught:
+            table.write(path)
+        assert (caught.value.errno, caught.value.filename) == (number, str(path))
+    with pytest.raises(ValueError, match="must end in"):
+        table.write(tmp_path / "spans.txt")
+
+
 def test_an_int_in_one_span_and_a_double_in_the_next():
     data = b"\n".join([span({"k": {"intValue": "9007199254740993"}}), span({"k": {"doubleValue": 1.5}})])
 

@@ -4,13 +4,14 @@
 
 mod support;
 
+use std::io::{self, Write};
 use std::sync::Arc;
 
 use arrow_array::RecordBatch;
 use arrow_ipc::reader::{FileReader, StreamReader};
 use parquet::arrow::arrow_reader::{ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
 use parquet::basic::{Encoding, Type};
-use spanwise_arrow::write::{FileFormat, compact, to_vec};
+use spanwise_arrow::write::{FileFormat, TableWriter, WriteError, compact, to_vec};
 use spanwise_arrow::{ArrowOptions, Compact, Converter, Ids, Layout, Names, PromotedType, Promotion};
 
 /// Rows as JSON lines: a form in which the types that the formats change look the same.
@@ -59,6 +60,38 @@ fn arrow_files_and_streams_give_the_rows_back_two_batches_of_unknown_words_inclu
         let found = StreamReader::try_new(&stream[..], None).unwrap();
         let found: Vec<_> = found.map(|rows| lines(&rows.unwrap())).collect();
         assert_eq!(found, expected, "{name}");
+    }
+}
+
+/// A disk with room for so many bytes.
+struct Full(usize);
+
+impl Write for Full {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let taken = bytes.len().min(self.0);
+        self.0 -= taken;
+        if taken > 0 || bytes.is_empty() { Ok(taken) } else { Err(io::ErrorKind::StorageFull.into()) }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn a_full_disk_is_told_wherever_it_is_met() {
+    let (_, rows) = tables().remove(0);
+    for format in [FileFormat::Parquet, FileFormat::JsonLines, FileFormat::Csv] {
+        let whole = to_vec(format, &rows.schema(), &[Arc::new(rows.clone())]).unwrap().len();
+        for room in (0..whole).step_by(1 + whole / 50).chain([whole - 1]) {
+            let written = TableWriter::new(Full(room), format, &rows.schema()).and_then(|mut writer| {
+                writer.write(&rows)?;
+                writer.finish().map(drop)
+            });
+            let error = written.unwrap_err();
+            let WriteError::Io(error) = &error else { panic!("{format:?}, {room}: {error}") };
+            assert_eq!(error.kind(), io::ErrorKind::StorageFull);
+        }
     }
 }
 

@@ -254,15 +254,19 @@ impl Index {
 
     /// Writes the index to a file, which is there whole or as it was before. Spans that are in memory are kept in it, as
     /// canonical JSON; those of an index that was opened stay in their files.
+    #[allow(clippy::needless_pass_by_value, reason = "what Python gives")]
     fn save(&self, py: Python<'_>, path: PathBuf) -> PyResult<()> {
-        py.detach(move || self.read().save(&path)).map(drop).map_err(index_file_error)
+        let saved = py.detach(|| self.read().save(&path));
+        saved.map(drop).map_err(|error| index_file_error_at(py, error, &path))
     }
 
     /// Opens an index file, as `save` or the command `spanwise index` wrote it. Its columns are read when a query asks for them,
     /// and spans when they are asked for.
     #[staticmethod]
+    #[allow(clippy::needless_pass_by_value, reason = "what Python gives")]
     fn open(py: Python<'_>, path: PathBuf) -> PyResult<Self> {
-        let index = py.detach(move || SpanIndex::open(&path)).map_err(index_file_error)?;
+        let index = py.detach(|| SpanIndex::open(&path));
+        let index = index.map_err(|error| index_file_error_at(py, error, &path))?;
         Ok(Self(RwLock::new(index)))
     }
 

@@ -1,5 +1,7 @@
 //! A table of spans, given to any engine as an Arrow C stream.
 
+use std::io::{BufWriter, IntoInnerError};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use arrow_array::ffi_stream::FFI_ArrowArrayStream;
@@ -94,25 +96,26 @@ impl Table {
         Ok(Self { schema: self.schema.clone(), batches, report: self.report.clone() })
     }
 
-    /// Writes the table to a file: `.parquet` (zstd), `.arrow`, `.feather`, `.arrows` (stream), `.jsonl`, `.ndjson` or `.csv`.
-    fn write(&self, py: Python<'_>, path: std::path::PathBuf) -> PyResult<()> {
+    /// Writes the table to a file, which is there whole or as it was before: `.parquet` (zstd), `.arrow`, `.feather`, `.arrows`
+    /// (stream), `.jsonl`, `.ndjson` or `.csv`. Raises `OSError` with its number where the file cannot be written, and
+    /// `ValueError` for another name.
+    #[allow(clippy::needless_pass_by_value, reason = "what Python gives")]
+    fn write(&self, py: Python<'_>, path: PathBuf) -> PyResult<()> {
         let format = FileFormat::from_path(&path).ok_or_else(|| {
             PyValueError::new_err(
                 "the name must end in .parquet, .arrow, .feather, .arrows, .jsonl, .ndjson or .csv",
             )
         })?;
         let written = py.detach(|| {
-            let file = std::io::BufWriter::new(std::fs::File::create(path)?);
+            let file = BufWriter::new(AtomicFile::create(&path)?);
             let mut writer = TableWriter::new(file, format, &self.schema)?;
             for batch in &self.batches {
                 writer.write(batch)?;
             }
-            writer.finish().map(|_| ())
+            let file = writer.finish()?.into_inner().map_err(IntoInnerError::into_error)?;
+            file.commit().map_err(WriteError::Io)
         });
-        written.map_err(|error| match error {
-            WriteError::Io(error) => error.into(),
-            error => PyRuntimeError::new_err(error.to_string()),
-        })
+        written.map_err(|error| write_error(py, error, &path))
     }
 
     /// Arrow's C stream (the `PyCapsule` interface). Each call gives a new stream over the same rows. Of a requested schema it

@@ -13,6 +13,7 @@ mod cell;
 mod compact;
 mod rows;
 mod slices;
+mod watched;
 
 use std::fmt;
 use std::io::Write;
@@ -31,6 +32,7 @@ use parquet::schema::types::ColumnDescriptor;
 
 use crate::plain::{plain, plain_schema};
 use crate::{Column, Names};
+use watched::{Failure, Watched};
 
 pub use compact::compact;
 
@@ -124,7 +126,7 @@ impl From<ParquetError> for WriteError {
 }
 
 enum Sink<W: Write + Send> {
-    Parquet(Box<ArrowWriter<W>>),
+    Parquet(Box<ArrowWriter<Watched<W>>>, Failure),
     ArrowFile(Box<FileWriter<W>>, SchemaRef),
     ArrowStream(Box<StreamWriter<W>>, SchemaRef),
     JsonLines(W, Vec<u8>),
@@ -159,8 +161,9 @@ impl<W: Write + Send> TableWriter<W> {
                 let options = ArrowWriterOptions::new()
                     .with_properties(properties(schema)?)
                     .with_skip_arrow_metadata(true);
-                let writer = ArrowWriter::try_new_with_options(out, schema.clone(), options)?;
-                Sink::Parquet(Box::new(writer))
+                let (out, failure) = Watched::new(out);
+                let writer = ArrowWriter::try_new_with_options(out, schema.clone(), options);
+                Sink::Parquet(Box::new(writer.map_err(|error| failure.or(error))?), failure)
             }
             FileFormat::ArrowFile => {
                 let schema = without_words(&plain_schema(schema));
@@ -192,10 +195,10 @@ impl<W: Write + Send> TableWriter<W> {
 
     fn write_part(&mut self, batch: &RecordBatch) -> Result<(), WriteError> {
         match &mut self.sink {
-            Sink::Parquet(writer) => {
-                writer.write(batch)?;
+            Sink::Parquet(writer, failure) => {
+                writer.write(batch).map_err(|error| failure.or(error))?;
                 if writer.in_progress_size() > GROUP_BYTES {
-                    writer.flush()?;
+                    writer.flush().map_err(|error| failure.or(error))?;
                 }
             }
             Sink::ArrowFile(writer, schema) => {
@@ -220,7 +223,7 @@ impl<W: Write + Send> TableWriter<W> {
     /// The end could not be written.
     pub fn finish(self) -> Result<W, WriteError> {
         let mut out = match self.sink {
-            Sink::Parquet(writer) => writer.into_inner()?,
+            Sink::Parquet(writer, failure) => writer.into_inner().map_err(|error| failure.or(error))?.out,
             Sink::ArrowFile(mut writer, _) => {
                 writer.finish()?;
                 writer.into_inner()?
@@ -291,7 +294,7 @@ fn encoding_without_dictionary(leaf: &ColumnDescriptor) -> Option<Encoding> {
 impl<W: Write + Send> fmt::Debug for TableWriter<W> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let format = match self.sink {
-            Sink::Parquet(_) => FileFormat::Parquet,
+            Sink::Parquet(..) => FileFormat::Parquet,
             Sink::ArrowFile(..) => FileFormat::ArrowFile,
             Sink::ArrowStream(..) => FileFormat::ArrowStream,
             Sink::JsonLines(..) => FileFormat::JsonLines,
