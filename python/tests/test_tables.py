@@ -269,6 +269,31 @@ def test_promoted_columns_and_their_misfits():
     assert table.report.mismatches == {"n": 1}
 
 
+def test_misfits_are_told_of_by_every_way_to_a_table():
+    spans = [
+        {"name": name, "attributes": [{"key": "n", "value": value}]}
+        for name, value in [("a", {"intValue": "1"}), ("b", {"boolValue": True}), ("b", {"boolValue": True})]
+    ]
+    data = json.dumps({"resourceSpans": [{"scopeSpans": [{"spans": spans}]}]}).encode()
+    batch, index = spanwise.decode(data), spanwise.Index()
+    index.add(batch)
+    index.add(batch)
+    for call, count in [
+        (lambda: batch.to_table(promote={"n": "int64", "m": "string"}), 2),
+        (lambda: index.query("{ }", promote={"n": "int64", "m": "string"}), 4),
+        (lambda: index.query('{ name = "b" }', limit=1, promote={"n": "int64", "m": "string"}), 1),
+    ]:
+        with pytest.warns(spanwise.SpanwiseWarning, match=f'{count} values of "n"') as caught:
+            table = call()
+        assert table.report.mismatches == {"n": count, "m": 0}
+        assert table.report.spans == table.num_rows
+        assert caught[0].filename == __file__
+    # What was not picked is not counted, and draws no warning.
+    table = index.query('{ name = "a" }', promote={"n": "int64"})
+    assert table.report.mismatches == {"n": 0}
+    assert table.to_pyarrow()["n"].to_pylist() == [1, 1]
+
+
 @pytest.mark.parametrize("suffix", ["parquet", "arrow", "feather", "arrows", "jsonl", "csv"])
 def test_a_file_is_there_whole_or_as_it_was(tmp_path, suffix):
     path = tmp_path / f"spans.{suffix}"

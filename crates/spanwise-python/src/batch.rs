@@ -15,6 +15,7 @@ use crate::diagnostic::{Diagnostic, Report};
 use crate::errors::{convert_error, decode_error};
 use crate::options::{TableOptions, columns, mode_of, promote};
 use crate::redact::PolicyArgument;
+use crate::run::warn_of_mismatches;
 use crate::span::Span;
 use crate::table::Table;
 
@@ -84,7 +85,8 @@ impl SpanBatch {
         policy.load(py)?.redact_batch(py, &self.inner).map(Self::new)
     }
 
-    /// The batch as a table; the options are those of `read`.
+    /// The batch as a table; the options are those of `read`. Values that are not of their promoted column's type are null, with
+    /// a `SpanwiseWarning`, and counted in `table.report.mismatches`.
     #[pyo3(signature = (*, columns=None, promote=None, layout="map", llm=false, names="spanwise", ids="text", compact=None))]
     #[allow(clippy::too_many_arguments, reason = "keywords in Python")]
     fn to_table(
@@ -99,15 +101,18 @@ impl SpanBatch {
         compact: Option<bool>,
     ) -> PyResult<Table> {
         let options = TableOptions { columns, promote, layout, llm, names, ids, compact }.read()?;
-        py.detach(|| {
+        let table = py.detach(|| {
             let mut report = Report::default();
             report.add(&self.inner, |found| Diagnostic::new(&found));
             let mut converter = Converter::new(&options)
                 .map_err(|error| pyo3::exceptions::PyValueError::new_err(error.to_string()))?;
             let rows = converter.convert(&self.inner).map_err(|error| convert_error(&error))?;
             report.mismatched(&converter);
-            Ok(Table::new(converter.schema().clone(), vec![rows], report))
-        })
+            Ok::<_, PyErr>(Table::new(converter.schema().clone(), vec![rows], report))
+        })?;
+        // What decoding left out, its caller knows already.
+        warn_of_mismatches(py, table.found())?;
+        Ok(table)
     }
 
     fn __repr__(&self) -> String {

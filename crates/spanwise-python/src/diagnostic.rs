@@ -184,6 +184,13 @@ impl Report {
         }
     }
 
+    /// Of a table whose rows were picked.
+    pub(crate) fn of_rows(rows: usize, converter: &Converter) -> Self {
+        let mut report = Self { spans: rows as u64, ..Self::default() };
+        report.mismatched(converter);
+        report
+    }
+
     /// Takes the counts of a converter.
     pub(crate) fn mismatched(&mut self, converter: &Converter) {
         self.mismatches = converter.mismatches().map(|(key, count)| (key.to_owned(), count)).collect();

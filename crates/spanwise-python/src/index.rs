@@ -60,23 +60,34 @@ fn table(index: &SpanIndex, rows: &[u32], mut converter: Converter) -> PyResult<
         numbers.extend((0..index.batches().map_err(index_file_error)?).map(|number| (number, 0)));
     }
     let mut places = Vec::new();
+    let mut picked: BTreeMap<_, Vec<usize>> = BTreeMap::new();
     for row in rows {
         let (number, start) = index.batch_of(*row).map_err(index_file_error)?;
         numbers.insert(number, 0);
         places.push((number, (row - start) as usize));
+        picked.entry(number).or_default().push((row - start) as usize);
     }
     let mut tables = Vec::new();
+    let mut report = Report::of_rows(rows.len(), &converter);
     for (number, place) in &mut numbers {
         *place = tables.len();
         let batch = index.batch(*number).map_err(index_file_error)?;
         tables.push(converter.convert(&batch).map_err(|error| convert_error(&error))?);
+        // Of what was converted, only what was picked is told of.
+        if converter.take_mismatches().iter().any(|count| *count > 0) {
+            let picked = picked.get(number).map_or(&[][..], Vec::as_slice);
+            let counts = converter.mismatches_among(&batch, picked);
+            for ((key, _), count) in converter.mismatches().zip(counts) {
+                *report.mismatches.entry(key.to_owned()).or_default() += count;
+            }
+        }
     }
     converter.settle(&mut tables).map_err(|error| convert_error(&error))?;
     for (number, _) in &mut places {
         *number = numbers.get(number).copied().unwrap_or_default();
     }
     let picked = pick(converter.schema(), &tables, &places).map_err(|error| convert_error(&error))?;
-    Ok(Table::new(converter.schema().clone(), vec![picked], Report::default()))
+    Ok(Table::new(converter.schema().clone(), vec![picked], report))
 }
 
 impl Index {
@@ -106,7 +117,9 @@ impl Index {
         py.detach(|| self.write().add(batch)).map_err(index_file_error)
     }
 
-    /// The spans that a query picks, as a table; the options are those of `read`.
+    /// The spans that a query picks, as a table; the options are those of `read`. Values that are not of their promoted column's
+    /// type are null, with a `SpanwiseWarning`, and counted in `table.report.mismatches`; nothing else is in that report but the
+    /// number of rows.
     #[pyo3(signature = (
         query, *, limit=None, order="input", columns=None, promote=None, layout="map", llm=false, names="spanwise",
         ids="text"
@@ -131,11 +144,13 @@ impl Index {
         let options = TableOptions { columns, promote, layout, llm, names, ids, compact }.read()?;
         let converter = Converter::new(&options).map_err(|error| PyValueError::new_err(error.to_string()))?;
         let converter = converter.across_batches(true);
-        py.detach(|| {
+        let found = py.detach(|| {
             let index = self.read();
             let rows = index.first(&query, order, limit.unwrap_or(usize::MAX)).map_err(index_file_error)?;
             table(&index, &rows, converter)
-        })
+        })?;
+        warn_of_mismatches(py, found.found())?;
+        Ok(found)
     }
 
     /// The ids of the spans that a query picks: pairs of trace id and span id.

@@ -36,6 +36,11 @@ impl Table {
         Self { schema, batches, report }
     }
 
+    /// What was found.
+    pub(crate) fn found(&self) -> &Report {
+        &self.report
+    }
+
     fn rows(&self) -> usize {
         self.batches.iter().map(RecordBatch::num_rows).sum()
     }
