@@ -189,6 +189,32 @@ def test_batches_say_what_was_found():
     assert 0 < scan.report.spans <= COUNT
 
 
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.parametrize("begin", ["scan", "scan_batches"])
+def test_a_scan_that_was_started_before_a_fork_says_so(begin):
+    code = (
+        "import os, sys, spanwise\n"
+        "data = sys.stdin.buffer.read()\n"
+        f"scan = spanwise.{begin}(data, threads=2, batch_size=10_000)\n"
+        "next(scan)\n"
+        "child = os.fork()\n"
+        "if child == 0:\n"
+        "    try:\n"
+        "        next(scan)\n"
+        "    except RuntimeError as error:\n"
+        "        sys.stdout.write(str(error))\n"
+        "        scan.close()\n"
+        "    sys.stdout.write('|%s' % spanwise.read(data, threads=1).num_rows)\n"
+        "    sys.exit(0)\n"
+        "os.waitpid(child, 0)\n"
+        "sys.stdout.write('|%s' % sum(map(len, scan)))\n"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], input=LINES, capture_output=True, check=True, timeout=60)
+    error, child, parent = ran.stdout.decode().split("|")
+    assert "forked" in error
+    assert (int(child), int(parent) > COUNT - 500) == (COUNT, True)
+
+
 def test_progress_is_told():
     told = []
     table = spanwise.read(LINES * 8, columns=["name"], batch_size=10_000, progress=told.append)

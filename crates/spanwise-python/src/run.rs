@@ -208,6 +208,11 @@ impl Run {
 
     /// The next part; `None` at the end. After an error there is no more.
     pub(crate) fn next(&mut self, py: Python<'_>) -> PyResult<Option<Part>> {
+        if self.is_of_another_process() {
+            return Err(PyRuntimeError::new_err(
+                "the scan was started before this process was forked, and its threads are not here: start another",
+            ));
+        }
         let result = self.step(py);
         if !matches!(result, Ok(Some(_))) {
             self.stop(py);
@@ -218,6 +223,11 @@ impl Run {
             progress.tell(py, self.report.spans, self.scan.is_none())?;
         }
         result
+    }
+
+    /// A process that was forked has none of the threads that do the work.
+    fn is_of_another_process(&self) -> bool {
+        self.process != std::process::id()
     }
 
     fn step(&mut self, py: Python<'_>) -> PyResult<Option<Part>> {
@@ -275,7 +285,11 @@ impl Run {
 
     /// Ends the run, and waits for its threads without the interpreter's lock: they may need it to end.
     pub(crate) fn stop(&mut self, py: Python<'_>) {
-        if let Some(scan) = self.scan.take() {
+        let Some(scan) = self.scan.take() else { return };
+        if self.is_of_another_process() {
+            // Threads that are not here never end.
+            std::mem::forget(scan);
+        } else {
             py.detach(move || drop(scan));
         }
     }
