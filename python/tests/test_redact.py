@@ -224,3 +224,18 @@ def test_decisions_are_explained():
 def test_an_empty_policy_gives_the_bytes_back():
     payload = document(**{"input.value": "hush"})
     assert spanwise.Policy().redact(payload).data == payload
+
+
+def test_policies_go_to_other_processes(tmp_path):
+    path = tmp_path / "policy.toml"
+    path.write_text('presets = ["secrets"]\n')
+    payload = document(**{"gen_ai.prompt": "a prompt", "mail": "jane@example.org"})
+    for policy in (
+        spanwise.Policy.preset("privacy-mode", "secrets"),
+        spanwise.Policy(["privacy-mode"], identity="drop", rules=[{"glob": "mail", "action": "drop"}]),
+        spanwise.Policy.from_toml('presets = ["privacy-mode"]\n'),
+        spanwise.Policy.from_file(path),
+    ):
+        again = pickle.loads(pickle.dumps(policy))
+        assert repr(again) == repr(policy)
+        assert spanwise.redact(payload, again) == spanwise.redact(payload, policy) != payload

@@ -5,6 +5,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use pyo3::IntoPyObjectExt as _;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList, PyTuple};
@@ -99,7 +100,7 @@ impl<'py> FromPyObject<'_, 'py> for PolicyArgument {
 
     fn extract(object: pyo3::Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
         if let Ok(policy) = object.cast::<Policy>() {
-            return Ok(Self::Loaded(policy.get().0.clone()));
+            return Ok(Self::Loaded(policy.get().loaded.clone()));
         }
         if object.is_instance_of::<PyList>() || object.is_instance_of::<PyTuple>() {
             let names: Vec<PathBuf> = object.extract()?;
@@ -185,7 +186,23 @@ fn report_dict<'py>(
 /// A policy that cannot be applied raises `PolicyError`. The key of pseudonyms is never in the policy: `hash` names an
 /// environment variable (`key_env`) or a file (`key_file`).
 #[pyclass(frozen, module = "spanwise")]
-pub(crate) struct Policy(Loaded);
+pub(crate) struct Policy {
+    loaded: Loaded,
+    made: Made,
+}
+
+/// What a policy was made of, to make it again in another process. A key of pseudonyms is fetched there.
+enum Made {
+    Presets(Vec<String>),
+    Toml(String),
+    File(PathBuf),
+}
+
+impl Policy {
+    fn new_of(compiled: CompiledPolicy, made: Made) -> Self {
+        Self { loaded: Loaded::new(compiled), made }
+    }
+}
 
 #[pymethods]
 impl Policy {
@@ -232,7 +249,8 @@ impl Policy {
         let (text, lines): (String, Vec<String>) = written.extract()?;
         let read = CorePolicy::from_toml(&text).map_err(UnusablePolicy::from);
         let compiled = read.and_then(|read| policy::compile(&read, None));
-        compiled.map(|compiled| Self(Loaded::new(compiled))).map_err(|error| {
+        let policy = compiled.map(|compiled| Self::new_of(compiled, Made::Toml(text.clone())));
+        policy.map_err(|error| {
             // The text is not the user's: which setting it is says more than the line.
             let line = error.position().and_then(|(line, _)| lines.get(line - 1));
             let setting = line.map_or(String::new(), |setting| format!("{setting}: "));
@@ -257,7 +275,7 @@ impl Policy {
             return Err(policy_error(py, "name a preset".to_owned(), None));
         }
         let compiled = policy::compile(&policy, None).map_err(|error| unusable(py, &error))?;
-        Ok(Self(Loaded::new(compiled)))
+        Ok(Self::new_of(compiled, Made::Presets(names)))
     }
 
     /// The policy of a TOML text.
@@ -265,16 +283,29 @@ impl Policy {
     fn from_toml(py: Python<'_>, text: &str) -> PyResult<Self> {
         let read = CorePolicy::from_toml(text).map_err(UnusablePolicy::from);
         let compiled = read.and_then(|read| policy::compile(&read, None));
-        compiled.map(|compiled| Self(Loaded::new(compiled))).map_err(|error| unusable(py, &error))
+        let made = compiled.map(|compiled| Self::new_of(compiled, Made::Toml(text.to_owned())));
+        made.map_err(|error| unusable(py, &error))
     }
 
     /// The policy of a file in TOML.
     #[staticmethod]
-    #[allow(clippy::needless_pass_by_value, reason = "arguments from Python are owned")]
     fn from_file(py: Python<'_>, path: PathBuf) -> PyResult<Self> {
         let read = policy::read(&path);
         let compiled = read.and_then(|read| policy::compile(&read, path.parent()));
-        compiled.map(|compiled| Self(Loaded::new(compiled))).map_err(|error| unusable(py, &error))
+        let made = compiled.map(|compiled| Self::new_of(compiled, Made::File(path)));
+        made.map_err(|error| unusable(py, &error))
+    }
+
+    /// For `pickle`: a policy is made again of what it was made of, and a file is read again.
+    fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<(Bound<'py, PyAny>, Bound<'py, PyTuple>)> {
+        let py = slf.py();
+        let (method, arguments) = match &slf.get().made {
+            Made::Presets(names) => ("preset", names.clone().into_bound_py_any(py)?),
+            Made::Toml(text) => ("from_toml", (text,).into_bound_py_any(py)?),
+            Made::File(path) => ("from_file", (path,).into_bound_py_any(py)?),
+        };
+        let again = py.import("spanwise._policy")?.getattr("make_again")?;
+        Ok((again, (method, arguments).into_pyobject(py)?))
     }
 
     /// Redacts a payload, a bytes-like object: `.data` is the JSON, `.report` the counts.
@@ -290,10 +321,10 @@ impl Policy {
         framing: Option<Bound<'_, PyAny>>,
     ) -> PyResult<Redaction> {
         let framing = framing.map(|framing| framing_of(&framing)).transpose()?;
-        let (data, report) = self.0.redact_json(py, payload, mode_of(mode)?, framing)?;
+        let (data, report) = self.loaded.redact_json(py, payload, mode_of(mode)?, framing)?;
         Ok(Redaction {
             data: PyBytes::new(py, &data).unbind(),
-            report: report_dict(py, &self.0.policy, &report)?.unbind(),
+            report: report_dict(py, &self.loaded.policy, &report)?.unbind(),
         })
     }
 
@@ -306,11 +337,11 @@ impl Policy {
                 "place must be one of \"resource\", \"scope\", \"span\", \"event\", \"link\"",
             )
         })?;
-        Ok(self.0.policy.explain(place, key, event).to_string())
+        Ok(self.loaded.policy.explain(place, key, event).to_string())
     }
 
     fn __repr__(&self) -> String {
-        format!("<spanwise.Policy of {} rules>", self.0.policy.rule_count())
+        format!("<spanwise.Policy of {} rules>", self.loaded.policy.rule_count())
     }
 }
 
