@@ -399,6 +399,38 @@ def test_options_of_the_wrong_kind_are_named():
             call("many")
 
 
+def test_findings_become_rows_of_a_table():
+    with pytest.warns(spanwise.SpanwiseWarning):
+        report = spanwise.read(REQUEST + b'\n{"a":1}\n{"resourceSpans":]}\n').report
+    found = report.to_dict()
+    assert {name: found[name] for name in ("ok", "spans", "documents", "bad_documents", "foreign_documents")} == {
+        "ok": False,
+        "spans": 1,
+        "documents": 2,
+        "bad_documents": 1,
+        "foreign_documents": 1,
+    }
+    frame = pandas.DataFrame(found["diagnostics"])
+    assert frame["code"].tolist() == [one.code for one in report.diagnostics]
+    last = report.diagnostics[-1]
+    assert last.to_dict() == {
+        name: getattr(last, name)
+        for name in ("severity", "code", "message", "path", "offset", "line", "column", "source")
+    }
+    # All that can be read of a report is in it.
+    assert set(found) == {name for name in dir(report) if name[0] != "_" and name != "to_dict"}
+    pickle.dumps(found)
+    one, other = spanwise.decode(b'{"a":1}').diagnostics[0], spanwise.decode(b'{"a":1}').diagnostics[0]
+    assert one == other and hash(one) == hash(other) and one != last and len({one, other, last}) == 2
+
+
+def test_spans_and_their_parts_are_equal_to_themselves():
+    batch, again = spanwise.decode(REQUEST), spanwise.decode(REQUEST)
+    assert batch[0] == batch[0] == next(iter(batch)) and len({batch[0], batch[0]}) == 1
+    assert batch[0] != again[0]
+    assert batch[0].resource == batch[0].resource and batch[0].status == again[0].status
+
+
 # A plain reader of what the specification asks writers to write.
 def reference(value):
     ((kind, inner),) = value.items() or [("empty", None)]

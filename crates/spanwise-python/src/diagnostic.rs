@@ -1,5 +1,7 @@
 //! Findings, and the report of a run.
 
+use std::hash::{Hash, Hasher};
+
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use spanwise::{Code, SpanBatch};
@@ -9,8 +11,8 @@ use crate::redact::Done;
 
 /// One finding: `severity` ("error", "warning" or "info"), `code`, `message`, `path`, `offset` (bytes, from 0), `line` and
 /// `column` (from 1), `source` (the name of the file, as far as there is one). `str()` is the rendered form; it holds no value and
-/// no attribute key.
-#[pyclass(frozen, module = "spanwise")]
+/// no attribute key. Two are equal if they say the same of the same place; `to_dict()` is a row of a table of findings.
+#[pyclass(frozen, eq, hash, module = "spanwise")]
 #[derive(Debug, Clone)]
 pub(crate) struct Diagnostic {
     #[pyo3(get)]
@@ -69,8 +71,39 @@ impl Diagnostic {
     }
 }
 
+impl PartialEq for Diagnostic {
+    /// The same about the same place; by which number a run knew its source is nobody's business.
+    fn eq(&self, other: &Self) -> bool {
+        (self.severity, self.code, self.offset, self.line, self.column)
+            == (other.severity, other.code, other.offset, other.line, other.column)
+            && (&self.path, &self.source, &self.rendered) == (&other.path, &other.source, &other.rendered)
+    }
+}
+
+impl Eq for Diagnostic {}
+
+impl Hash for Diagnostic {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        (self.code, self.offset, &self.path, &self.source).hash(state);
+    }
+}
+
 #[pymethods]
 impl Diagnostic {
+    /// The finding as a dict of its attributes: a row of a table of findings.
+    pub(crate) fn to_dict<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let dict = PyDict::new(py);
+        dict.set_item("severity", self.severity)?;
+        dict.set_item("code", self.code)?;
+        dict.set_item("message", self.message)?;
+        dict.set_item("path", &self.path)?;
+        dict.set_item("offset", self.offset)?;
+        dict.set_item("line", self.line)?;
+        dict.set_item("column", self.column)?;
+        dict.set_item("source", &self.source)?;
+        Ok(dict)
+    }
+
     fn __str__(&self) -> &str {
         &self.rendered
     }
@@ -242,6 +275,31 @@ impl Report {
     #[getter]
     fn ok(&self) -> bool {
         self.is_ok()
+    }
+
+    /// The report as a dict of its attributes, its diagnostics as dicts, too.
+    fn to_dict<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let dict = PyDict::new(py);
+        dict.set_item("ok", self.is_ok())?;
+        for (name, count) in [
+            ("spans", self.spans),
+            ("rejected_spans", self.rejected_spans),
+            ("documents", self.documents),
+            ("bad_documents", self.bad_documents),
+            ("other_signals", self.other_signals),
+            ("foreign_documents", self.foreign_documents),
+            ("errors", self.errors),
+            ("warnings", self.warnings),
+            ("dropped_diagnostics", self.dropped_diagnostics),
+        ] {
+            dict.set_item(name, count)?;
+        }
+        let diagnostics = self.diagnostics.iter().map(|one| one.to_dict(py)).collect::<PyResult<Vec<_>>>()?;
+        dict.set_item("diagnostics", diagnostics)?;
+        dict.set_item("mismatches", &self.mismatches)?;
+        dict.set_item("unreadable", &self.unreadable)?;
+        dict.set_item("redaction", self.redaction(py)?)?;
+        Ok(dict)
     }
 
     fn __repr__(&self) -> String {

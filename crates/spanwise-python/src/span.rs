@@ -1,5 +1,6 @@
 //! A span and what it has, read from its batch when asked for.
 
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use pyo3::IntoPyObjectExt;
@@ -20,10 +21,23 @@ fn typed<'py>(py: Python<'py>, name: &str, number: impl IntoPyObject<'py>) -> Py
 macro_rules! part {
     ($(#[$doc:meta])* $name:ident, $find:ident -> $view:ty, |$batch:ident, $at:ident| $read:expr) => {
         $(#[$doc])*
-        #[pyclass(frozen, module = "spanwise")]
+        #[pyclass(frozen, eq, hash, module = "spanwise")]
         pub(crate) struct $name {
             batch: Batch,
             at: usize,
+        }
+
+        /// The same row of the same batch.
+        impl PartialEq for $name {
+            fn eq(&self, other: &Self) -> bool {
+                Arc::ptr_eq(&self.batch, &other.batch) && self.at == other.at
+            }
+        }
+
+        impl Hash for $name {
+            fn hash<H: Hasher>(&self, state: &mut H) {
+                (Arc::as_ptr(&self.batch), self.at).hash(state);
+            }
         }
 
         impl $name {
@@ -38,7 +52,7 @@ macro_rules! part {
 
 part! {
     /// One span. Ids are lower-case hex text, or the text that was sent where it is no id; "" where there is none. Times are
-    /// nanoseconds since the Unix epoch, 0 if unknown.
+    /// nanoseconds since the Unix epoch, 0 if unknown. Two are equal if they are the same span of the same batch.
     Span, view -> SpanRef<'_>, |batch, at| batch.span(at)
 }
 
@@ -187,7 +201,8 @@ impl Span {
 }
 
 /// A span's status: `code` and `message`.
-#[pyclass(frozen, module = "spanwise")]
+#[derive(PartialEq, Hash)]
+#[pyclass(frozen, eq, hash, module = "spanwise")]
 pub(crate) struct Status {
     code: i32,
     message: String,
