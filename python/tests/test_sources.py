@@ -431,6 +431,11 @@ def test_spans_and_their_parts_are_equal_to_themselves():
     assert batch[0].resource == batch[0].resource and batch[0].status == again[0].status
 
 
+def test_the_package_is_a_command():
+    ran = subprocess.run([sys.executable, "-m", "spanwise", "--version"], capture_output=True, text=True, check=True)
+    assert ran.stdout == f"spanwise {spanwise.__version__}\n"
+
+
 # A plain reader of what the specification asks writers to write.
 def reference(value):
     ((kind, inner),) = value.items() or [("empty", None)]
