@@ -114,8 +114,9 @@ def read(
 ) -> Table:
     """Read sources into a table, one row per span.
 
-    ``columns`` chooses columns; by default there are all. Fewer take less time: attributes, events and links of which
-    no column is made are only checked for being JSON in lenient mode, and what else is wrong in them is not reported.
+    ``columns`` chooses columns; by default there are all, which docs/columns.md describes. Fewer take less time:
+    attributes, events and links of which no column is made are only checked for being JSON in lenient mode, and what
+    else is wrong in them is not reported.
 
     ``promote`` makes columns of attributes: ``{"gen_ai.usage.input_tokens": "int64", "resource:host.name": "string"}``,
     types ``string``, ``int64``, ``double``, ``bool``. Numbers in strings are read where they are exact; what is of
