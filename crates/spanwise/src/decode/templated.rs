@@ -262,7 +262,11 @@ impl Reader<'_> {
                     }
                     continue;
                 }
-                match templates.list_at(kernel, &run, rest, follows) {
+                if guess == NONE && previous == NONE {
+                    // A list that is first has no comma before it, and something that is no message may stand before this one.
+                    break;
+                }
+                match templates.list_at(kernel, &run, rest) {
                     NONE => break,
                     list => list,
                 }

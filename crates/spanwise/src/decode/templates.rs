@@ -257,17 +257,13 @@ impl Templates {
         Some((number, number, value, after))
     }
 
-    /// What is guessed in a list of attributes, if it is a list and stands at `rest`; `follows` says whether an element stands
-    /// before it.
+    /// What is guessed in a list of attributes, if it is a list and stands at `rest`.
     #[allow(clippy::inline_always, reason = "must be compiled with the instruction set of its caller")]
     #[inline(always)]
-    pub(super) fn list_at<K: Kernel>(&self, kernel: K, run: &Run, rest: &[u8], follows: bool) -> u16 {
+    pub(super) fn list_at<K: Kernel>(&self, kernel: K, run: &Run, rest: &[u8]) -> u16 {
         let guess = self.guess(run.owner, run.depth, run.first, run.previous);
         let stands = self.get(guess).is_some_and(|it| {
-            it.shape.is_list()
-                && it.order == Order::KeyFirst
-                && it.separated == follows
-                && it.with_key.stands_at(kernel, rest)
+            it.shape.is_list() && it.order == Order::KeyFirst && it.with_key.stands_at(kernel, rest)
         });
         if stands { guess } else { NONE }
     }
