@@ -2,7 +2,9 @@
 
 use super::nested::Below;
 use super::reader::{Fatal, Reader, Scratch};
+use super::template::NONE;
 use super::templated::Run;
+use super::templates::OTHER;
 use crate::batch::{AttributeRow, AttributeSource, ByteRange, RawValue, Rows, SpanBatch, Text, TextKind};
 use crate::diagnostic::{Code, Effect, Step};
 use crate::json::{RawString, Scalar, escape};
@@ -56,7 +58,7 @@ impl Reader<'_> {
     fn key_value_list(&mut self, field: Field, mut run: Run) -> Result<(), Fatal> {
         let bracket = self.cursor.at;
         self.cursor.open()?;
-        let count = self.templated_attributes(&mut run, false);
+        let count = self.templated_attributes(&mut run);
         if self.peek() == Some(b']') {
             self.last_list = (bracket, self.cursor.at);
             self.cursor.close();
@@ -91,8 +93,12 @@ impl Reader<'_> {
             } else {
                 self.no_message(field)?;
             }
+            if run.previous == NONE {
+                // It could not be learned, and is there all the same.
+                run.advance(OTHER);
+            }
             index = index.saturating_add(1);
-            index = index.saturating_add(self.templated_attributes(&mut run, true));
+            index = index.saturating_add(self.templated_attributes(&mut run));
         };
         self.scratch.path.truncate(self.scratch.path.len() - 2);
         Ok(last)

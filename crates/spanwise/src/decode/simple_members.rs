@@ -113,7 +113,7 @@ impl Reader<'_> {
         let mut run = Run::new(Message::Span, self.cursor.depth, list, Into::Attributes);
         self.cursor.depth += 1;
         self.cursor.at += 1;
-        let count = self.attributes_by_templates(kernel, &mut run, false);
+        let count = self.attributes_by_templates(kernel, &mut run);
         if self.peek() != Some(b']') {
             return Err(Stop::Attributes(run, count));
         }

@@ -18,6 +18,7 @@ use crate::schema::Message;
 pub(super) struct Run {
     /// Whose attributes they are; that of elements of an array is `AnyValue`.
     pub(super) owner: Message,
+    /// None as long as nothing was read: what is first in a list has no comma before it.
     pub(super) first: u16,
     pub(super) previous: u16,
     /// Containers that are open round the list.
@@ -150,7 +151,6 @@ impl<'r> Vectorized for Other<'_, 'r> {
 struct Attributes<'a, 'r> {
     reader: &'a mut Reader<'r>,
     run: &'a mut Run,
-    follows: bool,
 }
 
 impl Vectorized for Attributes<'_, '_> {
@@ -159,29 +159,24 @@ impl Vectorized for Attributes<'_, '_> {
     #[allow(clippy::inline_always, reason = "must be compiled with the instruction set of its caller")]
     #[inline(always)]
     fn run<K: Kernel>(self, kernel: K) -> u32 {
-        self.reader.attributes_by_templates(kernel, self.run, self.follows)
+        self.reader.attributes_by_templates(kernel, self.run)
     }
 }
 
 impl Reader<'_> {
-    /// Reads attributes as long as templates match, from the list's bracket or (`follows`) the end of an attribute on.
+    /// Reads attributes as long as templates match, from the list's bracket or the end of an attribute on.
     /// Returns how many were read; the cursor is left after the last.
-    pub(super) fn templated_attributes(&mut self, run: &mut Run, follows: bool) -> u32 {
+    pub(super) fn templated_attributes(&mut self, run: &mut Run) -> u32 {
         // Two levels are opened and closed within.
         if self.options.general_path || self.cursor.depth + 2 > self.cursor.max_depth {
             return 0;
         }
-        self.cursor.simd.vectorize(Attributes { reader: self, run, follows })
+        self.cursor.simd.vectorize(Attributes { reader: self, run })
     }
 
     #[allow(clippy::inline_always, reason = "must be compiled with the instruction set of its caller")]
     #[inline(always)]
-    pub(super) fn attributes_by_templates<K: Kernel>(
-        &mut self,
-        kernel: K,
-        run: &mut Run,
-        follows: bool,
-    ) -> u32 {
+    pub(super) fn attributes_by_templates<K: Kernel>(&mut self, kernel: K, run: &mut Run) -> u32 {
         let room = self.options.limits.attributes.saturating_sub(self.items);
         let Self { cursor, batch, scratch, record, .. } = self;
         let (cursor, record) = (&mut *cursor, *record);
@@ -205,12 +200,7 @@ impl Reader<'_> {
         // In registers: storing halves and loading the whole would stall.
         let Run { owner, depth, mut first, mut previous, .. } = *run;
         while sink.rows.len() < limit {
-            let guess = if previous == NONE && follows {
-                // Elements that are no messages came before: what is first in a list has no comma.
-                NONE
-            } else {
-                templates.guess(owner, depth, first, previous)
-            };
+            let guess = templates.guess(owner, depth, first, previous);
             // What follows a template is separated from it, and what is first in a list is not: no need to look.
             let number = if let Some(template) = templates.get(guess)
                 && template.order == Order::KeyFirst
@@ -248,7 +238,7 @@ impl Reader<'_> {
                         continue;
                     }
                 }
-                let follows = follows || sink.rows.len() > begin;
+                let follows = previous != NONE;
                 let other = Other { templates, guess, run, cursor, rest, follows };
                 if let Some((number, step, value, after)) = cursor.simd.vectorize(other) {
                     let template = templates.get(number).filter(|template| template.generation == generation);
@@ -261,10 +251,6 @@ impl Reader<'_> {
                         first = previous;
                     }
                     continue;
-                }
-                if guess == NONE && previous == NONE {
-                    // A list that is first has no comma before it, and something that is no message may stand before this one.
-                    break;
                 }
                 match templates.list_at(kernel, &run, rest) {
                     NONE => break,
