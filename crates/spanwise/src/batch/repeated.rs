@@ -28,7 +28,7 @@ impl SpanBatch {
     /// ```
     pub fn repeated_bytes(&self) -> u64 {
         self.repeated(
-            |rows| self.bytes_of(part(&self.attributes, rows)),
+            |rows| self.bytes_of(self.attributes.get(rows.range()).unwrap_or_default()),
             |scope| {
                 let url = self.resources.get(scope.resource as usize).map(|resource| resource.schema_url);
                 let texts = [scope.name, scope.version, scope.schema_url, url.unwrap_or_default()];
@@ -65,18 +65,15 @@ impl SpanBatch {
             let key = row.key().map_or(0, |key| self.key_text(key).stored_len() as u64);
             key + match row.value() {
                 RawValue::String(text) | RawValue::Bytes(text) => text.stored_len() as u64,
-                RawValue::Array(rows) | RawValue::KvList(rows) => self.bytes_of(part(&self.values, rows)),
+                RawValue::Array(rows) | RawValue::KvList(rows) => {
+                    self.bytes_of(self.values.get(rows.range()).unwrap_or_default())
+                }
                 RawValue::Empty => 0,
                 RawValue::Bool(_) | RawValue::Int(_) | RawValue::Double(_) => 8,
             }
         };
         rows.iter().map(bytes).sum()
     }
-}
-
-fn part(table: &[AttributeRow], rows: Rows) -> &[AttributeRow] {
-    let start = rows.start as usize;
-    table.get(start..start + rows.len as usize).unwrap_or_default()
 }
 
 #[cfg(test)]
