@@ -3,6 +3,7 @@
 //! Every setting that is not known here is an error, and so is every name, place, detector and pattern: a typing mistake
 //! must not leave something private in place. Errors come with their line.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -20,13 +21,24 @@ use crate::redact::place::{Place, Places};
 
 pub(super) fn read(text: &str) -> Result<Policy, PolicyError> {
     let document: Document = toml::from_str(text).map_err(|error| {
-        let plain = PolicyError::new(one_line(error.message()));
+        let plain = PolicyError::new(one_line(&without_value(error.message())));
         match error.span() {
             Some(span) => plain.at(text, span.start),
             None => plain,
         }
     })?;
     document.into_policy(text)
+}
+
+/// The message without what stands where something else was expected: the hash key, or a document, that was put there by mistake.
+fn without_value(message: &str) -> Cow<'_, str> {
+    match (message.find(['"', '`']), message.rsplit_once(", expected ")) {
+        (Some(value), Some((found, expected))) if message.starts_with("invalid ") && value < found.len() => {
+            let kind = message.get(..value).unwrap_or_default().trim_end();
+            format!("{kind}, expected {expected}").into()
+        }
+        _ => message.into(),
+    }
 }
 
 /// The first line of a message: the rest may repeat the file.
