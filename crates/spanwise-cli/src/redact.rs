@@ -201,6 +201,14 @@ impl Redacted {
                 writeln!(errors, "spanwise: {} {verb} not in the output: {why}", counted(count, what))?;
             }
         }
+        // Some are normal among spans. Where there is none, this was most likely not meant to be redacted as traces.
+        if self.report.spans == 0 && self.report.unknown_members > 0 {
+            let members = counted(self.report.unknown_members, "member");
+            writeln!(
+                errors,
+                "spanwise: there is no span; {members} that OTLP does not know are not in the output"
+            )?;
+        }
         Ok(())
     }
 

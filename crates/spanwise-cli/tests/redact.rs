@@ -133,6 +133,25 @@ fn of_several_sources_none_is_the_output_and_a_report_has_a_place_of_its_own() {
 }
 
 #[test]
+fn json_without_a_span_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    // As containers write what is logged in them.
+    let line = r#"{"log":"hush","stream":"stdout"}"#;
+    fs::write(folder.path().join("a.jsonl"), format!("{line}\n{line}\n")).unwrap();
+    fs::write(folder.path().join("b.jsonl"), format!("{line}\n{}\n", document("x"))).unwrap();
+    fs::write(folder.path().join("c.jsonl"), "{}\n{\"resourceSpans\":[]}\n").unwrap();
+    for (name, said) in [
+        ("a.jsonl", "spanwise: there is no span; 4 members that OTLP does not know are not in the output\n"),
+        ("b.jsonl", ""),
+        ("c.jsonl", ""),
+    ] {
+        let redacted = run_with(["redact", "--policy=privacy-mode", name], b"", folder.path());
+        assert_eq!((redacted.code, &*redacted.stderr), (0, said), "{name}");
+        assert!(!redacted.stdout.contains("hush"), "{name}");
+    }
+}
+
+#[test]
 fn what_is_left_out_is_told_and_exits_with_one() {
     let folder = tempfile::tempdir().unwrap();
     let input =
