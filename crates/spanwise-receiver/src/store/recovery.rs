@@ -110,7 +110,9 @@ fn read_log(disk: &dyn Disk, recovered: &mut Recovered) -> io::Result<()> {
     for (id, len) in segments {
         let limit = acknowledged.get(&id).copied();
         let Whole { len: whole, header } =
-            read_segment(disk, id, limit.map_or(len, |limit| limit.min(len)), recovered)?;
+            read_segment(disk, id, limit.map_or(len, |limit| limit.min(len)), recovered).inspect_err(|problem| {
+                error!(segment = id, kind = ?problem.kind(), "a segment cannot be read; move it away to start without it");
+            })?;
         // Where its header never came to be, nothing in it was acknowledged.
         if limit.is_some_and(|limit| whole < limit) || whole > HEADER && !header {
             error!(segment = id, "acknowledged records cannot be read; a copy is kept in `damaged`");
