@@ -134,7 +134,6 @@ struct Other<'a, 'r> {
     run: Run,
     cursor: &'a Cursor<'r>,
     rest: &'r [u8],
-    follows: bool,
 }
 
 impl<'r> Vectorized for Other<'_, 'r> {
@@ -143,7 +142,7 @@ impl<'r> Vectorized for Other<'_, 'r> {
     #[allow(clippy::inline_always, reason = "must be compiled with the instruction set of its caller")]
     #[inline(always)]
     fn run<K: Kernel>(self, kernel: K) -> Self::Output {
-        self.templates.other(kernel, self.guess, self.run, self.cursor, self.rest, self.follows)
+        self.templates.other(kernel, self.guess, self.run, self.cursor, self.rest)
     }
 }
 
@@ -238,8 +237,7 @@ impl Reader<'_> {
                         continue;
                     }
                 }
-                let follows = previous != NONE;
-                let other = Other { templates, guess, run, cursor, rest, follows };
+                let other = Other { templates, guess, run, cursor, rest };
                 if let Some((number, step, value, after)) = cursor.simd.vectorize(other) {
                     let template = templates.get(number).filter(|template| template.generation == generation);
                     let key = template.map(|template| template.key_id);

@@ -220,7 +220,6 @@ impl Templates {
         run: Run,
         cursor: &Cursor<'t>,
         rest: &'t [u8],
-        follows: bool,
     ) -> Option<(u16, u16, Value, &'t [u8])> {
         let mut number = guess;
         for _ in 0..2 {
@@ -239,9 +238,7 @@ impl Templates {
             }
             number = template.sibling;
         }
-        // Where there was no guess, what is first may have a comma before it.
-        let guesses =
-            self.guesses(&run).filter(|_| guess != NONE).map(|guesses| *guesses).unwrap_or_default();
+        let guesses = self.guesses(&run).map(|guesses| *guesses).unwrap_or_default();
         for other in guesses.into_iter().skip(1) {
             if let Some(template) = self.get(other)
                 && template.order == Order::KeyFirst
@@ -252,7 +249,7 @@ impl Templates {
                 return read.map(|(value, after)| (other, other, value, after));
             }
         }
-        let number = self.miss(kernel, run, cursor, rest, follows);
+        let number = self.miss(kernel, run, cursor, rest);
         let (value, after) = self.get(number)?.read(kernel, cursor, rest)?;
         Some((number, number, value, after))
     }
@@ -310,14 +307,8 @@ impl Templates {
 
     /// The template that stands at `rest` where the best guess did not; remembers it.
     #[inline(never)]
-    fn miss<K: Kernel>(
-        &mut self,
-        kernel: K,
-        run: Run,
-        cursor: &Cursor<'_>,
-        rest: &[u8],
-        follows: bool,
-    ) -> u16 {
+    fn miss<K: Kernel>(&mut self, kernel: K, run: Run, cursor: &Cursor<'_>, rest: &[u8]) -> u16 {
+        let follows = run.previous != NONE;
         // What followed the last time in any list.
         let other = self.get(run.previous).map_or(NONE, |template| template.next);
         let matches = |number: u16| {

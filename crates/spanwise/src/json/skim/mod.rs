@@ -337,8 +337,8 @@ fn word(outline: &[u8], feeds: bool) -> Option<usize> {
 
 impl Cursor<'_> {
     /// Reads past the array that stands here if it is JSON within the bounds, with at most `most` elements and members in all of it,
-    /// where each level counts as `levels`. Arrays of one `kind` are expected to be about as long. Where all may not be well, or cannot be told fast, it
-    /// gives `false`, and nothing moves. Halves of surrogate pairs are no fault.
+    /// where each level counts as `levels`. Arrays of one `kind` are expected to be about as long. Where all may not be well, or
+    /// cannot be told fast, it gives `false`, and nothing moves. Halves of surrogate pairs are no fault.
     #[allow(clippy::inline_always, reason = "must be compiled with the instruction set of its caller")]
     #[inline(always)]
     pub(crate) fn skim<K: Kernel>(
