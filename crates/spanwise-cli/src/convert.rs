@@ -1,6 +1,5 @@
 //! `spanwise convert`: spans as rows of a file that other tools read.
 
-use std::error::Error;
 use std::fmt;
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
@@ -101,25 +100,9 @@ impl From<WriteError> for Failure {
     fn from(error: WriteError) -> Self {
         match error {
             WriteError::Io(error) => Self::Io(error),
-            // What the system said of the output is wrapped by the writers of some formats.
-            error => match system_error(&error) {
-                Some(said) => Self::Io(said),
-                None => Self::Write(error),
-            },
+            error => Self::Write(error),
         }
     }
-}
-
-/// What the system said, where that is why.
-fn system_error(error: &(dyn Error + 'static)) -> Option<io::Error> {
-    let mut cause = error;
-    let said = loop {
-        match cause.downcast_ref::<io::Error>() {
-            Some(said) => break said,
-            None => cause = cause.source()?,
-        }
-    };
-    said.raw_os_error().map(io::Error::from_raw_os_error)
 }
 
 impl fmt::Display for Failure {

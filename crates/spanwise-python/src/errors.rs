@@ -1,6 +1,5 @@
 //! The package's exceptions, and what becomes one.
 
-use std::error::Error as _;
 use std::io;
 use std::path::Path;
 
@@ -157,18 +156,10 @@ fn number(py: Python<'_>, error: &io::Error) -> Option<i32> {
 
 /// A table that cannot be written to `path`.
 pub(crate) fn write_error(py: Python<'_>, error: WriteError, path: &Path) -> PyErr {
-    if let WriteError::Io(error) = error {
-        return io_error(py, error, path);
+    match error {
+        WriteError::Io(error) => io_error(py, error, path),
+        error => PyRuntimeError::new_err(error.to_string()),
     }
-    // Writers of Arrow's files wrap what the system says.
-    let mut cause = error.source();
-    while let Some(inner) = cause {
-        if let Some(number) = inner.downcast_ref().and_then(|error| number(py, error)) {
-            return os_error(py, number, &path.to_string_lossy());
-        }
-        cause = inner.source();
-    }
-    PyRuntimeError::new_err(error.to_string())
 }
 
 /// As much of a name as an error shows: what was given for a path may be a whole private document. Of what looks like JSON it is

@@ -126,7 +126,7 @@ impl From<ParquetError> for WriteError {
 }
 
 enum Sink<W: Write + Send> {
-    Parquet(Box<ArrowWriter<Watched<W>>>, Failure),
+    Parquet(Box<ArrowWriter<W>>),
     ArrowFile(Box<FileWriter<W>>, SchemaRef),
     ArrowStream(Box<StreamWriter<W>>, SchemaRef),
     JsonLines(W, Vec<u8>),
@@ -147,7 +147,8 @@ enum Sink<W: Write + Send> {
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct TableWriter<W: Write + Send> {
-    sink: Sink<W>,
+    sink: Sink<Watched<W>>,
+    failure: Failure,
 }
 
 impl<W: Write + Send> TableWriter<W> {
@@ -155,34 +156,10 @@ impl<W: Write + Send> TableWriter<W> {
     ///
     /// # Errors
     /// The header could not be written.
-    pub fn new(mut out: W, format: FileFormat, schema: &SchemaRef) -> Result<Self, WriteError> {
-        let sink = match format {
-            FileFormat::Parquet => {
-                let options = ArrowWriterOptions::new()
-                    .with_properties(properties(schema)?)
-                    .with_skip_arrow_metadata(true);
-                let (out, failure) = Watched::new(out);
-                let writer = ArrowWriter::try_new_with_options(out, schema.clone(), options);
-                Sink::Parquet(Box::new(writer.map_err(|error| failure.or(error))?), failure)
-            }
-            FileFormat::ArrowFile => {
-                let schema = without_words(&plain_schema(schema));
-                Sink::ArrowFile(Box::new(FileWriter::try_new(out, &schema)?), schema)
-            }
-            FileFormat::ArrowStream => {
-                let schema = without_words(&plain_schema(schema));
-                Sink::ArrowStream(Box::new(StreamWriter::try_new(out, &schema)?), schema)
-            }
-            FileFormat::JsonLines => Sink::JsonLines(out, Vec::new()),
-            FileFormat::Csv => {
-                let mut header = Vec::new();
-                rows::csv_header(schema, &mut header);
-                out.write_all(&header)?;
-                header.clear();
-                Sink::Csv(out, header)
-            }
-        };
-        Ok(Self { sink })
+    pub fn new(out: W, format: FileFormat, schema: &SchemaRef) -> Result<Self, WriteError> {
+        let (out, failure) = Watched::new(out);
+        let sink = Sink::new(out, format, schema).map_err(|error| failure.or(error))?;
+        Ok(Self { sink, failure })
     }
 
     /// Appends rows.
@@ -190,31 +167,8 @@ impl<W: Write + Send> TableWriter<W> {
     /// # Errors
     /// The rows are of another schema, or the output refused them.
     pub fn write(&mut self, batch: &RecordBatch) -> Result<(), WriteError> {
-        slices::of(batch).try_for_each(|part| self.write_part(&part))
-    }
-
-    fn write_part(&mut self, batch: &RecordBatch) -> Result<(), WriteError> {
-        match &mut self.sink {
-            Sink::Parquet(writer, failure) => {
-                writer.write(batch).map_err(|error| failure.or(error))?;
-                if writer.in_progress_size() > GROUP_BYTES {
-                    writer.flush().map_err(|error| failure.or(error))?;
-                }
-            }
-            Sink::ArrowFile(writer, schema) => {
-                for part in plain(batch, schema)? {
-                    writer.write(&part)?;
-                }
-            }
-            Sink::ArrowStream(writer, schema) => {
-                for part in plain(batch, schema)? {
-                    writer.write(&part)?;
-                }
-            }
-            Sink::JsonLines(out, text) => rows::write_rows(batch, out, text, rows::json_row)?,
-            Sink::Csv(out, text) => rows::write_rows(batch, out, text, rows::csv_row)?,
-        }
-        Ok(())
+        let Self { sink, failure } = self;
+        slices::of(batch).try_for_each(|part| sink.write(&part)).map_err(|error| failure.or(error))
     }
 
     /// Ends the file and gives the output back, flushed. A file that is dropped unfinished cannot be read.
@@ -222,17 +176,77 @@ impl<W: Write + Send> TableWriter<W> {
     /// # Errors
     /// The end could not be written.
     pub fn finish(self) -> Result<W, WriteError> {
-        let mut out = match self.sink {
-            Sink::Parquet(writer, failure) => writer.into_inner().map_err(|error| failure.or(error))?.out,
-            Sink::ArrowFile(mut writer, _) => {
+        let Self { sink, failure } = self;
+        sink.finish().map(|watched| watched.out).map_err(|error| failure.or(error))
+    }
+}
+
+impl<W: Write + Send> Sink<W> {
+    fn new(mut out: W, format: FileFormat, schema: &SchemaRef) -> Result<Self, WriteError> {
+        Ok(match format {
+            FileFormat::Parquet => {
+                let options = ArrowWriterOptions::new()
+                    .with_properties(properties(schema)?)
+                    .with_skip_arrow_metadata(true);
+                let writer = ArrowWriter::try_new_with_options(out, schema.clone(), options)?;
+                Self::Parquet(Box::new(writer))
+            }
+            FileFormat::ArrowFile => {
+                let schema = without_words(&plain_schema(schema));
+                Self::ArrowFile(Box::new(FileWriter::try_new(out, &schema)?), schema)
+            }
+            FileFormat::ArrowStream => {
+                let schema = without_words(&plain_schema(schema));
+                Self::ArrowStream(Box::new(StreamWriter::try_new(out, &schema)?), schema)
+            }
+            FileFormat::JsonLines => Self::JsonLines(out, Vec::new()),
+            FileFormat::Csv => {
+                let mut header = Vec::new();
+                rows::csv_header(schema, &mut header);
+                out.write_all(&header)?;
+                header.clear();
+                Self::Csv(out, header)
+            }
+        })
+    }
+
+    fn write(&mut self, batch: &RecordBatch) -> Result<(), WriteError> {
+        match self {
+            Self::Parquet(writer) => {
+                writer.write(batch)?;
+                if writer.in_progress_size() > GROUP_BYTES {
+                    writer.flush()?;
+                }
+            }
+            Self::ArrowFile(writer, schema) => {
+                for part in plain(batch, schema)? {
+                    writer.write(&part)?;
+                }
+            }
+            Self::ArrowStream(writer, schema) => {
+                for part in plain(batch, schema)? {
+                    writer.write(&part)?;
+                }
+            }
+            Self::JsonLines(out, text) => rows::write_rows(batch, out, text, rows::json_row)?,
+            Self::Csv(out, text) => rows::write_rows(batch, out, text, rows::csv_row)?,
+        }
+        Ok(())
+    }
+
+    /// Ends the file and gives the output back, flushed.
+    fn finish(self) -> Result<W, WriteError> {
+        let mut out = match self {
+            Self::Parquet(writer) => writer.into_inner()?,
+            Self::ArrowFile(mut writer, _) => {
                 writer.finish()?;
                 writer.into_inner()?
             }
-            Sink::ArrowStream(mut writer, _) => {
+            Self::ArrowStream(mut writer, _) => {
                 writer.finish()?;
                 writer.into_inner()?
             }
-            Sink::JsonLines(out, _) | Sink::Csv(out, _) => out,
+            Self::JsonLines(out, _) | Self::Csv(out, _) => out,
         };
         out.flush()?;
         Ok(out)
@@ -294,7 +308,7 @@ fn encoding_without_dictionary(leaf: &ColumnDescriptor) -> Option<Encoding> {
 impl<W: Write + Send> fmt::Debug for TableWriter<W> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let format = match self.sink {
-            Sink::Parquet(..) => FileFormat::Parquet,
+            Sink::Parquet(_) => FileFormat::Parquet,
             Sink::ArrowFile(..) => FileFormat::ArrowFile,
             Sink::ArrowStream(..) => FileFormat::ArrowStream,
             Sink::JsonLines(..) => FileFormat::JsonLines,

@@ -1,10 +1,8 @@
-//! An output that remembers why it failed. The Parquet writer makes a text of what it is told at the end of a file, and callers
-//! want to know whether the disk was full.
+//! An output that remembers why it failed. The writers of Arrow and Parquet wrap what it says, or make a text of it, and callers want
+//! to know whether the disk was full.
 
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex, PoisonError};
-
-use parquet::errors::ParquetError;
 
 use super::WriteError;
 
@@ -35,9 +33,9 @@ impl Failure {
     }
 
     /// What the output said, or else what the writer of the format did.
-    pub(super) fn or(&self, error: ParquetError) -> WriteError {
+    pub(super) fn or(&self, error: WriteError) -> WriteError {
         let noted = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
-        noted.map_or(WriteError::Parquet(error), WriteError::Io)
+        noted.map_or(error, WriteError::Io)
     }
 }
 

@@ -13,7 +13,6 @@ use std::collections::HashMap;
 use std::fmt;
 use std::io::{self, BufReader, BufWriter, Read as _, Write};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, OnceLock};
 
 use arrow_array::{RecordBatch, UInt32Array};
 use arrow_schema::{ArrowError, SchemaRef};
@@ -117,39 +116,21 @@ pub(crate) struct Sealed {
 
 type Output = BufWriter<Counted>;
 
-/// What the disk first failed with under the files of a segment. The Parquet writer gives errors of its own that need not
-/// hold it, and what a full disk did must never be taken for a segment that cannot be made into Parquet.
-type Failure = Arc<OnceLock<io::ErrorKind>>;
-
 /// A file that knows how long it is.
 struct Counted {
     file: Box<dyn DiskFile>,
     len: u64,
-    failure: Failure,
-}
-
-impl Counted {
-    fn noted<T>(&self, result: io::Result<T>) -> io::Result<T> {
-        result.inspect_err(|error| {
-            // Those who are interrupted try again.
-            if error.kind() != io::ErrorKind::Interrupted {
-                let _ = self.failure.set(error.kind());
-            }
-        })
-    }
 }
 
 impl Write for Counted {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let written = self.file.write(bytes);
-        let written = self.noted(written)?;
+        let written = self.file.write(bytes)?;
         self.len += written as u64;
         Ok(written)
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        let flushed = self.file.flush();
-        self.noted(flushed)
+        self.file.flush()
     }
 }
 
@@ -176,7 +157,6 @@ struct Sealing {
     keys: Vec<SpanKey>,
     received: u64,
     sealed: Sealed,
-    failure: Failure,
 }
 
 impl<'a> Sealer<'a> {
@@ -206,14 +186,9 @@ impl<'a> Sealer<'a> {
             keys: Vec::new(),
             received: 0,
             sealed: Sealed::default(),
-            failure: Failure::default(),
         };
-        let failure = Arc::clone(&sealing.failure);
-        let sealed = self.read(len, &mut sealing).and_then(|()| self.publish(sealing, turn));
-        sealed.map_err(|error| match (error, failure.get()) {
-            (SealError::Table(_), Some(kind)) => SealError::Io((*kind).into()),
-            (error, _) => error,
-        })
+        self.read(len, &mut sealing)?;
+        self.publish(sealing, turn)
     }
 
     fn read(&mut self, len: u64, sealing: &mut Sealing) -> Result<(), SealError> {
@@ -423,7 +398,7 @@ impl Sealing {
         }
         let index = self.writers.len();
         let file = disk.create(&self.folder.join(format!("{index}.parquet")))?;
-        let output = BufWriter::new(Counted { file, len: 0, failure: Arc::clone(&self.failure) });
+        let output = BufWriter::new(Counted { file, len: 0 });
         let writer = TableWriter::new(output, FileFormat::Parquet, schema)?;
         self.partitions.insert(partition.clone(), index);
         self.writers.push((partition, writer));
