@@ -6,7 +6,7 @@ mod support;
 
 use std::path::Path;
 
-use support::{folder, run, run_with};
+use support::{folder, run, run_unread, run_with};
 
 const SPAN: &str = r#"{"resourceSpans":[{"scopeSpans":[{"spans":[{"traceId":"0af7651916cd43dd8448eb211c80319c","spanId":"b7ad6b7169203331","name":"chat"}]}]}]}"#;
 
@@ -302,18 +302,8 @@ fn names_cannot_steer_a_terminal() {
 
 #[test]
 fn a_reader_that_closes_early_is_no_error() {
-    use std::process::{Command, Stdio};
-    let mut child = Command::new(env!("CARGO_BIN_EXE_spanwise"))
-        .args(["validate", "--format=json", "--mode=strict"])
-        .arg(folder("cases"))
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    drop(child.stdout.take());
-    let output = child.wait_with_output().unwrap();
-    assert_eq!((output.status.code(), output.stderr.len()), (Some(0), 0));
+    let run = run_unread(["validate", "--format=json", "--mode=strict", "."], &folder("cases"));
+    assert_eq!((run.code, run.stderr.len()), (0, 0));
 }
 
 #[test]

@@ -10,7 +10,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use spanwise_corpora::{Corpus, Form};
-use support::{Run, run_with};
+use support::{Run, run_unread, run_with};
 
 const SPAN: &str = r#"{"resourceSpans":[{"scopeSpans":[{"spans":[{"traceId":"0af7651916cd43dd8448eb211c80319c","spanId":"b7ad6b7169203331","name":"chat"}]}]}]}"#;
 
@@ -121,17 +121,7 @@ fn a_reader_that_has_seen_enough_is_no_error_in_any_format() {
     let text = Corpus::parse("micro").unwrap().to_vec(3, 12 << 20, Form::Ndjson);
     fs::write(folder.path().join("in.jsonl"), text).unwrap();
     for format in ["parquet", "arrow", "arrows", "jsonl", "csv"] {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_spanwise"))
-            .args(["convert", "in.jsonl", "-o", "-", "--to", format])
-            .current_dir(folder.path())
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        drop(child.stdout.take());
-        let output = child.wait_with_output().unwrap();
-        let said = String::from_utf8_lossy(&output.stderr);
-        assert_eq!((output.status.code(), &*said), (Some(0), ""), "{format}");
+        let run = run_unread(["convert", "in.jsonl", "-o", "-", "--to", format], folder.path());
+        assert_eq!((run.code, &*run.stderr), (0, ""), "{format}");
     }
 }

@@ -3,7 +3,7 @@
 use std::ffi::OsStr;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 
 use serde_json::Value;
 
@@ -48,6 +48,25 @@ pub(crate) fn run_with<A: AsRef<OsStr>>(
         .unwrap();
     // The command may end without reading; what it says then is what the test looks at.
     let _ = child.stdin.take().unwrap().write_all(input);
+    ended(child)
+}
+
+/// Runs the command in a folder with nothing to read, while nobody reads what it writes to standard output.
+#[allow(dead_code, reason = "not every test has such a reader")]
+pub(crate) fn run_unread<A: AsRef<OsStr>>(arguments: impl IntoIterator<Item = A>, folder: &Path) -> Run {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_spanwise"))
+        .args(arguments)
+        .current_dir(folder)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    ended(child)
+}
+
+fn ended(child: Child) -> Run {
     let output = child.wait_with_output().unwrap();
     Run {
         code: output.status.code().unwrap(),
