@@ -1,6 +1,5 @@
 //! The settings of a receiver as a TOML file.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
@@ -9,7 +8,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 use spanwise::Mode;
-use spanwise::redact::CompiledPolicy;
+use spanwise::redact::{CompiledPolicy, without_value};
 use spanwise_arrow::{Layout, Promotion};
 
 use crate::auth::{Auth, Secret, SecretError};
@@ -249,19 +248,6 @@ impl std::error::Error for ConfigError {}
 impl From<SecretError> for ConfigError {
     fn from(error: SecretError) -> Self {
         Self(error.to_string())
-    }
-}
-
-/// What is said of a setting of another type, without the value that it has.
-fn without_value(message: &str) -> Cow<'_, str> {
-    if !message.starts_with("invalid ") {
-        return message.into();
-    }
-    match (message.find(['"', '`']), message.rsplit_once(", expected ")) {
-        (Some(value), Some((found, expected))) if value < found.len() => {
-            format!("{}, expected {expected}", message.get(..value).unwrap_or_default().trim_end()).into()
-        }
-        _ => message.into(),
     }
 }
 

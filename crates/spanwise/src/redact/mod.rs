@@ -26,5 +26,5 @@ pub use place::{Place, Places};
 pub use placeholder::HashKey;
 pub use policy::{
     Action, Bodies, CompiledPolicy, EventClass, Explanation, HashKeySource, Identity, KeyPattern, Mode,
-    Origin, Policy, PolicyError, Preset, Rule, TextAction, Treatment, Unknown, Verdict,
+    Origin, Policy, PolicyError, Preset, Rule, TextAction, Treatment, Unknown, Verdict, without_value,
 };

@@ -3,7 +3,6 @@
 //! Every setting that is not known here is an error, and so is every name, place, detector and pattern: a typing mistake
 //! must not leave something private in place. Errors come with their line.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -11,7 +10,7 @@ use serde::Deserialize;
 use serde::de::{self, Deserializer};
 use toml::Spanned;
 
-use super::error::position_of;
+use super::error::{position_of, without_value};
 use super::rule::{KeyPattern, Matcher, Rule};
 use super::{
     Action, Bodies, HashKeySource, Identity, Mode, Policy, PolicyError, Preset, TextAction, Unknown,
@@ -28,17 +27,6 @@ pub(super) fn read(text: &str) -> Result<Policy, PolicyError> {
         }
     })?;
     document.into_policy(text)
-}
-
-/// The message without what stands where something else was expected: the hash key, or a document, that was put there by mistake.
-fn without_value(message: &str) -> Cow<'_, str> {
-    match (message.find(['"', '`']), message.rsplit_once(", expected ")) {
-        (Some(value), Some((found, expected))) if message.starts_with("invalid ") && value < found.len() => {
-            let kind = message.get(..value).unwrap_or_default().trim_end();
-            format!("{kind}, expected {expected}").into()
-        }
-        _ => message.into(),
-    }
 }
 
 /// The first line of a message: the rest may repeat the file.

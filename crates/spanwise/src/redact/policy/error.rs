@@ -1,5 +1,6 @@
 //! What is wrong with a policy, and where.
 
+use std::borrow::Cow;
 use std::fmt;
 
 /// A policy that cannot be applied.
@@ -47,6 +48,24 @@ impl PolicyError {
     /// The column of the policy file, in characters, from 1.
     pub fn column(&self) -> Option<usize> {
         self.position.map(|(_, column)| column)
+    }
+}
+
+/// What the reader of a settings file says of a value that is of another type than its setting, without the value: a secret, or a
+/// document, may have been put there by mistake.
+///
+/// ```
+/// use spanwise::redact::without_value;
+/// assert_eq!(without_value("invalid type: string \"hush\", expected a map"), "invalid type: string, expected a map");
+/// assert_eq!(without_value("missing field `action`"), "missing field `action`");
+/// ```
+pub fn without_value(message: &str) -> Cow<'_, str> {
+    match (message.find(['"', '`']), message.rsplit_once(", expected ")) {
+        (Some(value), Some((found, expected))) if message.starts_with("invalid ") && value < found.len() => {
+            let kind = message.get(..value).unwrap_or_default().trim_end();
+            format!("{kind}, expected {expected}").into()
+        }
+        _ => message.into(),
     }
 }
 

@@ -19,7 +19,7 @@ use super::placeholder::HashKey;
 
 pub(crate) use compiled::LONGEST_PATH;
 pub use compiled::{CompiledPolicy, EventClass, Origin, Treatment, Verdict};
-pub use error::PolicyError;
+pub use error::{PolicyError, without_value};
 pub use explain::Explanation;
 pub use rule::{Action, KeyPattern, Rule};
 
