@@ -311,7 +311,9 @@ impl Reader<'_> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
+    use bytes::Bytes;
+
     use super::super::templates::slot;
     use crate::{DecodeOptions, Decoder, SpanBatch, encode};
 
@@ -322,9 +324,19 @@ mod tests {
 
     /// The same, or why there is nothing.
     fn try_decode(decoder: &mut Decoder, attributes: &str) -> Result<(Vec<u8>, Vec<String>), String> {
-        let body = format!(
-            r#"{{"resourceSpans":[{{"scopeSpans":[{{"spans":[{{"attributes":[{attributes}]}}]}}]}}]}}"#
-        );
+        read(decoder, body(attributes))
+    }
+
+    /// A request with a span of these attributes.
+    pub(in super::super) fn body(attributes: &str) -> String {
+        format!(r#"{{"resourceSpans":[{{"scopeSpans":[{{"spans":[{{"attributes":[{attributes}]}}]}}]}}]}}"#)
+    }
+
+    /// What there is in canonical JSON, and what was found; or why there is nothing.
+    pub(in super::super) fn read(
+        decoder: &mut Decoder,
+        body: impl Into<Bytes>,
+    ) -> Result<(Vec<u8>, Vec<String>), String> {
         let mut batch = SpanBatch::new();
         decoder.decode(body, &mut batch).map_err(|error| error.to_string())?;
         Ok((encode(&batch), batch.diagnostics().map(|diagnostic| diagnostic.to_string()).collect()))
