@@ -101,6 +101,11 @@ impl Edits {
         self.lasting.clear();
     }
 
+    /// Bytes of what was kept beyond a batch.
+    pub(super) fn lasting_bytes(&self) -> usize {
+        self.lasting.len()
+    }
+
     /// The text of a change; none for one that drops.
     pub(super) fn text(&self, change: Change) -> Option<&str> {
         match change {
