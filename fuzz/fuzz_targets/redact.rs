@@ -32,7 +32,8 @@ thread_local! {
 
 impl Redactors {
     fn new() -> Self {
-        let compiled = |policy: Policy| policy.compile(Some(HashKey::new(b"fuzz"))).expect("a policy");
+        let compiled =
+            |policy: Policy| policy.compile(Some(HashKey::new(b"a key for fuzzing"))).expect("a policy");
         let privacy = || Policy::from_preset(Preset::PrivacyMode);
         let everything = compiled(everything_goes());
         let strict = DecodeOptions::default().with_mode(Mode::Strict);

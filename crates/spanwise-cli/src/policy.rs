@@ -61,7 +61,7 @@ impl std::error::Error for UnusablePolicy {}
 /// The policy that `names` mean: presets, and at most one policy file in TOML, to which the presets are added.
 ///
 /// # Errors
-/// A name is neither a preset nor a file, the file cannot be read, or the policy cannot be applied.
+/// A name is neither a preset nor a file, the file cannot be read, or the policy cannot be applied or changes nothing.
 ///
 /// ```
 /// let policy = spanwise_cli::policy::load(&["privacy-mode".into(), "secrets".into()])?;
@@ -80,7 +80,12 @@ pub fn load(names: &[OsString]) -> Result<CompiledPolicy, UnusablePolicy> {
     }
     let policy = file.map_or(Ok(Policy::new()), read)?;
     let policy = presets.into_iter().fold(policy, Policy::preset);
-    compile(&policy, file.and_then(Path::parent)).map_err(|error| error.in_file(file))
+    compile(&policy, file.and_then(Path::parent))
+        .and_then(|policy| {
+            let vain = "the policy changes nothing: name a preset, a detector or a rule";
+            if policy.is_empty() { Err(UnusablePolicy::new(vain)) } else { Ok(policy) }
+        })
+        .map_err(|error| error.in_file(file))
 }
 
 /// The policy of a file in TOML.
@@ -104,22 +109,21 @@ pub fn read(path: &Path) -> Result<Policy, UnusablePolicy> {
 /// policy file, or to the working directory where there is none.
 ///
 /// # Errors
-/// The key is not where the policy says, or the policy cannot be applied.
+/// The key is not where the policy says (which is not shown: it may be the key, put there by mistake), or the policy cannot
+/// be applied.
 pub fn compile(policy: &Policy, folder: Option<&Path>) -> Result<CompiledPolicy, UnusablePolicy> {
     let key = match policy.key_source() {
         None => None,
         Some(HashKeySource::Environment(name)) => {
             let value = std::env::var_os(name).ok_or_else(|| {
-                UnusablePolicy::new(format!(
-                    "the environment variable {name}, which holds the hash key, is not set"
-                ))
+                UnusablePolicy::new("the environment variable that `key_env` names is not set")
             })?;
             Some(HashKey::new(value.as_encoded_bytes()))
         }
         Some(HashKeySource::File(path)) => {
             let path = folder.unwrap_or(Path::new("")).join(path);
             let bytes = std::fs::read(&path).map_err(|error| {
-                UnusablePolicy::new(format!("cannot read the key file {}: {error}", path.display()))
+                UnusablePolicy::new(format!("cannot read the file that `key_file` names: {error}"))
             })?;
             let key = bytes.strip_suffix(b"\n").unwrap_or(&bytes);
             Some(HashKey::new(key.strip_suffix(b"\r").unwrap_or(key)))
@@ -141,7 +145,7 @@ mod tests {
     fn presets_and_a_file_make_one_policy() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("policy.toml");
-        std::fs::write(folder.path().join("key"), "a key\r\n").unwrap();
+        std::fs::write(folder.path().join("key"), "a key for the tests\r\n").unwrap();
         let text = "[hash]\nkey_file = \"key\"\n[[rules]]\nkey = \"input.value\"\naction = \"hash\"\n";
         std::fs::write(&path, text).unwrap();
         let policy = load(&[path.clone().into(), "privacy-mode".into()]).unwrap();
@@ -159,8 +163,17 @@ mod tests {
         let path = folder.path().join("policy.toml");
         for (text, message) in [
             ("mode = 1\n", "policy.toml: line 1, column 8: "),
-            ("[hash]\nkey_env = \"NO_SUCH_VARIABLE_OF_SPANWISE\"\n", "NO_SUCH_VARIABLE_OF_SPANWISE"),
-            ("[hash]\nkey_file = \"missing\"\n", "cannot read the key file"),
+            (
+                "[hash]\nkey_env = \"a_secret\"\n",
+                "policy.toml: the environment variable that `key_env` names",
+            ),
+            (
+                "[hash]\nkey_file = \"a_secret\"\n",
+                "policy.toml: cannot read the file that `key_file` names: ",
+            ),
+            ("", "policy.toml: the policy changes nothing"),
+            ("[detectors]\noff = [\"email\"]\n", "the policy changes nothing"),
+            ("[[rules]]\nkey = \"a\"\naction = \"keep\"\n", "the policy changes nothing"),
             (
                 "\n[[rules]]\nkey = \"a\"\naction = \"mask\"\nlabel = \"A B\"\n",
                 "policy.toml: line 2, column 1: ",
@@ -168,7 +181,7 @@ mod tests {
         ] {
             std::fs::write(&path, text).unwrap();
             let error = load(&[path.clone().into()]).unwrap_err().to_string();
-            assert!(error.contains(message), "{error}");
+            assert!(error.contains(message) && !error.contains("a_secret"), "{error}");
         }
         let error = load(&["privacy".into()]).unwrap_err().to_string();
         assert!(

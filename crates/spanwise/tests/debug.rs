@@ -50,6 +50,9 @@ fn what_holds_telemetry_shows_none_of_it() {
     let redacted = redactor.redact_json(Bytes::from(BODY)).unwrap();
     assert_eq!(redacted.data, BODY.as_bytes());
     shows_nothing(&format!("{redactor:?}"));
+    let shown = format!("{redacted:?}");
+    shows_nothing(&shown);
+    assert!(shown.contains(&format!("bytes: {},", BODY.len())), "{shown}");
 
     let mut index = Index::default();
     index.add(&batch).unwrap();

@@ -91,7 +91,7 @@ fn words(expected: &Value, list: &str) -> Vec<String> {
 }
 
 fn compiled(policy: &Policy) -> CompiledPolicy {
-    policy.compile(Some(HashKey::new(b"a key for tests"))).unwrap()
+    policy.compile(Some(HashKey::new(b"a key for the tests"))).unwrap()
 }
 
 fn redacted(policy: &Policy, input: &[u8], is_block: bool) -> Vec<u8> {

@@ -34,7 +34,7 @@ fn rule(key: &str, action: Action) -> Rule {
 
 /// What becomes of the attributes by a policy, in the JSON and, which must be the same, in a batch.
 fn redacted(policy: Policy, attributes: &Value) -> (Value, RedactionReport) {
-    let policy = policy.compile(Some(HashKey::new(b"key"))).unwrap();
+    let policy = policy.compile(Some(HashKey::new(b"a key for the tests"))).unwrap();
     let input = request(attributes);
     let output = redact_json(input.clone(), &policy).unwrap();
     let of_batch = redact(&decode(input).unwrap(), &policy).unwrap();
@@ -191,7 +191,8 @@ fn what_detectors_find_is_masked_or_hashed_and_long_text_is_masked_whole() {
     assert_eq!(value(&redacted(on(), &attributes).0), "mail [REDACTED:email] now");
     let hashed = value(&redacted(on().hash_finds(true), &attributes).0);
     assert!(hashed.starts_with("mail hmac:") && hashed.ends_with(" now"), "{hashed}");
-    assert_eq!(value(&redacted(on().detectors_off(["email"]), &attributes).0), "mail ada@example.com now");
+    let off = Policy::from_preset(Preset::Secrets).detectors_off(["email"]);
+    assert_eq!(value(&redacted(off, &attributes).0), "mail ada@example.com now");
     let elsewhere = on().detector_places([Place::Resource]);
     assert_eq!(value(&redacted(elsewhere, &attributes).0), "mail ada@example.com now");
     let elsewhere = on().detector_only_at("email", [Place::Event]);
@@ -309,4 +310,123 @@ fn what_is_refused_is_said_and_nothing_comes_out() {
         assert_eq!(Preset::from_id(preset.id()), Some(preset));
     }
     assert_eq!(Preset::from_id("none"), None);
+}
+
+/// An array of values.
+fn array(values: Value) -> Value {
+    json!({"arrayValue": {"values": values}})
+}
+
+/// A kvlist of attributes.
+fn kvlist(members: Value) -> Value {
+    json!({"kvlistValue": {"values": members}})
+}
+
+fn string(text: &str) -> Value {
+    json!({ "stringValue": text })
+}
+
+#[test]
+fn what_is_cut_to_its_beginning_is_cut_wherever_it_stands() {
+    let nested = |texts: [&str; 3]| {
+        let inner = kvlist(json!([text("a", texts[1]), attribute("b", array(json!([string(texts[2])])))]));
+        attribute("note", array(json!([string(texts[0]), inner])))
+    };
+    let policy = || Policy::from_preset(Preset::Secrets).rule(rule("note", Action::Truncate(4)));
+    for (given, expected) in [
+        (text("note", "secret"), text("note", "secr")),
+        (text("note", "käsekuchen"), text("note", "käse")),
+        (text("note", "abc"), text("note", "abc")),
+        (text("note", "ada@example.com"), text("note", "[RED")),
+        (text("note", "[REDACTED:content]"), text("note", "[REDACTED:content]")),
+        (nested(["secret", "secrets", "SECRETS"]), nested(["secr", "secr", "SECR"])),
+        (attribute("note", json!({"bytesValue": "c2VjcmV0"})), text("note", "[REDACTED:masked]")),
+        (attribute("note", json!({"intValue": "1234"})), attribute("note", json!({"intValue": "1234"}))),
+        (attribute("note", json!({"intValue": "12345"})), text("note", "[REDACTED:masked]")),
+        (attribute("note", json!({"doubleValue": 0.125})), text("note", "[REDACTED:masked]")),
+        (attribute("note", json!({"doubleValue": 0.5})), attribute("note", json!({"doubleValue": 0.5}))),
+        (attribute("note", json!({"boolValue": true})), attribute("note", json!({"boolValue": true}))),
+        (attribute("note", json!({"boolValue": false})), text("note", "[REDACTED:masked]")),
+        (attribute("note", json!({})), attribute("note", json!({}))),
+    ] {
+        let (found, report) = redacted(policy(), &json!([given]));
+        assert_eq!(found, json!([expected]), "{given}");
+        let (again, changes) = redacted(policy(), &found);
+        assert_eq!((&again, changes.changes()), (&found, 0), "{given}");
+        assert_eq!(report.changes() > 0, given != expected, "{given}");
+    }
+}
+
+#[test]
+fn members_of_settings_that_are_content_go_in_every_form() {
+    const MASK: &str = "[REDACTED:content]";
+    let key = "llm.invocation_parameters";
+    let form = |content: &str, extra: &str| {
+        [
+            text(key, &format!(r#"{{"temperature":0.5,"model":"m","messages":{content}}}"#)),
+            text(key, &format!(r#"{{"config":{{"stop":{content},"n":[1]}},"model":"m"}}"#)),
+            text(key, &json!({"extra_body": format!(r#"{{"contents":{content}}}"#)}).to_string()),
+            attribute(key, kvlist(json!([text("model", "m"), text("system_instruction", extra)]))),
+            attribute(
+                key,
+                kvlist(json!([attribute("config", array(json!([kvlist(json!([text("user", extra)]))])))])),
+            ),
+            attribute(key, kvlist(json!([text("config", &format!(r#"{{"content":{content},"n":1}}"#))]))),
+            text(&format!("{key}.messages.0"), extra),
+            text(&format!("{key}.model"), "m"),
+        ]
+    };
+    let policy = || Policy::from_preset(Preset::PrivacyMode);
+    let quoted = format!("{MASK:?}");
+    let expected = form(&quoted, MASK);
+    for (given, mut expected) in form(r#"["SECRET",{"a":"SECRET"}]"#, "SECRET").into_iter().zip(expected) {
+        if expected["key"] == format!("{key}.model") {
+            // What is written as a key of its own is no object.
+            expected["value"]["stringValue"] = MASK.into();
+        }
+        let (found, _) = redacted(policy(), &json!([given]));
+        assert_eq!(found, json!([expected]));
+        let (again, changes) = redacted(policy(), &found);
+        assert_eq!((&again, changes.changes()), (&found, 0));
+    }
+}
+
+#[test]
+fn detectors_look_at_what_stays_of_a_structure() {
+    let policy = || {
+        let policy = Policy::from_preset(Preset::PrivacyMode).preset(Preset::Secrets);
+        policy.bodies(spanwise::redact::Bodies::Structure)
+    };
+    let tool = |name: &str| json!([{"role": "assistant", "parts": [{"type": "tool_call", "name": name}]}]);
+    let listed = |name: &str| {
+        let part = kvlist(json!([text("type", "tool_call"), text("name", name)]));
+        array(json!([kvlist(json!([attribute("parts", array(json!([part])))]))]))
+    };
+    for (name, expected) in [
+        ("4111111111111111", "[REDACTED:card]"),
+        ("AKIAIOSFODNN7EXAMPLE", "[REDACTED:key_aws_id]"),
+        ("get_weather", "get_weather"),
+    ] {
+        let attributes = json!([
+            text("gen_ai.input.messages", &tool(name).to_string()),
+            attribute("gen_ai.output.messages", listed(name)),
+        ]);
+        let (found, _) = redacted(policy(), &attributes);
+        assert_eq!(found[0]["value"]["stringValue"].as_str().unwrap(), tool(expected).to_string());
+        assert_eq!(found[1]["value"], listed(expected));
+        assert_eq!(redacted(policy(), &found).0, found);
+    }
+}
+
+#[test]
+fn an_allow_list_lets_no_unknown_member_through() {
+    let mut document: Value =
+        serde_json::from_str(&request(&json!([text("a", "1"), text("b", "2")]))).unwrap();
+    document["resourceSpans"][0]["scopeSpans"][0]["spans"][0]["prompt"] = "SECRET".into();
+    let policy = Policy::new().mode(spanwise::redact::Mode::Allow).rule(rule("a", Action::Keep));
+    let output = redact_json(document.to_string(), &policy.compile(None).unwrap()).unwrap();
+    let found: Value = serde_json::from_slice(&output.data).unwrap();
+    let span = &found["resourceSpans"][0]["scopeSpans"][0]["spans"][0];
+    assert_eq!(span["attributes"], json!([text("a", "1")]));
+    assert_eq!(span.get("prompt"), None, "{span}");
 }

@@ -27,7 +27,9 @@ fn its_policies_do_what_it_says() {
     let page = page();
     let policies = policies(&page);
     assert_eq!(policies.len(), 2);
-    let compiled = |text: &str| Policy::from_toml(text).unwrap().compile(Some(HashKey::new(b"key"))).unwrap();
+    let compiled = |text: &str| {
+        Policy::from_toml(text).unwrap().compile(Some(HashKey::new(b"a key for the tests"))).unwrap()
+    };
     for (text, key, outcome) in [
         (policies[0], "trace.metadata.note", "is cut to its first 20 characters"),
         (policies[0], "app.secret.x", "is dropped"),

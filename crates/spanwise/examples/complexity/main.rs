@@ -325,6 +325,7 @@ const LAYOUT: &[Family] = &[
     ("findings on lines", |n| request(&listed(n, |_| "{\n\"kind\":\"X\",\n\"traceId\":5}".into())), None),
     ("findings far apart", |n| attributes(n, |_| format!("{{\n{:60}\n\"value\":5}}", "")), None),
     ("concatenated documents", |n| "{\"resourceSpans\":[]}".repeat(n), None),
+    ("documents of other signals", |n| "{\"resourceLogs\":[]}\n\n".repeat(n), DOCUMENTS),
     ("documents in a block", |n| "{\"resourceSpans\":[]}\n".repeat(n), DOCUMENTS),
     ("lines", |n| format!("{}\n", span(r#""kind":1"#)).repeat(n / 4), LINES),
     ("white space", |n| format!("{{{}}}", " \n\t\r".repeat(n)), None),

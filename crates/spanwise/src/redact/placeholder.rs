@@ -38,21 +38,26 @@ const LONGEST_LENGTH: usize = 99_999_999;
 #[derive(Clone)]
 pub struct HashKey {
     mac: Hmac<Sha256>,
-    is_empty: bool,
+    len: usize,
 }
 
 impl HashKey {
-    /// A key of any bytes. Thirty-two random ones are a good key; an empty one is none (a policy refuses it).
+    /// A key of any bytes. Thirty-two random ones are a good key; a policy refuses one of less than sixteen.
     pub fn new(key: &[u8]) -> Self {
         // HMAC takes a key of every length (RFC 2104, section 2): the other branch is never taken.
         let mac = Hmac::<Sha256>::new_from_slice(key)
             .unwrap_or_else(|_| Hmac::new(&hmac::digest::Key::<Hmac<Sha256>>::default()));
-        Self { mac, is_empty: key.is_empty() }
+        Self { mac, len: key.len() }
     }
 
     /// Whether it is a key of no bytes, which is none.
     pub fn is_empty(&self) -> bool {
-        self.is_empty
+        self.len == 0
+    }
+
+    /// Bytes of the key.
+    pub fn len(&self) -> usize {
+        self.len
     }
 
     /// The pseudonym of `text`: `hmac:` and sixteen hexadecimal digits of its HMAC-SHA-256.
@@ -82,7 +87,8 @@ impl std::fmt::Debug for HashKey {
 }
 
 /// An identifier of `width` bytes, in hexadecimal digits, that stands for `text`: the beginning of its SHA-256, or of its
-/// HMAC where there is a key. Never all zero.
+/// HMAC where there is a key. Never all zero. Without a key who guesses the text can tell that it is the right one: equal
+/// identifiers are to be equal wherever they are redacted, so that a trace in two files is still one.
 pub(crate) fn digest_id(key: Option<&HashKey>, text: &str, width: usize) -> String {
     let digest = match key {
         Some(key) => {

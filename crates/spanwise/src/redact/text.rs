@@ -4,6 +4,7 @@
 //! again, is treated the same), a number becomes a string. Only the tokens that hold a find are written anew. Any other
 //! text is cut and joined; placeholders need no escaping, so JSON within prose survives too.
 
+use std::collections::HashSet;
 use std::ops::Range;
 
 use super::detector::{DetectorIndex, DetectorSet, Hit, Look};
@@ -75,13 +76,17 @@ fn edits_of_json(
     look: Look,
     text: &str,
     hits: &[Hit],
-    depth: usize,
+    depth_of_text: usize,
     replace: &mut impl Replace,
 ) -> Option<Vec<(Range<usize>, String)>> {
     // First all tokens, so that nothing is counted for a text that turns out to be no JSON.
     let tokens: Vec<_> = Tokens::new(text).collect::<Result<_, _>>().ok()?;
     let mut edits = Vec::new();
-    for (token, _, range) in tokens {
+    let mut names = Names::of(text, &tokens);
+    for (token, depth, range) in tokens {
+        if token == Token::ObjectStart {
+            names.begin(depth);
+        }
         let touching = touching(hits, &range);
         let Some(first) = touching.first() else {
             continue;
@@ -101,8 +106,11 @@ fn edits_of_json(
                     .filter(|hit| hit.start < hit.end)
                     .collect();
                 let inner = Look { is_query: false, ..look };
-                if let Some(redacted) = redact(detectors, inner, unescaped.text(), mapped, depth + 1, replace)
-                {
+                let redacted = redact(detectors, inner, unescaped.text(), mapped, depth_of_text + 1, replace);
+                if let Some(mut redacted) = redacted {
+                    if token == Token::Name {
+                        names.tell_apart(depth, &mut redacted);
+                    }
                     let mut replacement = String::with_capacity(redacted.len() + 2);
                     replacement.push('"');
                     escape::push_escaped(&mut replacement, &redacted);
@@ -122,6 +130,48 @@ fn edits_of_json(
     Some(edits)
 }
 
+/// Names that were put in, of the objects that are open, so that no two of an object are the same.
+struct Names {
+    /// By depth.
+    open: Vec<HashSet<String>>,
+    /// Those that stand in the text and look as if they had been put in.
+    taken: HashSet<String>,
+    /// Numbers are never free again: to begin anew for each name would cost the square of their count.
+    number: usize,
+}
+
+impl Names {
+    fn of(text: &str, tokens: &[(Token, usize, Range<usize>)]) -> Self {
+        let names = tokens.iter().filter(|(token, ..)| *token == Token::Name);
+        let taken = names
+            .filter_map(|(.., range)| text.get(range.start + 1..range.end - 1))
+            .filter(|name| placeholder::is_placeholder(name))
+            .map(str::to_owned)
+            .collect();
+        Self { open: Vec::new(), taken, number: 2 }
+    }
+
+    /// An object begins, so many containers deep.
+    fn begin(&mut self, depth: usize) {
+        if let Some(names) = self.open.get_mut(depth + 1) {
+            names.clear();
+        }
+    }
+
+    /// Makes the name of a member, so many containers deep, one that its object has not yet.
+    fn tell_apart(&mut self, depth: usize, name: &mut String) {
+        if self.open.len() <= depth {
+            self.open.resize_with(depth + 1, HashSet::new);
+        }
+        let Some(names) = self.open.get_mut(depth) else { return };
+        while self.taken.contains(name) || !names.insert(name.clone()) {
+            name.clear();
+            placeholder::push_mask_of_length(name, "key", self.number);
+            self.number += 1;
+        }
+    }
+}
+
 /// The hits, which are in order, that share a byte with `range`.
 fn touching<'h>(hits: &'h [Hit], range: &Range<usize>) -> &'h [Hit] {
     let first = hits.partition_point(|hit| hit.end <= range.start);
@@ -129,38 +179,49 @@ fn touching<'h>(hits: &'h [Hit], range: &Range<usize>) -> &'h [Hit] {
     hits.get(first..last).unwrap_or(&[])
 }
 
-/// The JSON object without the values of some of its members, in whose place a placeholder stands; none if the text is no
-/// JSON object.
-pub(crate) fn mask_members(text: &str, members: &[String], label: &str) -> Option<String> {
-    if !text.trim_ascii_start().starts_with('{') {
-        return None;
-    }
+/// The JSON object without the values of the members that `goes` names, however deep they are, in objects in its strings
+/// too; a placeholder stands in their place. None if the text is no JSON object.
+pub(crate) fn mask_members(text: &str, goes: &dyn Fn(&str) -> bool, label: &str) -> Option<String> {
+    text.trim_ascii_start().starts_with('{').then(|| masked(text, goes, label, 0))?
+}
+
+/// The same of any JSON text.
+fn masked(text: &str, goes: &dyn Fn(&str) -> bool, label: &str, depth_of_text: usize) -> Option<String> {
     let mut edits: Vec<(Range<usize>, String)> = Vec::new();
     let mut masks = false;
-    // Where the container that is masked began.
+    // Where the container that is masked began, and how deep.
     let mut open = None;
     for token in Tokens::new(text) {
         let (token, depth, range) = token.ok()?;
-        if let (Some(start), true) = (open, depth == 1)
-            && matches!(token, Token::ObjectEnd | Token::ArrayEnd)
-        {
-            edits.push((start..range.end, quoted_mask(label)));
-            open = None;
-            continue;
-        }
-        if open.is_some() {
-            continue;
-        }
-        match token {
-            Token::Name if depth == 1 => {
-                let name = Unescaped::new(text.get(range.start + 1..range.end - 1)?);
-                masks = members.iter().any(|member| member == name.text());
+        if let Some((start, outer)) = open {
+            if depth == outer && matches!(token, Token::ObjectEnd | Token::ArrayEnd) {
+                edits.push((start..range.end, quoted_mask(label)));
+                open = None;
             }
-            Token::ObjectStart | Token::ArrayStart if masks && depth == 1 => open = Some(range.start),
-            Token::String | Token::Number | Token::Literal if masks && depth == 1 => {
-                let value = text.get(range.clone())?;
-                if value != "null" {
+            continue;
+        }
+        let was_named = std::mem::take(&mut masks);
+        match token {
+            Token::Name => masks = goes(Unescaped::new(text.get(range.start + 1..range.end - 1)?).text()),
+            Token::ObjectStart | Token::ArrayStart if was_named => open = Some((range.start, depth)),
+            Token::Literal if was_named && text.get(range.clone())? == "null" => {}
+            Token::String | Token::Number | Token::Literal if was_named => {
+                edits.push((range, quoted_mask(label)));
+            }
+            Token::String => {
+                let inner = Unescaped::new(text.get(range.start + 1..range.end - 1)?);
+                if !json_text::looks_like_json(inner.text()) {
+                    continue;
+                }
+                if depth_of_text == DEEPEST {
                     edits.push((range, quoted_mask(label)));
+                } else if let Some(masked) = masked(inner.text(), goes, label, depth_of_text + 1)
+                    && masked != inner.text()
+                {
+                    let mut replacement = String::from("\"");
+                    escape::push_escaped(&mut replacement, &masked);
+                    replacement.push('"');
+                    edits.push((range, replacement));
                 }
             }
             _ => {}
@@ -191,6 +252,8 @@ pub(crate) fn apply(text: &str, edits: &[(Range<usize>, String)]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashMap;
+
     use super::*;
 
     fn redacted(text: &str) -> String {
@@ -212,6 +275,14 @@ mod tests {
             (r#"{"a":"\tjoe@example.com","b":[1,2]}"#, r#"{"a":"\t[REDACTED:email]","b":[1,2]}"#),
             (r#"{"card":4111111111111111}"#, r#"{"card":"[REDACTED:card]"}"#),
             (r#"{"joe@example.com":1}"#, r#"{"[REDACTED:email]":1}"#),
+            (
+                r#"[{"a@b.co":{"a@b.co":1,"x":[{"a@b.co":1}],"c@b.co":2,"d@b.co":3}},{"d@b.co":4}]"#,
+                r#"[{"[REDACTED:email]":{"[REDACTED:email]":1,"x":[{"[REDACTED:email]":1}],"[REDACTED:key:2]":2,"[REDACTED:key:3]":3}},{"[REDACTED:email]":4}]"#,
+            ),
+            (
+                r#"{"a@b.co":1,"[REDACTED:email]":2,"[REDACTED:key:2]":3}"#,
+                r#"{"[REDACTED:key:3]":1,"[REDACTED:email]":2,"[REDACTED:key:2]":3}"#,
+            ),
             (r#"["x",["{\"c\":4111111111111111}"]]"#, r#"["x",["{\"c\":\"[REDACTED:card]\"}"]]"#),
             (r#"{"a":"joe\u0040example.com"}"#, r#"{"a":"[REDACTED:email]"}"#),
             (r#"{"a":"{\"b\":\"joe\\u0040example.com\"}"}"#, r#"{"a":"{\"b\":\"[REDACTED:email]\"}"}"#),
@@ -238,19 +309,40 @@ mod tests {
 
     #[test]
     fn members_are_masked_and_the_others_stay() {
-        let members = ["tools".to_owned(), "user".to_owned()];
+        let goes = |name: &str| ["tools", "user"].contains(&name);
         for (text, expected) in [
             (
-                r#"{"t":1,"tools":[{"a":[]}],"b":{"user":1}}"#,
-                Some(r#"{"t":1,"tools":"[REDACTED:x]","b":{"user":1}}"#),
+                r#"{"t":1,"tools":[{"a":[{}]}],"b":{"user":1,"c":[{"tools":"s"},"s"]}}"#,
+                Some(
+                    r#"{"t":1,"tools":"[REDACTED:x]","b":{"user":"[REDACTED:x]","c":[{"tools":"[REDACTED:x]"},"s"]}}"#,
+                ),
+            ),
+            (
+                r#"{"c":"[{\"d\":\"{\\\"user\\\":[1]}\",\"e\":1}]","d":"{tools"}"#,
+                Some(r#"{"c":"[{\"d\":\"{\\\"user\\\":\\\"[REDACTED:x]\\\"}\",\"e\":1}]","d":"{tools"}"#),
             ),
             (r#"{"us\u0065r":"joe","tools":null}"#, Some(r#"{"us\u0065r":"[REDACTED:x]","tools":null}"#)),
             ("{}", Some("{}")),
+            (r#"{"a":[1,"tools",true,{"user":null}]}"#, Some(r#"{"a":[1,"tools",true,{"user":null}]}"#)),
             (r#"["tools"]"#, None),
             (r#"{"tools":"#, None),
             ("tools", None),
         ] {
-            assert_eq!(mask_members(text, &members, "x").as_deref(), expected, "{text}");
+            assert_eq!(mask_members(text, &goes, "x").as_deref(), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn members_in_text_in_text_go_as_deep_as_it_is_looked_into_and_deeper_all_goes() {
+        for depth in 0..DEEPEST + 3 {
+            let mut text = r#"{"user":"joe"}"#.to_owned();
+            for _ in 0..depth {
+                text = serde_json::to_string(&[("a", text)].into_iter().collect::<HashMap<_, _>>()).unwrap();
+            }
+            let masked = mask_members(&text, &|name| name == "user", "x").unwrap();
+            assert!(!masked.contains("joe") && masked.contains("[REDACTED:x]"), "{depth} {masked}");
+            assert_eq!(masked.contains("user"), depth <= DEEPEST, "{depth}");
+            assert_eq!(mask_members(&masked, &|name| name == "user", "x").unwrap(), masked);
         }
     }
 

@@ -36,7 +36,7 @@ fn runs() -> ProptestConfig {
 }
 
 fn compiled(policy: &Policy) -> CompiledPolicy {
-    policy.compile(Some(HashKey::new(b"a key for tests"))).unwrap()
+    policy.compile(Some(HashKey::new(b"a key for the tests"))).unwrap()
 }
 
 /// A policy under which no text of the user's stays anywhere.

@@ -11,6 +11,7 @@
 mod edits;
 mod keys;
 mod output;
+mod partly;
 mod paths;
 mod rebuild;
 mod report;
@@ -81,12 +82,19 @@ pub struct Redacted {
 }
 
 /// Redacted JSON, and what was done.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct RedactedJson {
     /// The JSON: one document, or a block of many as the input was one.
     pub data: Vec<u8>,
     /// Counts.
     pub report: RedactionReport,
+}
+
+/// How long the JSON is, and the counts: what a policy leaves is not for logs either.
+impl fmt::Debug for RedactedJson {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RedactedJson").field("bytes", &self.data.len()).field("report", &self.report).finish()
+    }
 }
 
 /// Carries a policy out, over and over. Keep one: it remembers what becomes of which key, and reuses its buffers.
@@ -313,6 +321,8 @@ impl Redactor {
         let in_lines = self.lines && batch.is_block;
         let begin = out.len();
         let mut copied = 0;
+        // A document was written, and no end of its line behind it.
+        let mut line_is_open = false;
         let input: &[u8] = &batch.input;
         for document in &batch.documents {
             let range = document.bytes.range();
@@ -321,10 +331,9 @@ impl Redactor {
             // Between documents stands white space, or what could not be read.
             if !in_lines && gap.iter().all(|byte| is_white(*byte)) {
                 out.extend_from_slice(gap);
+                line_is_open &= memchr::memchr(b'\n', gap).is_none();
             }
-            let written = out.get(begin..).unwrap_or_default();
-            let line = written.iter().rev().take_while(|byte| is_white(**byte));
-            if line.clone().count() < written.len() && !line.clone().any(|byte| *byte == b'\n') {
+            if std::mem::take(&mut line_is_open) {
                 out.push(b'\n');
             }
             if document.other_signal && batch.is_block {
@@ -345,6 +354,7 @@ impl Redactor {
             if in_lines {
                 end_line(out, document_begin);
             }
+            line_is_open = !in_lines;
             documents.push(document_begin..out.len());
         }
         let rest = input.get(copied..).unwrap_or_default();

@@ -12,7 +12,7 @@ use hashbrown::{Equivalent, HashMap};
 
 use super::keys::redacted_key;
 use crate::redact::place::Place;
-use crate::redact::policy::{CompiledPolicy, EventClass, LONGEST_PATH, Verdict};
+use crate::redact::policy::{CompiledPolicy, EventClass, Verdict};
 
 /// Members that are remembered.
 const MOST: usize = 1 << 14;
@@ -41,13 +41,13 @@ impl<'a> Path<'a> {
     }
 
     /// The last names, as many as rules are asked for.
-    pub(super) fn last_names(&self) -> Vec<&str> {
-        last_names(&self.names)
+    pub(super) fn last_names(&self, policy: &CompiledPolicy) -> Vec<&str> {
+        last_names(policy, &self.names)
     }
 }
 
-fn last_names<'n>(names: &'n [Cow<'_, str>]) -> Vec<&'n str> {
-    let longest = names.len().min(LONGEST_PATH);
+fn last_names<'n>(policy: &CompiledPolicy, names: &'n [Cow<'_, str>]) -> Vec<&'n str> {
+    let longest = names.len().min(policy.longest_path());
     names.iter().skip(names.len() - longest).map(AsRef::as_ref).collect()
 }
 
@@ -139,7 +139,7 @@ impl Paths {
         let look = policy.look(place);
         let mut member = Member {
             number: UNKNOWN,
-            verdict: policy.resolve_nested(place, event, &last_names(names)),
+            verdict: policy.resolve_nested(place, event, &last_names(policy, names)),
             changes_key: !look.on.is_empty() && redacted_key(policy, look, name).is_some(),
         };
         if above != UNKNOWN && name.len() <= LONGEST_NAME && self.members.len() < MOST {
@@ -218,7 +218,7 @@ mod tests {
         path.push(Cow::Borrowed("gen_ai"));
         for name in ["prompt", "usage", "prompt", "other"] {
             let read = paths.enter(&policy, root.0, root.1, &mut path, Cow::Borrowed(name));
-            let expected = policy.resolve_nested(root.0, root.1, &path.last_names());
+            let expected = policy.resolve_nested(root.0, root.1, &path.last_names(&policy));
             assert_eq!(read.verdict, expected, "{name}");
             path.pop();
         }

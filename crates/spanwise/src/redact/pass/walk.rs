@@ -12,12 +12,11 @@ use super::paths::Path;
 use super::report::RedactionReport;
 use super::window::Window;
 use crate::batch::{AttributeRow, Id, RawValue, Rows, SpanBatch, Text, ValueTag};
-use crate::redact::body;
 use crate::redact::detector::{Look, Selection};
 use crate::redact::place::Place;
 use crate::redact::placeholder;
 use crate::redact::policy::{CompiledPolicy, EventClass, TextAction, Treatment, Verdict};
-use crate::redact::text::{self, redact_text};
+use crate::redact::text::redact_text;
 
 /// What the walk needs, for one batch.
 pub(super) struct Walk<'a> {
@@ -35,12 +34,12 @@ pub(super) struct Walk<'a> {
 
 /// A value, and all that is needed to change it.
 #[derive(Clone, Copy)]
-struct Item {
-    slot: Slot,
-    row: usize,
-    value: RawValue,
-    place: Place,
-    event: EventClass,
+pub(super) struct Item {
+    pub(super) slot: Slot,
+    pub(super) row: usize,
+    pub(super) value: RawValue,
+    pub(super) place: Place,
+    pub(super) event: EventClass,
 }
 
 impl<'a> Walk<'a> {
@@ -166,7 +165,7 @@ impl<'a> Walk<'a> {
         self.treat(item, known.verdict, &mut path);
     }
 
-    fn key_of(&self, row: AttributeRow) -> Cow<'a, str> {
+    pub(super) fn key_of(&self, row: AttributeRow) -> Cow<'a, str> {
         row.key().map_or(Cow::Borrowed(""), |key| self.batch.key(key))
     }
 
@@ -198,8 +197,8 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// Goes through the children of an array or a kvlist that stays.
-    fn children(&mut self, item: Item, rows: Rows, path: &mut Path<'a>, verdict: Verdict) {
+    /// Goes through the children of an array or a kvlist of which not all goes. `inherited` is for those that no rule matches.
+    pub(super) fn children(&mut self, item: Item, rows: Rows, path: &mut Path<'a>, inherited: Verdict) {
         if self.idle {
             return;
         }
@@ -217,13 +216,13 @@ impl<'a> Walk<'a> {
                 continue;
             }
             if child.key().is_none() {
-                self.treat(child_item, Verdict { treatment: Treatment::Keep, ..verdict }, path);
+                self.treat(child_item, inherited, path);
                 continue;
             }
             let name = self.key_of(child);
-            let own = self.keys.paths.enter(self.policy, item.place, item.event, path, name);
+            let own = self.keys.paths.enter(self.policy, item.place, item.event, path, name.clone());
             changes_keys |= own.changes_key;
-            let verdict = own.verdict.unwrap_or(Verdict { treatment: Treatment::Keep, ..verdict });
+            let verdict = own.verdict.unwrap_or_else(|| self.policy.of_member(inherited, &name));
             self.treat(child_item, verdict, path);
             path.pop();
         }
@@ -241,7 +240,7 @@ impl<'a> Walk<'a> {
             _ => None,
         })?;
         path.push(self.batch.text(key));
-        let verdict = self.policy.resolve_nested(item.place, item.event, &path.last_names());
+        let verdict = self.policy.resolve_nested(item.place, item.event, &path.last_names(self.policy));
         path.pop();
         verdict.filter(|verdict| verdict.treatment != Treatment::Keep)
     }
@@ -286,7 +285,7 @@ impl<'a> Walk<'a> {
     }
 
     /// Lets detectors look at a string.
-    fn look_at(&mut self, slot: Slot, row: usize, place: Place, text: Text, look: Look) {
+    pub(super) fn look_at(&mut self, slot: Slot, row: usize, place: Place, text: Text, look: Look) {
         if look.on.is_empty() || !self.window.may_hold(self.batch, text, look, self.every) {
             return;
         }
@@ -306,7 +305,7 @@ impl<'a> Walk<'a> {
     }
 
     /// The text without what detectors find in it; none where they find nothing.
-    fn redacted(&mut self, text: &str, look: Look) -> Option<String> {
+    pub(super) fn redacted(&mut self, text: &str, look: Look) -> Option<String> {
         let (policy, report) = (self.policy, &mut *self.report);
         redact_text(policy.detectors(), look, text, &mut |detector, found: &str, out: &mut String| {
             report.count_detector(detector);
@@ -315,7 +314,7 @@ impl<'a> Walk<'a> {
     }
 
     /// Lets detectors look at a number, if the policy says so.
-    fn number(&mut self, item: Item, value: RawValue, selection: Selection) {
+    pub(super) fn number(&mut self, item: Item, value: RawValue, selection: Selection) {
         if !self.policy.reads_numbers() || selection.is_empty() {
             return;
         }
@@ -346,7 +345,7 @@ impl<'a> Walk<'a> {
     }
 
     /// Puts the rule's placeholder in the place of a value.
-    fn mask(&mut self, item: Item, verdict: Verdict) {
+    pub(super) fn mask(&mut self, item: Item, verdict: Verdict) {
         if matches!(item.value, RawValue::Empty) {
             return;
         }
@@ -372,7 +371,7 @@ impl<'a> Walk<'a> {
     }
 
     /// Puts a text in the place of a value, for a rule.
-    fn put(&mut self, item: Item, verdict: Verdict, text: &str) {
+    pub(super) fn put(&mut self, item: Item, verdict: Verdict, text: &str) {
         let change = self.edits.keep(text);
         self.edits.push(item.slot, item.row, change);
         self.report.count_rule(verdict.rule, item.place);
@@ -395,133 +394,6 @@ impl<'a> Walk<'a> {
             Some(key) => self.put(item, verdict, &key.pseudonym(&text)),
             None => self.mask(item, verdict),
         }
-    }
-
-    /// Lets detectors look at a text, then keeps its beginning.
-    fn truncate(&mut self, item: Item, verdict: Verdict, length: usize, path: &mut Path<'a>) {
-        let RawValue::String(text) = item.value else {
-            return self.keep(item, verdict, path);
-        };
-        let content = self.batch.text(text);
-        let redacted = self.redacted(&content, Look { on: verdict.selection, is_query: false });
-        let whole = redacted.as_deref().unwrap_or(&content);
-        let end = whole.char_indices().nth(length).map_or(whole.len(), |(end, _)| end);
-        if redacted.is_some() || end < content.len() {
-            let text = whole.get(..end).unwrap_or_default().to_owned();
-            self.put(item, verdict, &text);
-        }
-    }
-
-    /// Masks the members of a value that the rule names, and keeps the others.
-    fn members(&mut self, item: Item, verdict: Verdict, path: &mut Path<'a>) {
-        let names = self.policy.members(verdict.rule);
-        match item.value {
-            RawValue::String(text) => {
-                let content = self.batch.text(text);
-                let Some(masked) = text::mask_members(&content, names, self.policy.label(verdict.rule))
-                else {
-                    return self.mask(item, verdict);
-                };
-                let redacted = self.redacted(&masked, Look { on: verdict.selection, is_query: false });
-                let result = redacted.unwrap_or(masked);
-                if result != content {
-                    self.put(item, verdict, &result);
-                }
-            }
-            RawValue::KvList(rows) => {
-                for row in rows.range() {
-                    let Some(child) = self.batch.values.get(row).copied() else {
-                        continue;
-                    };
-                    let child_item = Item { slot: Slot::Child, row, value: child.value(), ..item };
-                    let name = self.key_of(child);
-                    if names.iter().any(|member| *member == name) {
-                        self.mask(child_item, verdict);
-                    } else {
-                        path.push(name);
-                        self.keep(child_item, verdict, path);
-                        path.pop();
-                    }
-                }
-            }
-            RawValue::Array(_) | RawValue::Bytes(_) => self.mask(item, verdict),
-            value => self.number(item, value, verdict.selection),
-        }
-    }
-
-    /// Keeps the structure of messages, as text or as lists.
-    fn structure(&mut self, item: Item, verdict: Verdict) {
-        let RawValue::String(text) = item.value else {
-            return self.structured(item, verdict, body::Member::Container, false);
-        };
-        let content = self.batch.text(text);
-        match body::structure(&content, self.policy.label(verdict.rule)) {
-            Some(structured) if structured == content => {}
-            Some(structured) => self.put(item, verdict, &structured),
-            None if placeholder::is_placeholder(&content) => {}
-            None => self.mask(item, verdict),
-        }
-    }
-
-    /// The same of a value within messages that are lists. `member` is what its name says it is.
-    fn structured(&mut self, item: Item, verdict: Verdict, member: body::Member, is_tool: bool) {
-        use body::Member;
-        let is_container = matches!(member, Member::Container | Member::ToolContainer);
-        match item.value {
-            RawValue::Empty => {}
-            RawValue::String(text) => {
-                let content = self.batch.text(text);
-                if !body::stays(member, is_tool, &content) {
-                    let mut mask = String::new();
-                    let length = content.chars().count();
-                    placeholder::push_mask_of_length(&mut mask, self.policy.label(verdict.rule), length);
-                    self.put(item, verdict, &mask);
-                }
-            }
-            RawValue::Int(0..=9999) if member == Member::Count => {}
-            RawValue::Array(rows) if is_container || member == Member::Word => {
-                for row in rows.range() {
-                    if let Some(child) = self.batch.values.get(row).copied() {
-                        let child = Item { slot: Slot::Child, row, value: child.value(), ..item };
-                        self.structured(child, verdict, member, is_tool);
-                    }
-                }
-            }
-            RawValue::KvList(rows) if is_container => {
-                let is_tool = member == Member::ToolContainer || self.is_of_tool(rows);
-                self.structured_members(item, verdict, rows, is_tool);
-            }
-            _ => self.mask(item, verdict),
-        }
-    }
-
-    fn structured_members(&mut self, item: Item, verdict: Verdict, rows: Rows, is_tool: bool) {
-        let mut unknown = 0;
-        for row in rows.range() {
-            let Some(child) = self.batch.values.get(row).copied() else {
-                continue;
-            };
-            let name = self.key_of(child);
-            let member = body::member(&name);
-            if member.is_none() && !placeholder::is_placeholder(&name) {
-                unknown += 1;
-                let mut mask = String::new();
-                placeholder::push_mask_of_length(&mut mask, self.policy.label(verdict.rule), unknown);
-                let change = self.edits.keep(&mask);
-                self.edits.push(Slot::ChildKey, row, change);
-            }
-            let child = Item { slot: Slot::Child, row, value: child.value(), ..item };
-            self.structured(child, verdict, member.unwrap_or(body::Member::Content), is_tool);
-        }
-    }
-
-    fn is_of_tool(&self, rows: Rows) -> bool {
-        rows.range().filter_map(|row| self.batch.values.get(row)).any(|child| {
-            let RawValue::String(text) = child.value() else {
-                return false;
-            };
-            body::is_type_name(&self.key_of(*child)) && body::is_of_tool(&self.batch.text(text))
-        })
     }
 
     /// A text without a key.

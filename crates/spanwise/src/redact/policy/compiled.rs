@@ -5,7 +5,7 @@ use hashbrown::HashMap;
 use regex::Regex;
 
 use super::rule::{KeyPattern, Matcher, glob_regex, is_separator};
-use super::{Action, Bodies, Identity, Mode, Policy, PolicyError, Preset, TextAction, Unknown};
+use super::{Action, Bodies, Identity, Mode, Policy, PolicyError, Preset, TextAction, Unknown, vain};
 use crate::redact::catalogue::{self, Class, Match, Row};
 use crate::redact::detector::{Builtin, DetectorIndex, DetectorSet, Look, Selection};
 use crate::redact::place::{Place, Places};
@@ -13,8 +13,10 @@ use crate::redact::placeholder::{self, HashKey};
 
 /// Events are told apart by as many names, which rules ask for.
 const MOST_EVENTS: usize = 64;
-/// So many names of nested lists are joined to a key.
-pub(crate) const LONGEST_PATH: usize = 8;
+/// So many names of nested lists are joined to a key, those of a path as a whole aside.
+const LONGEST_PATH: usize = 8;
+/// Bytes of a key of pseudonyms.
+const SHORTEST_KEY: usize = 16;
 /// Bytes of joined names. Many members below one long name would cost its length each.
 const LONGEST_NAMES: usize = 2048;
 
@@ -28,6 +30,8 @@ pub struct CompiledPolicy {
     longest_prefix: usize,
     expressions: Vec<(u32, Regex)>,
     events: Vec<Regex>,
+    /// How many names of nested lists rules are asked for.
+    longest_path: usize,
     pub(super) folds_case: bool,
     pub(super) mode: Mode,
     unknown: Unknown,
@@ -117,17 +121,12 @@ pub struct Verdict {
 pub struct EventClass(u64);
 
 pub(super) fn compile(policy: &Policy, key: Option<HashKey>) -> Result<CompiledPolicy, PolicyError> {
-    if matches!(policy.content, Action::Keep | Action::Truncate(_)) {
+    if key.as_ref().is_some_and(|key| key.len() < SHORTEST_KEY) {
         return Err(PolicyError::new(
-            "content is masked, dropped or hashed; to keep some of it, write a rule",
+            "the key of the pseudonyms is shorter than 16 bytes: they could be undone by trying",
         ));
     }
-    if policy.longest_text == 0 {
-        return Err(PolicyError::new("the longest text is 0 bytes: all text would be masked"));
-    }
-    if key.as_ref().is_some_and(HashKey::is_empty) {
-        return Err(PolicyError::new("the key of the pseudonyms is empty"));
-    }
+    vain::check(policy)?;
     let mut builder = Builder { policy, events: Vec::new(), rules: Vec::new() };
     for (place, (rule, position)) in policy.rules.iter().enumerate() {
         builder.own_rule(place, rule).map_err(|error| error.at_position(*position))?;
@@ -144,9 +143,10 @@ pub(super) fn compile(policy: &Policy, key: Option<HashKey>) -> Result<CompiledP
         longest_prefix: 0,
         expressions: Vec::new(),
         events: builder.events.iter().map(|(_, regex)| regex.clone()).collect(),
+        longest_path: longest_path(policy),
         folds_case: policy.folds_case,
         mode: policy.mode,
-        unknown: policy.unknown.unwrap_or(if policy.presets.is_empty() {
+        unknown: policy.unknown.unwrap_or(if policy.presets.is_empty() && policy.mode == Mode::Deny {
             Unknown::Keep
         } else {
             Unknown::Drop
@@ -179,6 +179,12 @@ pub(super) fn compile(policy: &Policy, key: Option<HashKey>) -> Result<CompiledP
         ));
     }
     Ok(compiled)
+}
+
+/// A glob or an expression of the user's may match a path as a whole, however long it is.
+fn longest_path(policy: &Policy) -> usize {
+    let is_whole = |pattern: &KeyPattern| matches!(pattern, KeyPattern::Glob(_) | KeyPattern::Regex(_));
+    if policy.rules.iter().any(|(rule, _)| is_whole(&rule.pattern)) { usize::MAX } else { LONGEST_PATH }
 }
 
 /// All detectors of the policy: those of its presets and those that it names, and the user's own.
@@ -281,9 +287,10 @@ impl Builder<'_> {
             }
             Class::Kept if privacy => (Preset::PrivacyMode, Treatment::Keep, Scan::All),
             Class::Numeric if privacy || secrets => {
-                let treatment = if row.label == "marker" { Treatment::KeepMark } else { Treatment::Keep };
+                let is_mark = privacy && row.label == "marker";
+                let treatment = if is_mark { Treatment::KeepMark } else { Treatment::Keep };
                 let preset = if privacy { Preset::PrivacyMode } else { Preset::Secrets };
-                (preset, if privacy { treatment } else { Treatment::Keep }, Scan::WithoutDigits)
+                (preset, treatment, Scan::WithoutDigits)
             }
             _ => return Ok(()),
         };
@@ -351,33 +358,52 @@ impl CompiledPolicy {
     /// Looks the key and its beginnings up, and tries the globs and expressions: worth remembering per key.
     pub fn resolve(&self, place: Place, event: EventClass, key: &str) -> Verdict {
         match self.first_match(place, event, key, |_| true) {
-            Some(rule) => self.verdict(place, rule),
+            Some(rule) => self.verdict(place, rule, key),
             None => self.default_verdict(place),
         }
     }
 
     /// What becomes of a member of nested lists, whose names are `path` from the attribute's key down to the member's.
     ///
-    /// Rules are asked for the names joined by dots, all of them first, then ever fewer, at last the member's name
-    /// alone. (The rows of presets are not asked for a name without a separator: `prompt` in any list is not content.)
-    /// None where no rule matches: then what holds for the list holds for the member. Names that are too long to be joined
-    /// are not looked at, and the member is masked.
+    /// Rules are asked for the names joined by dots, all of them first, then ever fewer of the last eight, at last the
+    /// member's name alone. (The rows of presets are not asked for a name without a separator: `prompt` in any list is not
+    /// content.) None where no rule matches: then what holds for the list holds for the member. Names that are too long to be
+    /// joined are not looked at, and the member is masked.
     pub fn resolve_nested(&self, place: Place, event: EventClass, path: &[&str]) -> Option<Verdict> {
         if self.rules.is_empty() {
             return None;
         }
-        let longest = path.len().min(LONGEST_PATH);
-        let names = path.get(path.len() - longest..)?;
+        let most = path.len().min(self.longest_path);
+        let names = path.get(path.len() - most..)?;
         if names.iter().map(|name| name.len() + 1).sum::<usize>() > LONGEST_NAMES {
             return Some(Verdict { treatment: Treatment::Mask, ..self.default_verdict(place) });
         }
-        (1..=longest).rev().find_map(|length| {
+        let whole = (most > LONGEST_PATH).then_some(most);
+        whole.into_iter().chain((1..=most.min(LONGEST_PATH)).rev()).find_map(|length| {
             let names = path.get(path.len() - length..)?;
             let key = names.join(".");
             let is_bare = !key.contains(is_separator);
             let counts = |rule: &CompiledRule| !is_bare || matches!(rule.origin, Origin::Rule(_));
-            self.first_match(place, event, &key, counts).map(|rule| self.verdict(place, rule))
+            self.first_match(place, event, &key, counts).map(|rule| self.verdict(place, rule, &key))
         })
+    }
+
+    /// How many names of a path rules are asked for.
+    pub(crate) fn longest_path(&self) -> usize {
+        self.longest_path
+    }
+
+    /// What becomes of a member that no rule matches, of a list of which that becomes.
+    pub(crate) fn of_member(&self, inherited: Verdict, name: &str) -> Verdict {
+        let masks = inherited.treatment == Treatment::Members && self.is_masked_member(inherited.rule, name);
+        if masks { Verdict { treatment: Treatment::Mask, ..inherited } } else { inherited }
+    }
+
+    /// Whether a rule of settings masks the members of this name.
+    pub(crate) fn is_masked_member(&self, rule: Option<u32>, name: &str) -> bool {
+        self.members(rule)
+            .iter()
+            .any(|member| if self.folds_case { member.eq_ignore_ascii_case(name) } else { member == name })
     }
 
     fn first_match(
@@ -422,9 +448,19 @@ impl CompiledPolicy {
         best
     }
 
-    fn verdict(&self, place: Place, rule: u32) -> Verdict {
+    /// What a rule says of a key that it matches.
+    fn verdict(&self, place: Place, rule: u32, key: &str) -> Verdict {
         let Some(compiled) = self.rules.get(rule as usize) else {
             return self.default_verdict(place);
+        };
+        // Of settings that are written as keys of their own, the member is in the key.
+        let names = key.get(self.pattern_text(rule).len()..).unwrap_or_default();
+        let mut names = names.split(|character| is_separator(character) || character == ']');
+        let treatment = match compiled.treatment {
+            Treatment::Members if names.any(|name| self.is_masked_member(Some(rule), name)) => {
+                Treatment::Mask
+            }
+            treatment => treatment,
         };
         let all = self.selection(place);
         let selection = match compiled.scan {
@@ -432,7 +468,7 @@ impl CompiledPolicy {
             Scan::WithoutDigits => all.without_digits(),
             Scan::Nothing => Selection::NONE,
         };
-        Verdict { treatment: compiled.treatment, rule: Some(rule), selection }
+        Verdict { treatment, rule: Some(rule), selection }
     }
 
     fn default_verdict(&self, place: Place) -> Verdict {
@@ -471,7 +507,7 @@ impl CompiledPolicy {
     }
 
     /// The members that a rule of settings masks.
-    pub(crate) fn members(&self, rule: Option<u32>) -> &[String] {
+    pub(super) fn members(&self, rule: Option<u32>) -> &[String] {
         rule.and_then(|rule| self.rules.get(rule as usize)).map_or(&[], |rule| &rule.members)
     }
 

@@ -63,8 +63,7 @@ impl CompiledPolicy {
             }
             None => "No rule matches it.".to_owned(),
         };
-        let is_read =
-            matches!(verdict.treatment, Treatment::Keep | Treatment::Truncate(_) | Treatment::Members);
+        let is_read = !matches!(verdict.treatment, Treatment::Drop | Treatment::Mask | Treatment::Hash);
         let selection = if is_read { verdict.selection } else { Selection::NONE };
         let ids = self.detectors.ids_of(selection);
         let detectors = if ids.is_empty() {

@@ -12,12 +12,12 @@ mod document;
 mod error;
 mod explain;
 mod rule;
+mod vain;
 
 use super::detector::DetectorSet;
 use super::place::{Place, Places};
 use super::placeholder::HashKey;
 
-pub(crate) use compiled::LONGEST_PATH;
 pub use compiled::{CompiledPolicy, EventClass, Origin, Treatment, Verdict};
 pub use error::{PolicyError, without_value};
 pub use explain::Explanation;
@@ -371,8 +371,8 @@ impl Policy {
     /// Makes the policy ready to be applied.
     ///
     /// `key` is the key of the pseudonyms, fetched from where [`key_source`](Self::key_source) says. It is an error if
-    /// a rule needs one and there is none, if it is empty, if an id is not a detector's, or if a pattern or label is
-    /// not valid: a policy that cannot be applied as it stands is not applied at all.
+    /// a rule needs one and there is none, if it has less than 16 bytes, if an id is not a detector's, if a pattern or label
+    /// is not valid, or if a setting can have no effect: a policy that cannot be applied as it stands is not applied at all.
     pub fn compile(&self, key: Option<HashKey>) -> Result<CompiledPolicy, PolicyError> {
         compiled::compile(self, key)
     }

@@ -115,6 +115,9 @@ impl Matcher {
             KeyPattern::Exact(key) | KeyPattern::Prefix(key) if key.is_empty() => {
                 Err(PolicyError::new("the pattern is empty"))
             }
+            KeyPattern::Exact(key) | KeyPattern::Prefix(key) if key.contains('*') => Err(PolicyError::new(
+                "`*` stands for itself in `key` and `prefix`: write a `glob`, or a `regex` for a key that has one",
+            )),
             KeyPattern::Exact(key) => Ok(Self::Exact(folded(key))),
             KeyPattern::Prefix(key) => Ok(Self::Prefix(folded(key.strip_suffix(['.', ':']).unwrap_or(key)))),
             KeyPattern::Glob(glob) => glob_regex(&folded(glob)).map(Self::Regex),

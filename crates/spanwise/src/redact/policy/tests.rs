@@ -30,6 +30,9 @@ fn every_row_of_the_catalogue_decides_what_becomes_of_its_keys() {
             let verdict = policy.resolve(place, class, &key);
             let expected = match row.class {
                 Class::Content | Class::Credential => Treatment::Mask,
+                Class::Settings if row.members.iter().any(|name| key.ends_with(&format!(".{name}"))) => {
+                    Treatment::Mask
+                }
                 Class::Settings => Treatment::Members,
                 Class::Numeric if row.label == "marker" => Treatment::KeepMark,
                 Class::Identity | Class::Kept | Class::Numeric => Treatment::Keep,
@@ -125,7 +128,7 @@ fn identities_are_kept_hashed_masked_or_dropped() {
         (Identity::Drop, Treatment::Drop),
     ] {
         let policy = Policy::from_preset(Preset::PrivacyMode).identity(identity);
-        let policy = policy.compile(Some(HashKey::new(b"key"))).unwrap();
+        let policy = policy.compile(Some(HashKey::new(b"a key for the tests"))).unwrap();
         for row in catalogue::rows().filter(|row| row.class == Class::Identity) {
             assert_eq!(treatment(&policy, row.pattern), expected, "{}", row.pattern);
         }
@@ -168,6 +171,41 @@ fn an_allow_list_drops_what_no_rule_keeps() {
     assert_eq!(treatment(&policy, "gen_ai.request.model"), Treatment::Keep);
     assert_eq!(treatment(&policy, "service.name"), Treatment::Keep);
     assert_eq!(treatment(&policy, "gen_ai.prompt"), Treatment::Mask);
+    let own = Policy::new().mode(Mode::Allow);
+    assert_eq!(own.compile(None).unwrap().unknown(), Unknown::Drop);
+    assert_eq!(own.unknown(Unknown::Keep).compile(None).unwrap().unknown(), Unknown::Keep);
+}
+
+#[test]
+fn members_of_settings_are_content_wherever_they_stand_in_the_key() {
+    let policy = privacy_mode();
+    for (key, expected) in [
+        ("llm.invocation_parameters.temperature", Treatment::Members),
+        ("llm.invocation_parameters.messages", Treatment::Mask),
+        ("llm.invocation_parameters.messages.0.content", Treatment::Mask),
+        ("llm.invocation_parameters.config.system_instruction", Treatment::Mask),
+        ("llm.invocation_parameters.config[stop]", Treatment::Mask),
+        ("llm.invocation_parameters.messages_kept", Treatment::Members),
+    ] {
+        assert_eq!(treatment(&policy, key), expected, "{key}");
+    }
+}
+
+#[test]
+fn globs_and_expressions_are_asked_for_a_path_of_any_length() {
+    let of = |pattern: KeyPattern, names: usize| {
+        let policy = Policy::new().rule(Rule::new(pattern, Action::Mask)).compile(None).unwrap();
+        let path: Vec<&str> =
+            std::iter::once("app").chain(std::iter::repeat_n("x", names)).chain(["secret"]).collect();
+        policy.resolve_nested(Place::Span, EventClass::default(), &path).map(|verdict| verdict.treatment)
+    };
+    for names in [0, 1, 5, 6, 7, 8, 20, 400, 2000] {
+        let expected = Some(Treatment::Mask);
+        assert_eq!(of(KeyPattern::Glob("app.**secret".into()), names), expected, "{names}");
+        assert_eq!(of(KeyPattern::Regex("^app[.].*secret$".into()), names), expected, "{names}");
+        assert_eq!(of(KeyPattern::Exact("secret".into()), names), expected, "{names}");
+    }
+    assert_eq!(of(KeyPattern::Glob("ap.**.secret".into()), 20), None);
 }
 
 #[test]
@@ -242,7 +280,7 @@ action = "hash"
     )
     .unwrap();
     assert_eq!(policy.key_source(), Some(&HashKeySource::Environment("SPANWISE_HASH_KEY".into())));
-    let policy = policy.compile(Some(HashKey::new(b"key"))).unwrap();
+    let policy = policy.compile(Some(HashKey::new(b"a key for the tests"))).unwrap();
     assert_eq!(treatment(&policy, "app.note"), Treatment::Truncate(20));
     assert_eq!(treatment(&policy, "app.secret.x"), Treatment::Mask);
     assert_eq!(treatment(&policy, "x-a"), Treatment::Hash);
@@ -283,6 +321,8 @@ fn mistakes_in_a_file_are_errors_with_their_line() {
         ("[[rules]]\nregex = \"(\"\naction = \"mask\"\n", 2, "unclosed group"),
         ("[[rules]]\nglob = \"a***\"\naction = \"mask\"\n", 2, "stars in a row"),
         ("[[rules]]\nkey = \"\"\naction = \"mask\"\n", 2, "empty"),
+        ("[[rules]]\nkey = \"gen_ai.*\"\naction = \"mask\"\n", 2, "write a `glob`"),
+        ("[[rules]]\nprefix = \"gen_ai.prompt.**\"\naction = \"mask\"\n", 2, "write a `glob`"),
         ("[[rules]]\nkey = \"a\"\naction = \"burn\"\n", 3, "an action"),
         ("[[rules]]\nkey = \"a\"\naction = \"mask\"\nplaces = [\"spam\"]\n", 4, "a place"),
         ("[hash]\nkey = \"c2VjcmV0\"\n", 2, "unknown field `key`"),
@@ -300,8 +340,46 @@ fn mistakes_in_a_file_are_errors_with_their_line() {
             4,
         ),
         ("\n[[rules]]\nkey = \"a\"\naction = \"mask\"\nplaces = [\"span_name\"]\n", 2),
+        ("\n[[rules]]\nkey = \"a\"\naction = \"mask\"\nplaces = [\"span\"]\nevent = \"x\"\n", 2),
     ] {
         assert_eq!(Policy::from_toml(file).unwrap().compile(None).unwrap_err().line(), Some(line), "{file}");
+    }
+}
+
+#[test]
+fn a_setting_that_can_do_nothing_is_a_mistake() {
+    for (file, message) in [
+        ("presets = [\"secrets\"]\nidentity = \"drop\"\n", "`identity` is for keys"),
+        ("identity = \"mask\"\n", "`identity` is for keys"),
+        ("presets = [\"secrets\"]\ncontent = \"drop\"\n", "`content` is for keys"),
+        ("presets = [\"secrets\"]\nbodies = \"structure\"\n", "`bodies` is for keys"),
+        ("presets = [\"secrets\"]\n[detectors]\nplaces = []\n", "no place"),
+        ("[detectors]\non = [\"email\"]\nplaces = []\n", "no place"),
+        ("[detectors]\nplaces = []\ncustom = { x = 'y' }\n", "no place"),
+        ("[detectors]\non = [\"email\"]\nonly = { email = [] }\n", "can be `off`"),
+        ("[detectors]\nonly = { ipv4 = [\"span\"] }\n", "is not on"),
+        ("presets = [\"secrets\"]\n[detectors]\nonly = { ipv4 = [\"span\"] }\n", "is not on"),
+        (
+            "presets = [\"secrets\"]\n[detectors]\noff = [\"email\"]\nonly = { email = [\"span\"] }\n",
+            "is not on",
+        ),
+        ("[detectors]\non = [\"email\"]\noff = [\"email\"]\n", "both on and off"),
+        ("presets = [\"privacy-mode\"]\n[detectors]\nnumbers = true\n", "none is on"),
+        ("[detectors]\nplaces = [\"span\"]\n", "none is on"),
+    ] {
+        let error = Policy::from_toml(file).unwrap().compile(None).unwrap_err();
+        assert!(error.message().contains(message), "{file}: {error}");
+    }
+    for file in [
+        "presets = [\"privacy-mode\"]\nidentity = \"drop\"\nbodies = \"structure\"\n",
+        "presets = [\"secrets\"]\n[detectors]\nplaces = []\nonly = { email = [\"span\"] }\n",
+        "[detectors]\nonly = { x = [\"span\"] }\ncustom = { x = 'y' }\n",
+        "[detectors]\noff = [\"email\"]\n",
+        "[[rules]]\nkey = \"a\"\naction = \"mask\"\nevent = \"x\"\n",
+        "[[rules]]\nregex = \"^a[*]$\"\naction = \"mask\"\n",
+    ] {
+        let compiled = Policy::from_toml(file).unwrap().compile(None);
+        assert!(compiled.is_ok(), "{file}: {:?}", compiled.err());
     }
 }
 
@@ -309,7 +387,11 @@ fn mistakes_in_a_file_are_errors_with_their_line() {
 fn a_policy_that_cannot_be_applied_is_not() {
     let hashing = Policy::new().rule(Rule::new(KeyPattern::Exact("a".into()), Action::Hash));
     assert!(hashing.compile(None).unwrap_err().message().contains("no key"));
-    assert!(hashing.compile(Some(HashKey::new(b""))).unwrap_err().message().contains("empty"));
+    for key in [&b""[..], b"a", b"fifteen bytes ."] {
+        let error = hashing.compile(Some(HashKey::new(key))).unwrap_err();
+        assert!(error.message().contains("shorter than 16 bytes"), "{error}");
+    }
+    assert!(hashing.compile(Some(HashKey::new(b"sixteen bytes ..."))).is_ok());
     assert!(Policy::from_preset(Preset::PrivacyMode).identity(Identity::Hash).compile(None).is_err());
     assert!(Policy::new().detectors_on(["email"]).hash_finds(true).compile(None).is_err());
     assert!(Policy::new().detectors_on(["nothing"]).compile(None).is_err());

@@ -1,0 +1,155 @@
+//! Values of which a part stays: the beginning of a text, settings without their content, the structure of messages.
+
+use std::borrow::Cow;
+
+use super::edits::Slot;
+use super::paths::Path;
+use super::walk::{Item, Walk};
+use crate::batch::{RawValue, Rows};
+use crate::redact::body;
+use crate::redact::detector::Look;
+use crate::redact::placeholder;
+use crate::redact::policy::Verdict;
+use crate::redact::text;
+
+impl<'a> Walk<'a> {
+    /// Lets detectors look at a text, then keeps its beginning; in lists, that of every text. What has no beginning is kept if
+    /// it is no longer than that.
+    pub(super) fn truncate(&mut self, item: Item, verdict: Verdict, length: usize, path: &mut Path<'a>) {
+        let text = match item.value {
+            RawValue::String(text) => text,
+            RawValue::Array(rows) | RawValue::KvList(rows) => {
+                return self.children(item, rows, path, verdict);
+            }
+            RawValue::Bool(value) if value.to_string().len() <= length => return,
+            RawValue::Int(value) if value.to_string().len() <= length => {
+                return self.number(item, item.value, verdict.selection);
+            }
+            RawValue::Double(value) if value.to_string().len() <= length => {
+                return self.number(item, item.value, verdict.selection);
+            }
+            _ => return self.mask(item, verdict),
+        };
+        let content = self.batch.text(text);
+        if placeholder::is_placeholder(&content) {
+            return;
+        }
+        let redacted = self.redacted(&content, Look { on: verdict.selection, is_query: false });
+        let whole = redacted.as_deref().unwrap_or(&content);
+        let end = whole.char_indices().nth(length).map_or(whole.len(), |(end, _)| end);
+        if redacted.is_some() || end < content.len() {
+            let text = whole.get(..end).unwrap_or_default().to_owned();
+            self.put(item, verdict, &text);
+        }
+    }
+
+    /// Masks the members of a value that the rule names, however deep they are, and keeps the others. What is no object has
+    /// none, and is masked, unless it is a member itself.
+    pub(super) fn members(&mut self, item: Item, verdict: Verdict, path: &mut Path<'a>) {
+        let is_member = item.slot == Slot::Child;
+        match item.value {
+            RawValue::String(text) => {
+                let content = self.batch.text(text);
+                let goes = |name: &str| self.policy.is_masked_member(verdict.rule, name);
+                let masked = match text::mask_members(&content, &goes, self.policy.label(verdict.rule)) {
+                    Some(masked) => Cow::Owned(masked),
+                    None if is_member => Cow::Borrowed(content.as_ref()),
+                    None => return self.mask(item, verdict),
+                };
+                let redacted = self.redacted(&masked, Look { on: verdict.selection, is_query: false });
+                let result = redacted.map_or(masked, Cow::Owned);
+                if result != content {
+                    self.put(item, verdict, &result);
+                }
+            }
+            RawValue::Array(rows) if is_member => self.children(item, rows, path, verdict),
+            RawValue::KvList(rows) => self.children(item, rows, path, verdict),
+            RawValue::Array(_) | RawValue::Bytes(_) => self.mask(item, verdict),
+            value => self.number(item, value, verdict.selection),
+        }
+    }
+
+    /// Keeps the structure of messages, as text or as lists.
+    pub(super) fn structure(&mut self, item: Item, verdict: Verdict) {
+        let RawValue::String(text) = item.value else {
+            return self.structured(item, verdict, body::Member::Container, false);
+        };
+        let content = self.batch.text(text);
+        let Some(structured) = body::structure(&content, self.policy.label(verdict.rule)) else {
+            if !placeholder::is_placeholder(&content) {
+                self.mask(item, verdict);
+            }
+            return;
+        };
+        let look = Look { on: verdict.selection, is_query: false };
+        let result = self.redacted(&structured, look).unwrap_or(structured);
+        if result != content {
+            self.put(item, verdict, &result);
+        }
+    }
+
+    /// The same of a value within messages that are lists. `member` is what its name says it is.
+    fn structured(&mut self, item: Item, verdict: Verdict, member: body::Member, is_tool: bool) {
+        use body::Member;
+        let is_container = matches!(member, Member::Container | Member::ToolContainer);
+        match item.value {
+            RawValue::Empty => {}
+            RawValue::String(text) => {
+                let content = self.batch.text(text);
+                if body::stays(member, is_tool, &content) {
+                    let look = Look { on: verdict.selection, is_query: false };
+                    return self.look_at(item.slot, item.row, item.place, text, look);
+                }
+                let mut mask = String::new();
+                let length = content.chars().count();
+                placeholder::push_mask_of_length(&mut mask, self.policy.label(verdict.rule), length);
+                self.put(item, verdict, &mask);
+            }
+            RawValue::Int(0..=9999) if member == Member::Count => {
+                self.number(item, item.value, verdict.selection);
+            }
+            RawValue::Array(rows) if is_container || member == Member::Word => {
+                for row in rows.range() {
+                    if let Some(child) = self.batch.values.get(row).copied() {
+                        let child = Item { slot: Slot::Child, row, value: child.value(), ..item };
+                        self.structured(child, verdict, member, is_tool);
+                    }
+                }
+            }
+            RawValue::KvList(rows) if is_container => {
+                let is_tool = member == Member::ToolContainer || self.is_of_tool(rows);
+                self.structured_members(item, verdict, rows, is_tool);
+            }
+            _ => self.mask(item, verdict),
+        }
+    }
+
+    fn structured_members(&mut self, item: Item, verdict: Verdict, rows: Rows, is_tool: bool) {
+        let mut unknown = 0;
+        for row in rows.range() {
+            let Some(child) = self.batch.values.get(row).copied() else {
+                continue;
+            };
+            let name = self.key_of(child);
+            let member = body::member(&name);
+            if member.is_none() && !placeholder::is_placeholder(&name) {
+                unknown += 1;
+                let mut mask = String::new();
+                placeholder::push_mask_of_length(&mut mask, self.policy.label(verdict.rule), unknown);
+                let change = self.edits.keep(&mask);
+                self.edits.push(Slot::ChildKey, row, change);
+            }
+            let child = Item { slot: Slot::Child, row, value: child.value(), ..item };
+            self.structured(child, verdict, member.unwrap_or(body::Member::Content), is_tool);
+        }
+    }
+
+    fn is_of_tool(&self, rows: Rows) -> bool {
+        rows.range().filter_map(|row| self.batch.values.get(row)).any(|child| {
+            let RawValue::String(text) = child.value() else {
+                return false;
+            };
+            body::is_type_name(&self.key_of(*child)) && body::is_of_tool(&self.batch.text(text))
+        })
+    }
+}
