@@ -22,6 +22,7 @@
 //! strict mode a span with a fault is rejected, and it alone.
 
 #![deny(unsafe_code)]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod batch;
 mod decode;
