@@ -20,6 +20,9 @@
 //! What is wrong with a payload is told by [`Diagnostic`]s, which name a code, a path and an offset, and never a value. In
 //! lenient [`Mode`], the default, everything that a known exporter sends is read and each liberty taken is a warning; in
 //! strict mode a span with a fault is rejected, and it alone.
+//!
+//! Options, here and in the other crates of `spanwise`, are structures with public fields, to which a release may add: write
+//! `..Default::default()` at the end of each.
 
 #![deny(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]

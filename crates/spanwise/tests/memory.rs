@@ -145,6 +145,37 @@ fn hostile_input_takes_a_bounded_multiple_of_itself() {
 }
 
 #[test]
+fn a_batch_tells_what_it_holds() {
+    let list = |index: usize| {
+        format!(
+            r#"{{"key":"k{index}","value":{{"arrayValue":{{"values":[{{"stringValue":"\u0001 and \ud800"}}]}}}}}}"#
+        )
+    };
+    let attributes = (0..500).map(list).collect::<Vec<_>>().join(",");
+    let span = format!(
+        r#"{{"kind":"X","more":1,"attributes":[{attributes}],"events":[{{"attributes":[{attributes}]}}],"links":[{{}}]}}"#
+    );
+    let scope = format!(r#"{{"scope":{{"attributes":[{attributes}]}},"spans":[{span}]}}"#);
+    let resource =
+        format!(r#"{{"attributes":[{attributes}],"entityRefs":[{{"type":"t","idKeys":["a","b"]}}]}}"#);
+    let input = format!(r#"{{"resourceSpans":[{{"resource":{resource},"scopeSpans":[{scope}]}}]}}"#);
+    for has_sources in [false, true] {
+        let bytes = bytes::Bytes::copy_from_slice(input.as_bytes());
+        let mut decoder = Decoder::new(DecodeOptions::default().with_record_sources(has_sources));
+        // Once, so that what the decoder itself keeps is there.
+        decoder.decode(bytes.clone(), &mut SpanBatch::new()).unwrap();
+        let before = HELD.get();
+        let mut batch = SpanBatch::new();
+        decoder.decode(bytes, &mut batch).unwrap();
+        let held = (HELD.get() - before).unsigned_abs();
+        assert!(held > 100_000, "{held}");
+        assert_eq!(batch.memory(), held, "{has_sources}");
+        batch.clear();
+        assert_eq!(batch.memory(), held, "{has_sources}");
+    }
+}
+
+#[test]
 fn text_that_must_be_mended_everywhere_takes_a_small_multiple_of_itself() {
     for fault in ["\u{1}", "x\u{1}", "\\ud800", "\u{1}\\ud800"] {
         let input = format!(

@@ -12,6 +12,7 @@ use std::sync::LazyLock;
 use foldhash::fast::RandomState;
 
 use super::Text;
+use super::memory::bytes_of;
 
 #[derive(Debug, Clone, Copy)]
 struct KeyRow {
@@ -61,6 +62,11 @@ impl Default for Keys {
 impl Keys {
     pub(crate) fn len(&self) -> usize {
         self.rows.len()
+    }
+
+    /// Bytes that the tables hold.
+    pub(super) fn memory(&self) -> usize {
+        bytes_of(&self.rows) + bytes_of(&self.places)
     }
 
     pub(crate) fn clear(&mut self) {

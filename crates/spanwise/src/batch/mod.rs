@@ -8,6 +8,7 @@
 
 mod equality;
 mod keys;
+pub(crate) mod memory;
 mod repeated;
 mod rows;
 mod sources;
@@ -119,7 +120,7 @@ impl SpanBatch {
         Self::default()
     }
 
-    /// Forgets all rows and the input, and keeps the capacity of every table.
+    /// Forgets all rows and the input, and keeps the capacity of every table (see [`memory`](Self::memory)).
     pub fn clear(&mut self) {
         self.input = Bytes::new();
         self.made.clear();

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::json::escape;
+use crate::json::{escape, utf8};
 
 /// Where a [`Text`] stands and how it is written there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -119,10 +119,7 @@ impl Text {
             return Cow::Owned(unescaped(raw));
         }
         // Decode has checked this text already; checking again on reading is what keeps this free of `unsafe`.
-        match simdutf8::basic::from_utf8(raw) {
-            Ok(text) => Cow::Borrowed(text),
-            Err(_) => String::from_utf8_lossy(raw),
-        }
+        utf8::read(raw).map_or_else(|| String::from_utf8_lossy(raw), Cow::Borrowed)
     }
 }
 

@@ -11,7 +11,9 @@ use super::templates::Templates;
 use crate::batch::{AttributeRow, AttributeSource, ByteRange, Mark, SpanBatch, Text};
 use crate::diagnostic::{Code, Effect, Severity, Step};
 use crate::frame::Rules;
-use crate::json::{Anomaly, AnomalyKind, Cursor, JsonError, JsonErrorKind, RawString, Scalar, Walk, escape};
+use crate::json::{
+    Anomaly, AnomalyKind, Cursor, JsonError, JsonErrorKind, RawString, Scalar, Walk, escape, utf8,
+};
 use crate::schema::{Field, Message, Resemblance};
 
 /// What rejects a document. Small enough to be returned in a register, with whatever else might have been.
@@ -321,7 +323,7 @@ impl<'r> Reader<'r> {
 
     /// The JSON text of the value that stands in `start..end`, as a text.
     pub(super) fn json_text(&mut self, start: usize, end: usize) -> Result<Text, Fatal> {
-        if simdutf8::basic::from_utf8(self.cursor.slice(start, end)).is_ok() {
+        if utf8::is_valid(self.cursor.slice(start, end)) {
             return Ok(Text::input(start, end, false));
         }
         self.make(start, escape::push_lossy, start, end)

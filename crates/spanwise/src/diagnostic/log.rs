@@ -7,6 +7,7 @@ use bytes::Bytes;
 use super::excerpt::Excerpt;
 use super::line_number::{LineNumber, feeds};
 use super::{Code, Diagnostic, Layer, Severity};
+use crate::batch::memory::bytes_of;
 use crate::schema::Field;
 
 /// Where the first byte of a batch's input stands in its file.
@@ -85,6 +86,11 @@ impl DiagnosticLog {
     /// Keeps what is found within `bytes` alone, and counts elements on from `indices`.
     pub(crate) fn part(&mut self, bytes: Range<usize>, indices: [u32; 3]) {
         self.part = Some(Own { bytes, indices });
+    }
+
+    /// Bytes that the tables hold.
+    pub(crate) fn memory(&self) -> usize {
+        bytes_of(&self.rows) + bytes_of(&self.steps) + bytes_of(&self.counts)
     }
 
     pub(crate) fn clear(&mut self) {

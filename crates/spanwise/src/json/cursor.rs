@@ -6,7 +6,7 @@ use std::hint::cold_path;
 
 use super::escape::{self, Escape};
 use super::scan::Kernel;
-use super::{Simd, number, scan};
+use super::{Simd, number, scan, utf8};
 
 /// Why the text is not JSON, or not within the bounds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -162,7 +162,7 @@ impl<'t> Cursor<'t> {
 
     #[inline(never)]
     fn is_utf8(&self, start: usize, end: usize) -> bool {
-        simdutf8::basic::from_utf8(self.slice(start, end)).is_ok()
+        utf8::is_valid(self.slice(start, end))
     }
 
     pub(crate) fn peek(&self) -> Option<u8> {
@@ -340,10 +340,9 @@ impl<'t> Cursor<'t> {
         let mut broken = false;
         if high != 0 {
             let raw = self.slice(start, at);
-            if simdutf8::basic::from_utf8(raw).is_err() {
+            if !utf8::is_valid(raw) {
                 broken = true;
-                let valid = simdutf8::compat::from_utf8(raw).err().map_or(0, |error| error.valid_up_to());
-                self.anomaly(AnomalyKind::InvalidUtf8, start + valid)?;
+                self.anomaly(AnomalyKind::InvalidUtf8, start + utf8::valid_up_to(raw))?;
             }
         }
         self.at = at + 1;

@@ -1,6 +1,7 @@
 //! JSON string escapes (RFC 8259 section 7): checking them in place and undoing them.
 
 use super::scan::Simd;
+use super::utf8;
 
 /// What stands at a backslash.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -211,7 +212,7 @@ fn push_char(character: char, out: &mut Vec<u8>) {
 
 /// Appends `bytes`, with U+FFFD for every maximal part that is not UTF-8.
 pub(crate) fn push_lossy(bytes: &[u8], out: &mut Vec<u8>) {
-    if simdutf8::basic::from_utf8(bytes).is_ok() {
+    if utf8::is_valid(bytes) {
         out.extend_from_slice(bytes);
         return;
     }

@@ -15,6 +15,7 @@ pub(crate) mod samples;
 pub(crate) mod scan;
 mod skim;
 mod skip;
+pub(crate) mod utf8;
 
 pub use scan::Simd;
 

@@ -285,7 +285,7 @@ mod tests {
             (state >> 33) as usize % below
         };
         let (mut good, mut bad) = (0, 0);
-        for round in (0..2000).step_by(step(100)) {
+        for round in (0..2000).step_by(step(101)) {
             let mut text = Vec::new();
             for _ in 0..random(60) {
                 match random(100) {

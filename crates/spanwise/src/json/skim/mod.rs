@@ -7,6 +7,7 @@
 use super::cursor::Cursor;
 use super::number;
 use super::scan::{Kernel, Outline, Spaces};
+use super::utf8;
 
 const BLOCK: usize = 64;
 
@@ -415,8 +416,7 @@ impl Cursor<'_> {
         let within = self.depth + walk.deepest as usize * levels <= self.max_depth
             && walk.items <= most
             && end - self.at <= self.max_string;
-        let text =
-            within && (outline.is_ascii() || simdutf8::basic::from_utf8(self.slice(self.at, end)).is_ok());
+        let text = within && (outline.is_ascii() || utf8::is_valid(self.slice(self.at, end)));
         if text { Ok(end) } else { Err(Found::Doubt) }
     }
 }

@@ -184,7 +184,7 @@ fn a_line_feed_is_white_space_only_where_no_line_ends_with_it() {
     let mut walk = Walk::default();
     let mut passed = [0, 0];
     for text in &laid_out(&format!("[{},[1,true],null]", values.join(",")))[..2] {
-        for at in (1..=text.len()).step_by(step(7)) {
+        for at in (1..=text.len()).rev().step_by(step(7)) {
             let text = format!("{}\n{}\n", &text[..at], &text[at..]);
             for in_line in [false, true] {
                 let cursor = || Cursor { in_line, ..cursor(text.as_bytes()) };
