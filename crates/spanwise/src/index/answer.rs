@@ -283,7 +283,9 @@ fn is_computed(expr: &Expr) -> bool {
     match expr {
         Expr::Literal(_) | Expr::Field(_) => true,
         Expr::Negate(inner) => is_computed(inner),
-        Expr::Arithmetic(_, left, right) => is_computed(left) && is_computed(right),
+        Expr::Arithmetic(first, steps) => {
+            is_computed(first) && steps.iter().all(|(_, operand)| is_computed(operand))
+        }
         _ => false,
     }
 }

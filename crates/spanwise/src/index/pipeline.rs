@@ -7,7 +7,7 @@ use std::collections::HashMap;
 
 use roaring::RoaringBitmap;
 
-use super::query::ast::{Aggregate, Comparison, Expr, Literal, Spanset, Stage};
+use super::query::ast::{Aggregate, Comparison, Expr, Literal, Spanset, Stage, Step};
 use super::query::value::{Value, holds};
 use super::traces::Traces;
 
@@ -118,16 +118,32 @@ fn grouped<R: Rows>(spansets: Spansets, rows: &R) -> Result<Vec<RoaringBitmap>, 
 fn pick<R: Rows>(spanset: &Spanset, rows: &R, within: &RoaringBitmap) -> Result<RoaringBitmap, R::Error> {
     Ok(match spanset {
         Spanset::Filter(expr) => rows.filter(expr)? & within,
-        Spanset::Or(left, right) => pick(left, rows, within)? | pick(right, rows, within)?,
-        Spanset::And(left, right) => {
-            let (left, right) = (pick(left, rows, within)?, pick(right, rows, within)?);
-            let traces = rows.traces()?;
-            let common = traces.of(&left) & traces.of(&right);
-            traces.within(&(left | right), &common)
+        Spanset::Or(parts) => {
+            let mut any = RoaringBitmap::new();
+            for part in parts {
+                any |= pick(part, rows, within)?;
+            }
+            any
         }
-        Spanset::Related { relation, negated, left, right } => {
-            let (left, right) = (pick(left, rows, within)?, pick(right, rows, within)?);
-            rows.traces()?.related(*relation, *negated, &left, &right)
+        Spanset::And(parts) => {
+            let traces = rows.traces()?;
+            let mut any = RoaringBitmap::new();
+            let mut common: Option<RoaringBitmap> = None;
+            for part in parts {
+                let picked = pick(part, rows, within)?;
+                let of = traces.of(&picked);
+                common = Some(common.map_or_else(|| of.clone(), |common| common & &of));
+                any |= picked;
+            }
+            traces.within(&any, &common.unwrap_or_default())
+        }
+        Spanset::Related(first, steps) => {
+            let mut left = pick(first, rows, within)?;
+            for Step { relation, negated, to } in steps {
+                let right = pick(to, rows, within)?;
+                left = rows.traces()?.related(*relation, *negated, &left, &right);
+            }
+            left
         }
         Spanset::Pipeline(stages) => run_on(stages, rows, within.clone())?,
     })

@@ -1,6 +1,8 @@
 //! What a query says of itself before it is run.
 
-use spanwise::index::Query;
+use spanwise::index::{Limits, Query, Scan};
+
+use crate::built;
 
 #[test]
 fn whether_each_span_can_be_judged_by_itself() {
@@ -32,21 +34,59 @@ fn a_query_may_be_as_long_as_a_mebibyte() {
     }
 }
 
+/// A chain that begins with one in parentheses, which begins with one in parentheses: each as long as it may be, were what it
+/// begins with not counted.
+fn chains_that_begin_with_chains(levels: usize, step: &str) -> String {
+    let begun = |levels: usize| "(".repeat(levels) + "{ }";
+    (1..=levels).fold(begun(levels), |query, level| {
+        format!("{query}{}{})", step.repeat(level % 100), " || { }".repeat(level % 100))
+    })
+}
+
 #[test]
 fn nesting_has_a_bound_whatever_nests() {
-    let forms: [fn(usize) -> String; 4] = [
+    let forms: [fn(usize) -> String; 9] = [
         |levels| format!("{{ {}.a = 1{} }}", "(".repeat(levels), ")".repeat(levels)),
         |levels| format!("{{ {}.a }}", "!".repeat(levels)),
         |levels| format!("{{ {}1 = .a }}", "-".repeat(levels)),
+        |levels| format!("{{ .a{} = 1 }}", " ^ .a".repeat(levels)),
         |levels| format!("{}{{ }}{}", "(".repeat(levels), ")".repeat(levels)),
+        |levels| format!("{}{{ }}{}", "(".repeat(levels), " | by(name))".repeat(levels)),
+        |levels| format!("{{ }}{}", " && { } || { }".repeat(levels / 2)),
+        |levels| chains_that_begin_with_chains(levels.min(600), " > { }"),
+        |levels| chains_that_begin_with_chains(levels.min(600), " && { }"),
     ];
     for form in forms {
         let most = (1..200).take_while(|levels| Query::parse(&form(*levels)).is_ok()).count();
-        assert!((40..=100).contains(&most), "{most}: {}", form(3));
-        for levels in [most + 1, most + 2, 1000, 300_000] {
-            let error = Query::parse(&form(levels)).unwrap_err();
-            assert!(error.to_string().ends_with("the query is nested too deep"), "{levels}: {error}");
+        assert!((30..=100).contains(&most), "{most}: {}", form(3));
+        for levels in [most + 1, most + 2, 1000, 50_000] {
+            let error = Query::parse(&form(levels)).unwrap_err().to_string();
+            assert!(error.ends_with("the query is nested deeper than 100 levels"), "{levels}: {error}");
         }
+    }
+}
+
+#[test]
+fn a_chain_is_as_long_as_it_needs_to_be() {
+    let body = br#"{"resourceSpans":[{"scopeSpans":[{"spans":[
+        {"traceId":"00000000000000000000000000000001","spanId":"0000000000000001","parentSpanId":"0000000000000001",
+         "attributes":[{"key":"a","value":{"intValue":"1"}}]}]}]}]}"#;
+    let batches = [spanwise::decode(&body[..]).unwrap()];
+    let (scan, index) = (Scan::new(&batches), built(&batches, Limits::default()));
+    let often = |first: &str, next: &str| first.to_owned() + &next.repeat(10_000);
+    for (query, expected) in [
+        (often("{ false }", " || { false }") + " || { }", 1),
+        (often("{ }", " && { }"), 1),
+        (often("{ }", " && { }") + " && { false }", 0),
+        (often("{ }", " > { }"), 1),
+        (often("({ } && { }) > { }", " >> { }") + " !> { }", 0),
+        (format!("{{ {} = 10002 }}", often("1 + .a", " + .a")), 1),
+        (format!("{{ {} = 2 }}", often("2 * .a", " / .a * .a")), 1),
+        (format!("{{ {} }}", often(".a = 2", " || .a = 1")), 1),
+    ] {
+        let parsed = Query::parse(&query).unwrap_or_else(|error| panic!("{}: {error}", &query[..30]));
+        assert_eq!(scan.run(&parsed).len(), expected, "{}", &query[..30]);
+        assert_eq!(index.run(&parsed, &scan).unwrap().len(), expected, "{}", &query[..30]);
     }
 }
 

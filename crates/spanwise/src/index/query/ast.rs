@@ -278,7 +278,8 @@ pub(crate) enum Expr {
     Or(Vec<Expr>),
     Not(Box<Expr>),
     Negate(Box<Expr>),
-    Arithmetic(Arithmetic, Box<Expr>, Box<Expr>),
+    /// From the left, however the operations bind: what binds tighter is an expression of its own.
+    Arithmetic(Box<Expr>, Vec<(Arithmetic, Expr)>),
 }
 
 impl Expr {
@@ -293,9 +294,15 @@ impl Expr {
             | Self::Matches { expr: inner, .. } => {
                 inner.fields(visit);
             }
-            Self::Compare(_, left, right) | Self::Arithmetic(_, left, right) => {
+            Self::Compare(_, left, right) => {
                 left.fields(visit);
                 right.fields(visit);
+            }
+            Self::Arithmetic(first, steps) => {
+                first.fields(visit);
+                for (_, operand) in steps {
+                    operand.fields(visit);
+                }
             }
             Self::And(parts) | Self::Or(parts) => parts.iter().for_each(|part| part.fields(visit)),
         }
@@ -354,18 +361,21 @@ pub(crate) enum Relation {
 #[derive(Debug, Clone)]
 pub(crate) enum Spanset {
     Filter(Expr),
-    /// Where both have spans: the spans of both.
-    And(Box<Spanset>, Box<Spanset>),
-    Or(Box<Spanset>, Box<Spanset>),
-    /// Those of the right that are (or, negated, are not) so related to any of the left.
-    Related {
-        relation: Relation,
-        negated: bool,
-        left: Box<Spanset>,
-        right: Box<Spanset>,
-    },
+    /// Where each has spans: the spans of all.
+    And(Vec<Spanset>),
+    Or(Vec<Spanset>),
+    /// From the left: of each step, those of its spanset that are so related to any of what came before.
+    Related(Box<Spanset>, Vec<Step>),
     /// A pipeline in parentheses.
     Pipeline(Vec<Stage>),
+}
+
+/// A step from spans to those that are (or, negated, are not) so related to any of them.
+#[derive(Debug, Clone)]
+pub(crate) struct Step {
+    pub(crate) relation: Relation,
+    pub(crate) negated: bool,
+    pub(crate) to: Spanset,
 }
 
 #[derive(Debug, Clone)]
@@ -382,9 +392,12 @@ impl Spanset {
     fn fields<'a>(&'a self, visit: &mut dyn FnMut(&'a Field)) {
         match self {
             Self::Filter(expr) => expr.fields(visit),
-            Self::And(left, right) | Self::Or(left, right) | Self::Related { left, right, .. } => {
-                left.fields(visit);
-                right.fields(visit);
+            Self::And(parts) | Self::Or(parts) => parts.iter().for_each(|part| part.fields(visit)),
+            Self::Related(first, steps) => {
+                first.fields(visit);
+                for step in steps {
+                    step.to.fields(visit);
+                }
             }
             Self::Pipeline(stages) => stages.iter().for_each(|stage| stage.fields(visit)),
         }

@@ -81,12 +81,12 @@ impl Expr {
                 Value::Bool(value) => Value::Bool(!value),
                 _ => Value::Nil,
             }),
-            Self::Arithmetic(operation, left, right) => {
-                match (left.values(subject), right.values(subject)) {
-                    (Values::One(left), Values::One(right)) => Values::One(left.computed(*operation, &right)),
-                    // The parser takes no such expression.
-                    _ => Values::One(Value::Nil),
+            Self::Arithmetic(first, steps) => {
+                let mut result = first.value(subject);
+                for (operation, operand) in steps {
+                    result = result.computed(*operation, &operand.value(subject));
                 }
+                Values::One(result)
             }
             _ => Values::One(Value::Bool(self.is_true(subject))),
         }

@@ -34,9 +34,10 @@ impl Operand {
 }
 
 impl Parser<'_> {
-    pub(super) fn expression(&mut self) -> Result<Expr, QueryError> {
+    /// An expression and its height.
+    pub(super) fn expression(&mut self) -> Result<(Expr, usize), QueryError> {
         let column = self.column();
-        Ok(self.operation_above(LOGIC)?.expr(column)?.0)
+        self.operation_above(LOGIC)?.expr(column)
     }
 
     /// An expression whose operators bind at least as tight as `level`.
@@ -210,7 +211,14 @@ impl Parser<'_> {
                     "%" => Arithmetic::Modulo,
                     _ => Arithmetic::Power,
                 };
-                Expr::Arithmetic(operation, Box::new(left), Box::new(right))
+                match left {
+                    Expr::Arithmetic(first, mut steps) => {
+                        height = left_height.max(right_height + 1);
+                        steps.push((operation, right));
+                        Expr::Arithmetic(first, steps)
+                    }
+                    left => Expr::Arithmetic(Box::new(left), vec![(operation, right)]),
+                }
             }
             _ => {
                 let comparison = match sign {
@@ -250,8 +258,8 @@ fn folded(expr: Expr, height: usize) -> Operand {
             Expr::Literal(number) => Value::from(number).negated().to_number(),
             _ => None,
         },
-        Expr::Arithmetic(operation, left, right) => match (&**left, &**right) {
-            (Expr::Literal(left), Expr::Literal(right)) => {
+        Expr::Arithmetic(left, steps) => match (&**left, steps.as_slice()) {
+            (Expr::Literal(left), [(operation, Expr::Literal(right))]) => {
                 Value::from(left).computed(*operation, &Value::from(right)).to_number()
             }
             _ => None,

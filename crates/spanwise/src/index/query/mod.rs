@@ -111,7 +111,7 @@ impl Query {
         fn is_single(spanset: &Spanset) -> bool {
             match spanset {
                 Spanset::Filter(expr) => !expr.needs_trace(),
-                Spanset::Or(left, right) => is_single(left) && is_single(right),
+                Spanset::Or(parts) => parts.iter().all(is_single),
                 _ => false,
             }
         }

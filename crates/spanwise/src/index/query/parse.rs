@@ -8,12 +8,12 @@
 //! primary  = "{" [ expr ] "}" | "(" pipeline ")"
 //! ```
 
-use super::ast::{Aggregate, Comparison, Expr, Literal, Relation, Spanset, Stage, Type};
+use super::ast::{Aggregate, Comparison, Expr, Literal, Relation, Spanset, Stage, Step, Type};
 use super::token::{Kind, Token};
 use super::{QueryError, QueryWarning};
 
 /// How deep a query may nest. Every step of the parser and of those who walk its trees counts, so no query can exhaust
-/// the stack.
+/// the stack. What is parsed is handed up with its height: a chain in parentheses may begin a longer one.
 const DEPTH: usize = 100;
 
 pub(super) struct Parser<'a> {
@@ -33,7 +33,7 @@ impl<'a> Parser<'a> {
         if *self.peek() == Kind::End {
             return Err(self.error("the query is empty; `{ }` matches every span"));
         }
-        let stages = self.pipeline()?;
+        let (stages, _) = self.pipeline()?;
         if *self.peek() == Kind::End { Ok(stages) } else { Err(self.unexpected("the end of the query")) }
     }
 
@@ -92,7 +92,10 @@ impl<'a> Parser<'a> {
 
     /// An error if a tree of `height` more steps would be too deep here.
     pub(super) fn check_depth(&self, height: usize) -> Result<(), QueryError> {
-        if self.depth + height > DEPTH { Err(self.error("the query is nested too deep")) } else { Ok(()) }
+        if self.depth + height > DEPTH {
+            return Err(self.error(format!("the query is nested deeper than {DEPTH} levels")));
+        }
+        Ok(())
     }
 
     /// Warns where `&&` and `||` stand side by side.
@@ -101,18 +104,22 @@ impl<'a> Parser<'a> {
         self.warnings.push(QueryWarning { column, message });
     }
 
-    fn pipeline(&mut self) -> Result<Vec<Stage>, QueryError> {
-        let mut stages = vec![self.stage()?];
+    /// The stages, and the height of the highest.
+    fn pipeline(&mut self) -> Result<(Vec<Stage>, usize), QueryError> {
+        let (first, mut height) = self.stage()?;
+        let mut stages = vec![first];
         while self.eat("|") {
-            stages.push(self.stage()?);
+            let (stage, of_stage) = self.stage()?;
+            stages.push(stage);
+            height = height.max(of_stage);
         }
         if matches!(self.peek(), Kind::Word(word) if word == "with") {
             return Err(self.error("hints (`with`) are not supported"));
         }
-        Ok(stages)
+        Ok((stages, height))
     }
 
-    fn stage(&mut self) -> Result<Stage, QueryError> {
+    fn stage(&mut self) -> Result<(Stage, usize), QueryError> {
         match self.peek() {
             Kind::Word(word) => {
                 let column = self.column();
@@ -122,36 +129,39 @@ impl<'a> Parser<'a> {
             Kind::Int(_) | Kind::Float(_) | Kind::Duration(_) | Kind::Sign("-") => {
                 Err(self.error("in a comparison with an aggregate, the aggregate stands on the left"))
             }
-            _ => Ok(Stage::Spanset(self.spanset()?)),
+            _ => self.spanset().map(|(spanset, height)| (Stage::Spanset(spanset), height)),
         }
     }
 
-    /// A stage that begins with a word.
-    fn operation(&mut self, word: &str, column: usize) -> Result<Stage, QueryError> {
-        let aggregate = match word {
+    /// A stage that begins with a word, and its height.
+    fn operation(&mut self, word: &str, column: usize) -> Result<(Stage, usize), QueryError> {
+        let (aggregate, height) = match word {
             "count" => {
                 self.expect("(")?;
                 self.expect(")")?;
-                Aggregate::Count
+                (Aggregate::Count, 1)
             }
-            "avg" => Aggregate::Average(self.number_argument()?),
-            "min" => Aggregate::Minimum(self.number_argument()?),
-            "max" => Aggregate::Maximum(self.number_argument()?),
-            "sum" => Aggregate::Sum(self.number_argument()?),
-            "by" => return Ok(Stage::By(self.argument()?)),
+            "avg" => self.number_argument(Aggregate::Average)?,
+            "min" => self.number_argument(Aggregate::Minimum)?,
+            "max" => self.number_argument(Aggregate::Maximum)?,
+            "sum" => self.number_argument(Aggregate::Sum)?,
+            "by" => return self.argument().map(|(expr, height)| (Stage::By(expr), height + 1)),
             "coalesce" => {
                 self.expect("(")?;
                 self.expect(")")?;
-                return Ok(Stage::Coalesce);
+                return Ok((Stage::Coalesce, 1));
             }
             "select" => {
                 self.expect("(")?;
-                let mut fields = vec![self.expression()?];
+                let (first, mut height) = self.expression()?;
+                let mut fields = vec![first];
                 while self.eat(",") {
-                    fields.push(self.expression()?);
+                    let (field, of_field) = self.expression()?;
+                    fields.push(field);
+                    height = height.max(of_field);
                 }
                 self.expect(")")?;
-                return Ok(Stage::Select(fields));
+                return Ok((Stage::Select(fields), height + 1));
             }
             "rate"
             | "count_over_time"
@@ -188,14 +198,14 @@ impl<'a> Parser<'a> {
             _ => return Err(self.unexpected("a number or a duration")),
         };
         self.advance();
-        Ok(Stage::Aggregate(aggregate, comparison, literal))
+        Ok((Stage::Aggregate(aggregate, comparison, literal), height))
     }
 
-    /// An argument in parentheses that has one value for each span.
-    fn argument(&mut self) -> Result<Expr, QueryError> {
+    /// An argument in parentheses that has one value for each span, and its height.
+    fn argument(&mut self) -> Result<(Expr, usize), QueryError> {
         self.expect("(")?;
         let column = self.column();
-        let expr = self.expression()?;
+        let (expr, height) = self.expression()?;
         if expr.is_repeated() {
             return Err(QueryError::new(
                 column,
@@ -208,14 +218,17 @@ impl<'a> Parser<'a> {
             return Err(QueryError::new(column, "this says nothing about a span"));
         }
         self.expect(")")?;
-        Ok(expr)
+        Ok((expr, height))
     }
 
-    fn number_argument(&mut self) -> Result<Expr, QueryError> {
+    fn number_argument(
+        &mut self,
+        aggregate: impl FnOnce(Expr) -> Aggregate,
+    ) -> Result<(Aggregate, usize), QueryError> {
         let column = self.column() + 1;
-        let expr = self.argument()?;
+        let (expr, height) = self.argument()?;
         match expr.type_of() {
-            Type::Any | Type::Number => Ok(expr),
+            Type::Any | Type::Number => Ok((aggregate(expr), height + 1)),
             _ => Err(QueryError::new(column, "an aggregate is of numbers")),
         }
     }
@@ -236,31 +249,37 @@ impl<'a> Parser<'a> {
         Some(comparison)
     }
 
-    fn spanset(&mut self) -> Result<Spanset, QueryError> {
-        let mut left = self.related()?;
+    /// Spansets joined by `&&` and `||`, and their height.
+    fn spanset(&mut self) -> Result<(Spanset, usize), QueryError> {
+        let (mut left, mut height) = self.related()?;
         let mut first = None;
-        let mut height = 0;
         loop {
             let (column, is_and) = (self.column(), matches!(self.peek(), Kind::Sign("&&")));
             if !is_and && !matches!(self.peek(), Kind::Sign("||")) {
-                return Ok(left);
+                return Ok((left, height));
             }
             self.advance();
             if *first.get_or_insert(is_and) != is_and {
                 self.warn_mixed(column);
                 first = Some(is_and);
             }
-            height += 1;
+            let (right, of_right) = self.deeper(Self::related)?;
+            // A long chain is one step deep.
+            let (mut parts, of_parts) = match left {
+                Spanset::And(parts) if is_and => (parts, height),
+                Spanset::Or(parts) if !is_and => (parts, height),
+                left => (vec![left], height + 1),
+            };
+            parts.push(right);
+            height = of_parts.max(of_right + 1);
             self.check_depth(height)?;
-            let right = Box::new(self.deeper(Self::related)?);
-            left =
-                if is_and { Spanset::And(Box::new(left), right) } else { Spanset::Or(Box::new(left), right) };
+            left = if is_and { Spanset::And(parts) } else { Spanset::Or(parts) };
         }
     }
 
-    fn related(&mut self) -> Result<Spanset, QueryError> {
-        let mut left = self.primary()?;
-        let mut height = 0;
+    /// Spansets and how they are related, and their height.
+    fn related(&mut self) -> Result<(Spanset, usize), QueryError> {
+        let (mut left, mut height) = self.primary()?;
         while let Kind::Sign(sign) = *self.peek() {
             let (negated, relation) = match sign.strip_prefix('!') {
                 Some(relation) => (true, relation),
@@ -278,33 +297,38 @@ impl<'a> Parser<'a> {
                 _ => break,
             };
             self.advance();
-            height += 1;
+            let (to, of_step) = self.deeper(Self::primary)?;
+            let (first, mut steps, of_steps) = match left {
+                Spanset::Related(first, steps) => (first, steps, height),
+                left => (Box::new(left), Vec::new(), height + 1),
+            };
+            steps.push(Step { relation, negated, to });
+            height = of_steps.max(of_step + 1);
             self.check_depth(height)?;
-            let right = Box::new(self.deeper(Self::primary)?);
-            left = Spanset::Related { relation, negated, left: Box::new(left), right };
+            left = Spanset::Related(first, steps);
         }
-        Ok(left)
+        Ok((left, height))
     }
 
-    fn primary(&mut self) -> Result<Spanset, QueryError> {
+    fn primary(&mut self) -> Result<(Spanset, usize), QueryError> {
         if self.eat("{") {
             if self.eat("}") {
-                return Ok(Spanset::Filter(Expr::Literal(Literal::Bool(true))));
+                return Ok((Spanset::Filter(Expr::Literal(Literal::Bool(true))), 1));
             }
             let column = self.column();
-            let expr = self.deeper(Self::expression)?;
+            let (expr, height) = self.deeper(Self::expression)?;
             self.expect("}")?;
             return match expr.type_of() {
-                Type::Any | Type::Bool => Ok(Spanset::Filter(expr)),
+                Type::Any | Type::Bool => Ok((Spanset::Filter(expr), height + 1)),
                 _ => Err(QueryError::new(column, "a filter is true or false; this is neither")),
             };
         }
         if self.eat("(") {
-            let mut stages = self.deeper(Self::pipeline)?;
+            let (mut stages, height) = self.deeper(Self::pipeline)?;
             self.expect(")")?;
             return Ok(match (stages.pop(), stages.is_empty()) {
-                (Some(Stage::Spanset(spanset)), true) => spanset,
-                (last, _) => Spanset::Pipeline(stages.into_iter().chain(last).collect()),
+                (Some(Stage::Spanset(spanset)), true) => (spanset, height),
+                (last, _) => (Spanset::Pipeline(stages.into_iter().chain(last).collect()), height + 1),
             });
         }
         Err(match self.peek() {
