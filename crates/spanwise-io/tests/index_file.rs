@@ -274,6 +274,12 @@ fn what_is_no_index_says_so() {
     fs::write(&path, &bytes).unwrap();
     assert!(SpanIndex::is_index(&path));
     let error = SpanIndex::open(&path).unwrap_err();
+    // Too short to say which version it has, or that it has one.
+    for len in 1..16 {
+        fs::write(&path, &bytes[..len]).unwrap();
+        assert!(SpanIndex::is_index(&path), "{len}");
+        assert!(matches!(SpanIndex::open(&path), Err(IndexFileError::Damaged)), "{len}");
+    }
     assert_eq!(
         error.to_string(),
         "the index file has version 9, which this program does not know; make it again"

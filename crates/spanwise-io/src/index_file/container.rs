@@ -6,9 +6,10 @@
 //!         footer so far (4) | magic (8)
 //! ```
 //!
-//! Numbers are little-endian, checksums CRC-32 of what is stored. A block is Zstandard, unless that made it no smaller. Reads
-//! are positional, so any number of threads may share a file; a new file takes the old one's name, and whoever has the old
-//! one open goes on reading it.
+//! Numbers are little-endian, checksums CRC-32 of what is stored. A block is Zstandard, unless that made it no smaller, and at
+//! most [`RATIO`] times what is stored of it: what Zstandard makes smaller still is padded, by a frame that it skips. So nobody
+//! can make a small file that takes much memory. Reads are positional, so any number of threads may share a file; a new file
+//! takes the old one's name, and whoever has the old one open goes on reading it.
 
 use std::fs::File;
 use std::io::{self, Read as _, Write};
@@ -23,6 +24,12 @@ const FOOTER: usize = 48;
 
 /// Of Zstandard: what ids and packed numbers leave it to do is quick at any level.
 const LEVEL: i32 = 6;
+
+/// Bytes of a block for each that is stored, at most.
+const RATIO: u64 = 200;
+
+/// What a frame of Zstandard that is skipped begins with; its length follows, in four bytes.
+const SKIPPED: [u8; 4] = 0x184D_2A50u32.to_le_bytes();
 
 /// Most that is reserved for a block before its bytes are there.
 const RESERVED: usize = 1 << 26;
@@ -43,6 +50,11 @@ impl Extent {
             put(out, number);
         }
         out.extend_from_slice(&self.sum.to_le_bytes());
+    }
+
+    /// Bytes of the block.
+    pub(super) fn len(self) -> u64 {
+        self.len
     }
 
     pub(super) fn read(reader: &mut Reader<'_>) -> Option<Self> {
@@ -67,8 +79,11 @@ impl Container {
         let of_head = usize::try_from(length).unwrap_or(HEADER).min(HEADER);
         let Some(head_there) = head.get_mut(..of_head) else { return Err(IndexFileError::Foreign) };
         read_exact_at(&container.file, head_there, 0)?;
-        if !head.starts_with(&MAGIC) {
+        if !begins_an_index(head_there) {
             return Err(IndexFileError::Foreign);
+        }
+        if of_head < HEADER {
+            return Err(IndexFileError::Damaged);
         }
         let mut reader = Reader::new(head.get(MAGIC.len()..).unwrap_or_default());
         let (version, zeros) = (reader.small(), reader.small());
@@ -96,8 +111,9 @@ impl Container {
     /// A block as it is stored, checked.
     pub(super) fn stored(&self, extent: Extent) -> Result<Vec<u8>, IndexFileError> {
         let end = extent.offset.checked_add(extent.stored);
-        let stored =
-            usize::try_from(extent.stored).ok().filter(|_| end.is_some_and(|end| end <= self.length));
+        let is_honest =
+            end.is_some_and(|end| end <= self.length) && extent.len <= extent.stored.saturating_mul(RATIO);
+        let stored = usize::try_from(extent.stored).ok().filter(|_| is_honest);
         let mut bytes = vec![0; stored.ok_or(IndexFileError::Damaged)?];
         read_exact_at(&self.file, &mut bytes, extent.offset)?;
         if crc32fast::hash(&bytes) != extent.sum {
@@ -121,6 +137,11 @@ impl Container {
         }
         Ok(bytes)
     }
+}
+
+/// Whether these are the first bytes of an index, or all of one that was cut off within its magic.
+pub(crate) fn begins_an_index(head: &[u8]) -> bool {
+    !head.is_empty() && (head.starts_with(&MAGIC) || MAGIC.starts_with(head))
 }
 
 fn read_exact_at(file: &File, bytes: &mut [u8], offset: u64) -> Result<(), IndexFileError> {
@@ -147,7 +168,14 @@ impl<W: Write> ContainerWriter<W> {
 
     /// Writes a block.
     pub(super) fn put(&mut self, bytes: &[u8]) -> io::Result<Extent> {
-        let compressed = zstd::encode_all(bytes, LEVEL)?;
+        let mut compressed = zstd::encode_all(bytes, LEVEL)?;
+        let least = usize::try_from((bytes.len() as u64).div_ceil(RATIO)).unwrap_or(usize::MAX);
+        if let Some(short) = least.checked_sub(compressed.len()).filter(|short| *short > 0) {
+            let padding = u32::try_from(short).unwrap_or(u32::MAX);
+            compressed.extend_from_slice(&SKIPPED);
+            compressed.extend_from_slice(&padding.to_le_bytes());
+            compressed.resize(compressed.len() + padding as usize, 0);
+        }
         let stored = if compressed.len() < bytes.len() { &compressed } else { bytes };
         self.put_stored(stored, bytes.len() as u64)
     }
@@ -175,5 +203,46 @@ impl<W: Write> ContainerWriter<W> {
         footer.extend_from_slice(&MAGIC);
         self.out.write_all(&footer)?;
         Ok(self.out)
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test")]
+mod tests {
+    use std::io::Seek as _;
+
+    use super::*;
+
+    /// A file of one block that is not its directory.
+    fn of_block(put: impl FnOnce(&mut ContainerWriter<File>) -> Extent) -> (Container, Extent) {
+        let mut writer = ContainerWriter::new(tempfile::tempfile().unwrap()).unwrap();
+        let extent = put(&mut writer);
+        let mut file = writer.finish(b"directory").unwrap();
+        file.rewind().unwrap();
+        let (container, directory) = Container::open(file).unwrap();
+        assert_eq!(directory, b"directory");
+        (container, extent)
+    }
+
+    #[test]
+    fn what_is_alike_throughout_is_written_so_that_it_is_read() {
+        for len in [0, 1, 199, 2600, 100_000, 3_000_000] {
+            let bytes = vec![7; len];
+            let (container, extent) = of_block(|writer| writer.put(&bytes).unwrap());
+            assert!(container.read(extent).unwrap() == bytes, "{len}");
+            assert!(
+                extent.len <= RATIO * extent.stored && extent.stored <= (len as u64).div_ceil(RATIO) + 40
+            );
+        }
+    }
+
+    #[test]
+    fn a_bomb_is_damage_however_it_is_told() {
+        let (len, bomb) = (3_000_000, zstd::encode_all(&vec![0; 3_000_000][..], LEVEL).unwrap());
+        assert!(bomb.len() < 1000);
+        for said in [len, RATIO * bomb.len() as u64, RATIO * bomb.len() as u64 + 1, u64::MAX] {
+            let (container, extent) = of_block(|writer| writer.put_stored(&bomb, said).unwrap());
+            assert!(matches!(container.read(extent), Err(IndexFileError::Damaged)), "{said}");
+        }
     }
 }

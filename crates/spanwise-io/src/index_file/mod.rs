@@ -21,7 +21,7 @@ use spanwise::{DecodeOptions, SpanBatch};
 use crate::atomic::AtomicFile;
 use crate::source::Source;
 use bytes::{Reader, put, put_bytes};
-use container::{Container, ContainerWriter, Extent};
+use container::{Container, ContainerWriter, Extent, begins_an_index};
 use place::{Place, Spans};
 use source_file::SourceFile;
 
@@ -78,6 +78,10 @@ impl Sections for Stored {
         let extent = self.extents.get(number as usize).ok_or(IndexError::Damaged)?;
         Ok(self.container.read(*extent)?)
     }
+
+    fn bytes(&self, number: u32) -> Option<u64> {
+        self.extents.get(number as usize).map(|extent| extent.len())
+    }
 }
 
 /// What a file's directory says.
@@ -90,18 +94,19 @@ struct Directory {
 }
 
 impl SpanIndex {
-    /// Whether a file begins as an index file does. Of what is no file, such as a pipe, nothing is read.
+    /// Whether a file begins as an index file does, or ends before that could be told. Of what is no file, such as a pipe,
+    /// nothing is read.
     pub fn is_index(path: &Path) -> bool {
         if !path.is_file() {
             return false;
         }
         let mut head = Vec::new();
         let read = File::open(path).and_then(|file| file.take(MAGIC.len() as u64).read_to_end(&mut head));
-        read.is_ok() && head == MAGIC
+        read.is_ok() && begins_an_index(&head)
     }
 
-    /// Opens an index file. What it reads is the directory and the list of sources, whose size and time it looks at. A source
-    /// whose time alone has changed is read and compared.
+    /// Opens an index file. What it reads is the directory, where each block of spans is, and the list of sources, whose size
+    /// and time it looks at. A source whose time alone has changed is read and compared.
     ///
     /// # Errors
     /// The file is no index, or is damaged, or a source is not there or not what it was.
@@ -125,6 +130,9 @@ impl SpanIndex {
         }
         let sections = Arc::new(Stored { container, extents: directory.extents });
         let index = Index::open(&directory.index, sections)?;
+        if spans.places()?.spans() != index.len() {
+            return Err(IndexFileError::Damaged);
+        }
         Ok(Self { index, spans, left_out: directory.left_out })
     }
 
@@ -322,4 +330,41 @@ fn sources_of(bytes: &[u8], folder: &Path) -> Option<Vec<Arc<SourceFile>>> {
         sources.push(Arc::new(SourceFile::of_stored(&mut reader, folder)?));
     }
     reader.is_at_end().then_some(sources)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_that_nothing_bears_out_are_damage_whatever_says_them() {
+        let body = br#"{"resourceSpans":[{"scopeSpans":[{"spans":[{"name":"chat"},{"name":"tool"}]}]}]}"#;
+        let mut index = SpanIndex::default();
+        index.add(Arc::new(spanwise::decode(&body[..]).unwrap())).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("traces.idx");
+        index.save(&path).unwrap();
+        let (container, directory) = Container::open(File::open(&path).unwrap()).unwrap();
+        let path = folder.path().join("other.idx");
+        let written = |rows: &[u8], spans: u8| {
+            let mut file = ContainerWriter::new(File::create(&path).unwrap()).unwrap();
+            let mut directory = Directory::of_stored(&directory).unwrap();
+            // The number of the format comes first, and the number of rows is the second.
+            directory.index.splice(1..2, rows.iter().copied());
+            let mut places = container.read(directory.places).unwrap();
+            // The number of batches comes first, and the spans of the only one are the second.
+            *places.get_mut(8).unwrap() = spans;
+            for extent in directory.extents.iter_mut().chain([&mut directory.sources]) {
+                *extent = file.copy(&container, *extent).unwrap();
+            }
+            directory.places = file.put(&places).unwrap();
+            file.finish(&directory.stored()).unwrap();
+            SpanIndex::open(&path)
+        };
+        assert_eq!(written(&[2], 2).unwrap().index().len(), 2);
+        for (rows, spans) in [(&[3][..], 2), (&[2], 3), (&[0xfe, 0xff, 0xff, 0xff, 0x0f], 2), (&[120], 120)] {
+            assert!(matches!(written(rows, spans), Err(IndexFileError::Damaged)), "{rows:?} {spans}");
+        }
+    }
 }

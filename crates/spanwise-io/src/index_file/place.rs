@@ -61,14 +61,19 @@ impl Places {
         }
     }
 
-    fn spans(&self, number: usize) -> u32 {
+    /// Spans of all batches.
+    pub(super) fn spans(&self) -> u32 {
+        self.end
+    }
+
+    fn spans_of(&self, number: usize) -> u32 {
         let start = self.starts.get(number).copied().unwrap_or(self.end);
         self.starts.get(number + 1).copied().unwrap_or(self.end) - start
     }
 
     /// Each with its number of spans.
     pub(super) fn iter(&self) -> impl Iterator<Item = (&Place, u32)> {
-        self.all.iter().enumerate().map(|(number, place)| (place, self.spans(number)))
+        self.all.iter().enumerate().map(|(number, place)| (place, self.spans_of(number)))
     }
 
     pub(super) fn put(
@@ -174,7 +179,7 @@ impl Spans {
             return Ok(Arc::clone(&found.1));
         }
         let batch = Arc::new(self.decode(place)?);
-        if batch.len() != places.spans(number) as usize {
+        if batch.len() != places.spans_of(number) as usize {
             return Err(match place {
                 Place::Source(source, _) => self.source(*source)?.changed(),
                 _ => IndexFileError::Damaged,

@@ -18,6 +18,7 @@ use super::{Index, IndexError, Limits};
 use bytes::{Reader, Writer};
 
 pub(super) use column::column;
+use tables::LEAST_OF_ROW;
 pub(super) use tables::{overflow, times, traces};
 
 /// The numbers of sections. Columns follow, in the order of the directory.
@@ -36,6 +37,12 @@ pub trait Sections: fmt::Debug + Send + Sync {
     /// # Errors
     /// It cannot be read, or is not what was written.
     fn section(&self, number: u32) -> Result<Vec<u8>, IndexError>;
+
+    /// How many bytes a section has, if that can be told without reading it. What has fewer than its rows need is then
+    /// refused when it is opened.
+    fn bytes(&self, _number: u32) -> Option<u64> {
+        None
+    }
 }
 
 impl Index {
@@ -129,6 +136,10 @@ impl Index {
     /// The directory is not what [`Self::store`] gave.
     pub fn open(directory: &[u8], sections: Arc<dyn Sections>) -> Result<Self, IndexError> {
         let mut index = directory_of(directory).ok_or(IndexError::Damaged)?;
+        // Any number of rows can be said to be alike in a few bytes, but each has its ids.
+        if sections.bytes(TRACES).is_some_and(|bytes| bytes < u64::from(index.len) * LEAST_OF_ROW) {
+            return Err(IndexError::Damaged);
+        }
         index.sections = Some(sections);
         Ok(index)
     }

@@ -14,6 +14,9 @@ use crate::index::traces::Traces;
 /// Rows among which parents are looked for.
 const NEARBY: usize = 1 << 16;
 
+/// Bytes that the table of traces has for each row, at least: a byte for the trace, the id, a byte for the parent.
+pub(super) const LEAST_OF_ROW: u64 = 10;
+
 impl Writer {
     pub(super) fn overflow(&mut self, overflow: &[RoaringBitmap; 5]) {
         for rows in overflow {
