@@ -76,6 +76,11 @@ impl AtomicFile {
         Ok(Self { form, path, written: 0 })
     }
 
+    /// The folder of the file that is written, which links to it need not be in.
+    pub(crate) fn folder(&self) -> &Path {
+        folder(&self.path)
+    }
+
     /// Bytes that were written.
     pub(crate) fn written(&self) -> u64 {
         self.written

@@ -329,6 +329,31 @@ fn a_source_that_has_changed_is_an_error_and_a_copy_of_it_is_not() {
 }
 
 #[test]
+#[cfg(unix)]
+fn an_index_that_is_written_through_a_link_finds_what_is_beside_the_link_and_beside_itself() {
+    let temporary = tempfile::tempdir().unwrap();
+    let folder = |name: &str| {
+        let path = temporary.path().join(name);
+        fs::create_dir(&path).unwrap();
+        path
+    };
+    let (here, there) = (folder("here"), folder("there"));
+    fs::write(there.join("old.idx"), "").unwrap();
+    std::os::unix::fs::symlink(there.join("old.idx"), here.join("traces.idx")).unwrap();
+    for (place, name) in [(&here, "a.jsonl"), (&there, "b.jsonl")] {
+        let text = Corpus::parse("micro").unwrap().to_vec(5, 10_000, Form::Ndjson);
+        fs::write(place.join(name), text).unwrap();
+    }
+    // What is taken for a source where none of that name was.
+    fs::write(there.join("a.jsonl"), "{}\n").unwrap();
+    let (batches, index) = indexed(&[here.join("a.jsonl"), there.join("b.jsonl")], BlockSizes::default());
+    index.save(&here.join("traces.idx")).unwrap();
+    for path in [here.join("traces.idx"), there.join("old.idx")] {
+        compare(&SpanIndex::open(&path).unwrap(), &batches, r#"{ name =~ ".*a.*" }"#);
+    }
+}
+
+#[test]
 fn what_cannot_be_read_again_cannot_be_indexed() {
     let mut index = SpanIndex::default();
     let options = ReadSettings::default().decode;

@@ -268,9 +268,9 @@ impl SpanIndex {
                 return Err(source.changed());
             }
         }
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let folder = folder.canonicalize().ok();
-        let mut file = ContainerWriter::new(BufWriter::new(AtomicFile::create(path)?))?;
+        let out = AtomicFile::create(path)?;
+        let folder = out.folder().canonicalize().ok();
+        let mut file = ContainerWriter::new(BufWriter::new(out))?;
         let mut extents = Vec::new();
         let index = self.index.store(&mut |section| {
             extents.push(file.put(section).map_err(IndexFileError::Io)?);
