@@ -25,7 +25,8 @@ pub struct Limits {
     pub distinct: u32,
     /// The longest text that has a posting, in bytes. Default 256.
     pub text_bytes: usize,
-    /// Distinct fields. Attributes of further ones are only known to be there. Default 65,536.
+    /// Distinct fields, with those that are no attributes, of which there always are all. Attributes of further ones are only
+    /// known to be there. Default 65,536.
     pub fields: u32,
 }
 
@@ -187,7 +188,10 @@ impl Index {
         if let Some(number) = self.numbers.get(&field) {
             return Some(*number);
         }
-        let number = u32::try_from(self.slots.len()).ok().filter(|number| *number < self.limits.fields)?;
+        let number = u32::try_from(self.slots.len()).ok()?;
+        if number >= self.limits.fields && matches!(field, Field::Attribute(..)) {
+            return None;
+        }
         self.numbers.insert(field.clone(), number);
         self.slots.push(Slot::empty(field));
         Some(number)

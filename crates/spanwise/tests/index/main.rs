@@ -11,6 +11,7 @@
     reason = "a test"
 )]
 
+mod asking;
 mod facets;
 mod queries;
 mod random;
