@@ -11,7 +11,7 @@ use super::container::{Container, Extent};
 use super::error::IndexFileError;
 use super::source_file::SourceFile;
 
-/// Batches that are kept for the next row that is asked for.
+/// Batches that are kept for the next row that is asked for: those that were asked for last.
 const KEPT: usize = 16;
 
 /// Where the block that a batch was decoded from stands in its source: what it takes to decode it again.
@@ -129,6 +129,7 @@ pub(super) struct Spans {
     places: OnceLock<Places>,
     /// Where the places are read from if they are not there.
     stored: Option<(Arc<Container>, Extent)>,
+    /// In the order in which they were asked for.
     kept: Mutex<Vec<(usize, Arc<SpanBatch>)>>,
 }
 
@@ -175,8 +176,15 @@ impl Spans {
             return Ok(Arc::clone(batch));
         }
         let kept = || self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(found) = kept().iter().find(|(found, _)| *found == number) {
-            return Ok(Arc::clone(&found.1));
+        {
+            let mut kept = kept();
+            if let Some(at) = kept.iter().position(|(found, _)| *found == number) {
+                // The last is the last that goes.
+                let found = kept.remove(at);
+                let batch = Arc::clone(&found.1);
+                kept.push(found);
+                return Ok(batch);
+            }
         }
         let batch = Arc::new(self.decode(place)?);
         if batch.len() != places.spans_of(number) as usize {

@@ -44,7 +44,7 @@ pub(super) const TRACES: &[super::Family] = &[
     ),
 ];
 
-const QUERIES: [&str; 9] = [
+const QUERIES: [&str; 11] = [
     "{ name =~ \"n.*\" && duration >= 0ns }",
     "{ } >> { }",
     "{ } << { }",
@@ -52,6 +52,8 @@ const QUERIES: [&str; 9] = [
     "({ } > { }) && { childCount >= 0 }",
     "{ rootName != nil || traceDuration > 1s }",
     "{ } | by(name) | count() > 0",
+    "{ } | by(span:id) | { duration >= 0ns } | ({ } >> { }) || ({ } << { })",
+    "{ } | by(duration % 2) | ({ } >> { }) && ({ } << { }) | max(childCount) > 0",
     "{ event.k != nil || span.k = 1 || link:traceID = \"\" }",
     "{ span.k0 > 3 || span.k1 = \"x\" }",
 ];

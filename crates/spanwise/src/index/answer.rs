@@ -1,19 +1,21 @@
 //! What an index knows of a filter, and how the source settles the rest.
 
-use std::cell::RefCell;
+use std::collections::HashMap;
 
 use roaring::RoaringBitmap;
 
+use super::build::INTRINSICS;
 use super::column::{Column, Known};
 use super::numbers::range;
-use super::pipeline::{self, Rows};
+use super::pipeline::{self, Rows, groups_of};
 use super::query::Query;
 use super::query::ast::{Comparison, Expr, Field, Intrinsic, Literal, Scope};
-use super::query::evaluate::{Subject, TraceFacts};
+use super::query::evaluate::{Root, Subject, TraceFacts};
 use super::query::value::Value;
+use super::times::nanos;
 use super::traces::Traces;
+use super::values::Held;
 use super::{Index, IndexError, RowSet, SpanSource};
-use crate::SpanRef;
 
 impl Index {
     /// The rows that a query picks. The source gives the spans that the index alone cannot tell about.
@@ -194,6 +196,8 @@ impl Index {
             Field::Attribute(scope, name) => Ok(one(*scope, name)?.0),
             Field::Intrinsic(intrinsic) => match self.column(field)? {
                 Some(found) => Ok(column(found)),
+                // Whoever stored it left the column out.
+                None if INTRINSICS.contains(intrinsic) => Ok(self.all_unsure()),
                 None => other(self, *intrinsic),
             },
         }
@@ -208,7 +212,7 @@ impl Index {
     ) -> Result<Known, IndexError> {
         let literal_value = Value::from(literal);
         let is = |value: Value<'_>| value.compares(comparison, &literal_value);
-        let nanos = |duration: u64| Value::Duration(i64::try_from(duration).unwrap_or(i64::MAX));
+        let nanos = |duration: u64| Value::Duration(nanos(duration));
         let rows = |test: &dyn Fn(usize) -> bool| {
             let found = (0..self.len()).filter(|row| test(*row as usize));
             Known::exact(RoaringBitmap::from_sorted_iter(found).unwrap_or_default())
@@ -296,50 +300,94 @@ struct Answering<'a> {
     source: &'a dyn SpanSource,
 }
 
+/// By row of a root, what is asked of it.
+type OfRoots = HashMap<u32, Value<'static>>;
+
 impl Answering<'_> {
-    /// Calls `each` with the spans of these rows and what their traces say about them.
+    /// Calls `each` with the spans of these rows and what their traces say about them, as far as `expr` asks for it. Every span
+    /// is read once, in the order of the rows; roots that must be read are read before.
     fn spans(
         &self,
         rows: &RoaringBitmap,
-        needs_trace: bool,
+        expr: &Expr,
         each: &mut dyn FnMut(u32, Subject<'_, '_>),
     ) -> Result<(), IndexError> {
         if rows.is_empty() {
             return Ok(());
         }
-        if !needs_trace {
+        let rows = RowSet(rows.clone());
+        if !expr.needs_trace() {
             let facts = TraceFacts::default();
-            return self
-                .source
-                .spans(&RowSet(rows.clone()), &mut |row, span| each(row, Subject { span, facts: &facts }));
+            return self.source.spans(&rows, &mut |row, span| each(row, Subject { span, facts: &facts }));
         }
         let (traces, facts) = (self.index.traces()?, self.index.facts()?);
-        let each = RefCell::new(each);
-        for rows in traces.groups(rows) {
-            let trace = rows.first().map_or(0, |row| traces.trace_of(*row)) as usize;
-            let duration = facts.duration.get(trace).copied().unwrap_or(0);
-            let rows = RowSet(RoaringBitmap::from_sorted_iter(rows).unwrap_or_default());
-            let visit = |root: Option<SpanRef<'_>>| {
-                self.source.spans(&rows, &mut |row, span| {
-                    let facts = TraceFacts {
-                        child_count: facts.children.get(row as usize).copied().unwrap_or(0).into(),
-                        root,
-                        duration: i64::try_from(duration).unwrap_or(i64::MAX),
-                    };
-                    (*each.borrow_mut())(row, Subject { span, facts: &facts });
-                })
+        let of_roots = |wanted, field| {
+            if expr.asks_for(wanted) { self.of_roots(&rows.0, field) } else { Ok(OfRoots::new()) }
+        };
+        let names = of_roots(Intrinsic::RootName, Field::Intrinsic(Intrinsic::Name))?;
+        let services = of_roots(Intrinsic::RootService, service_name())?;
+        self.source.spans(&rows, &mut |row, span| {
+            let trace = traces.trace_of(row) as usize;
+            let root = facts.root.get(trace).copied().flatten();
+            let name = root.and_then(|root| names.get(&root)).unwrap_or(&Value::Nil);
+            let service = root.and_then(|root| services.get(&root)).unwrap_or(&Value::Nil);
+            let facts = TraceFacts {
+                child_count: facts.children.get(row as usize).copied().unwrap_or(0),
+                root: Root::Known { name, service },
+                duration: facts.duration.get(trace).copied().unwrap_or(0),
             };
-            match facts.root.get(trace).copied().flatten() {
-                None => visit(None)?,
-                Some(root) => {
-                    let mut result = Ok(());
-                    let root = RowSet(RoaringBitmap::from_iter([root]));
-                    self.source.spans(&root, &mut |_, root| result = visit(Some(root)))?;
-                    result?;
-                }
+            each(row, Subject { span, facts: &facts });
+        })
+    }
+
+    /// The values of a field of the roots of these rows' traces.
+    fn of_roots(&self, rows: &RoaringBitmap, field: Field) -> Result<OfRoots, IndexError> {
+        let (traces, facts) = (self.index.traces()?, self.index.facts()?);
+        let traces = groups_of(rows, &traces.trace);
+        let roots = traces.iter().filter_map(|trace| facts.root.get(trace as usize).copied().flatten());
+        let mut values = OfRoots::new();
+        self.values(&roots.collect(), &Expr::Field(field), &mut |row, value| {
+            values.insert(row, value.clone().into_owned());
+        })?;
+        Ok(values)
+    }
+
+    /// Calls `each` with what the tables of all rows have of an intrinsic; false if they have nothing.
+    fn table_values(
+        &self,
+        rows: &RoaringBitmap,
+        intrinsic: Intrinsic,
+        each: &mut dyn FnMut(u32, &Value<'_>),
+    ) -> Result<bool, IndexError> {
+        let field = match intrinsic {
+            Intrinsic::Duration => {
+                let times = self.index.times()?;
+                rows.iter().for_each(|row| each(row, &Value::Duration(nanos(times.duration_of(row)))));
+                return Ok(true);
             }
+            Intrinsic::ChildCount => {
+                let children = &self.index.facts()?.children;
+                let of = |row: u32| children.get(row as usize).copied().unwrap_or(0);
+                rows.iter().for_each(|row| each(row, &Value::Int(of(row).into())));
+                return Ok(true);
+            }
+            Intrinsic::TraceDuration => {
+                let (traces, durations) = (self.index.traces()?, &self.index.facts()?.duration);
+                let of = |row: u32| durations.get(traces.trace_of(row) as usize).copied().unwrap_or(0);
+                rows.iter().for_each(|row| each(row, &Value::Duration(nanos(of(row)))));
+                return Ok(true);
+            }
+            Intrinsic::RootName => Field::Intrinsic(Intrinsic::Name),
+            Intrinsic::RootService => service_name(),
+            _ => return Ok(false),
+        };
+        let (traces, facts) = (self.index.traces()?, self.index.facts()?);
+        let values = self.of_roots(rows, field)?;
+        for row in rows {
+            let root = facts.root.get(traces.trace_of(row) as usize).copied().flatten();
+            each(row, root.and_then(|root| values.get(&root)).unwrap_or(&Value::Nil));
         }
-        Ok(())
+        Ok(true)
     }
 }
 
@@ -349,7 +397,7 @@ impl Rows for Answering<'_> {
     fn filter(&self, expr: &Expr) -> Result<RoaringBitmap, IndexError> {
         let Known { mut yes, unsure } = self.index.known(expr)?;
         let mut confirmed = Vec::new();
-        self.spans(&unsure, expr.needs_trace(), &mut |row, subject| {
+        self.spans(&unsure, expr, &mut |row, subject| {
             if expr.is_true(subject) {
                 confirmed.push(row);
             }
@@ -364,15 +412,31 @@ impl Rows for Answering<'_> {
         expr: &Expr,
         each: &mut dyn FnMut(u32, &Value<'_>),
     ) -> Result<(), IndexError> {
-        if let Expr::Field(Field::Intrinsic(Intrinsic::Duration)) = expr {
-            let times = self.index.times()?;
-            for row in rows {
-                let nanos = times.duration_of(row);
-                each(row, &Value::Duration(i64::try_from(nanos).unwrap_or(i64::MAX)));
+        let held = match expr {
+            Expr::Field(Field::Intrinsic(intrinsic)) if self.table_values(rows, *intrinsic, each)? => {
+                return Ok(());
             }
-            return Ok(());
-        }
-        self.spans(rows, expr.needs_trace(), &mut |row, subject| each(row, &expr.value(subject)))
+            Expr::Field(field) => self.index.held(field, rows)?,
+            _ => None,
+        };
+        let Some(Held { known, asked }) = held else {
+            return self.spans(rows, expr, &mut |row, subject| each(row, &expr.value(subject)));
+        };
+        let mut known = known.into_iter().peekable();
+        let mut rows = rows.iter().peekable();
+        let mut before = |end: Option<u32>, each: &mut dyn FnMut(u32, &Value<'_>)| {
+            while let Some(row) = rows.next_if(|row| end.is_none_or(|end| *row < end)) {
+                let value = known.next_if(|(found, _)| *found == row);
+                each(row, &value.map_or(Value::Nil, |(_, value)| value));
+            }
+            rows.next();
+        };
+        self.spans(&asked, expr, &mut |row, subject| {
+            before(Some(row), each);
+            each(row, &expr.value(subject));
+        })?;
+        before(None, each);
+        Ok(())
     }
 
     fn len(&self) -> u32 {

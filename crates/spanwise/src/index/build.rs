@@ -5,6 +5,7 @@
 
 use super::column::{Entry, Run};
 use super::query::ast::{Field, Intrinsic, Scope};
+use super::times::nanos_between;
 use super::{Index, IndexError, Limits};
 use crate::{AttributeRow, RawValue, Rows, SpanBatch, SpanRow, Text};
 
@@ -105,9 +106,7 @@ impl Adding<'_> {
             self.attributes(0, span.attributes, run, false);
             for event in batch.event_rows().get(span.events.range()).unwrap_or_default() {
                 self.repeated_text(event_name, event.name, row);
-                let since = i128::from(event.time_unix_nano) - i128::from(span.start_time_unix_nano);
-                let bound = if since < 0 { i64::MIN } else { i64::MAX };
-                let since = Entry::Int(i64::try_from(since).unwrap_or(bound));
+                let since = Entry::Int(nanos_between(span.start_time_unix_nano, event.time_unix_nano));
                 if let Some(column) = self.index.column_mut(event_time) {
                     column.add_repeated(since, row, self.limits);
                 }

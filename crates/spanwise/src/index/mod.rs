@@ -3,6 +3,7 @@
 //! A [`Query`] is read once and run on either, with the same answer: a set of rows ([`RowSet`]), that is spans by number.
 //! The guide to the language, and to what is indexed, is `docs/query.md`.
 
+mod aggregate;
 mod answer;
 mod build;
 mod column;
@@ -17,8 +18,10 @@ mod rows;
 mod scan;
 mod slot;
 mod stored;
+mod structure;
 mod times;
 mod traces;
+mod values;
 mod waiting;
 
 pub use facets::{Bin, FacetValue, KeyFacet, ValuesFacet};

@@ -1,14 +1,16 @@
 //! Runs a query's stages over rows, wherever these come from.
 //!
-//! Until `by` splits them, the spansets of a pipeline are the traces, so they are one set of rows; only then are they
-//! listed one by one.
+//! The spansets of a pipeline share no row, so they are one set of rows, and for each row the number of its group: its trace
+//! until `by` splits it. So every filter is asked once, and every value, in the order of the rows, however many groups there
+//! are.
 
 use std::collections::HashMap;
 
 use roaring::RoaringBitmap;
 
-use super::query::ast::{Aggregate, Comparison, Expr, Literal, Spanset, Stage, Step};
-use super::query::value::{Value, holds};
+use super::aggregate::{Passing, passing};
+use super::query::ast::{Expr, Spanset, Stage, Step};
+use super::query::value::Value;
 use super::traces::Traces;
 
 /// What rows can be asked.
@@ -19,7 +21,7 @@ pub(crate) trait Rows {
     /// The rows that match a filter.
     fn filter(&self, expr: &Expr) -> Result<RoaringBitmap, Self::Error>;
 
-    /// Calls `each` with the value that `expr` has for each of these rows; the rows of one trace in ascending order.
+    /// Calls `each` with the value that `expr` has for each of these rows, in ascending order.
     fn values(
         &self,
         rows: &RoaringBitmap,
@@ -40,134 +42,139 @@ pub(crate) fn run<R: Rows>(stages: &[Stage], rows: &R) -> Result<RoaringBitmap, 
         return rows.filter(expr);
     }
     let all = RoaringBitmap::from_sorted_iter(0..rows.len()).unwrap_or_default();
-    run_on(stages, rows, all)
+    run_on(stages, rows, all, &Groups::Traces)
 }
 
-enum Spansets {
-    /// Each trace's.
-    Traces(RoaringBitmap),
-    Groups(Vec<RoaringBitmap>),
+/// Which rows make a spanset.
+enum Groups {
+    /// Those of one trace.
+    Traces,
+    /// Those with the same number here, by row.
+    Split(Vec<u32>),
 }
 
-fn run_on<R: Rows>(stages: &[Stage], rows: &R, all: RoaringBitmap) -> Result<RoaringBitmap, R::Error> {
-    let mut spansets = Spansets::Traces(all);
+impl Groups {
+    /// The number of each row's group, by row.
+    fn numbers<'a, R: Rows>(&'a self, rows: &'a R) -> Result<&'a [u32], R::Error> {
+        match self {
+            Self::Traces => Ok(&rows.traces()?.trace),
+            Self::Split(numbers) => Ok(numbers),
+        }
+    }
+}
+
+/// Runs stages on some rows in these groups, which is what `coalesce` makes of those that `by` split.
+fn run_on<R: Rows>(
+    stages: &[Stage],
+    rows: &R,
+    mut within: RoaringBitmap,
+    whole: &Groups,
+) -> Result<RoaringBitmap, R::Error> {
+    let mut split = None;
     for stage in stages {
-        spansets = match (stage, spansets) {
-            (Stage::Select(_), spansets) => spansets,
-            (Stage::Coalesce, spansets) => Spansets::Traces(joined(spansets)),
-            (Stage::Spanset(spanset), Spansets::Traces(within)) => {
-                Spansets::Traces(pick(spanset, rows, &within)?)
+        let groups = split.as_ref().unwrap_or(whole);
+        match stage {
+            Stage::Select(_) => {}
+            Stage::Coalesce => split = None,
+            Stage::Spanset(spanset) => within = pick(spanset, rows, &within, groups)?,
+            Stage::By(expr) => split = Some(Groups::Split(by(expr, rows, &within, groups)?)),
+            Stage::Aggregate(aggregate, comparison, literal) => {
+                let wanted = Passing { aggregate, comparison: *comparison, literal };
+                within = passing(wanted, rows, &within, groups.numbers(rows)?)?;
             }
-            (Stage::Spanset(spanset), Spansets::Groups(groups)) => {
-                let mut left = Vec::new();
-                for group in groups {
-                    left.push(pick(spanset, rows, &group)?);
-                }
-                left.retain(|group| !group.is_empty());
-                Spansets::Groups(left)
-            }
-            (Stage::By(expr), spansets) => {
-                let mut split = Vec::new();
-                for group in grouped(spansets, rows)? {
-                    split.extend(by(expr, rows, &group)?);
-                }
-                Spansets::Groups(split)
-            }
-            (Stage::Aggregate(aggregate, comparison, literal), spansets) => {
-                let of_traces = matches!(spansets, Spansets::Traces(_));
-                let mut kept = Vec::new();
-                for group in grouped(spansets, rows)? {
-                    if passes(aggregate, *comparison, literal, rows, &group)? {
-                        kept.push(group);
-                    }
-                }
-                let kept = Spansets::Groups(kept);
-                if of_traces { Spansets::Traces(joined(kept)) } else { kept }
-            }
-        };
-    }
-    Ok(joined(spansets))
-}
-
-fn joined(spansets: Spansets) -> RoaringBitmap {
-    match spansets {
-        Spansets::Traces(rows) => rows,
-        Spansets::Groups(groups) => {
-            let mut rows: Vec<u32> = groups.iter().flatten().collect();
-            rows.sort_unstable();
-            rows.dedup();
-            RoaringBitmap::from_sorted_iter(rows).unwrap_or_default()
         }
     }
-}
-
-fn grouped<R: Rows>(spansets: Spansets, rows: &R) -> Result<Vec<RoaringBitmap>, R::Error> {
-    match spansets {
-        Spansets::Groups(groups) => Ok(groups),
-        Spansets::Traces(all) => {
-            let groups = rows.traces()?.groups(&all);
-            Ok(groups
-                .into_iter()
-                .map(|rows| RoaringBitmap::from_sorted_iter(rows).unwrap_or_default())
-                .collect())
-        }
-    }
+    Ok(within)
 }
 
 /// The rows among `within` that a spanset picks.
-fn pick<R: Rows>(spanset: &Spanset, rows: &R, within: &RoaringBitmap) -> Result<RoaringBitmap, R::Error> {
+fn pick<R: Rows>(
+    spanset: &Spanset,
+    rows: &R,
+    within: &RoaringBitmap,
+    groups: &Groups,
+) -> Result<RoaringBitmap, R::Error> {
     Ok(match spanset {
         Spanset::Filter(expr) => rows.filter(expr)? & within,
         Spanset::Or(parts) => {
             let mut any = RoaringBitmap::new();
             for part in parts {
-                any |= pick(part, rows, within)?;
+                any |= pick(part, rows, within, groups)?;
             }
             any
         }
         Spanset::And(parts) => {
-            let traces = rows.traces()?;
             let mut any = RoaringBitmap::new();
             let mut common: Option<RoaringBitmap> = None;
             for part in parts {
-                let picked = pick(part, rows, within)?;
-                let of = traces.of(&picked);
-                common = Some(common.map_or_else(|| of.clone(), |common| common & &of));
+                let picked = pick(part, rows, within, groups)?;
+                let of = groups_of(&picked, groups.numbers(rows)?);
+                common = Some(match common {
+                    Some(common) => common & of,
+                    None => of,
+                });
                 any |= picked;
             }
-            traces.within(&any, &common.unwrap_or_default())
+            in_groups(&any, &common.unwrap_or_default(), groups.numbers(rows)?)
         }
         Spanset::Related(first, steps) => {
-            let mut left = pick(first, rows, within)?;
+            let mut left = pick(first, rows, within, groups)?;
             for Step { relation, negated, to } in steps {
-                let right = pick(to, rows, within)?;
-                left = rows.traces()?.related(*relation, *negated, &left, &right);
+                let right = pick(to, rows, within, groups)?;
+                let related = rows.traces()?.related(*relation, &left, &right, groups.numbers(rows)?);
+                left = if *negated { right - related } else { related };
             }
             left
         }
-        Spanset::Pipeline(stages) => run_on(stages, rows, within.clone())?,
+        Spanset::Pipeline(stages) => run_on(stages, rows, within.clone(), groups)?,
     })
 }
 
-fn by<R: Rows>(expr: &Expr, rows: &R, group: &RoaringBitmap) -> Result<Vec<RoaringBitmap>, R::Error> {
-    let mut numbers: HashMap<Vec<u8>, usize> = HashMap::new();
-    let mut split: Vec<RoaringBitmap> = Vec::new();
+/// The number of a row's group.
+pub(super) fn group_of(row: u32, numbers: &[u32]) -> u32 {
+    numbers.get(row as usize).copied().unwrap_or(u32::MAX)
+}
+
+/// The groups that the rows belong to.
+pub(super) fn groups_of(rows: &RoaringBitmap, numbers: &[u32]) -> RoaringBitmap {
+    let mut groups: Vec<u32> = rows.iter().map(|row| group_of(row, numbers)).collect();
+    groups.sort_unstable();
+    groups.dedup();
+    RoaringBitmap::from_sorted_iter(groups).unwrap_or_default()
+}
+
+/// The rows of `rows` whose group is among `groups`.
+pub(super) fn in_groups(rows: &RoaringBitmap, groups: &RoaringBitmap, numbers: &[u32]) -> RoaringBitmap {
+    let found = rows.iter().filter(|row| groups.contains(group_of(*row, numbers)));
+    RoaringBitmap::from_sorted_iter(found).unwrap_or_default()
+}
+
+/// The numbers of the groups that a value splits groups into, by row.
+fn by<R: Rows>(expr: &Expr, rows: &R, within: &RoaringBitmap, groups: &Groups) -> Result<Vec<u32>, R::Error> {
+    let before = groups.numbers(rows)?;
+    let mut values: HashMap<Vec<u8>, u32> = HashMap::new();
+    let mut splits: HashMap<(u32, u32), u32> = HashMap::new();
+    let mut numbers = vec![0; before.len()];
     let mut key = Vec::new();
-    rows.values(group, expr, &mut |row, value| {
+    // There are no more of either than rows.
+    let count = |len: usize| u32::try_from(len).unwrap_or(u32::MAX);
+    rows.values(within, expr, &mut |row, value| {
         key.clear();
         write_key(value, &mut key);
-        let number = if let Some(number) = numbers.get(&key) {
+        let value = if let Some(number) = values.get(&key) {
             *number
         } else {
-            split.push(RoaringBitmap::new());
-            numbers.insert(key.clone(), split.len() - 1);
-            split.len() - 1
+            let number = count(values.len());
+            values.insert(key.clone(), number);
+            number
         };
-        if let Some(rows) = split.get_mut(number) {
-            rows.insert(row);
+        let next = count(splits.len());
+        let split = *splits.entry((group_of(row, before), value)).or_insert(next);
+        if let Some(number) = numbers.get_mut(row as usize) {
+            *number = split;
         }
     })?;
-    Ok(split)
+    Ok(numbers)
 }
 
 /// Bytes that are equal for equal values of one type.
@@ -196,84 +203,4 @@ fn write_key(value: &Value<'_>, key: &mut Vec<u8>) {
             }
         }
     }
-}
-
-/// Numbers summed up: exactly, until a double joins them.
-#[derive(Default)]
-struct Sum {
-    count: u32,
-    exact: i128,
-    float: f64,
-    has_float: bool,
-}
-
-impl Sum {
-    fn add(&mut self, value: &Value<'_>) {
-        match value {
-            Value::Int(number) | Value::Duration(number) => self.exact += i128::from(*number),
-            Value::Float(number) => {
-                self.has_float = true;
-                self.float += number;
-            }
-            _ => return,
-        }
-        self.count += 1;
-    }
-
-    #[allow(clippy::cast_precision_loss, reason = "a double is asked for")]
-    fn total(&self) -> f64 {
-        self.exact as f64 + self.float
-    }
-}
-
-fn passes<R: Rows>(
-    aggregate: &Aggregate,
-    comparison: Comparison,
-    literal: &Literal,
-    rows: &R,
-    group: &RoaringBitmap,
-) -> Result<bool, R::Error> {
-    let literal = Value::from(literal);
-    let value = match aggregate {
-        Aggregate::Count => Value::Int(i64::try_from(group.len()).unwrap_or(i64::MAX)),
-        Aggregate::Minimum(expr) | Aggregate::Maximum(expr) => {
-            let wanted = if matches!(aggregate, Aggregate::Minimum(_)) {
-                Comparison::Less
-            } else {
-                Comparison::Greater
-            };
-            let mut best = Value::Nil;
-            rows.values(group, expr, &mut |_, value| {
-                let better = best.is_nil() || value.compares(wanted, &best);
-                if let Some(number) = value.to_number().filter(|_| better) {
-                    best = match number {
-                        Literal::Int(number) => Value::Int(number),
-                        Literal::Duration(nanos) => Value::Duration(nanos),
-                        Literal::Float(number) => Value::Float(number),
-                        _ => Value::Nil,
-                    };
-                }
-            })?;
-            best
-        }
-        Aggregate::Sum(expr) | Aggregate::Average(expr) => {
-            let mut sum = Sum::default();
-            rows.values(group, expr, &mut |_, value| sum.add(value))?;
-            if sum.count == 0 {
-                Value::Nil
-            } else if matches!(aggregate, Aggregate::Average(_)) {
-                Value::Float(sum.total() / f64::from(sum.count))
-            } else if sum.has_float {
-                Value::Float(sum.total())
-            } else {
-                match (i64::try_from(sum.exact), literal.as_float()) {
-                    (Ok(exact), _) => Value::Int(exact),
-                    // Beyond any integer that it could be compared with.
-                    (Err(_), Some(other)) => return Ok(holds(comparison, sum.total().partial_cmp(&other))),
-                    (Err(_), None) => Value::Nil,
-                }
-            }
-        }
-    };
-    Ok(value.compares(comparison, &literal))
 }

@@ -9,7 +9,7 @@ use super::RowSet;
 use super::pipeline::{self, Rows};
 use super::query::Query;
 use super::query::ast::Expr;
-use super::query::evaluate::{Subject, TraceFacts};
+use super::query::evaluate::{Root, Subject, TraceFacts};
 use super::query::value::Value;
 use super::times::Times;
 use super::traces::Traces;
@@ -92,11 +92,11 @@ impl<'a> Scan<'a> {
     fn facts(&self, row: u32) -> TraceFacts<'a> {
         let (traces, times) = self.tables();
         let (facts, trace) = (traces.facts(times), traces.trace_of(row) as usize);
-        let duration = facts.duration.get(trace).copied().unwrap_or(0);
+        let root = facts.root.get(trace).copied().flatten().and_then(|root| self.span(root));
         TraceFacts {
-            child_count: facts.children.get(row as usize).copied().unwrap_or(0).into(),
-            root: facts.root.get(trace).copied().flatten().and_then(|root| self.span(root)),
-            duration: i64::try_from(duration).unwrap_or(i64::MAX),
+            child_count: facts.children.get(row as usize).copied().unwrap_or(0),
+            root: root.map_or(Root::None, Root::Span),
+            duration: facts.duration.get(trace).copied().unwrap_or(0),
         }
     }
 }

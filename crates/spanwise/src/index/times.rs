@@ -7,6 +7,17 @@ use roaring::RoaringBitmap;
 use super::numbers::{Found, SEGMENT, between, order};
 use crate::SpanRow;
 
+/// Nanoseconds as queries know them. What is too long is as long as can be told.
+pub(crate) fn nanos(nanos: u64) -> i64 {
+    i64::try_from(nanos).unwrap_or(i64::MAX)
+}
+
+/// The same from `start` to `end`, which may be before it.
+pub(crate) fn nanos_between(start: u64, end: u64) -> i64 {
+    let nanos = i128::from(end) - i128::from(start);
+    i64::try_from(nanos).unwrap_or(if nanos < 0 { i64::MIN } else { i64::MAX })
+}
+
 /// In nanoseconds, by row.
 #[derive(Debug, Default)]
 pub(crate) struct Times {

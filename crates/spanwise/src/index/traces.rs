@@ -4,7 +4,7 @@
 //! nobody can make meet and every process comes to. Spans without a trace id are a trace each. A parent is looked for in the
 //! same trace only; of several spans with one id, each is the parent.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::hash::BuildHasher as _;
 use std::sync::OnceLock;
 
@@ -13,7 +13,7 @@ use roaring::RoaringBitmap;
 use sha2::{Digest as _, Sha256};
 
 use super::column::{SEED, ascending, bitmap_bytes, push};
-use super::query::ast::{Intrinsic, Relation};
+use super::query::ast::Intrinsic;
 use super::times::Times;
 use crate::{Id, SpanBatch, SpanRow};
 
@@ -194,86 +194,11 @@ impl Traces {
         self.trace.get(row as usize).copied().unwrap_or(u32::MAX)
     }
 
-    /// The traces that the rows belong to.
-    pub(crate) fn of(&self, rows: &RoaringBitmap) -> RoaringBitmap {
-        let mut traces: Vec<u32> = rows.iter().map(|row| self.trace_of(row)).collect();
-        traces.sort_unstable();
-        traces.dedup();
-        traces.into_iter().collect()
-    }
-
-    /// The rows of `rows` whose trace is among `traces`.
-    pub(crate) fn within(&self, rows: &RoaringBitmap, traces: &RoaringBitmap) -> RoaringBitmap {
-        rows.iter().filter(|row| traces.contains(self.trace_of(*row))).collect()
-    }
-
     /// The rows of each trace, for all traces that `rows` belong to.
     pub(crate) fn groups(&self, rows: &RoaringBitmap) -> Vec<Vec<u32>> {
         let mut pairs: Vec<(u32, u32)> = rows.iter().map(|row| (self.trace_of(row), row)).collect();
         pairs.sort_unstable();
         pairs.chunk_by(|a, b| a.0 == b.0).map(|chunk| chunk.iter().map(|(_, row)| *row).collect()).collect()
-    }
-
-    /// The rows of `right` that stand (or, negated, do not stand) so to any row of `left`.
-    pub(crate) fn related(
-        &self,
-        relation: Relation,
-        negated: bool,
-        left: &RoaringBitmap,
-        right: &RoaringBitmap,
-    ) -> RoaringBitmap {
-        let common = self.of(left) & self.of(right);
-        let mut related = RoaringBitmap::new();
-        if !common.is_empty() {
-            let all = RoaringBitmap::from_sorted_iter(0..self.len()).unwrap_or_default();
-            for rows in self.groups(&self.within(&all, &common)) {
-                related.extend(self.related_of_trace(relation, &rows, left, right));
-            }
-        }
-        if negated { right - related } else { related }
-    }
-
-    fn related_of_trace(
-        &self,
-        relation: Relation,
-        rows: &[u32],
-        left: &RoaringBitmap,
-        right: &RoaringBitmap,
-    ) -> Vec<u32> {
-        let of = |ids: &[u64], row: u32| ids.get(row as usize).copied().unwrap_or(0);
-        let (span, parent) = (|row: u32| of(&self.span, row), |row: u32| of(&self.parent, row));
-        let from = || rows.iter().copied().filter(|row| left.contains(*row));
-        let keep = |test: &dyn Fn(u32) -> bool| -> Vec<u32> {
-            rows.iter().copied().filter(|row| right.contains(*row) && test(*row)).collect()
-        };
-        match relation {
-            Relation::Child => {
-                let parents: HashSet<u64> = from().map(span).filter(|id| *id != 0).collect();
-                keep(&|row| parents.contains(&parent(row)))
-            }
-            Relation::Parent => {
-                let parents: HashSet<u64> = from().map(parent).filter(|id| *id != 0).collect();
-                keep(&|row| parents.contains(&span(row)))
-            }
-            Relation::Sibling => {
-                let mut counts: HashMap<u64, u32> = HashMap::new();
-                for id in from().map(parent).filter(|id| *id != 0) {
-                    *counts.entry(id).or_default() += 1;
-                }
-                keep(&|row| {
-                    let others = counts.get(&parent(row)).copied().unwrap_or(0);
-                    others > u32::from(left.contains(row))
-                })
-            }
-            Relation::Descendant => {
-                let reached = spread(rows, from().map(span), &parent, &span);
-                keep(&|row| reached.contains(&row))
-            }
-            Relation::Ancestor => {
-                let reached = spread(rows, from().map(parent), &span, &parent);
-                keep(&|row| reached.contains(&row))
-            }
-        }
     }
 
     pub(crate) fn facts(&self, times: &Times) -> &Facts {
@@ -307,29 +232,4 @@ impl Traces {
             Facts { children, root, duration }
         })
     }
-}
-
-/// The rows that are reached from `frontier`: a row whose `entry` is in it is reached, and its `exit` joins it.
-fn spread(
-    rows: &[u32],
-    frontier: impl Iterator<Item = u64>,
-    entry: &dyn Fn(u32) -> u64,
-    exit: &dyn Fn(u32) -> u64,
-) -> HashSet<u32> {
-    let mut by_entry: HashMap<u64, Vec<u32>> = HashMap::new();
-    for row in rows {
-        by_entry.entry(entry(*row)).or_default().push(*row);
-    }
-    let mut todo: Vec<u64> = frontier.filter(|id| *id != 0).collect();
-    let mut reached = HashSet::new();
-    while let Some(id) = todo.pop() {
-        // Taken out: an id that comes again has been dealt with.
-        for row in by_entry.remove(&id).unwrap_or_default() {
-            reached.insert(row);
-            if exit(row) != 0 {
-                todo.push(exit(row));
-            }
-        }
-    }
-    reached
 }

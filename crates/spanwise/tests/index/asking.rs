@@ -1,7 +1,9 @@
 //! What is asked of the source: as little as can be, and every span once, in the order of the rows.
 
-use spanwise::SpanBatch;
-use spanwise::index::{Index, Limits, Query, Scan};
+use std::cell::RefCell;
+
+use spanwise::index::{Index, IndexError, Limits, Query, RowSet, Scan, SpanSource};
+use spanwise::{SpanBatch, SpanRef};
 
 use crate::built;
 
@@ -26,6 +28,42 @@ fn interleaved() -> [SpanBatch; 1] {
     [spanwise::decode(text.into_bytes()).unwrap()]
 }
 
+/// A source, and the rows that were asked of it, each time.
+struct Asked<'a>(Scan<'a>, RefCell<Vec<Vec<u32>>>);
+
+impl SpanSource for Asked<'_> {
+    fn spans(&self, rows: &RowSet, each: &mut dyn FnMut(u32, SpanRef<'_>)) -> Result<(), IndexError> {
+        self.1.borrow_mut().push(rows.iter().collect());
+        self.0.spans(rows, each)
+    }
+}
+
+#[test]
+fn aggregates_and_groups_ask_for_what_no_column_holds_once() {
+    let batches = interleaved();
+    let (all, few) = (500, 5);
+    for (limits, text, expected) in [
+        (Limits::default(), "{ } | avg(span.n) > 50", &[][..]),
+        (Limits { distinct: 10, ..Limits::default() }, "{ } | max(.n) > 490 | sum(.x) > 0", &[]),
+        (Limits::default(), "{ } | by(name) | by(resource.service.name) | count() > 1", &[]),
+        (Limits::default(), "{ } | by(rootName) | max(childCount) > 0 | max(traceDuration) >= 0ns", &[]),
+        (Limits::default(), "{ } | by(.l) | count() > 1", &[few]),
+        (Limits::default(), "{ } | by(span:id) | avg(span.n) > 50", &[all]),
+        (Limits::default(), "{ } | avg(span.n + 1) > 50", &[all]),
+        (Limits { text_bytes: 0, ..Limits::default() }, "{ } | by(rootName) | count() > 1", &[50]),
+        (Limits { text_bytes: 0, ..Limits::default() }, r#"{ rootName > "n" }"#, &[50, all]),
+        (Limits { fields: 0, ..Limits::default() }, "{ } | avg(span.n) > 50", &[all]),
+    ] {
+        let (query, scan) = (Query::parse(text).unwrap(), Scan::new(&batches));
+        let asked = Asked(Scan::new(&batches), RefCell::default());
+        let found = built(&batches, limits).run(&query, &asked).unwrap();
+        assert!(found == scan.run(&query) && !found.is_empty(), "{text}");
+        let asked = asked.1.into_inner();
+        assert!(asked.iter().all(|rows| rows.is_sorted_by(|a, b| a < b)), "{text}");
+        assert_eq!(asked.iter().map(Vec::len).collect::<Vec<_>>(), expected, "{text}");
+    }
+}
+
 #[test]
 fn an_index_of_any_number_of_fields_gives_the_same_answers() {
     let batches = interleaved();
@@ -48,4 +86,31 @@ fn an_index_of_any_number_of_fields_gives_the_same_answers() {
             assert!(index.run(&query, &scan).unwrap() == expected, "{text}, {fields} fields");
         }
     }
+}
+
+#[test]
+fn very_many_groups_cost_what_few_do() {
+    // Seconds if each group is filtered, or walked for, by itself.
+    let spans: Vec<String> = (0..100_000)
+        .map(|at| {
+            format!(
+                r#"{{"traceId":"00000000000000000000000000000001","spanId":"{:016x}","parentSpanId":"{at:016x}","endTimeUnixNano":"{at}"}}"#,
+                at + 1
+            )
+        })
+        .collect();
+    let text = format!(r#"{{"resourceSpans":[{{"scopeSpans":[{{"spans":[{}]}}]}}]}}"#, spans.join(","));
+    let batches = [spanwise::decode(text.into_bytes()).unwrap()];
+    let (scan, index) = (Scan::new(&batches), built(&batches, Limits::default()));
+    let begun = std::time::Instant::now();
+    for (text, expected) in [
+        ("{ } | by(span:id) | { duration > 5ns } && { }", 99_994),
+        ("{ } | by(span:id) | { } >> { }", 0),
+        ("{ } | by(duration % 3) | { } << { }", 99_997),
+        ("{ } | by(span:id) | ({ } | by(duration) | count() > 0)", 100_000),
+    ] {
+        let query = Query::parse(text).unwrap();
+        assert_eq!(index.run(&query, &scan).unwrap().len(), expected, "{text}");
+    }
+    assert!(begun.elapsed().as_secs() < 60, "{:?}", begun.elapsed());
 }

@@ -214,8 +214,8 @@ fn regex(random: &mut Random) -> &'static str {
 
 fn computed(random: &mut Random, depth: u32) -> String {
     match random.below(if depth == 0 { 3 } else { 5 }) {
-        0 => number(random).to_owned(),
-        1 => attribute(random, false),
+        0 if depth > 0 => number(random).to_owned(),
+        0 | 1 => attribute(random, false),
         2 => random.pick(&["duration", "span:childCount", "traceDuration"]).to_owned(),
         3 => format!("-({})", computed(random, depth - 1)),
         _ => {
@@ -300,9 +300,21 @@ pub(crate) fn query(random: &mut Random) -> String {
             0 => format!("count() {} {}", comparison(random), random.below(4)),
             1 => {
                 let aggregate = random.pick(&["avg", "min", "max", "sum"]);
-                format!("{aggregate}({}) {} {}", attribute(random, false), comparison(random), number(random))
+                let mut of = computed(random, 0);
+                if random.one_in(3) {
+                    of.push_str(random.pick(&[" - 1", " * 2 / span.a", " + duration"]));
+                }
+                format!("{aggregate}({of}) {} {}", comparison(random), number(random))
             }
-            2 => format!("by({})", attribute(random, false)),
+            2 => {
+                let field = attribute(random, false);
+                let field =
+                    random.pick(&[&*field, &field, &field, "name", "rootName", "rootServiceName", "span:id"]);
+                let field =
+                    random.pick(&[field, field, "status", "kind", "childCount", "traceDuration", "duration"]);
+                format!("by({field})")
+            }
+            3 if random.one_in(4) => "coalesce()".to_owned(),
             3 => format!("sum(duration) {} {}", comparison(random), number(random)),
             _ => spanset(random, 1),
         };

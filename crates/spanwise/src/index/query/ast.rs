@@ -328,6 +328,11 @@ impl Expr {
         self.any_field(|field| matches!(field, Field::Intrinsic(intrinsic) if intrinsic.is_of_trace()))
     }
 
+    /// Whether it asks for this intrinsic.
+    pub(crate) fn asks_for(&self, wanted: Intrinsic) -> bool {
+        self.any_field(|field| *field == Field::Intrinsic(wanted))
+    }
+
     pub(crate) fn type_of(&self) -> Type {
         match self {
             Self::Literal(literal) => match literal {

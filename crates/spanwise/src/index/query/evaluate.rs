@@ -7,16 +7,47 @@ use std::borrow::Cow;
 
 use super::ast::{Expr, Field, Intrinsic, Scope};
 use super::value::Value;
+use crate::index::times::{nanos, nanos_between};
 use crate::{AttributesRef, SpanRef};
 
 /// What a span's trace says about it.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct TraceFacts<'a> {
-    pub(crate) child_count: i64,
-    /// The trace's root: of several, the one that starts first.
-    pub(crate) root: Option<SpanRef<'a>>,
+    pub(crate) child_count: u32,
+    pub(crate) root: Root<'a>,
     /// From the first start to the last end, in nanoseconds.
-    pub(crate) duration: i64,
+    pub(crate) duration: u64,
+}
+
+/// The trace's root: of several, the one that starts first.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) enum Root<'a> {
+    #[default]
+    None,
+    Span(SpanRef<'a>),
+    /// What is asked of it.
+    Known {
+        name: &'a Value<'static>,
+        service: &'a Value<'static>,
+    },
+}
+
+impl<'a> Root<'a> {
+    fn name(self) -> Value<'a> {
+        match self {
+            Self::None => Value::Nil,
+            Self::Span(root) => Value::Text(root.name()),
+            Self::Known { name, .. } => name.borrowed(),
+        }
+    }
+
+    fn service(self) -> Value<'a> {
+        match self {
+            Self::None => Value::Nil,
+            Self::Span(root) => attribute(root.resource().attributes(), "service.name"),
+            Self::Known { service, .. } => service.borrowed(),
+        }
+    }
 }
 
 /// A span and what its trace says about it.
@@ -105,10 +136,6 @@ fn attribute<'a>(attributes: AttributesRef<'a>, name: &str) -> Value<'a> {
     attributes.get(name).map_or(Value::Nil, Value::from)
 }
 
-fn nanos(duration: u64) -> i64 {
-    i64::try_from(duration).unwrap_or(i64::MAX)
-}
-
 impl Field {
     fn values<'a>(&self, Subject { span, facts }: Subject<'a, '_>) -> Values<'a> {
         let text = |text: Cow<'a, str>| Value::Text(text);
@@ -143,25 +170,16 @@ impl Field {
                 Intrinsic::TraceId => text(span.trace_id()),
                 Intrinsic::InstrumentationName => text(span.scope().name()),
                 Intrinsic::InstrumentationVersion => text(span.scope().version()),
-                Intrinsic::ChildCount => Value::Int(facts.child_count),
-                Intrinsic::TraceDuration => Value::Duration(facts.duration),
-                Intrinsic::RootName => facts.root.map_or(Value::Nil, |root| text(root.name())),
-                Intrinsic::RootService => facts
-                    .root
-                    .map_or(Value::Nil, |root| attribute(root.resource().attributes(), "service.name")),
+                Intrinsic::ChildCount => Value::Int(facts.child_count.into()),
+                Intrinsic::TraceDuration => Value::Duration(nanos(facts.duration)),
+                Intrinsic::RootName => facts.root.name(),
+                Intrinsic::RootService => facts.root.service(),
                 Intrinsic::EventName => {
                     return Values::Each(span.events().map(|event| text(event.name())).collect());
                 }
                 Intrinsic::EventTimeSinceStart => {
                     let start = span.start_time_unix_nano();
-                    let since = |time: u64| {
-                        let nanos = i128::from(time) - i128::from(start);
-                        Value::Duration(i64::try_from(nanos).unwrap_or(if nanos < 0 {
-                            i64::MIN
-                        } else {
-                            i64::MAX
-                        }))
-                    };
+                    let since = |time: u64| Value::Duration(nanos_between(start, time));
                     return Values::Each(span.events().map(|event| since(event.time_unix_nano())).collect());
                 }
                 Intrinsic::LinkTraceId => {

@@ -65,6 +65,30 @@ impl<'a> Value<'a> {
         }
     }
 
+    /// The same for as long as it is wanted.
+    pub(crate) fn into_owned(self) -> Value<'static> {
+        match self {
+            Self::Nil => Value::Nil,
+            Self::Text(text) => Value::Text(Cow::Owned(text.into_owned())),
+            Self::Int(number) => Value::Int(number),
+            Self::Float(number) => Value::Float(number),
+            Self::Duration(nanos) => Value::Duration(nanos),
+            Self::Bool(value) => Value::Bool(value),
+            Self::Status(number) => Value::Status(number),
+            Self::Kind(number) => Value::Kind(number),
+            Self::List(elements) => Value::List(elements.into_iter().map(Value::into_owned).collect()),
+            Self::Other => Value::Other,
+        }
+    }
+
+    /// The same, pointing into this one.
+    pub(crate) fn borrowed(&self) -> Value<'_> {
+        match self {
+            Self::Text(text) => Value::Text(Cow::Borrowed(text)),
+            value => value.clone(),
+        }
+    }
+
     pub(crate) fn is_nil(&self) -> bool {
         matches!(self, Self::Nil)
     }

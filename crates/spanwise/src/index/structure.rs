@@ -1,0 +1,364 @@
+//! Which spans stand so to others of their group: parents, children, and all above and below.
+//!
+//! A group is a trace, or what `by` made of one. The spans between two that are related need not be of their group, so what is
+//! above and below is found in whole traces. For one group that is a walk from its spans. For several it is a numbering of
+//! the trace's ids in which all below an id have the numbers that follow its own: what is below any of a group's spans is then a
+//! matter of sorted numbers, and a trace costs the same however many groups it has.
+
+use std::collections::{HashMap, HashSet};
+
+use roaring::RoaringBitmap;
+
+use super::column::ascending;
+use super::pipeline::{group_of, groups_of, in_groups};
+use super::query::ast::Relation;
+use super::traces::Traces;
+
+fn id_of(ids: &[u64], row: u32) -> u64 {
+    ids.get(row as usize).copied().unwrap_or(0)
+}
+
+impl Traces {
+    /// The rows of `right` that stand so to any row of `left` with the same number among `groups`, which are traces or parts of
+    /// traces.
+    pub(crate) fn related(
+        &self,
+        relation: Relation,
+        left: &RoaringBitmap,
+        right: &RoaringBitmap,
+        groups: &[u32],
+    ) -> RoaringBitmap {
+        let common = groups_of(left, groups) & groups_of(right, groups);
+        if common.is_empty() {
+            return RoaringBitmap::new();
+        }
+        let (left, right) = (&in_groups(left, &common, groups), &in_groups(right, &common, groups));
+        let (span, parent) = (|row: u32| id_of(&self.span, row), |row: u32| id_of(&self.parent, row));
+        let group = |row: u32| group_of(row, groups);
+        let of = |id: &dyn Fn(u32) -> u64| -> HashSet<(u32, u64)> {
+            left.iter().map(|row| (group(row), id(row))).filter(|(_, id)| *id != 0).collect()
+        };
+        let keep = |test: &dyn Fn(u32) -> bool| -> RoaringBitmap {
+            RoaringBitmap::from_sorted_iter(right.iter().filter(|row| test(*row))).unwrap_or_default()
+        };
+        match relation {
+            Relation::Child => {
+                let parents = of(&span);
+                keep(&|row| parents.contains(&(group(row), parent(row))))
+            }
+            Relation::Parent => {
+                let parents = of(&parent);
+                keep(&|row| parents.contains(&(group(row), span(row))))
+            }
+            Relation::Sibling => {
+                let mut counts: HashMap<(u32, u64), u32> = HashMap::new();
+                for row in left.iter().filter(|row| parent(*row) != 0) {
+                    *counts.entry((group(row), parent(row))).or_default() += 1;
+                }
+                keep(&|row| {
+                    let others = counts.get(&(group(row), parent(row))).copied().unwrap_or(0);
+                    others > u32::from(left.contains(row))
+                })
+            }
+            Relation::Descendant | Relation::Ancestor => self.above_and_below(relation, left, right, groups),
+        }
+    }
+
+    fn above_and_below(
+        &self,
+        relation: Relation,
+        left: &RoaringBitmap,
+        right: &RoaringBitmap,
+        groups: &[u32],
+    ) -> RoaringBitmap {
+        let traces = groups_of(right, &self.trace);
+        let all = RoaringBitmap::from_sorted_iter(0..self.len()).unwrap_or_default();
+        let mut related = Vec::new();
+        for rows in self.groups(&in_groups(&all, &traces, &self.trace)) {
+            let of = |side: &RoaringBitmap| -> Vec<u32> {
+                rows.iter().copied().filter(|row| side.contains(*row)).collect()
+            };
+            let (left, right) = (of(left), of(right));
+            let mut found = left.iter().chain(&right).map(|row| group_of(*row, groups));
+            let first = found.next();
+            let lineage =
+                if found.all(|group| Some(group) == first) { None } else { Lineage::of(self, &rows) };
+            match lineage {
+                Some(lineage) => related.extend(lineage.related(self, relation, &left, &right, groups)),
+                None => related.extend(self.reached(relation, &rows, &left, &right, groups)),
+            }
+        }
+        ascending(related)
+    }
+
+    /// The rows of `right` that are reached from those of `left` of the same group, group by group.
+    fn reached(
+        &self,
+        relation: Relation,
+        rows: &[u32],
+        left: &[u32],
+        right: &[u32],
+        groups: &[u32],
+    ) -> Vec<u32> {
+        let (span, parent) = (|row: u32| id_of(&self.span, row), |row: u32| id_of(&self.parent, row));
+        let (entry, exit): (&dyn Fn(u32) -> u64, &dyn Fn(u32) -> u64) = match relation {
+            Relation::Ancestor => (&span, &parent),
+            _ => (&parent, &span),
+        };
+        let mut by_entry: HashMap<u64, Vec<u32>> = HashMap::new();
+        for row in rows {
+            by_entry.entry(entry(*row)).or_default().push(*row);
+        }
+        let mut of_right = by_group(right, groups);
+        let mut found = Vec::new();
+        for (group, left) in by_group(left, groups) {
+            let Some(right) = of_right.remove(&group) else { continue };
+            let reached = spread(&by_entry, left.into_iter().map(exit), exit);
+            found.extend(right.into_iter().filter(|row| reached.contains(row)));
+        }
+        found
+    }
+}
+
+fn by_group(rows: &[u32], groups: &[u32]) -> HashMap<u32, Vec<u32>> {
+    let mut found: HashMap<u32, Vec<u32>> = HashMap::new();
+    for row in rows {
+        found.entry(group_of(*row, groups)).or_default().push(*row);
+    }
+    found
+}
+
+/// The rows that are reached from `frontier`: a row is found by its entry, and its `exit` joins what was reached.
+fn spread(
+    by_entry: &HashMap<u64, Vec<u32>>,
+    frontier: impl Iterator<Item = u64>,
+    exit: &dyn Fn(u32) -> u64,
+) -> HashSet<u32> {
+    let mut todo: Vec<u64> = frontier.filter(|id| *id != 0).collect();
+    let (mut seen, mut reached) = (HashSet::new(), HashSet::new());
+    while let Some(id) = todo.pop() {
+        if !seen.insert(id) {
+            continue;
+        }
+        for row in by_entry.get(&id).into_iter().flatten() {
+            reached.insert(*row);
+            todo.extend(Some(exit(*row)).filter(|id| *id != 0));
+        }
+    }
+    reached
+}
+
+/// The ids of a trace, numbered so that an id and all below it have numbers that follow each other. Ids of a ring are below
+/// each other, so they have the same numbers.
+struct Lineage {
+    /// By id, the first of its numbers and the first that is no more of them.
+    numbers: HashMap<u64, (u64, u64)>,
+}
+
+impl Lineage {
+    /// None if spans of one id have different parents: then no numbering is like that.
+    fn of(traces: &Traces, rows: &[u32]) -> Option<Self> {
+        let mut above: HashMap<u64, u64> = HashMap::new();
+        let mut ids = HashSet::new();
+        for row in rows {
+            let (span, parent) = (id_of(&traces.span, *row), id_of(&traces.parent, *row));
+            ids.extend([span, parent].into_iter().filter(|id| *id != 0));
+            if span != 0 && parent != 0 && *above.entry(span).or_insert(parent) != parent {
+                return None;
+            }
+        }
+        let mut below: HashMap<u64, Vec<u64>> = HashMap::new();
+        for (id, parent) in &above {
+            below.entry(*parent).or_default().push(*id);
+        }
+        let mut lineage = Self { numbers: HashMap::new() };
+        let mut next = 0;
+        for top in ids.iter().filter(|id| !above.contains_key(id)) {
+            lineage.number(&[*top], &below, &mut next);
+        }
+        // What is not numbered yet is on a ring or below one.
+        for start in above.keys() {
+            if !lineage.numbers.contains_key(start) {
+                let ring = ring_above(*start, &above);
+                lineage.number(&ring, &below, &mut next);
+            }
+        }
+        Some(lineage)
+    }
+
+    /// Numbers these ids, as one, and all below.
+    fn number(&mut self, tops: &[u64], below: &HashMap<u64, Vec<u64>>, next: &mut u64) {
+        let first = *next;
+        let is_top: HashSet<u64> = tops.iter().copied().collect();
+        *next += 1;
+        // An id comes back when all below it are numbered.
+        let mut todo: Vec<(u64, bool)> = tops.iter().map(|id| (*id, false)).collect();
+        while let Some((id, is_done)) = todo.pop() {
+            if is_done {
+                if let Some(numbers) = self.numbers.get_mut(&id) {
+                    numbers.1 = *next;
+                }
+                continue;
+            }
+            if !is_top.contains(&id) {
+                self.numbers.insert(id, (*next, *next));
+                *next += 1;
+                todo.push((id, true));
+            }
+            let below = below.get(&id).into_iter().flatten();
+            todo.extend(below.filter(|id| !is_top.contains(id)).map(|id| (*id, false)));
+        }
+        for id in tops {
+            self.numbers.insert(*id, (first, *next));
+        }
+    }
+
+    fn related(
+        &self,
+        traces: &Traces,
+        relation: Relation,
+        left: &[u32],
+        right: &[u32],
+        groups: &[u32],
+    ) -> Vec<u32> {
+        let (from, to) = match relation {
+            Relation::Ancestor => (&traces.parent, &traces.span),
+            _ => (&traces.span, &traces.parent),
+        };
+        let numbers = |ids: &[u64], row: u32| self.numbers.get(&id_of(ids, row)).copied();
+        // By group, the numbers of what its spans are below, or of what is below them; of those that lie in others, the others.
+        let mut of_groups: HashMap<u32, Vec<(u64, u64)>> = HashMap::new();
+        for row in left {
+            of_groups.entry(group_of(*row, groups)).or_default().extend(numbers(from, *row));
+        }
+        for found in of_groups.values_mut() {
+            found.sort_unstable_by_key(|(start, end)| (*start, std::cmp::Reverse(*end)));
+            if relation == Relation::Descendant {
+                let mut covered = 0;
+                found.retain(|(_, end)| {
+                    let is_outside = *end > covered;
+                    covered = covered.max(*end);
+                    is_outside
+                });
+            }
+        }
+        let is_related = |row: &u32| {
+            let (Some(found), Some((start, end))) =
+                (of_groups.get(&group_of(*row, groups)), numbers(to, *row))
+            else {
+                return false;
+            };
+            if relation == Relation::Ancestor {
+                let at = found.partition_point(|(number, _)| *number < start);
+                found.get(at).is_some_and(|(number, _)| *number < end)
+            } else {
+                let at = found.partition_point(|(first, _)| *first <= start);
+                let before = at.checked_sub(1).and_then(|at| found.get(at));
+                before.is_some_and(|(_, last)| start < *last)
+            }
+        };
+        right.iter().copied().filter(is_related).collect()
+    }
+}
+
+/// The ids of the ring that is above an id, which has no end above.
+fn ring_above(start: u64, above: &HashMap<u64, u64>) -> Vec<u64> {
+    let mut seen = HashSet::new();
+    let mut id = start;
+    while seen.insert(id) {
+        id = above.get(&id).copied().unwrap_or(0);
+    }
+    let mut ring = vec![id];
+    loop {
+        match above.get(&id) {
+            Some(next) if ring.first() != Some(next) => {
+                ring.push(*next);
+                id = *next;
+            }
+            _ => return ring,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Row by row as the words say it.
+    fn naive(
+        traces: &Traces,
+        relation: Relation,
+        left: &RoaringBitmap,
+        right: &RoaringBitmap,
+        groups: &[u32],
+    ) -> RoaringBitmap {
+        let (span, parent) = (|row: u32| id_of(&traces.span, row), |row: u32| id_of(&traces.parent, row));
+        let is_child = |child: u32, of: u32| {
+            traces.trace_of(child) == traces.trace_of(of) && parent(child) != 0 && parent(child) == span(of)
+        };
+        let is_below = |low: u32, high: u32| {
+            let mut below: Vec<u32> = (0..traces.len()).filter(|row| is_child(*row, high)).collect();
+            let mut at = 0;
+            while let Some(row) = below.get(at).copied() {
+                let new: Vec<u32> =
+                    (0..traces.len()).filter(|next| is_child(*next, row) && !below.contains(next)).collect();
+                below.extend(new);
+                at += 1;
+            }
+            below.contains(&low)
+        };
+        let holds = |left: u32, right: u32| match relation {
+            Relation::Child => is_child(right, left),
+            Relation::Parent => is_child(left, right),
+            Relation::Sibling => left != right && parent(left) != 0 && parent(left) == parent(right),
+            Relation::Descendant => is_below(right, left),
+            Relation::Ancestor => is_below(left, right),
+        };
+        let of_group = |row: u32, other: u32| group_of(row, groups) == group_of(other, groups);
+        right
+            .iter()
+            .filter(|row| left.iter().any(|other| of_group(*row, other) && holds(other, *row)))
+            .collect()
+    }
+
+    #[test]
+    fn groups_of_random_traces_with_rings_and_ids_that_come_again() {
+        let mut state = 7u64;
+        let mut below = |bound: u64| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (state >> 33) % bound
+        };
+        let mut found = 0;
+        for round in 0..3000 {
+            let (rows, ids) = (u32::try_from(2 + below(12)).unwrap_or(2), 3 + below(10));
+            let trace: Vec<u32> = (0..rows).map(|_| u32::from(below(4) == 0)).collect();
+            // In most rounds an id has one parent only.
+            let parents: Vec<u64> = (0..ids).map(|_| below(ids)).collect();
+            let span: Vec<u64> = (0..rows).map(|_| below(ids)).collect();
+            let parent = span.iter().map(|id| match usize::try_from(*id) {
+                Ok(at) if round % 4 > 0 => parents.get(at).copied().unwrap_or(0),
+                _ => below(ids),
+            });
+            let parent = parent.collect();
+            let groups: Vec<u32> = trace.iter().map(|trace| trace * 3 + u32::from(below(2) == 0)).collect();
+            let traces = Traces::of_parts(vec![1, 2], trace, span, parent);
+            let mut some = || (0..rows).filter(|_| below(3) > 0).collect::<RoaringBitmap>();
+            let (left, right) = (some(), some());
+            for relation in [
+                Relation::Child,
+                Relation::Parent,
+                Relation::Sibling,
+                Relation::Descendant,
+                Relation::Ancestor,
+            ] {
+                for groups in [&traces.trace, &groups] {
+                    let expected = naive(&traces, relation, &left, &right, groups);
+                    let related = traces.related(relation, &left, &right, groups);
+                    assert_eq!(related, expected, "{relation:?} {traces:?} {groups:?} {left:?} {right:?}");
+                    found += expected.len();
+                }
+            }
+        }
+        assert!(found > 10_000, "{found}");
+    }
+}
