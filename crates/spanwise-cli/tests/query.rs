@@ -5,6 +5,7 @@
 #[allow(dead_code, reason = "not every test needs all of it")]
 mod support;
 
+use std::io::Write as _;
 use std::path::Path;
 
 use serde_json::{Value, json};
@@ -120,20 +121,42 @@ fn where_nothing_was_read_nothing_is_said_of_what_was_found() {
     let empty = r#"{"resourceSpans":[]}"#;
     std::fs::write(folder.path().join("cut.json.gz"), b"\x1f\x8b\x08\x00").unwrap();
     std::fs::write(folder.path().join("empty.json"), empty).unwrap();
+    std::fs::write(folder.path().join("bad.json"), "{").unwrap();
+    std::fs::write(folder.path().join("a.json"), SPANS).unwrap();
+    let run = run_with(["index", "a.json", "-o", "a.idx"], b"", folder.path());
+    assert_eq!(run.code, 0, "{run:?}");
+    let index = std::fs::read(folder.path().join("a.idx")).unwrap();
+    for len in [1, 7, 8, index.len() - 1] {
+        std::fs::write(folder.path().join(format!("cut{len}.idx")), &index[..len]).unwrap();
+    }
+    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    gzip.write_all(&index).unwrap();
+    std::fs::write(folder.path().join("a.idx.gz"), gzip.finish().unwrap()).unwrap();
+    let cut = [1, 7, 8, index.len() - 1].map(|len| format!("cut{len}.idx"));
+    let strict = r#"{"resourceSpans":[{"scopeSpans":[{"spans":[{}]}]}]}"#;
+    std::fs::write(folder.path().join("strict.json"), strict).unwrap();
     let shapes: [&[&str]; 5] = [&[], &["--count"], &["--ids"], &["--format=json"], &["--format=jsonl"]];
     for shape in shapes {
         for text in ["{ }", "{ } | count() > 0"] {
-            for source in ["none.json", "cut.json.gz"] {
+            for source in ["none.json", "cut.json.gz"].into_iter().chain(cut.iter().map(String::as_str)) {
                 let words = [&["query", text, source], shape].concat();
                 let run = run_with(words, b"", folder.path());
                 assert_eq!((run.code, &*run.stdout), (2, ""), "{shape:?}: {run:?}");
                 assert!(run.stderr.starts_with(&format!("spanwise: {source}: ")), "{run:?}");
+            }
+            for source in ["bad.json", "a.idx.gz", "-", "strict.json"] {
+                let words = [&["query", text, source, "--mode=strict"], shape].concat();
+                let run = run_with(words, &index, folder.path());
+                assert_eq!((run.code, &*run.stdout), (1, ""), "{shape:?}: {run:?}");
+                assert!(run.stderr.contains("not looked at: 1 "), "{run:?}");
             }
         }
     }
     // There was something to look at, and it is not there.
     let run = run_with(["query", "{ }", "empty.json", "none.json", "--count"], b"", folder.path());
     assert_eq!((run.code, &*run.stdout), (2, "0\n"), "{run:?}");
+    let run = run_with(["query", "{ }", "empty.json", "bad.json", "--count"], b"", folder.path());
+    assert_eq!((run.code, &*run.stdout), (1, "0\n"), "{run:?}");
 }
 
 #[test]
@@ -165,7 +188,7 @@ fn a_query_that_cannot_be_read_is_shown_with_its_column() {
 #[test]
 fn what_was_not_looked_at_is_said() {
     let run = run_with(["query", "{ }", "--count"], b"{\"resourceSpans\":[}", Path::new("."));
-    assert_eq!((run.code, run.stdout.as_str()), (1, "0\n"));
+    assert_eq!((run.code, run.stdout.as_str()), (1, ""));
     assert_eq!(run.stderr, "not looked at: 1 bad document (`spanwise validate` says why)\n");
     let run = run_with(["query", "{ }", "no-such-file.json", "-", "--count"], SPANS, Path::new("."));
     assert_eq!((run.code, run.stdout.as_str()), (2, "8\n"));

@@ -51,6 +51,10 @@ impl LeftOut {
         Self { bad_documents: batch.bad_documents(), rejected_spans: batch.rejected_spans() }
     }
 
+    fn is_any(self) -> bool {
+        self.bad_documents > 0 || self.rejected_spans > 0
+    }
+
     fn add(&mut self, other: Self) {
         self.bad_documents += other.bad_documents;
         self.rejected_spans += other.rejected_spans;
@@ -109,8 +113,9 @@ impl Finder {
     }
 }
 
+/// Whether there was something to look at, be it that there are no spans.
 fn was_read(batch: &SpanBatch) -> bool {
-    batch.document_count() > 0 || !batch.is_empty()
+    !batch.is_empty() || batch.document_count() > 0 && batch.rejected_spans() == 0
 }
 
 /// Why reading ended before the sources did.
@@ -181,7 +186,7 @@ pub(crate) fn run(
         }
     }
     // That nothing was found says something only where something was looked at.
-    if anything_read || !inputs.any_wrong() {
+    if anything_read || !inputs.any_wrong() && !left_out.is_any() {
         printer.finish(output)?;
     }
     report(inputs, left_out, errors)
