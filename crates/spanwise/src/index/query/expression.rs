@@ -3,8 +3,6 @@
 //! From the loosest to the tightest: `&&` and `||` alike; comparisons; `+` and `-`, unary minus as well; `!`; `*`, `/` and
 //! `%`; `^`, from the right. So `!.a = 1` is `(!.a) = 1`, and `a || b && c` is `(a || b) && c`.
 
-use regex::Regex;
-
 use super::QueryError;
 use super::ast::{Arithmetic, Comparison, Expr, Field, Literal, Type};
 use super::parse::Parser;
@@ -141,7 +139,7 @@ impl Parser<'_> {
     }
 
     fn combine(
-        &self,
+        &mut self,
         sign: &'static str,
         column: usize,
         left: (Operand, usize),
@@ -158,7 +156,8 @@ impl Parser<'_> {
             });
         }
         let (left, left_height) = left.0.expr(left.1)?;
-        let (right, right_height) = right.0.expr(right.1)?;
+        let right_column = right.1;
+        let (right, right_height) = right.0.expr(right_column)?;
         let error = |message: &str| Err(QueryError::new(column, message));
         let types = (left.type_of(), right.type_of());
         let is_in =
@@ -193,7 +192,10 @@ impl Parser<'_> {
                 let Expr::Literal(Literal::Text(pattern)) = &right else {
                     return error("the regular expression must be a text in quotes");
                 };
-                let regex = anchored(pattern).map_err(|message| QueryError::new(column, message))?;
+                let regex = self
+                    .patterns
+                    .compile(pattern)
+                    .map_err(|message| QueryError::new(right_column, message))?;
                 Expr::Matches { expr: Box::new(left), regex, negated: sign == "!~" }
             }
             "+" | "-" | "*" | "/" | "%" | "^" => {
@@ -270,15 +272,4 @@ fn folded(expr: Expr, height: usize) -> Operand {
         Some(literal) => Operand::Expr { expr: Expr::Literal(literal), height: 1 },
         None => Operand::Expr { expr, height },
     }
-}
-
-/// The expression, anchored at both ends; `.` takes a line break too.
-fn anchored(pattern: &str) -> Result<Regex, String> {
-    // Alone first: what is no expression by itself must not become one between the anchors.
-    Regex::new(pattern).map_err(|error| match error {
-        regex::Error::CompiledTooBig(_) => "this regular expression is too large".to_owned(),
-        _ => "this is no regular expression".to_owned(),
-    })?;
-    Regex::new(&format!(r"\A(?s:{pattern})\z"))
-        .map_err(|_| "this regular expression is not supported".to_owned())
 }

@@ -8,6 +8,7 @@ mod error;
 pub(crate) mod evaluate;
 mod expression;
 mod parse;
+mod pattern;
 mod token;
 pub(crate) mod value;
 

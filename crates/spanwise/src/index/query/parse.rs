@@ -9,6 +9,7 @@
 //! ```
 
 use super::ast::{Aggregate, Comparison, Expr, Literal, Relation, Spanset, Stage, Step, Type};
+use super::pattern::Patterns;
 use super::token::{Kind, Token};
 use super::{QueryError, QueryWarning};
 
@@ -20,12 +21,13 @@ pub(super) struct Parser<'a> {
     tokens: &'a [Token],
     next: usize,
     depth: usize,
+    pub(super) patterns: Patterns,
     pub(super) warnings: Vec<QueryWarning>,
 }
 
 impl<'a> Parser<'a> {
     pub(super) fn new(tokens: &'a [Token]) -> Self {
-        Self { tokens, next: 0, depth: 0, warnings: Vec::new() }
+        Self { tokens, next: 0, depth: 0, patterns: Patterns::default(), warnings: Vec::new() }
     }
 
     /// A whole query.
