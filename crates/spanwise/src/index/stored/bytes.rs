@@ -136,7 +136,7 @@ fn codes(all: &RoaringBitmap, sets: &[RoaringBitmap]) -> Option<Vec<u16>> {
     // By row where rows are dense, and by a sorted list where they are few.
     let codes: Vec<u16> = if span / 16 <= count {
         let mut places = vec![0u16; span];
-        for (code, rows) in (1..).zip(sets) {
+        for (code, rows) in (1..=u16::MAX).zip(sets) {
             for row in rows {
                 let place = row.checked_sub(first).and_then(|at| places.get_mut(at as usize))?;
                 if std::mem::replace(place, code) != 0 {
@@ -147,8 +147,10 @@ fn codes(all: &RoaringBitmap, sets: &[RoaringBitmap]) -> Option<Vec<u16>> {
         }
         all.iter().map(|row| places.get((row - first) as usize).copied().unwrap_or(0)).collect()
     } else {
-        let mut pairs: Vec<(u32, u16)> =
-            (1..).zip(sets).flat_map(|(code, rows)| rows.iter().map(move |row| (row, code))).collect();
+        let mut pairs: Vec<(u32, u16)> = (1..=u16::MAX)
+            .zip(sets)
+            .flat_map(|(code, rows)| rows.iter().map(move |row| (row, code)))
+            .collect();
         pairs.sort_unstable();
         if pairs.windows(2).any(|pair| matches!(pair, [a, b] if a.0 == b.0)) {
             return None;
@@ -382,6 +384,7 @@ mod tests {
     #[test]
     fn sets_that_share_rows_or_do_not() {
         let set = |rows: &[u32]| rows.iter().copied().collect::<RoaringBitmap>();
+        let most = |step: u32| (0..0xffff).map(|at| set(&[at * step])).collect::<Vec<_>>();
         let many: Vec<RoaringBitmap> = (0..300).map(|at| set(&[at, at + 300])).collect();
         for (all, sets) in [
             (set(&[1, 5, 9]), vec![set(&[1, 5, 9])]),
@@ -391,6 +394,8 @@ mod tests {
             (set(&[1, 1_000_000]), vec![set(&[1_000_000]), set(&[1])]),
             (set(&[1, 1_000_000]), vec![set(&[1_000_000]), set(&[1, 1_000_000])]),
             ((0..600).collect(), many),
+            ((0..0xffff).collect(), most(1)),
+            ((0..0xffff).map(|at| at * 30).collect(), most(30)),
             (set(&[]), vec![]),
         ] {
             let found =
