@@ -1,6 +1,8 @@
 //! What an index knows of a field without a query: which fields there are, their commonest values, and how their numbers
 //! are spread.
 
+use roaring::{MultiOps, RoaringBitmap};
+
 use super::column::Column;
 use super::numbers::Number;
 use super::query::ast::{Field, Intrinsic, Scope};
@@ -68,21 +70,22 @@ impl Column {
         numbers
     }
 
-    fn itemised(&self) -> Vec<(FacetValue, u64)> {
+    /// The values that are itemised, each with the rows that have it.
+    fn itemised(&self) -> Vec<(FacetValue, &RoaringBitmap)> {
         let texts = self.texts.iter().map(|(text, rows)| (FacetValue::Text(text.to_owned()), rows));
         let ints = self.ints.values.iter().map(|number| FacetValue::Int(*number)).zip(&self.ints.postings);
         let floats = self.floats.values.iter().map(|number| FacetValue::Double(*number));
         let floats = floats.zip(&self.floats.postings);
         let bools = [false, true].map(FacetValue::Bool).into_iter().zip(&self.bools);
         let all = texts.chain(ints).chain(floats).chain(bools);
-        all.map(|(value, rows)| (value, rows.len())).filter(|(_, count)| *count > 0).collect()
+        all.filter(|(_, rows)| !rows.is_empty()).collect()
     }
 
-    /// Spans with a value that is not itemised.
-    fn others(&self) -> u64 {
+    /// Rows with a value that is not itemised.
+    fn others(&self) -> RoaringBitmap {
         let mut rows = &self.other | &self.long;
         rows.extend(self.checksums.rows.iter().chain(&self.ints.rest.rows).chain(&self.floats.rest.rows));
-        rows.len()
+        rows
     }
 }
 
@@ -98,7 +101,12 @@ impl Index {
             let spans = column.present().len();
             if spans > 0 {
                 let distinct = column.itemised().len() as u64;
-                keys.push(KeyFacet { field: slot.field.name(), spans, distinct, others: column.others() });
+                keys.push(KeyFacet {
+                    field: slot.field.name(),
+                    spans,
+                    distinct,
+                    others: column.others().len(),
+                });
             }
         }
         keys.sort_by(|a, b| a.field.cmp(&b.field));
@@ -118,16 +126,19 @@ impl Index {
         }
         Ok(self.column(&field).map(|column| {
             let Some(column) = column else { return ValuesFacet::default() };
-            let mut values = column.itemised();
+            let mut itemised = column.itemised();
+            // Of equal counts, the one that came first.
+            itemised.sort_by_cached_key(|(_, rows)| std::cmp::Reverse(rows.len()));
+            let more = itemised.split_off(limit.min(itemised.len()));
+            // A span with several of them is one span.
+            let more = more.into_iter().map(|(_, rows)| rows).union();
+            let others = (column.others() | more).len();
+            let mut values: Vec<_> = itemised.into_iter().map(|(value, rows)| (value, rows.len())).collect();
             if let Field::Intrinsic(intrinsic @ (Intrinsic::Status | Intrinsic::Kind)) = field {
                 for (value, _) in &mut values {
                     name_enum(intrinsic, value);
                 }
             }
-            // Of equal counts, the one that came first.
-            values.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
-            let more = values.split_off(limit.min(values.len()));
-            let others = column.others() + more.iter().map(|(_, count)| count).sum::<u64>();
             ValuesFacet { values, others }
         }))
     }

@@ -92,6 +92,21 @@ fn values_come_with_their_counts_and_the_rest_is_counted() {
 }
 
 #[test]
+fn a_span_with_several_of_the_rest_is_counted_once() {
+    let body = br#"{"resourceSpans":[{"scopeSpans":[{"spans":[{"attributes":[{"key":"t","value":{"arrayValue":{"values":[
+        {"stringValue":"a"},{"stringValue":"b"},{"stringValue":"c"},{"bytesValue":"AQI="},{"intValue":"1"}]}}}]},
+        {"attributes":[{"key":"t","value":{"stringValue":"b"}}]}]}]}]}"#;
+    for (distinct, limit, expected) in
+        [(9, 9, (4, 1)), (9, 1, (1, 1)), (9, 0, (0, 2)), (1, 9, (2, 2)), (0, 9, (0, 2))]
+    {
+        let mut index = Index::new(Limits { distinct, ..Limits::default() });
+        index.add(&spanwise::decode(&body[..]).unwrap()).unwrap();
+        let facet = index.values("span.t", limit).unwrap().unwrap();
+        assert_eq!((facet.values.len(), facet.others), expected, "{distinct} {limit} {facet:?}");
+    }
+}
+
+#[test]
 fn numbers_are_summed_up_wherever_they_are_kept() {
     for distinct in [0, 1, 4096] {
         let index = index(Limits { distinct, ..Limits::default() });
