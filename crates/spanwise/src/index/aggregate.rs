@@ -60,12 +60,12 @@ impl Sum {
     }
 }
 
-/// The number of a value that is one, to be kept.
+/// The number of a value that is one and compares with others, to be kept.
 fn number(value: &Value<'_>) -> Option<Value<'static>> {
     match value {
         Value::Int(number) => Some(Value::Int(*number)),
         Value::Duration(nanos) => Some(Value::Duration(*nanos)),
-        Value::Float(number) => Some(Value::Float(*number)),
+        Value::Float(number) if !number.is_nan() => Some(Value::Float(*number)),
         _ => None,
     }
 }

@@ -42,7 +42,7 @@ pub(crate) struct Traces {
 pub(crate) struct Facts {
     /// By row.
     pub(crate) children: Vec<u32>,
-    /// By trace: the root that starts first.
+    /// By trace: the root that starts first. One that does not say when it starts is the last.
     pub(crate) root: Vec<Option<u32>>,
     /// By trace: from the first start to the last end. Spans that do not say when they start are left out.
     pub(crate) duration: Vec<u64>,
@@ -208,6 +208,8 @@ impl Traces {
             let mut root: Vec<Option<u32>> = vec![None; traces];
             let mut ends = vec![(u64::MAX, 0u64); traces];
             let start = |row: u32| times.start_of(row);
+            // 0 is no time, and so becomes the last of all.
+            let rank = |row: u32| start(row).wrapping_sub(1);
             for (row, trace) in (0..).zip(&self.trace) {
                 let at = row as usize;
                 let parent = self.parent.get(at).copied().unwrap_or(0);
@@ -215,7 +217,7 @@ impl Traces {
                     *children.entry((*trace, parent)).or_default() += 1;
                 } else if let Some(root) = root
                     .get_mut(*trace as usize)
-                    .filter(|root| root.is_none_or(|found| start(row) < start(found)))
+                    .filter(|root| root.is_none_or(|found| rank(row) < rank(found)))
                 {
                     *root = Some(row);
                 }

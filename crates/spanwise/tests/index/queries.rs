@@ -90,6 +90,53 @@ fn a_chain_is_as_long_as_it_needs_to_be() {
     }
 }
 
+/// How many spans of these, by scan and by index, which must agree.
+fn count(spans: &[String], text: &str) -> u64 {
+    let body = format!(r#"{{"resourceSpans":[{{"scopeSpans":[{{"spans":[{}]}}]}}]}}"#, spans.join(","));
+    let batches = [spanwise::decode(body.into_bytes()).unwrap()];
+    let (scan, query) = (Scan::new(&batches), Query::parse(text).unwrap());
+    let found = scan.run(&query);
+    assert!(built(&batches, Limits::default()).run(&query, &scan).unwrap() == found, "{text}");
+    found.len()
+}
+
+#[test]
+fn what_is_no_number_is_neither_least_nor_greatest_wherever_it_stands() {
+    let span = |value: &str| {
+        format!(
+            r#"{{"traceId":"00000000000000000000000000000001","attributes":[{{"key":"v","value":{{"doubleValue":{value}}}}}]}}"#
+        )
+    };
+    for values in [["\"NaN\"", "1", "2"], ["1", "\"NaN\"", "2"], ["2", "1", "\"NaN\""]] {
+        let spans = values.map(span);
+        for (text, expected) in [
+            ("{ } | min(.v) = 1", 3),
+            ("{ } | max(.v) = 2", 3),
+            ("{ } | max(.v) != 2", 0),
+            ("{ } | sum(.v) != 3", 3),
+        ] {
+            assert_eq!(count(&spans, text), expected, "{text} {values:?}");
+        }
+    }
+    assert_eq!(count(&[span("\"NaN\"")], "{ } | min(.v) != 1"), 0);
+}
+
+#[test]
+fn a_root_that_does_not_say_when_it_starts_is_the_last_of_several() {
+    let span = |name: &str, start: u64| {
+        format!(
+            r#"{{"traceId":"00000000000000000000000000000001","name":"{name}","startTimeUnixNano":"{start}"}}"#
+        )
+    };
+    for spans in [
+        [span("unset", 0), span("late", 9), span("early", 5)],
+        [span("early", 5), span("unset", 0), span("late", u64::MAX)],
+    ] {
+        assert_eq!(count(&spans, r#"{ rootName = "early" }"#), 3);
+    }
+    assert_eq!(count(&[span("first", 0), span("second", 0)], r#"{ rootName = "first" }"#), 2);
+}
+
 #[test]
 fn a_warning_says_where_and_what() {
     let warnings = |text: &str| {
