@@ -37,7 +37,7 @@ pub(crate) trait Rows {
 /// The rows that a query's stages leave.
 pub(crate) fn run<R: Rows>(stages: &[Stage], rows: &R) -> Result<RoaringBitmap, R::Error> {
     if let [Stage::Spanset(Spanset::Filter(expr)), rest @ ..] = stages
-        && rest.iter().all(|stage| matches!(stage, Stage::Select(_)))
+        && rest.iter().all(|stage| matches!(stage, Stage::Select))
     {
         return rows.filter(expr);
     }
@@ -74,7 +74,7 @@ fn run_on<R: Rows>(
     for stage in stages {
         let groups = split.as_ref().unwrap_or(whole);
         match stage {
-            Stage::Select(_) => {}
+            Stage::Select => {}
             Stage::Coalesce => split = None,
             Stage::Spanset(spanset) => within = pick(spanset, rows, &within, groups)?,
             Stage::By(expr) => split = Some(Groups::Split(by(expr, rows, &within, groups)?)),

@@ -1,5 +1,6 @@
 //! What a query says of itself before it is run.
 
+use spanwise::Projection;
 use spanwise::index::{Limits, Query, Scan};
 
 use crate::built;
@@ -16,7 +17,8 @@ fn whether_each_span_can_be_judged_by_itself() {
         ("{ .a = 1 } > { }", false),
         (r#"{ rootName = "x" }"#, false),
         ("{ childCount > 0 }", false),
-        ("{ .a = 1 } | select(rootName)", false),
+        // What is selected changes nothing.
+        ("{ .a = 1 } | select(rootName)", true),
         ("{ .a = 1 } | count() > 1", false),
         ("{ .a = 1 } | by(.b)", false),
     ] {
@@ -41,6 +43,34 @@ fn chains_that_begin_with_chains(levels: usize, step: &str) -> String {
     (1..=levels).fold(begun(levels), |query, level| {
         format!("{query}{}{})", step.repeat(level % 100), " || { }".repeat(level % 100))
     })
+}
+
+#[test]
+fn what_is_selected_is_not_asked_for() {
+    for text in ["{ name = `a` } | select(span.a, event:name, trace:rootService)", "({ } | select(.a)) > { }"]
+    {
+        assert_eq!(Query::parse(text).unwrap().projection(), Projection::NONE, "{text}");
+    }
+    assert!(Query::parse("{ } | select()").is_err() && Query::parse("{ } | select(a)").is_err());
+}
+
+#[test]
+fn a_message_is_short_whatever_the_query_says() {
+    let long = "a".repeat(900_000);
+    for text in [
+        format!("{{ {long}.b = 1 }}"),
+        format!("{{ b.{long} = 1 }}"),
+        format!("{{ {long}:b = 1 }}"),
+        format!("{{ span:{long} = 1 }}"),
+        format!("{{ .a = {long} }}"),
+        format!("{{ .a =~ `{long}(` }}"),
+        format!("{{ }} | {long}()"),
+        format!("{{ .a = 1 }} {long}"),
+        format!("{{ .a = 1{long} }}"),
+    ] {
+        let error = Query::parse(&text).unwrap_err().to_string();
+        assert!(error.len() < 200, "{error}");
+    }
 }
 
 #[test]

@@ -418,7 +418,8 @@ pub(crate) enum Stage {
     By(Expr),
     /// Puts the groups of a trace together again.
     Coalesce,
-    Select(Vec<Expr>),
+    /// Changes nothing of what is picked.
+    Select,
 }
 
 impl Stage {
@@ -426,7 +427,7 @@ impl Stage {
     pub(crate) fn fields<'a>(&'a self, visit: &mut dyn FnMut(&'a Field)) {
         match self {
             Self::Spanset(spanset) => spanset.fields(visit),
-            Self::Aggregate(Aggregate::Count, ..) | Self::Coalesce => {}
+            Self::Aggregate(Aggregate::Count, ..) | Self::Coalesce | Self::Select => {}
             Self::Aggregate(
                 Aggregate::Average(expr)
                 | Aggregate::Minimum(expr)
@@ -435,7 +436,6 @@ impl Stage {
                 ..,
             )
             | Self::By(expr) => expr.fields(visit),
-            Self::Select(exprs) => exprs.iter().for_each(|expr| expr.fields(visit)),
         }
     }
 }

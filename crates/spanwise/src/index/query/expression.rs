@@ -6,7 +6,7 @@
 use super::QueryError;
 use super::ast::{Arithmetic, Comparison, Expr, Field, Literal, Type};
 use super::parse::Parser;
-use super::token::Kind;
+use super::token::{Kind, TOO_LARGE};
 use super::value::Value;
 
 const LOGIC: u8 = 1;
@@ -55,6 +55,9 @@ impl Parser<'_> {
             let right = self.deeper(|parser| parser.operation_above(above))?;
             left = self.combine(sign, column, (left, start), (right, right_column))?;
         }
+        if matches!(self.peek(), Kind::Word(word) if word == "in") {
+            return Err(self.error("`in` is not supported; join comparisons by `||`"));
+        }
         Ok(left)
     }
 
@@ -79,6 +82,9 @@ impl Parser<'_> {
             return Ok(inner);
         }
         if self.eat("-") {
+            if let Some(literal) = self.least()? {
+                return Ok(Operand::Expr { expr: Expr::Literal(literal), height: 1 });
+            }
             let (inner, height) = self.operation_above(NOT)?.expr(column)?;
             return match inner.type_of() {
                 Type::Any | Type::Number => Ok(folded(Expr::Negate(Box::new(inner)), height + 1)),
@@ -101,7 +107,7 @@ impl Parser<'_> {
             Kind::Attribute(scope, name) => Expr::Field(Field::Attribute(*scope, name.clone())),
             Kind::Intrinsic(intrinsic) => Expr::Field(Field::Intrinsic(*intrinsic)),
             Kind::Text(text) => Expr::Literal(Literal::Text(text.clone())),
-            Kind::Int(number) => Expr::Literal(Literal::Int(*number)),
+            Kind::Int(number) => Expr::Literal(Literal::Int(self.integer(*number, false)?)),
             Kind::Float(number) => Expr::Literal(Literal::Float(*number)),
             Kind::Duration(nanos) => Expr::Literal(Literal::Duration(*nanos)),
             Kind::Word(word) if word == "nil" => {
@@ -116,6 +122,21 @@ impl Parser<'_> {
         };
         self.advance();
         Ok(Operand::Expr { expr, height: 1 })
+    }
+
+    /// Goes past the least integer, after its sign: without it, it is none. What binds tighter than the sign would have to do
+    /// without.
+    fn least(&mut self) -> Result<Option<Literal>, QueryError> {
+        let Kind::Int(number) = *self.peek() else { return Ok(None) };
+        if i64::try_from(number).is_ok() {
+            return Ok(None);
+        }
+        let (column, literal) = (self.column(), Literal::Int(self.integer(number, true)?));
+        self.advance();
+        match self.operator() {
+            Some((_, binding)) if binding >= PRODUCT => Err(QueryError::new(column, TOO_LARGE)),
+            _ => Ok(Some(literal)),
+        }
     }
 
     fn word(&self, word: &str) -> Result<Literal, QueryError> {

@@ -14,7 +14,7 @@ pub(crate) mod value;
 
 pub use error::QueryError;
 
-use ast::{Expr, Field, Spanset, Stage};
+use ast::{Field, Spanset, Stage};
 
 use crate::Projection;
 
@@ -118,7 +118,7 @@ impl Query {
         }
         self.stages.iter().all(|stage| match stage {
             Stage::Spanset(spanset) => is_single(spanset),
-            Stage::Select(fields) => !fields.iter().any(Expr::needs_trace),
+            Stage::Select => true,
             _ => false,
         })
     }

@@ -10,7 +10,7 @@
 
 use super::ast::{Aggregate, Comparison, Expr, Literal, Relation, Spanset, Stage, Step, Type};
 use super::pattern::Patterns;
-use super::token::{Kind, Token};
+use super::token::{Kind, TOO_LARGE, Token};
 use super::{QueryError, QueryWarning};
 
 /// How deep a query may nest. Every step of the parser and of those who walk its trees counts, so no query can exhaust
@@ -155,15 +155,13 @@ impl<'a> Parser<'a> {
             }
             "select" => {
                 self.expect("(")?;
-                let (first, mut height) = self.expression()?;
-                let mut fields = vec![first];
+                // Read, so that it is no mistake, and not kept: what is shown is not the query's to say.
+                self.expression()?;
                 while self.eat(",") {
-                    let (field, of_field) = self.expression()?;
-                    fields.push(field);
-                    height = height.max(of_field);
+                    self.expression()?;
                 }
                 self.expect(")")?;
-                return Ok((Stage::Select(fields), height + 1));
+                return Ok((Stage::Select, 1));
             }
             "rate"
             | "count_over_time"
@@ -189,11 +187,11 @@ impl<'a> Parser<'a> {
             }
             _ => self.error("an aggregate needs a comparison with a number, as in `count() > 2`"),
         })?;
-        let sign = if self.eat("-") { -1 } else { 1 };
+        let negative = self.eat("-");
         let literal = match *self.peek() {
-            Kind::Int(number) => Literal::Int(sign * number),
-            Kind::Float(number) => Literal::Float(if sign < 0 { -number } else { number }),
-            Kind::Duration(nanos) => Literal::Duration(sign * nanos),
+            Kind::Int(number) => Literal::Int(self.integer(number, negative)?),
+            Kind::Float(number) => Literal::Float(if negative { -number } else { number }),
+            Kind::Duration(nanos) => Literal::Duration(if negative { -nanos } else { nanos }),
             Kind::Word(_) => {
                 return Err(self.error("comparing an aggregate with an aggregate is not supported"));
             }
@@ -201,6 +199,12 @@ impl<'a> Parser<'a> {
         };
         self.advance();
         Ok((Stage::Aggregate(aggregate, comparison, literal), height))
+    }
+
+    /// The integer that is next.
+    pub(super) fn integer(&self, number: u64, negative: bool) -> Result<i64, QueryError> {
+        let number = if negative { 0i64.checked_sub_unsigned(number) } else { i64::try_from(number).ok() };
+        number.ok_or_else(|| self.error(TOO_LARGE))
     }
 
     /// An argument in parentheses that has one value for each span, and its height.

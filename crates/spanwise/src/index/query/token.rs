@@ -5,7 +5,7 @@
 //! number and no attribute.
 
 use super::QueryError;
-use super::ast::{Intrinsic, Scope};
+use super::ast::{Field, Intrinsic, Scope};
 
 /// A token, and the column of its first character.
 #[derive(Debug, Clone, PartialEq)]
@@ -21,7 +21,8 @@ pub(crate) enum Kind {
     /// A word of the language, or one that is none.
     Word(String),
     Text(String),
-    Int(i64),
+    /// Without its sign, so that it may be one more than an integer goes to.
+    Int(u64),
     Float(f64),
     /// Nanoseconds.
     Duration(i64),
@@ -50,6 +51,12 @@ const UNITS: &[(&str, f64)] = &[
     ("w", 6.048e14),
     ("y", 3.1536e16),
 ];
+
+/// What is said of a number that no value can be.
+pub(super) const TOO_LARGE: &str = "this number is too large";
+
+/// Characters of a name that are repeated in a message.
+const REPEATED: usize = 100;
 
 /// All tokens of a query; the last is [`Kind::End`].
 pub(crate) fn tokens(query: &str) -> Result<Vec<Token>, QueryError> {
@@ -135,6 +142,7 @@ impl Lexer<'_> {
             '"' => self.quoted(),
             '`' => self.raw(),
             '\'' => Err(self.error("text stands in double quotes or backticks")),
+            '[' => Err(self.error("lists (`[`) are not supported; join comparisons by `||`")),
             '.' if self.rest.chars().nth(1).is_some_and(|next| next.is_ascii_digit()) => self.number(),
             '.' => {
                 self.bump();
@@ -186,11 +194,15 @@ impl Lexer<'_> {
     /// Of what stands where a scope does: often it is an attribute's name that lacks its dot.
     fn no_scope(&mut self, column: usize, word: &str) -> QueryError {
         self.bump();
-        let message = match self.name() {
-            Ok(rest) if !rest.contains(char::is_control) => {
-                format!(
-                    "`{word}` is no scope of attributes; is `.{word}.{rest}` or `span.{word}.{rest}` meant?"
-                )
+        let rest = self.name().ok().filter(|rest| !rest.contains(char::is_control));
+        let is_short = |text: &str| text.chars().nth(REPEATED).is_none();
+        let message = match rest {
+            _ if !is_short(word) => "this is no scope of attributes".to_owned(),
+            Some(rest) if is_short(&rest) => {
+                let name = format!("{word}.{rest}");
+                let meant =
+                    [Scope::Unscoped, Scope::Span].map(|scope| Field::Attribute(scope, name.clone()).name());
+                format!("`{word}` is no scope of attributes; is `{}` or `{}` meant?", meant[0], meant[1])
             }
             _ => format!("`{word}` is no scope of attributes"),
         };
@@ -332,9 +344,12 @@ impl Lexer<'_> {
         if self.peek().is_some_and(|next| next.is_alphanumeric() || next == '_' || next == '.') {
             return Err(QueryError::new(start, "this is no number and no duration"));
         }
-        let number =
-            if is_float { text.parse().ok().map(Kind::Float) } else { text.parse().ok().map(Kind::Int) };
-        number.ok_or_else(|| QueryError::new(start, "this number is too large"))
+        let number = if is_float {
+            text.parse().ok().filter(|number: &f64| number.is_finite()).map(Kind::Float)
+        } else {
+            text.parse().ok().map(Kind::Int)
+        };
+        number.ok_or_else(|| QueryError::new(start, TOO_LARGE))
     }
 
     /// A duration whose first number has been read; `None` if no unit follows it.
