@@ -31,6 +31,8 @@ pub(crate) enum Match {
     Exact,
     Tree,
     Glob,
+    /// The name of a header has no case, and older conventions write its hyphens as underscores.
+    Header,
 }
 
 /// One row.
@@ -76,6 +78,7 @@ impl Row {
             "exact" => Match::Exact,
             "tree" => Match::Tree,
             "glob" => Match::Glob,
+            "header" => Match::Header,
             _ => return None,
         };
         let pattern = cell()?;
@@ -99,6 +102,21 @@ impl Row {
         };
         (cell().is_none() && row.members.is_empty() != (class == Class::Settings)).then_some(row)
     }
+
+    /// The expression of a row for headers.
+    pub(crate) fn header_expression(&self) -> String {
+        let mut expression = String::from("(?i)^");
+        for (place, segment) in self.pattern.split('.').enumerate() {
+            expression.push_str(if place > 0 { r"\." } else { "" });
+            match segment {
+                "*" => expression.push_str(r"[^.:\[\]]+"),
+                "**" => expression.push_str(".*"),
+                name => expression.push_str(&name.replace('-', "[-_]")),
+            }
+        }
+        expression.push_str(r"(?:[.:\[]|$)");
+        expression
+    }
 }
 
 #[cfg(test)]
@@ -115,7 +133,8 @@ mod tests {
             assert!(seen.insert((row.pattern, row.event)), "{} stands twice", row.pattern);
             assert!(row.places.is_within(Places::KEYED), "{}", row.pattern);
             assert!(crate::redact::placeholder::is_label(row.label), "{}", row.label);
-            assert_eq!(row.matching == Match::Glob, row.pattern.contains('*'), "{}", row.pattern);
+            let may_have_stars = matches!(row.matching, Match::Glob | Match::Header);
+            assert_eq!(may_have_stars, row.pattern.contains('*'), "{}", row.pattern);
             let sources =
                 ["semconv", "semconv-genai", "openrouter-broadcast", "openinference", "openllmetry"];
             let named = TEXT.contains(&format!("#   {} ", row.source));

@@ -298,6 +298,7 @@ impl Builder<'_> {
             Match::Exact => KeyPattern::Exact(row.pattern.to_owned()),
             Match::Tree => KeyPattern::Prefix(row.pattern.to_owned()),
             Match::Glob => KeyPattern::Glob(row.pattern.to_owned()),
+            Match::Header => KeyPattern::Regex(row.header_expression()),
         };
         let matcher = Matcher::new(&pattern, policy.folds_case)?;
         let compiled = CompiledRule {

@@ -73,9 +73,10 @@ fn content_goes_and_what_only_looks_like_it_stays() {
         ("ai.toolCall.args", Treatment::Mask),
         ("ai.toolcall.args", Treatment::Keep),
         ("mlflow.spanInputs", Treatment::Mask),
-        // Near names are other keys.
-        ("gen_ai.input_messages", Treatment::Keep),
-        ("gen_ai.response.reasoning_text", Treatment::Keep),
+        // Near names are other keys, unless they were seen to hold content.
+        ("gen_ai.input_messages", Treatment::Mask),
+        ("gen_ai.response.reasoning_text", Treatment::Mask),
+        ("gen_ai.inputs_messages", Treatment::Keep),
         ("GEN_AI.PROMPT", Treatment::Keep),
         ("llm.input_messages.0.message.name", Treatment::Mask),
         ("llm.invocation_parameters", Treatment::Members),
@@ -167,7 +168,7 @@ fn the_first_rule_that_matches_decides() {
 #[test]
 fn an_allow_list_drops_what_no_rule_keeps() {
     let policy = Policy::from_preset(Preset::PrivacyMode).mode(Mode::Allow).compile(None).unwrap();
-    assert_eq!(treatment(&policy, "gen_ai.input_messages"), Treatment::Drop);
+    assert_eq!(treatment(&policy, "gen_ai.inputs_messages"), Treatment::Drop);
     assert_eq!(treatment(&policy, "gen_ai.request.model"), Treatment::Keep);
     assert_eq!(treatment(&policy, "service.name"), Treatment::Keep);
     assert_eq!(treatment(&policy, "gen_ai.prompt"), Treatment::Mask);
