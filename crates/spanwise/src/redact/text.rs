@@ -361,6 +361,8 @@ mod tests {
         for _ in 0..20 {
             text = format!("\\u{:04x}{}", u32::from(text.as_bytes()[0]), &text[1..]);
         }
-        assert_eq!(redacted(&text), "[REDACTED:deep_escapes]");
+        for before in ["", "[REDACTED:a]", "hmac:5bdcc146bf60754e ", "[REDACTED:a] x "] {
+            assert_eq!(redacted(&format!("{before}{text}")), "[REDACTED:deep_escapes]");
+        }
     }
 }

@@ -4,7 +4,6 @@ use super::class::{
     ALNUM, BASE64, HYPHEN, SPACE, TOKEN, UNDERSCORE, at, before, from, is, opens, run_end, slice,
     starts_with_ignoring_case,
 };
-use crate::redact::placeholder;
 
 /// RFC 6750, section 2.1: what a bearer token is made of.
 const TOKEN_68: u8 = ALNUM | HYPHEN | UNDERSCORE | TOKEN | BASE64;
@@ -82,22 +81,21 @@ pub(super) fn find_assigned(text: &[u8], sign: usize) -> Option<(usize, usize)> 
             .count()
     };
     let word_end = sign - skip_back(sign);
-    let word = WORDS.iter().find(|word| {
+    let stands_before = |word: &&[u8]| {
         word_end.checked_sub(word.len()).is_some_and(|start| {
             starts_with_ignoring_case(from(text, start), word)
                 && (opens(text, start) || before(text, start) == b'_')
         })
-    })?;
-    let _ = word;
+    };
+    if !WORDS.iter().any(stands_before) {
+        return None;
+    }
     let gap = from(text, sign + 1)
         .iter()
         .take(LONGEST_GAP)
         .take_while(|byte| is(**byte, SPACE) || matches!(byte, b'"' | b'\'' | b'\\'))
         .count();
     let start = sign + 1 + gap;
-    if placeholder::length_at(from(text, start)).is_some() {
-        return None;
-    }
     let length = from(text, start)
         .iter()
         .take(LONGEST + 1)

@@ -47,8 +47,8 @@ fn local_character_before(text: &[u8], end: usize) -> Option<usize> {
     let byte = before(text, end);
     if byte.is_ascii() {
         let allowed = is(byte, WORD | HYPHEN)
-            || matches!(byte, b'.' | b'+' | b'!' | b'#' | b'$' | b'%' | b'&' | b'\'' | b'*' | b'^' | b'~');
-        return (allowed && byte != b'&').then_some(1);
+            || matches!(byte, b'.' | b'+' | b'!' | b'#' | b'$' | b'%' | b'\'' | b'*' | b'^' | b'~');
+        return allowed.then_some(1);
     }
     character_before(text, end).filter(|(character, _)| character.is_alphanumeric()).map(|(_, width)| width)
 }

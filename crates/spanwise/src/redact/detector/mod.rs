@@ -371,20 +371,14 @@ fn index(builtin: Builtin) -> DetectorIndex {
 
 /// Puts the hits from `first` on in order, spares placeholders, and leaves no two overlapping.
 fn resolve(text: &str, hits: &mut Vec<Hit>, first: usize) {
-    let spared = placeholder::ranges(text.as_bytes());
+    let placeholders = placeholder::ranges(text.as_bytes());
     let mut found = hits.split_off(first);
+    found.retain_mut(|hit| {
+        // Nothing is known of what stands deeper: no placeholder vouches for it.
+        hit.detector == index(Builtin::DeepEscapes) || spare(text.as_bytes(), &placeholders, hit)
+    });
     found.sort_unstable_by_key(|hit| (hit.start, std::cmp::Reverse(hit.end), hit.detector));
     for mut hit in found {
-        let before = spared.partition_point(|(start, _)| *start < hit.end);
-        if let Some((start, end)) = before.checked_sub(1).and_then(|place| spared.get(place)) {
-            // A find within a placeholder is none; one that ends within takes the rest along.
-            if hit.start >= *start && hit.start < *end {
-                continue;
-            }
-            if hit.end < *end {
-                hit.end = *end;
-            }
-        }
         if let Some(last) = hits.get(first..).and_then(<[Hit]>::last) {
             let is_host =
                 last.detector == index(Builtin::UrlUserinfo) && hit.detector == index(Builtin::Email);
@@ -395,6 +389,38 @@ fn resolve(text: &str, hits: &mut Vec<Hit>, first: usize) {
         }
         hits.push(hit);
     }
+}
+
+/// Makes a hit begin behind the placeholder that it begins in, and end behind the one that it ends in. Says whether anything
+/// is left of it.
+///
+/// What stands behind a placeholder is no part of it, or a placeholder in front of a secret would hide it. Signs between
+/// the two stay: a pseudonym that a letter touches is none.
+fn spare(text: &[u8], placeholders: &[(usize, usize)], hit: &mut Hit) -> bool {
+    let around = |place: usize| {
+        let before = placeholders.partition_point(|(start, _)| *start <= place);
+        let around = before.checked_sub(1).and_then(|last| placeholders.get(last));
+        around.copied().filter(|(_, end)| place < *end)
+    };
+    while let Some((start, end)) = around(hit.start) {
+        let rest = text.get(end..hit.end).unwrap_or(&[]);
+        // A letter beyond ASCII touches it, and could not be told from the pseudonym that comes in its place.
+        if rest.first().is_some_and(|byte| !byte.is_ascii())
+            && !text.get(..end).is_some_and(|text| text.ends_with(b"]"))
+        {
+            hit.start = start;
+            break;
+        }
+        let signs = rest.iter().take_while(|byte| byte.is_ascii() && !byte.is_ascii_alphanumeric()).count();
+        // The next placeholder may begin with one of these signs.
+        let next = placeholders.partition_point(|(start, _)| *start < end);
+        let next = placeholders.get(next).map_or(usize::MAX, |(start, _)| *start);
+        hit.start = (end + signs).min(next);
+    }
+    if let Some((_, end)) = hit.end.checked_sub(1).and_then(around) {
+        hit.end = end;
+    }
+    hit.start < hit.end
 }
 
 #[cfg(test)]

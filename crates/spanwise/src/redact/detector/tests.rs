@@ -7,6 +7,7 @@ use crate::redact::text::redact_text;
 
 const SECRETS: &str = include_str!("../../../../../tests/payloads/secrets.json");
 const EXPECTED: &str = include_str!("../../../../../tests/payloads/expected.json");
+const VECTORS: &str = include_str!("../../../../../tests/redact/detectors.jsonl");
 
 fn everything() -> DetectorSet {
     Builtin::all().fold(DetectorSet::empty(), DetectorSet::with)
@@ -42,6 +43,29 @@ fn strings_within(text: &str, strings: &mut Vec<String>) {
     {
         walk(&value, strings);
     }
+}
+
+/// A row of `detectors.jsonl`: a text, the text without what is found in it, and the detectors that find it.
+struct Vector {
+    text: String,
+    redacted: String,
+    detectors: DetectorSet,
+}
+
+fn vectors() -> Vec<Vector> {
+    let rows = VECTORS.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let text = |row: &Value, name: &str| row[name].as_str().map(str::to_owned);
+    rows.map(|row| Vector {
+        text: text(&row, "text").unwrap(),
+        redacted: text(&row, "redacted").or_else(|| text(&row, "text")).unwrap(),
+        detectors: row["on"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .map(|id| Builtin::from_id(id.as_str().unwrap()).unwrap())
+            .fold(DetectorSet::default(), DetectorSet::with),
+    })
+    .collect()
 }
 
 fn payload_values() -> Vec<(String, String)> {
@@ -91,6 +115,46 @@ fn every_hit_of_the_payload_is_found_and_no_miss() {
         }
     }
     assert!(failures.is_empty(), "{}", failures.join("\n"));
+}
+
+#[test]
+fn every_vector_is_redacted_as_its_row_says_and_once_is_enough() {
+    let mut failures = Vec::new();
+    for vector in vectors() {
+        let (once, _) = redacted(&vector.detectors, &vector.text);
+        if once != vector.redacted {
+            failures.push(format!("{:?} became {once:?}", vector.text));
+        }
+        let (twice, ids) = redacted(&vector.detectors, &once);
+        if twice != once {
+            failures.push(format!("{once:?} became {twice:?}: {ids:?}"));
+        }
+    }
+    assert!(failures.is_empty(), "{}", failures.join("\n"));
+}
+
+/// Whatever placeholder stands before a find or behind it, masks and pseudonyms alike.
+#[test]
+fn redacting_around_placeholders_twice_is_redacting_once() {
+    let key = crate::redact::HashKey::new(b"a key for tests");
+    let placeholders = ["[REDACTED:x]", "hmac:5bdcc146bf60754e", "[REDACTED:x:12]hmac:5bdcc146bf60754e"];
+    for Vector { text, detectors, .. } in vectors() {
+        let look = Look { on: detectors.selection(), is_query: false };
+        let mut replace = |_, found: &str, out: &mut String| out.push_str(&key.pseudonym(found));
+        let mut hashed =
+            |text: &str| redact_text(&detectors, look, text, &mut replace).unwrap_or_else(|| text.to_owned());
+        for placeholder in placeholders {
+            for between in ["", " ", ".", "é", "a"] {
+                for text in [format!("{placeholder}{between}{text}"), format!("{text}{between}{placeholder}")]
+                {
+                    let once = hashed(&text);
+                    assert_eq!(hashed(&once), once, "{text:?}");
+                    let once = redacted(&detectors, &text).0;
+                    assert_eq!(redacted(&detectors, &once).0, once, "{text:?}");
+                }
+            }
+        }
+    }
 }
 
 #[test]

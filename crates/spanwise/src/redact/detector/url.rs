@@ -101,10 +101,15 @@ pub(super) fn find_secret_member(text: &[u8], start: usize) -> Option<(usize, us
         return None;
     }
     let value = position + 1;
-    if placeholder::length_at(from(text, value)).is_some() {
-        return None;
+    let mut end = value;
+    loop {
+        end += from(text, end).iter().take_while(|byte| !ends_value(**byte)).count();
+        // What stands around a placeholder is part of the value too.
+        match placeholder::length_at(from(text, end)) {
+            Some(length) => end += length,
+            None => break,
+        }
     }
-    let mut end = value + from(text, value).iter().take_while(|byte| !ends_value(**byte)).count();
     while end > value && matches!(before(text, end), b'.' | b',' | b';' | b':' | b'!') {
         end -= 1;
     }
