@@ -8,8 +8,8 @@
 //!    vector instructions.
 //! 2. **words** (`words`): every key, token and credential begins with a word that its issuer chose, or stands behind
 //!    one. All words are searched for at once, many bytes at a time.
-//! 3. **numbers**: every card, telephone and social security number has a digit at each tenth byte or the next; only
-//!    those are looked at.
+//! 3. **numbers**: every card, telephone and social security number has a digit at each tenth byte or the next (each eighth,
+//!    where North American telephone numbers are looked for); only those are looked at.
 //!
 //! What remains is checked by the detectors themselves. All passes move forward only; what a detector may look back at
 //! or ahead to is bounded, or remembered, so the time is linear in the text whatever it holds.
@@ -183,6 +183,9 @@ impl Signs {
 /// The shortest number that any detector asks for, a social security number, is eleven bytes long and has no two
 /// separators side by side: of each tenth byte and the next, one is a digit.
 const NUMBER_STRIDE: usize = 10;
+/// In `(212) 555-1234` two separators do stand side by side: it has a digit on either side of them within eight bytes.
+const BRACKETED_STRIDE: usize = 8;
+const SHORTEST_NUMBER: usize = 11;
 
 /// What may stand in a row of numbers: digits, and what parts or brackets them.
 fn is_of_row(byte: u8) -> bool {
@@ -190,28 +193,29 @@ fn is_of_row(byte: u8) -> bool {
 }
 
 fn numbers(text: &[u8], on: Selection, found: &mut impl Sink) -> ControlFlow<()> {
-    let mut position = NUMBER_STRIDE - 1;
+    let stride = if on.has(Builtin::PhoneNanp) { BRACKETED_STRIDE } else { NUMBER_STRIDE };
+    let mut position = stride - 1;
     let mut floor = 0;
     while let Some([first, second]) = from(text, position).first_chunk::<2>() {
         if !is(*first, DIGIT) && !is(*second, DIGIT) {
-            position += NUMBER_STRIDE;
+            position += stride;
             continue;
         }
         // Wherever in a number the two stand, of the four bytes around them two are digits.
         let around = [before(text, position), *first, *second, at(text, position + 2)];
         if around.iter().filter(|byte| is(**byte, DIGIT)).count() < 2 {
-            position += NUMBER_STRIDE;
+            position += stride;
             continue;
         }
         let middle = position + usize::from(!is_of_row(*first));
         let left = slice(text, floor, middle).iter().rev().take_while(|byte| is_of_row(**byte)).count();
         let right = from(text, middle).iter().take_while(|byte| is_of_row(**byte)).count();
         let (start, end) = (middle - left, middle + right);
-        if end - start > NUMBER_STRIDE {
+        if end - start >= SHORTEST_NUMBER {
             row(text, start, end, on, found)?;
         }
         floor = end;
-        position = end + NUMBER_STRIDE - 1;
+        position = end + stride - 1;
     }
     ControlFlow::Continue(())
 }

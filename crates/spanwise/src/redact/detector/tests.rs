@@ -181,3 +181,43 @@ fn hits_are_in_order_and_apart() {
     assert!(hits.len() > 50);
     assert!(hits.is_sorted_by(|a, b| a.end <= b.start));
 }
+
+/// Numbers are found by a look at some bytes only, wherever in a text they stand.
+#[test]
+fn numbers_are_found_at_every_offset() {
+    let detectors = everything();
+    for (id, number) in [
+        ("card", "4111111111111111"),
+        ("card", "4111 1111 1111 1111"),
+        ("card", "4111-1111-1111-1111"),
+        ("card", "378282246310005"),
+        ("card", "3782 822463 10005"),
+        ("card", "4222222222222"),
+        ("ssn_us", "212-55-6788"),
+        ("ssn_us", "212 55 6788"),
+        ("phone_nanp", "(212) 555-1234"),
+        ("phone_nanp", "212-555-1234"),
+        ("phone_nanp", "212.555.1234"),
+        ("phone_e164", "+1 (212) 555-1234"),
+        ("phone_e164", "+49 89 1234567"),
+        ("iban", "DE89370400440532013000"),
+        ("iban", "DE89 3704 0044 0532 0130 00"),
+        ("ipv4", "192.168.17.1"),
+        ("ipv6", "2001:db8:1::17"),
+    ] {
+        for offset in 0..200 {
+            let before = "no number here, not one, ".repeat(9);
+            let before = before.get(..offset).unwrap();
+            for (before, after) in [(before, ""), (before, " and on"), (&*" ".repeat(offset), "\n\n")] {
+                let before = if before.ends_with(char::is_alphabetic) {
+                    format!("{before} ")
+                } else {
+                    before.to_owned()
+                };
+                let (text, ids) = redacted(&detectors, &format!("{before}{number}{after}"));
+                assert_eq!(text, format!("{before}[REDACTED:{id}]{after}"), "{offset}");
+                assert_eq!(ids, [id]);
+            }
+        }
+    }
+}
