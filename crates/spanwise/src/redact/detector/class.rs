@@ -7,6 +7,10 @@
 //! **Escape letters.** Text is often JSON inside a string, and there the line break before a key is written `\n`: the
 //! letter n touches the key. A letter that a backslash makes an escape (`\n`, `\t`, `\r`, `\b`, `\f`) is therefore no
 //! neighbour. `\u` escapes are undone before anything is looked for (see `view`), so they never come here.
+//!
+//! **Levels.** The same text must be found whether its escapes are undone or not, once or ten times, since a look at the raw
+//! bytes decides whether to look further. A character that is escaped is one byte and backslashes before it, at any level:
+//! so what is measured across quotes and line breaks is measured in bytes that are no backslashes.
 
 /// `0`–`9`.
 pub(super) const DIGIT: u8 = 1;
@@ -102,6 +106,28 @@ pub(super) fn after_escape_letter(text: &[u8], index: usize) -> bool {
         && at(text, index - 2) == b'\\'
 }
 
+/// Where the text begins that ends before `end` and has `length` bytes, backslashes not counted.
+pub(super) fn reach_back(text: &[u8], end: usize, length: usize) -> usize {
+    let head = text.get(..end).unwrap_or(text);
+    let mut counted = 0;
+    head.iter()
+        .rposition(|byte| {
+            counted += usize::from(*byte != b'\\');
+            counted > length
+        })
+        .map_or(0, |place| place + 1)
+}
+
+/// Where the text ends that begins at `start` and has `length` bytes, backslashes not counted.
+pub(super) fn reach_on(text: &[u8], start: usize, length: usize) -> usize {
+    let mut counted = 0;
+    let taken = from(text, start).iter().position(|byte| {
+        counted += usize::from(*byte != b'\\');
+        counted > length
+    });
+    taken.map_or(text.len(), |taken| start + taken)
+}
+
 /// Whether a match may begin at `index`: no letter, digit or underscore touches it from the left.
 #[inline]
 pub(super) fn opens(text: &[u8], index: usize) -> bool {
@@ -132,6 +158,14 @@ mod tests {
         assert_eq!(before(b"", 0), 0);
         assert_eq!(at(b"a", usize::MAX), 0);
         assert_eq!(slice(b"abc", 2, 1), b"");
+    }
+
+    #[test]
+    fn backslashes_have_no_length() {
+        let text = br#"ab\\\\"cd"#;
+        assert_eq!((text.len(), reach_back(text, 8, 2), reach_back(text, 8, 3)), (9, 2, 1));
+        assert_eq!(reach_back(b"abc", 3, 9), 0);
+        assert_eq!((reach_on(text, 0, 2), reach_on(text, 1, 2), reach_on(text, 0, 9)), (6, 7, 9));
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! Credentials known by the word before them: `Bearer …` in a header, `password=…` in a line of settings.
 
 use super::class::{
-    ALNUM, BASE64, HYPHEN, SPACE, TOKEN, UNDERSCORE, at, before, from, is, opens, run_end, slice,
-    starts_with_ignoring_case,
+    ALNUM, BASE64, HYPHEN, SPACE, TOKEN, UNDERSCORE, after_escape_letter, at, before, from, is, opens,
+    reach_back, run_end, slice, starts_with_ignoring_case,
 };
 
 /// RFC 6750, section 2.1: what a bearer token is made of.
@@ -35,7 +35,8 @@ pub(super) fn find_bearer(text: &[u8], start: usize) -> Option<usize> {
         return None;
     }
     if is_everyday && !looks_random(token) {
-        let earlier = slice(text, start.saturating_sub(word + 20), start - word).to_ascii_lowercase();
+        let scheme = start - word;
+        let earlier = slice(text, reach_back(text, scheme, 20), scheme).to_ascii_lowercase();
         memchr::memmem::find(&earlier, b"authorization")?;
     }
     Some(end)
@@ -73,14 +74,7 @@ pub(super) fn find_assigned(text: &[u8], sign: usize) -> Option<(usize, usize)> 
     const SHORTEST: usize = 8;
     const LONGEST: usize = 200;
     const LONGEST_GAP: usize = 8;
-    let skip_back = |end: usize| {
-        slice(text, end.saturating_sub(LONGEST_GAP), end)
-            .iter()
-            .rev()
-            .take_while(|byte| is(**byte, SPACE) || matches!(byte, b'"' | b'\'' | b'\\'))
-            .count()
-    };
-    let word_end = sign - skip_back(sign);
+    let word_end = gap_start(text, sign, LONGEST_GAP);
     let stands_before = |word: &&[u8]| {
         word_end.checked_sub(word.len()).is_some_and(|start| {
             starts_with_ignoring_case(from(text, start), word)
@@ -90,18 +84,49 @@ pub(super) fn find_assigned(text: &[u8], sign: usize) -> Option<(usize, usize)> 
     if !WORDS.iter().any(stands_before) {
         return None;
     }
-    let gap = from(text, sign + 1)
-        .iter()
-        .take(LONGEST_GAP)
-        .take_while(|byte| is(**byte, SPACE) || matches!(byte, b'"' | b'\'' | b'\\'))
-        .count();
-    let start = sign + 1 + gap;
+    let start = gap_end(text, sign + 1, LONGEST_GAP);
     let length = from(text, start)
         .iter()
         .take(LONGEST + 1)
         .take_while(|byte| {
-            !is(**byte, SPACE) && !matches!(byte, b'"' | b'\'' | b'\\' | b';' | b',' | b'`' | b'<' | b'>')
+            !is(**byte, SPACE)
+                && !byte.is_ascii_control()
+                && !matches!(byte, b'"' | b'\'' | b'\\' | b';' | b',' | b'`' | b'<' | b'>')
         })
         .count();
     (SHORTEST..=LONGEST).contains(&length).then_some((start, start + length))
+}
+
+/// Where the quotes, spaces and line breaks end that begin at `start`, escaped or not, at most `longest` of them.
+fn gap_end(text: &[u8], start: usize, longest: usize) -> usize {
+    let mut end = start;
+    let mut length = 0;
+    loop {
+        let byte = at(text, end);
+        let is_gap = is_gap(byte) || (end > start && after_escape_letter(text, end + 1));
+        if byte != b'\\' && (!is_gap || length == longest) {
+            return end;
+        }
+        length += usize::from(byte != b'\\');
+        end += 1;
+    }
+}
+
+/// Where the quotes, spaces and line breaks begin that end before `end`, escaped or not, at most `longest` of them.
+fn gap_start(text: &[u8], end: usize, longest: usize) -> usize {
+    let mut start = end;
+    let mut length = 0;
+    loop {
+        let byte = before(text, start);
+        let is_gap = is_gap(byte) || after_escape_letter(text, start);
+        if byte != b'\\' && (!is_gap || length == longest) {
+            return start;
+        }
+        length += usize::from(byte != b'\\');
+        start -= 1;
+    }
+}
+
+fn is_gap(byte: u8) -> bool {
+    is(byte, SPACE) || matches!(byte, b'"' | b'\'')
 }

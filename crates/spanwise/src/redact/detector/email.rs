@@ -28,6 +28,9 @@ fn local_start(text: &[u8], sign: usize) -> Option<usize> {
             break;
         }
         if sign - start >= LONGEST_LOCAL {
+            if after_escape_letter(text, start) {
+                break;
+            }
             return None;
         }
         start -= width;

@@ -424,4 +424,6 @@ fn spare(text: &[u8], placeholders: &[(usize, usize)], hit: &mut Hit) -> bool {
 }
 
 #[cfg(test)]
+mod levels;
+#[cfg(test)]
 mod tests;

@@ -2,7 +2,7 @@
 
 use memchr::memmem;
 
-use super::class::{DIGIT, SPACE, UPPER, at, from, is, run_end, slice};
+use super::class::{DIGIT, SPACE, UPPER, at, from, is, slice};
 
 const BEGIN: &[u8] = b"-----BEGIN ";
 const END: &[u8] = b"-----END ";
@@ -16,7 +16,8 @@ const LONGEST_LABEL: usize = 64;
 /// values, to the next quote: armour holds none.
 pub(super) fn find(text: &[u8], start: usize) -> Option<usize> {
     let rest = from(text, start).strip_prefix(BEGIN)?;
-    let label_end = run_end(rest, 0, UPPER | DIGIT | SPACE).min(LONGEST_LABEL);
+    let belongs = |byte: &&u8| is(**byte, UPPER | DIGIT) || **byte == b' ';
+    let label_end = rest.iter().take(LONGEST_LABEL).take_while(belongs).count();
     let label = slice(rest, 0, label_end);
     if !(label.ends_with(b"PRIVATE KEY") || label.ends_with(b"PRIVATE KEY BLOCK"))
         || !from(rest, label_end).starts_with(DASHES)

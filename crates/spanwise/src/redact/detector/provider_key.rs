@@ -5,8 +5,8 @@
 
 use super::Builtin;
 use super::class::{
-    ALNUM, BASE64, DIGIT, HYPHEN, LOWER, UPPER, WORD, WORD_HYPHEN, at, before, closes, from, is,
-    run_end_within, slice,
+    ALNUM, BASE64, DIGIT, HYPHEN, LOWER, UPPER, WORD, WORD_HYPHEN, at, before, closes, from, is, opens,
+    reach_back, run_end_within, slice,
 };
 
 /// No key is longer. Looking no further keeps a text of nothing but prefixes (`sk-sk-sk-`) cheap.
@@ -245,7 +245,8 @@ fn langsmith(text: &[u8], start: usize) -> Option<(Builtin, usize)> {
 
 /// What tells a secret key of AWS, if `secret` or `key` stands behind it, or is part of it.
 pub(super) const AWS_WORDS: [&[u8]; 5] = [b"aws", b"AWS", b"Aws", b"ecretAccessKey", b"ecret_access_key"];
-/// From the beginning of the word to the key: the rest of a name, quotes, spaces, a colon or an equals sign.
+/// From the beginning of the word to the key: the rest of a name, quotes, spaces, a colon or an equals sign; backslashes
+/// not counted.
 pub(super) const AWS_CONTEXT: usize = 64;
 
 /// A secret key of AWS at `start`: forty characters of base64, known only by the words before it.
@@ -254,7 +255,7 @@ pub(super) const AWS_CONTEXT: usize = 64;
 pub(super) fn find_aws_secret(text: &[u8], start: usize) -> Option<usize> {
     const LENGTH: usize = 40;
     let touching = before(text, start);
-    if is(touching, WORD) || touching == b'/' || touching == b'+' {
+    if !opens(text, start) || touching == b'/' || touching == b'+' {
         return None;
     }
     let end = run_end_within(text, start, ALNUM | BASE64, LENGTH);
@@ -268,7 +269,7 @@ pub(super) fn find_aws_secret(text: &[u8], start: usize) -> Option<usize> {
     if !is_shaped {
         return None;
     }
-    let context = slice(text, start.saturating_sub(AWS_CONTEXT), start);
+    let context = slice(text, reach_back(text, start, AWS_CONTEXT), start);
     let words = context.to_ascii_lowercase();
     let is_named = |aws: usize| {
         let rest = from(&words, aws);

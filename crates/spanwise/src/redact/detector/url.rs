@@ -66,7 +66,9 @@ impl Authorities {
 }
 
 fn ends_authority(byte: u8) -> bool {
-    is(byte, SPACE) || matches!(byte, b'/' | b'?' | b'#' | b'"' | b'<' | b'>' | b'\\' | b'`')
+    is(byte, SPACE)
+        || byte.is_ascii_control()
+        || matches!(byte, b'/' | b'?' | b'#' | b'"' | b'<' | b'>' | b'\\' | b'`')
 }
 
 /// The value of the query member whose name begins at `start`, if the name is one that holds secrets.
@@ -142,9 +144,11 @@ fn ends_value(byte: u8) -> bool {
 /// Whether the whole text is a query without its URL (`sig=…&view=list`), as the attribute `url.query` holds it.
 pub(super) fn is_bare_query(text: &[u8]) -> bool {
     text.contains(&b'&')
-        && !text
-            .iter()
-            .any(|byte| is(*byte, SPACE) || matches!(byte, b'"' | b'<' | b'>' | b'\\' | b'{' | b'('))
+        && !text.iter().any(|byte| {
+            is(*byte, SPACE)
+                || byte.is_ascii_control()
+                || matches!(byte, b'"' | b'<' | b'>' | b'\\' | b'{' | b'(')
+        })
 }
 
 fn percent_decoded(high: u8, low: u8) -> Option<u8> {

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 use aho_corasick::{AhoCorasick, MatchKind, packed};
 
-use super::class::{ALNUM, from, is, opens, run_end_within};
+use super::class::{ALNUM, after_escape_letter, from, is, opens, reach_on, run_end_within};
 use super::provider_key::{AWS_CONTEXT, AWS_WORDS};
 use super::scan::Sink;
 use super::{Builtin, Selection, credential, jwt, private_key, provider_key};
@@ -121,9 +121,11 @@ pub(super) fn scan(text: &[u8], on: Selection, found: &mut impl Sink) -> Control
             }
             Some(Word::Aws) if on.has(Builtin::KeyAwsSecret) => {
                 let mut place = end;
-                while place <= start + AWS_CONTEXT && !from(text, place).is_empty() {
-                    if let Some(end) = provider_key::find_aws_secret(text, place) {
-                        found(Builtin::KeyAwsSecret, place, end)?;
+                let last = reach_on(text, start, AWS_CONTEXT);
+                while place <= last && !from(text, place).is_empty() {
+                    let key = place + usize::from(after_escape_letter(text, place + 1));
+                    if let Some(end) = provider_key::find_aws_secret(text, key) {
+                        found(Builtin::KeyAwsSecret, key, end)?;
                     }
                     place = run_end_within(text, place, ALNUM, AWS_CONTEXT);
                     place += from(text, place)
