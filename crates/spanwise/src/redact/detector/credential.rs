@@ -1,45 +1,98 @@
 //! Credentials known by the word before them: `Bearer …` in a header, `password=…` in a line of settings.
 
 use super::class::{
-    ALNUM, BASE64, HYPHEN, SPACE, TOKEN, UNDERSCORE, after_escape_letter, at, before, from, is, opens,
-    reach_back, run_end, slice, starts_with_ignoring_case,
+    ALNUM, BASE64, DIGIT, HYPHEN, LOWER, SPACE, TOKEN, UNDERSCORE, UPPER, after_escape_letter, at, before,
+    from, is, opens, reach_back, run_end_within, slice, starts_with_ignoring_case,
 };
+use crate::decode::base64;
 
 /// RFC 6750, section 2.1: what a bearer token is made of.
 const TOKEN_68: u8 = ALNUM | HYPHEN | UNDERSCORE | TOKEN | BASE64;
 
-/// The credential that begins at `start`, behind `Bearer `, `Basic ` or `Token `, and where it ends. The word stays.
+/// The shortest credential without a header's name before it, and the longest looked at.
+const SHORTEST: usize = 16;
+const LONGEST: usize = 4096;
+/// Behind `Authorization:`, what is so long is no word, whatever it is made of.
+const LONGEST_WORD: usize = 24;
+
+/// The credential behind the word `Bearer`, `Basic` or `Token` that ends before `word_end`. The word stays.
 ///
 /// A digit is asked for, since prose has bearers of good news; and where the word is one of everyday prose, the text
-/// must look drawn at random, or `authorization` stand before it.
-pub(super) fn find_bearer(text: &[u8], start: usize) -> Option<usize> {
-    const SHORTEST: usize = 16;
-    const LONGEST: usize = 4096;
-    if before(text, start) != b' ' {
+/// must look drawn at random, or `authorization` stand before it. What follows `Basic` can be decoded: to a user and a
+/// password.
+pub(super) fn find_bearer(text: &[u8], word_end: usize) -> Option<(usize, usize)> {
+    let (start, end) = credential(text, word_end)?;
+    let token = slice(text, start, end);
+    let is_long = token.len() >= SHORTEST && has_digit(token);
+    let is_authorized = |length: usize| {
+        let scheme = word_end - length;
+        let earlier = slice(text, reach_back(text, scheme, 20), scheme).to_ascii_lowercase();
+        memchr::memmem::find(&earlier, b"authorization").is_some()
+    };
+    let is_credential = if ends_with_word(text, word_end, b"bearer") {
+        is_long || (token.len() >= LONGEST_WORD && is_authorized(6))
+    } else if ends_with_word(text, word_end, b"basic") {
+        is_user_and_password(token) || (is_long && is_authorized(5))
+    } else {
+        ends_with_word(text, word_end, b"token") && is_long && (looks_random(token) || is_authorized(5))
+    };
+    is_credential.then_some((start, end))
+}
+
+/// Words behind `Authorization:` that a credential follows, in lower case, beside those of [`find_bearer`].
+const SCHEMES: [&[u8]; 11] = [
+    b"apikey",
+    b"api-key",
+    b"key",
+    b"geniekey",
+    b"ssws",
+    b"splunk",
+    b"negotiate",
+    b"oauth",
+    b"dpop",
+    b"bot",
+    b"token",
+];
+
+/// The credential behind `authorization` (which ends before `word_end`), a colon or an equals sign, and a scheme.
+pub(super) fn find_authorized(text: &[u8], word_end: usize) -> Option<(usize, usize)> {
+    const LONGEST_GAP: usize = 4;
+    const LONGEST_SCHEME: usize = 16;
+    const SHORTEST: usize = 12;
+    let sign = gap_end(text, word_end, LONGEST_GAP);
+    if !matches!(at(text, sign), b':' | b'=') {
         return None;
     }
-    let (word, is_everyday) = if ends_with_word(text, start, b"bearer ") {
-        (7, false)
-    } else if ends_with_word(text, start, b"basic ") || ends_with_word(text, start, b"token ") {
-        (6, true)
-    } else {
+    let mut scheme = gap_end(text, sign + 1, LONGEST_GAP);
+    if at(text, scheme) == b'[' {
+        scheme = gap_end(text, scheme + 1, LONGEST_GAP);
+    }
+    let scheme_end = run_end_within(text, scheme, ALNUM | HYPHEN, LONGEST_SCHEME);
+    let word = slice(text, scheme, scheme_end).to_ascii_lowercase();
+    if !SCHEMES.contains(&&*word) {
         return None;
-    };
-    let mut end = run_end(text, start, TOKEN_68);
+    }
+    let (start, end) = credential(text, scheme_end)?;
+    let token = slice(text, start, end);
+    let is_credential = token.len() >= LONGEST_WORD || (token.len() >= SHORTEST && has_digit(token));
+    is_credential.then_some((start, end))
+}
+
+/// What RFC 6750 lets a credential be made of, behind the spaces at `space`.
+fn credential(text: &[u8], space: usize) -> Option<(usize, usize)> {
+    let start = blank_end(text, space);
+    let mut end = run_end_within(text, start, TOKEN_68, LONGEST + 1);
+    if end - start > LONGEST {
+        return None;
+    }
     while end > start && before(text, end) == b'.' {
         end -= 1;
     }
-    let token = slice(text, start, end);
-    let has_digit = token.iter().any(u8::is_ascii_digit);
-    if !(SHORTEST..=LONGEST).contains(&token.len()) || !has_digit || !is(at(token, 0), ALNUM | BASE64) {
-        return None;
-    }
-    if is_everyday && !looks_random(token) {
-        let scheme = start - word;
-        let earlier = slice(text, reach_back(text, scheme, 20), scheme).to_ascii_lowercase();
-        memchr::memmem::find(&earlier, b"authorization")?;
-    }
-    Some(end)
+    (start > space && end > start && is(at(text, start), ALNUM | BASE64)).then_some((start, end))
+}
+
+fn has_digit(token: &[u8]) -> bool {
+    token.iter().any(u8::is_ascii_digit)
 }
 
 fn ends_with_word(text: &[u8], end: usize, word: &[u8]) -> bool {
@@ -47,12 +100,30 @@ fn ends_with_word(text: &[u8], end: usize, word: &[u8]) -> bool {
         .is_some_and(|start| starts_with_ignoring_case(from(text, start), word) && opens(text, start))
 }
 
-/// Whether the text has both cases, or is a long row of hexadecimal digits, and is no path.
+/// Whether it is base64 of `user:password`.
+fn is_user_and_password(token: &[u8]) -> bool {
+    const SHORTEST: usize = 8;
+    let mut decoded = Vec::new();
+    token.len() >= SHORTEST
+        && base64::decode_into(token, &mut decoded)
+        && decoded.contains(&b':')
+        && std::str::from_utf8(&decoded).is_ok_and(|text| !text.contains(char::is_control))
+}
+
+/// Whether letters and digits, small letters and capitals take turns as in nothing that anybody thinks up, and it is no
+/// path. A capital before small letters begins a word, and is no turn.
 fn looks_random(token: &[u8]) -> bool {
-    let has = |test: fn(&u8) -> bool| token.iter().any(test);
-    let is_hex = token.len() >= 32 && token.iter().all(u8::is_ascii_hexdigit);
+    let is_turn = |pair: &[u8]| match pair {
+        [a, b] => {
+            (is(*a, DIGIT) && is(*b, UPPER | LOWER))
+                || (is(*a, UPPER | LOWER) && is(*b, DIGIT))
+                || (is(*a, LOWER) && is(*b, UPPER))
+        }
+        _ => false,
+    };
+    let turns = token.windows(2).filter(|pair| is_turn(pair)).count();
     let is_path = at(token, 0) == b'/' || memchr::memmem::find(token, b"//").is_some();
-    !is_path && (is_hex || (has(u8::is_ascii_lowercase) && has(u8::is_ascii_uppercase)))
+    !is_path && turns * 4 >= token.len()
 }
 
 /// Words before `=` or `:` that a secret follows.
@@ -125,6 +196,21 @@ fn gap_start(text: &[u8], end: usize, longest: usize) -> usize {
         length += usize::from(byte != b'\\');
         start -= 1;
     }
+}
+
+/// Where the spaces and tabs end that begin at `start`, escaped or not, at most a few of them.
+fn blank_end(text: &[u8], start: usize) -> usize {
+    const LONGEST: usize = 8;
+    let mut end = start;
+    for _ in 0..LONGEST {
+        let backslashes = from(text, end).iter().take_while(|byte| **byte == b'\\').count();
+        match at(text, end + backslashes) {
+            b' ' | b'\t' if backslashes == 0 => end += 1,
+            b't' if backslashes > 0 => end += backslashes + 1,
+            _ => break,
+        }
+    }
+    end
 }
 
 fn is_gap(byte: u8) -> bool {

@@ -1,6 +1,9 @@
 //! Mail addresses: an RFC 5322 dot-atom, `@`, and a domain name of at least two labels.
 
-use super::class::{ALNUM, DIGIT, HYPHEN, LOWER, UPPER, WORD, after_escape_letter, at, before, is, slice};
+use super::class::{
+    ALNUM, DIGIT, HYPHEN, LOWER, UPPER, WORD, after_escape_letter, at, before, closes, is, run_end,
+    run_end_within, slice,
+};
 
 /// RFC 5321, section 4.5.3.1.
 const LONGEST_LOCAL: usize = 64;
@@ -9,9 +12,34 @@ const LONGEST_ADDRESS: usize = 254;
 
 /// The address whose `@` stands at `sign`: where it begins and ends.
 pub(super) fn find(text: &[u8], sign: usize) -> Option<(usize, usize)> {
-    let end = domain_end(text, sign + 1)?;
+    find_between(text, sign, sign + 1)
+}
+
+/// The address whose `@` stands from `sign` to `sign_end`, since in a URL it is written in three bytes.
+pub(super) fn find_between(text: &[u8], sign: usize, sign_end: usize) -> Option<(usize, usize)> {
+    let end = domain_end(text, sign_end)?;
     let start = local_start(text, sign)?;
-    (end - start <= LONGEST_ADDRESS).then_some((start, end))
+    let is_address = end - start <= LONGEST_ADDRESS
+        && !is_repository(slice(text, start, sign), at(text, end))
+        && !is_place_in_file(text, end);
+    is_address.then_some((start, end))
+}
+
+/// Whether it is where a repository is fetched from: `git@host:path`, `git@host/path`, `git@host-alias:path`.
+fn is_repository(local: &[u8], after: u8) -> bool {
+    local == b"git" && matches!(after, b':' | b'/' | b'-' | b'_')
+}
+
+/// Whether a line number stands behind a name that ends before `end` as files of code do: `lib@main.rs:12`. Without the line
+/// it is an address of a country.
+fn is_place_in_file(text: &[u8], end: usize) -> bool {
+    const LONGEST_NUMBER: usize = 5;
+    const SUFFIXES: [&[u8]; 6] = [b".rs", b".py", b".sh", b".pl", b".cc", b".md"];
+    let digits = run_end_within(text, end + 1, DIGIT, LONGEST_NUMBER + 1) - (end + 1);
+    at(text, end) == b':'
+        && (1..=LONGEST_NUMBER).contains(&digits)
+        && closes(text, end + 1 + digits)
+        && SUFFIXES.iter().any(|suffix| slice(text, 0, end).ends_with(suffix))
 }
 
 /// Where the local part that ends before `sign` begins.
@@ -53,7 +81,13 @@ fn local_character_before(text: &[u8], end: usize) -> Option<usize> {
             || matches!(byte, b'.' | b'+' | b'!' | b'#' | b'$' | b'%' | b'\'' | b'*' | b'^' | b'~');
         return allowed.then_some(1);
     }
-    character_before(text, end).filter(|(character, _)| character.is_alphanumeric()).map(|(_, width)| width)
+    character_before(text, end).filter(|(character, _)| is_letter(*character)).map(|(_, width)| width)
+}
+
+/// Whether the character is a letter, a digit, or an accent that belongs to the letter before it.
+fn is_letter(character: char) -> bool {
+    character.is_alphanumeric()
+        || matches!(character, '\u{300}'..='\u{36f}' | '\u{1ab0}'..='\u{1aff}' | '\u{1dc0}'..='\u{1dff}' | '\u{3099}' | '\u{309a}')
 }
 
 /// The character that ends before `end`, and its width. Damaged text has none.
@@ -69,14 +103,15 @@ fn character_before(text: &[u8], end: usize) -> Option<(char, usize)> {
 fn letter_at(text: &[u8], start: usize) -> Option<usize> {
     (2..=4).find_map(|width| {
         let character = std::str::from_utf8(text.get(start..start + width)?).ok()?.chars().next()?;
-        character.is_alphanumeric().then_some(width)
+        is_letter(character).then_some(width)
     })
 }
 
 /// Where the longest domain name that begins at `start` ends.
 ///
-/// The last label is two ASCII letters or more, or punycode (`xn--`). Versions (`name@1.2.3-beta.rc`) and picture
-/// scales (`icon@2x.png`) are no domains.
+/// The last label is two ASCII letters or more, punycode (`xn--`), or one of those in another script that are given out.
+/// Versions (`name@1.2.3-beta.rc`) and names of files (`icon@2x.png`) are no domains. Behind a well-known last label a
+/// hyphen or an underscore may go on with something else (`joe@example.com_old`).
 fn domain_end(text: &[u8], start: usize) -> Option<usize> {
     let mut label = start;
     let mut labels = 0usize;
@@ -111,10 +146,15 @@ fn domain_end(text: &[u8], start: usize) -> Option<usize> {
         if labels < 2 && name.iter().all(|byte| is(*byte, DIGIT)) {
             numeric_labels += 1;
         }
-        if labels > 0 && plain && at(text, end) != b'_' && is_top_level(name) {
+        if labels > 0
+            && at(text, end) != b'_'
+            && (if plain { is_top_level(name) } else { is_international(name) })
+        {
             best = Some(end);
-            if labels == 1 && is_picture_scale(slice(text, start, label), name) {
-                best = None;
+        } else if labels > 0 {
+            let head = run_end(text, label, UPPER | LOWER);
+            if matches!(at(text, head), b'-' | b'_') && is_well_known(slice(text, label, head)) {
+                best = Some(head);
             }
         }
         labels += 1;
@@ -130,12 +170,68 @@ fn domain_end(text: &[u8], start: usize) -> Option<usize> {
 }
 
 fn is_top_level(label: &[u8]) -> bool {
-    (label.len() >= 2 && label.iter().all(|byte| is(*byte, UPPER | LOWER)))
+    (label.len() >= 2 && label.iter().all(|byte| is(*byte, UPPER | LOWER)) && !is_suffix(label))
         || (label.len() > 4 && label.get(..4).is_some_and(|head| head.eq_ignore_ascii_case(b"xn--")))
 }
 
-/// Whether the name is that of a picture for dense screens: `@2x.png`.
-fn is_picture_scale(first: &[u8], last: &[u8]) -> bool {
-    matches!(first, [b'1'..=b'9', b'x', b'.'])
-        && [&b"png"[..], b"jpg", b"jpeg", b"webp", b"gif", b"svg", b"avif"].contains(&last)
+/// Whether files end so, and no domain does.
+fn is_suffix(label: &[u8]) -> bool {
+    const SUFFIXES: [&[u8]; 36] = [
+        b"png", b"jpg", b"jpeg", b"webp", b"gif", b"svg", b"avif", b"pdf", b"js", b"ts", b"jsx", b"tsx",
+        b"mjs", b"cjs", b"json", b"jsonl", b"txt", b"toml", b"yaml", b"yml", b"xml", b"csv", b"html", b"htm",
+        b"css", b"scss", b"exe", b"dll", b"lock", b"log", b"java", b"php", b"rb", b"cpp", b"hpp", b"tmp",
+    ];
+    SUFFIXES.iter().any(|suffix| label.eq_ignore_ascii_case(suffix))
+}
+
+/// Whether it is one of the top-level domains under which nearly all addresses are.
+fn is_well_known(label: &[u8]) -> bool {
+    const LABELS: [&[u8]; 32] = [
+        b"com", b"net", b"org", b"edu", b"gov", b"mil", b"int", b"info", b"biz", b"io", b"co", b"ai", b"dev",
+        b"app", b"me", b"us", b"uk", b"eu", b"de", b"fr", b"nl", b"ch", b"at", b"it", b"es", b"pl", b"ru",
+        b"jp", b"cn", b"in", b"br", b"au",
+    ];
+    LABELS.iter().any(|known| label.eq_ignore_ascii_case(known))
+}
+
+/// Whether it is a top-level domain in another script than Latin, from the root zone. Any two letters would not do: in a text
+/// without a space behind the full stop, a sentence begins there.
+fn is_international(label: &[u8]) -> bool {
+    const LABELS: [&str; 34] = [
+        "рф",
+        "рус",
+        "бел",
+        "бг",
+        "укр",
+        "срб",
+        "мкд",
+        "мон",
+        "қаз",
+        "ею",
+        "москва",
+        "орг",
+        "ком",
+        "сайт",
+        "онлайн",
+        "дети",
+        "ελ",
+        "ευ",
+        "հայ",
+        "გე",
+        "中国",
+        "中國",
+        "香港",
+        "台湾",
+        "台灣",
+        "澳門",
+        "新加坡",
+        "公司",
+        "网络",
+        "한국",
+        "भारत",
+        "ไทย",
+        "مصر",
+        "السعودية",
+    ];
+    std::str::from_utf8(label).is_ok_and(|label| LABELS.contains(&&*label.to_lowercase()))
 }

@@ -3,20 +3,26 @@
 //! Looking alike is not enough: other blobs have base64url parts and dots too. The header must decode to a JSON object
 //! with `alg` (and `enc`, for five parts), and the claims to a JSON object.
 
-use super::class::{WORD_HYPHEN, at, run_end, run_end_within, slice};
+use super::class::{WORD_HYPHEN, at, before, run_end, run_end_within, slice};
 use crate::decode::base64;
 use crate::redact::json_text::{Token, Tokens};
 
-/// Headers are short; a longer one is not decoded.
+/// Headers are short; a longer one is decoded only where no other can have begun before it, so that nothing is decoded twice.
 const LONGEST_HEADER: usize = 2048;
+/// Chains of certificates stand in headers, too.
+const LONGEST_LONE_HEADER: usize = 1 << 16;
 
-/// The token that begins at `start` with `eyJ`, and where it ends.
+/// The token that begins at `start` with the base64 of a brace, and where it ends.
 pub(super) fn find(text: &[u8], start: usize) -> Option<usize> {
     // The names of header members are small letters: what does not begin so is dismissed without reading on.
-    let begins_like_a_header =
-        matches!(decoded(slice(text, start, start + 4))?.as_slice(), [b'{', b'"', b'a'..=b'z']);
-    let header_end = run_end_within(text, start, WORD_HYPHEN, LONGEST_HEADER);
-    if !begins_like_a_header || at(text, header_end) != b'.' {
+    let beginning = decoded(slice(text, start, start + 16))?;
+    let name = beginning.strip_prefix(b"{").map(<[u8]>::trim_ascii_start);
+    if !name.is_some_and(|name| matches!(name, [] | [b'"'] | [b'"', b'a'..=b'z', ..])) {
+        return None;
+    }
+    let longest = if before(text, start) == b'-' { LONGEST_HEADER } else { LONGEST_LONE_HEADER };
+    let header_end = run_end_within(text, start, WORD_HYPHEN, longest);
+    if at(text, header_end) != b'.' {
         return None;
     }
     let header = Header::read(&decoded(slice(text, start, header_end))?)?;

@@ -9,11 +9,17 @@ use super::*;
 use crate::redact::escape::push_escaped;
 
 /// What every detector finds something in, with what it takes for it around.
-const PRIVATE: [&str; 25] = [
+const PRIVATE: [&str; 31] = [
     "joe@example.com",
     "abcdefghijabcdefghijabcdefghijabcdefghijabcdefghijabcdefghijabcd@example.com",
     "joe%40example.com",
+    "joe@example.com_old",
+    "иван@почта.рф",
     "+49 89 1234567",
+    "+33 (0)6 12 34 56 78",
+    "#access_token=abcdef123456789",
+    "postgres://u:p/w@h.example",
+    "dXNlcjpwYXNz",
     "(212) 555-1234",
     "4111 1111 1111 1111",
     "DE89 3704 0044 0532 0130 00",
@@ -36,12 +42,15 @@ const PRIVATE: [&str; 25] = [
     "AKIAIOSFODNN7EXAMPLE",
     "AIzaSyD4k8Zx81kQ0tRw22mPq7Lr5Vt9Nu3Bo1Xc",
 ];
-const WORDS: [&str; 8] = [
+const WORDS: [&str; 11] = [
     "password",
     "token",
     "api_key",
     "Authorization",
     "authorization: Basic ",
+    "authorization: ApiKey ",
+    "Bearer",
+    "hooks.slack.com/services/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",
     "aws_secret_access_key",
     "AWS secret",
     "https://u:p/w@h.example",

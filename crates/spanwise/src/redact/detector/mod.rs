@@ -411,6 +411,10 @@ fn spare(text: &[u8], placeholders: &[(usize, usize)], hit: &mut Hit) -> bool {
             hit.start = start;
             break;
         }
+        // Without whom it was for, a domain is no address: so stands a URL whose user is hidden.
+        if hit.detector == index(Builtin::Email) && (rest.starts_with(b"@") || rest.starts_with(b"%40")) {
+            return false;
+        }
         let signs = rest.iter().take_while(|byte| byte.is_ascii() && !byte.is_ascii_alphanumeric()).count();
         // The next placeholder may begin with one of these signs.
         let next = placeholders.partition_point(|(start, _)| *start < end);

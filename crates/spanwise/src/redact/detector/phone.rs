@@ -1,6 +1,6 @@
 //! Telephone numbers: international ones with their `+`, and North American ones (off unless asked for).
 
-use super::class::{DIGIT, at, before, closes, is, opens};
+use super::class::{DIGIT, at, before, closes, is, opens, run_end_within, slice};
 
 /// E.164, section 6: at most fifteen digits, the country code among them.
 const MOST_DIGITS: usize = 15;
@@ -16,8 +16,9 @@ const THREE_DIGITS_BEGIN_TOO: [u8; 5] = [80, 87, 88, 96, 97];
 
 /// The international number whose `+` stands at `start`, and where it ends.
 ///
-/// Its digits may be parted by single spaces, dots or hyphens, and one group may stand in brackets. The country code
-/// must be one that is given out, and the number long enough for it.
+/// Its digits may be parted by single spaces, dots or hyphens, once by a slash, and one group may stand in brackets; a `(0)`,
+/// which is not dialled from abroad, does not count. The country code must be one that is given out, and the number long
+/// enough for it.
 pub(super) fn find_e164(text: &[u8], start: usize) -> Option<usize> {
     if !opens(text, start)
         || matches!(before(text, start), b')' | b'+')
@@ -30,6 +31,7 @@ pub(super) fn find_e164(text: &[u8], start: usize) -> Option<usize> {
     let mut position = start + 1;
     let mut bracket: Option<bool> = None;
     let mut single_digits = 0;
+    let mut has_slash = false;
     let mut best = None;
     loop {
         let group = position;
@@ -57,12 +59,26 @@ pub(super) fn find_e164(text: &[u8], start: usize) -> Option<usize> {
         }
         if matches!(at(text, position), b' ' | b'.' | b'-') {
             position += 1;
-        }
-        if at(text, position) == b'(' && bracket.is_none() {
-            bracket = Some(true);
+        } else if at(text, position) == b'/' && !has_slash && is_line_number(text, position + 1) {
+            has_slash = true;
             position += 1;
         }
+        if at(text, position) == b'(' && bracket.is_none() {
+            if slice(text, position, position + 3) == b"(0)" {
+                bracket = Some(false);
+                position += 3 + usize::from(at(text, position + 3) == b' ');
+            } else {
+                bracket = Some(true);
+                position += 1;
+            }
+        }
     }
+}
+
+/// Whether a slash before `start` parts a number from its area code: dates and sums have shorter groups of digits.
+fn is_line_number(text: &[u8], start: usize) -> bool {
+    const FEWEST: usize = 5;
+    run_end_within(text, start, DIGIT, FEWEST) == start + FEWEST
 }
 
 /// Whether the digits are a whole number of a country: a code that is given out, and enough digits behind it.

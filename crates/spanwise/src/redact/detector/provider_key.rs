@@ -21,11 +21,18 @@ pub(super) fn find(text: &[u8], start: usize) -> Option<(Builtin, usize)> {
     let rest = from(text, start);
     match rest.first()? {
         b's' if rest.starts_with(b"sk-") => secret_key(text, start),
-        b's' | b'r' => stripe(text, start),
+        b's' | b'r' => {
+            stripe(text, start).or_else(|| prefixed(text, start, b"r8_", ALNUM, 37..=37, is_random))
+        }
+        b'S' => sendgrid(text, start),
         b'A' => google(text, start).or_else(|| aws_id(text, start)).or_else(|| bedrock(text, start)),
         b'g' => github(text, start).or_else(|| gitlab_groq_grafana(text, start)),
-        b'x' => slack(text, start),
-        b'h' => prefixed(text, start, b"hf_", ALNUM, 34..=34, mixes_cases),
+        b'x' => slack(text, start)
+            .or_else(|| slack_app(text, start))
+            .or_else(|| prefixed(text, start, b"xai-", ALNUM, 40..=128, is_random)),
+        b'h' => prefixed(text, start, b"hf_", ALNUM, 34..=34, mixes_cases)
+            .or_else(|| prefixed(text, start, b"hvs.", WORD_HYPHEN, 24..=256, is_random)),
+        b'y' => prefixed(text, start, b"ya29.", WORD_HYPHEN, 30..=400, is_random),
         b'n' => prefixed(text, start, b"npm_", ALNUM, 36..=36, has_digit),
         b'p' => prefixed(text, start, b"pplx-", ALNUM, 48..=48, has_digit).or_else(|| langfuse(text, start)),
         b'd' => databricks(text, start),
@@ -98,7 +105,11 @@ fn secret_key(text: &[u8], start: usize) -> Option<(Builtin, usize)> {
     // The maker's name in base64 stands in the middle of all its newer keys.
     let is_marked = body.len() >= 40 && memchr::memmem::find(body, b"T3BlbkFJ").is_some();
     let is_plain = body.len() >= 40 && has_digit(body) && mixes_cases(body);
-    (is_marked || is_plain).then_some((Builtin::KeyOpenai, end))
+    // So do those who offer the same interface.
+    let is_hex = body.len() == 32
+        && body.iter().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+        && is_random(body);
+    (is_marked || is_plain || is_hex).then_some((Builtin::KeyOpenai, end))
 }
 
 /// `sk_live_…`, `rk_test_…` and their kin: Stripe.
@@ -115,11 +126,12 @@ fn stripe(text: &[u8], start: usize) -> Option<(Builtin, usize)> {
     is_key.then_some((Builtin::KeyMisc, end))
 }
 
-/// `AIza` and 35 characters, not repeated ones.
+/// `AIza` and 35 characters, not repeated ones. A hyphen behind it may be another thing's.
 fn google(text: &[u8], start: usize) -> Option<(Builtin, usize)> {
     let end = start + 39;
     let is_key = from(text, start).starts_with(b"AIza")
-        && run_end(text, start, WORD_HYPHEN) == end
+        && run_end_within(text, start, WORD_HYPHEN, 39) == end
+        && closes(text, end)
         && entropy(slice(text, start, end)) >= 3.5;
     is_key.then_some((Builtin::KeyGoogle, end))
 }
@@ -202,6 +214,42 @@ fn slack(text: &[u8], start: usize) -> Option<(Builtin, usize)> {
     let end = run_end(text, start, ALNUM | HYPHEN);
     (end - start >= 5 + 14 && has_digit(slice(text, start, end)) && closes(text, end))
         .then_some((Builtin::KeyMisc, end))
+}
+
+/// `xapp-1-A…`, the number of the app and 64 hexadecimal digits: an app of Slack's.
+fn slack_app(text: &[u8], start: usize) -> Option<(Builtin, usize)> {
+    let body = start + from(text, start).starts_with(b"xapp-").then_some(5)?;
+    let end = run_end(text, body, ALNUM | HYPHEN);
+    let is_key = is(at(text, body), DIGIT)
+        && at(text, body + 1) == b'-'
+        && end - body >= 32
+        && is_random(slice(text, body, end))
+        && closes(text, end);
+    is_key.then_some((Builtin::KeyMisc, end))
+}
+
+/// The secret of a webhook of Slack's, behind `hooks.slack.com/services/`: `T…/B…/` and 24 characters.
+pub(super) fn find_slack_webhook(text: &[u8], start: usize) -> Option<usize> {
+    let team = run_end(text, start, UPPER | DIGIT);
+    let app = run_end(text, team + 1, UPPER | DIGIT);
+    let end = run_end(text, app + 1, ALNUM);
+    let is_hook = at(text, start) == b'T'
+        && at(text, team) == b'/'
+        && at(text, team + 1) == b'B'
+        && at(text, app) == b'/'
+        && (20..=32).contains(&(end - app - 1))
+        && closes(text, end);
+    is_hook.then_some(end)
+}
+
+/// `SG.`, 22 characters, a dot and 43 more: `SendGrid`.
+fn sendgrid(text: &[u8], start: usize) -> Option<(Builtin, usize)> {
+    let body = start + from(text, start).starts_with(b"SG.").then_some(3)?;
+    let dot = run_end(text, body, WORD_HYPHEN);
+    let end = run_end(text, dot + 1, WORD_HYPHEN);
+    let is_key =
+        dot - body == 22 && at(text, dot) == b'.' && end - dot == 44 && is_random(slice(text, body, end));
+    is_key.then_some((Builtin::KeyMisc, end))
 }
 
 /// `sk-lf-` or `pk-lf-` and a UUID.

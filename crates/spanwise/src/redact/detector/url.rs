@@ -1,11 +1,11 @@
 //! Secrets in URLs: the user and password before the host, and the values of query members that sign or admit.
 
-use super::class::{SPACE, at, before, from, is, slice};
+use super::class::{ALNUM, DIGIT, SPACE, UPPER, WORD_HYPHEN, at, before, from, is, slice};
 use crate::redact::placeholder;
 
 /// Query members that hold secrets, in lower case (compared without regard to case, after percent-decoding). The first
 /// seven are those of the semantic conventions for URLs.
-const SECRET_MEMBERS: [&[u8]; 13] = [
+const SECRET_MEMBERS: [&[u8]; 20] = [
     b"x-amz-signature",
     b"x-amz-credential",
     b"x-amz-security-token",
@@ -13,13 +13,22 @@ const SECRET_MEMBERS: [&[u8]; 13] = [
     b"signature",
     b"sig",
     b"x-goog-signature",
-    b"token",
-    b"key",
     b"api_key",
     b"apikey",
     b"access_token",
+    b"auth_token",
+    b"refresh_token",
+    b"id_token",
+    b"client_secret",
+    b"secret",
+    b"password",
+    b"passwd",
+    b"token",
+    b"key",
     b"code",
 ];
+/// Members that hold words as often: `key=name`, `code=english`.
+const EVERYDAY_MEMBERS: [&[u8]; 3] = [b"token", b"key", b"code"];
 const LONGEST_MEMBER: usize = 20;
 /// `code=200` and `key=id` are no secrets.
 const SHORTEST_VALUE: usize = 4;
@@ -36,23 +45,45 @@ pub(super) struct Authorities {
     start: usize,
     /// The authority found last ends here.
     end: usize,
+    /// The scheme's end that stands last before, with nothing between that no URL holds …
+    scheme_end: Option<usize>,
+    /// … and whether it was looked at.
+    is_known: bool,
 }
 
 impl Authorities {
+    /// Reads on to `sign`: where the last authority may have begun.
+    fn search(&mut self, text: &[u8], sign: usize) {
+        let unread = slice(text, self.searched, sign);
+        if let Some(delimiter) = unread.iter().rposition(|byte| ends_authority(*byte)) {
+            self.start = self.searched + delimiter + 1;
+        }
+        let url = unread.iter().rposition(|byte| ends_url(*byte)).map(|end| self.searched + end + 1);
+        if url.is_some() {
+            self.scheme_end = None;
+        }
+        let first = url.unwrap_or_else(|| self.searched.saturating_sub(2));
+        if let Some(scheme) = memchr::memmem::rfind(slice(text, first, sign), b"://") {
+            self.scheme_end = Some(first + scheme + 3);
+            self.is_known = false;
+        }
+        self.searched = sign;
+    }
+
     /// The user and password before the `@` at `sign`, if it stands in the authority of a URL.
     pub(super) fn find(&mut self, text: &[u8], sign: usize) -> Option<(usize, usize)> {
         if sign < self.end {
             return None;
         }
-        if let Some(delimiter) =
-            slice(text, self.searched, sign).iter().rposition(|byte| ends_authority(*byte))
-        {
-            self.start = self.searched + delimiter + 1;
-        }
-        self.searched = sign;
-        let start = self.start;
+        self.search(text, sign);
+        let mut start = self.start;
         let scheme = start.checked_sub(3)?;
-        if slice(text, scheme, start) != b"://" || !before(text, scheme).is_ascii_alphanumeric() {
+        let is_known = std::mem::replace(&mut self.is_known, true);
+        if slice(text, scheme, start) != b"://" {
+            let earlier = self.scheme_end.filter(|_| !is_known);
+            start = earlier.filter(|start| is_no_port(slice(text, *start, sign)))?;
+        }
+        if !start.checked_sub(3).is_some_and(|scheme| before(text, scheme).is_ascii_alphanumeric()) {
             return None;
         }
         self.end = sign + from(text, sign).iter().take_while(|byte| !ends_authority(**byte)).count();
@@ -63,6 +94,26 @@ impl Authorities {
         let has_host = host.is_ascii_alphanumeric() || !host.is_ascii() || host == b'[';
         (has_host && colon + 1 < userinfo.len()).then_some((start, last_sign))
     }
+}
+
+/// Whether what stands behind a scheme can be no host with a port and a path, since what follows its first colon is no number:
+/// then it is a user with a password, in which a slash was not escaped (`u:p/w@host`). What a template leaves open is neither.
+fn is_no_port(authority: &[u8]) -> bool {
+    let host =
+        authority.iter().position(|byte| matches!(byte, b'/' | b'?' | b'#')).unwrap_or(authority.len());
+    let mut parts = slice(authority, 0, host).splitn(2, |byte| *byte == b':');
+    let user = parts.next().unwrap_or_default();
+    let port = parts.next().unwrap_or_default();
+    let is_open = |byte: &u8| matches!(byte, b'{' | b'$' | b'%' | b'<' | b'*' | b':');
+    !user.starts_with(b"[")
+        && !port.is_empty()
+        && !port.iter().all(|byte| is(*byte, DIGIT))
+        && !port.first().is_some_and(is_open)
+}
+
+/// Whether no URL holds the byte: what may be more than its authority ends there.
+fn ends_url(byte: u8) -> bool {
+    ends_authority(byte) && !matches!(byte, b'/' | b'?' | b'#')
 }
 
 fn ends_authority(byte: u8) -> bool {
@@ -115,7 +166,33 @@ pub(super) fn find_secret_member(text: &[u8], start: usize) -> Option<(usize, us
     while end > value && matches!(before(text, end), b'.' | b',' | b';' | b':' | b'!') {
         end -= 1;
     }
-    (end - value >= SHORTEST_VALUE).then_some((value, end))
+    let is_word = EVERYDAY_MEMBERS.contains(&name) && reads_like_words(slice(text, value, end));
+    (end - value >= SHORTEST_VALUE && !is_word).then_some((value, end))
+}
+
+/// Whether a value is made of words in small letters or `camelCase`, of short numbers, and of one short name with a number at
+/// most. Capitals alone are what one-time codes are made of.
+fn reads_like_words(value: &[u8]) -> bool {
+    const LONGEST_WORD: usize = 23;
+    const LONGEST_NUMBER: usize = 5;
+    const LONGEST_NAME: usize = 7;
+    let mut names = 0;
+    value.iter().all(|byte| is(*byte, WORD_HYPHEN) || matches!(byte, b'.' | b'+'))
+        && value.split(|byte| !is(*byte, ALNUM)).all(|part| {
+            let digits = part.iter().filter(|byte| is(**byte, DIGIT)).count();
+            let is_capital = |byte: &u8| is(*byte, UPPER);
+            let is_spelt = !part.last().is_some_and(is_capital)
+                && !part.array_windows().any(|[a, b]| is_capital(a) && is_capital(b));
+            let is_name = digits > 0 && digits < part.len();
+            names += usize::from(is_name);
+            let longest = match digits {
+                0 => LONGEST_WORD,
+                _ if is_name => LONGEST_NAME,
+                _ => LONGEST_NUMBER,
+            };
+            part.len() <= longest && (is_spelt || digits > 0)
+        })
+        && names < 2
 }
 
 fn ends_value(byte: u8) -> bool {
