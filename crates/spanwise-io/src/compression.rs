@@ -1,9 +1,9 @@
 //! Compression, recognised by the first bytes and never by a file's name.
 
 use std::fmt;
-use std::io::{self, BufRead, BufReader, Read};
+use std::io::{self, BufRead, BufReader, Read, Take};
 
-use flate2::bufread::MultiGzDecoder;
+use flate2::bufread::GzDecoder;
 
 /// How a source is compressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,61 +58,151 @@ impl Compression {
         window: u32,
     ) -> io::Result<Box<dyn Read + Send>> {
         let source = BufReader::with_capacity(BUFFER, source);
+        let window = window.clamp(LEAST_WINDOW, MOST_WINDOW);
         Ok(match self {
-            Self::Gzip => Box::new(MultiGzDecoder::new(source)),
-            Self::Zstd => {
-                let mut decoder = zstd::Decoder::with_buffer(source)?;
-                decoder.window_log_max(window)?;
-                Box::new(decoder)
-            }
-            Self::CollectorZstd => Box::new(Messages { source, window, text: Vec::new(), at: 0 }),
+            Self::Gzip => Box::new(Members { decoder: Some(GzDecoder::new(source)), within: true }),
+            Self::Zstd => Box::new(zstd_decoder(source, window)?),
+            Self::CollectorZstd => Box::new(Messages { place: Place::Between(source), window }),
         })
     }
 }
 
+fn zstd_decoder<R: BufRead>(source: R, window: u32) -> io::Result<zstd::Decoder<'static, R>> {
+    let mut decoder = zstd::Decoder::with_buffer(source)?;
+    decoder.window_log_max(window)?;
+    Ok(decoder)
+}
+
+/// What the library takes for a bound on windows. No frame has a smaller one, and it reads none with a larger one.
+const LEAST_WINDOW: u32 = 10;
+const MOST_WINDOW: u32 = if cfg!(target_pointer_width = "64") { 31 } else { 30 };
+
 /// Bytes of compressed data that are read at once.
 const BUFFER: usize = 128 << 10;
 
-/// Messages with their lengths before them, each given as a line.
-struct Messages<R> {
-    source: R,
+/// Members of gzip, one behind the other. Zeros behind a member are padding, as gzip(1) has it: of tapes, say.
+struct Members<R> {
+    /// Of the member that is read, or was read last.
+    decoder: Option<GzDecoder<R>>,
+    within: bool,
+}
+
+/// What stands behind a member of gzip is none.
+#[derive(Debug)]
+pub(crate) struct Trailing;
+
+impl fmt::Display for Trailing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("no gzip")
+    }
+}
+
+impl std::error::Error for Trailing {}
+
+impl<R: BufRead> Read for Members<R> {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        if out.is_empty() {
+            return Ok(0);
+        }
+        while let Some(decoder) = &mut self.decoder {
+            if self.within {
+                let count = decoder.read(out)?;
+                if count > 0 {
+                    return Ok(count);
+                }
+                self.within = false;
+            }
+            let source = decoder.get_mut();
+            let held = source.fill_buf()?;
+            if held.is_empty() {
+                return Ok(0);
+            }
+            let zeros = held.iter().take_while(|byte| **byte == 0).count();
+            let next = held.get(zeros).copied();
+            source.consume(zeros);
+            match next {
+                None => {}
+                Some(0x1f) => {
+                    self.decoder = self.decoder.take().map(|decoder| GzDecoder::new(decoder.into_inner()));
+                    self.within = true;
+                }
+                Some(_) => return Err(io::Error::new(io::ErrorKind::InvalidData, Trailing)),
+            }
+        }
+        Ok(0)
+    }
+}
+
+/// Messages with their lengths before them, each given as a line. None is held: its text may be any number of times as long
+/// as its frame.
+struct Messages<R: BufRead> {
+    place: Place<R>,
     window: u32,
-    /// The message that is being given.
-    text: Vec<u8>,
-    at: usize,
+}
+
+enum Place<R: BufRead> {
+    /// In a message of which the last byte that was given ends a line, or not.
+    Within(zstd::Decoder<'static, Take<R>>, bool),
+    Between(R),
+    Ended,
 }
 
 impl<R: BufRead> Messages<R> {
-    /// Reads the next message; `false` at the end.
-    fn next(&mut self) -> io::Result<bool> {
-        if self.source.fill_buf()?.is_empty() {
-            return Ok(false);
+    /// Goes from the end of a message to the next.
+    fn leave(&mut self) -> io::Result<()> {
+        if let Place::Within(decoder, _) = std::mem::replace(&mut self.place, Place::Ended) {
+            let message = decoder.finish();
+            if message.limit() > 0 {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+            self.place = Place::Between(message.into_inner());
         }
-        let mut length = [0; 4];
-        self.source.read_exact(&mut length)?;
-        let length = u64::from(u32::from_be_bytes(length));
-        let mut decoder = zstd::Decoder::with_buffer(self.source.by_ref().take(length))?;
-        decoder.window_log_max(self.window)?;
-        self.text.clear();
-        self.at = 0;
-        decoder.read_to_end(&mut self.text)?;
-        if !self.text.ends_with(b"\n") {
-            self.text.push(b'\n');
+        Ok(())
+    }
+
+    /// Goes into a message of so many bytes.
+    fn enter(&mut self, length: u32) -> io::Result<()> {
+        if let Place::Between(source) = std::mem::replace(&mut self.place, Place::Ended) {
+            let decoder = zstd_decoder(source.take(length.into()), self.window)?;
+            self.place = Place::Within(decoder, false);
         }
-        Ok(true)
+        Ok(())
     }
 }
 
 impl<R: BufRead> Read for Messages<R> {
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
-        while self.at == self.text.len() {
-            if !self.next()? {
-                return Ok(0);
+        if out.is_empty() {
+            return Ok(0);
+        }
+        loop {
+            match &mut self.place {
+                Place::Within(decoder, ends_line) => {
+                    let count = decoder.read(out)?;
+                    if let Some(last) = out.get(..count).and_then(<[u8]>::last) {
+                        *ends_line = *last == b'\n';
+                        return Ok(count);
+                    }
+                    let ends_line = *ends_line;
+                    self.leave()?;
+                    if !ends_line {
+                        return (&b"\n"[..]).read(out);
+                    }
+                }
+                Place::Between(source) => {
+                    if source.fill_buf()?.is_empty() {
+                        return Ok(0);
+                    }
+                    let mut length = [0; 4];
+                    source.read_exact(&mut length)?;
+                    match u32::from_be_bytes(length) {
+                        // What the exporter's encoder makes of no text is no frame.
+                        0 => return (&b"\n"[..]).read(out),
+                        length => self.enter(length)?,
+                    }
+                }
+                Place::Ended => return Ok(0),
             }
         }
-        let mut rest = self.text.get(self.at..).unwrap_or_default();
-        let count = rest.read(out)?;
-        self.at += count;
-        Ok(count)
     }
 }

@@ -23,6 +23,8 @@ pub enum ReadErrorKind {
     CutOff(Compression),
     /// The compressed data is not what its first bytes promise.
     Corrupt(Compression),
+    /// What stands behind the compressed data is not compressed so: neither more of it nor the zeros that gzip may be padded with.
+    Trailing(Compression),
     /// More text than [`ReadSettings::inflated_bytes`](crate::ReadSettings::inflated_bytes).
     Inflated,
     /// A document that was given in parts goes on in a way that contradicts them.
@@ -66,6 +68,12 @@ impl fmt::Display for ReadError {
             }
             ReadErrorKind::Corrupt(compression) => {
                 write!(f, "the {compression} data is corrupt, after {delivered} bytes of text")
+            }
+            ReadErrorKind::Trailing(compression) => {
+                write!(
+                    f,
+                    "what stands behind the {compression} data, after {delivered} bytes of text, is no {compression}"
+                )
             }
             ReadErrorKind::Contradiction(Contradiction { offset, spans, fault: true }) => {
                 write!(

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use bytes::Bytes;
 
-use crate::compression::Compression;
+use crate::compression::{Compression, Trailing};
 use crate::error::{ReadError, ReadErrorKind};
 use crate::source::Source;
 
@@ -173,6 +173,14 @@ impl Input {
     /// It cannot be read, or its compression is at fault; what was good before is appended.
     pub fn read(&mut self, text: &mut Vec<u8>, size: usize) -> Result<usize, ReadError> {
         let before = text.len();
+        let size = match self.compression {
+            // One byte more tells that there is more.
+            Some(_) => {
+                let within = self.bound.saturating_sub(self.delivered).saturating_add(1);
+                size.min(usize::try_from(within).unwrap_or(usize::MAX))
+            }
+            None => size,
+        };
         // At once, since growing step by step copies what is there at each step; yet no more than a source is known to
         // have, and not without bound where it is not known.
         let left = match (self.length, self.compression) {
@@ -209,7 +217,9 @@ impl Input {
     fn error(&self, error: io::Error) -> ReadError {
         let kind = match self.compression {
             Some(compression) if !self.meter.failed.load(Ordering::Relaxed) => {
-                if error.kind() == io::ErrorKind::UnexpectedEof {
+                if error.get_ref().and_then(|inner| inner.downcast_ref::<Trailing>()).is_some() {
+                    ReadErrorKind::Trailing(compression)
+                } else if error.kind() == io::ErrorKind::UnexpectedEof {
                     ReadErrorKind::CutOff(compression)
                 } else {
                     ReadErrorKind::Corrupt(compression)

@@ -89,6 +89,47 @@ fn members_and_frames_are_read_to_the_last() {
 }
 
 #[test]
+fn zeros_behind_gzip_are_padding_and_all_else_is_said_to_be_none() {
+    let text = lines(3);
+    for (name, behind, spans, is_good) in [
+        ("zeros", vec![0; 300_000], 3, true),
+        ("one zero", vec![0], 3, true),
+        ("a member behind zeros", [vec![0; 512], gzip(&text)].concat(), 6, true),
+        ("short garbage", b"junk".to_vec(), 3, false),
+        ("long garbage", vec![b'x'; 300_000], 3, false),
+        ("garbage behind zeros", [vec![0; 512], b"junk".to_vec()].concat(), 3, false),
+    ] {
+        let (ids, _, ended) = read([gzip(&text), behind].concat(), &small());
+        assert_eq!(ids.len(), spans, "{name}");
+        match ended {
+            None => assert!(is_good, "{name}"),
+            Some(ReadErrorKind::Trailing(Compression::Gzip)) => assert!(!is_good, "{name}"),
+            other => panic!("{name}: {other:?}"),
+        }
+    }
+    let cut = [gzip(&text), gzip(&text)[..5].to_vec()].concat();
+    assert!(matches!(read(cut, &small()).2, Some(ReadErrorKind::CutOff(_))));
+}
+
+#[test]
+fn a_message_without_bytes_is_an_empty_line() {
+    let nothing = 0_u32.to_be_bytes();
+    let source = [collector(3), nothing.to_vec(), nothing.to_vec(), collector(2), nothing.to_vec()].concat();
+    let (ids, bad, ended) = read(source, &small());
+    assert_eq!((ids, bad), (vec![1, 2, 3, 1, 2], 0));
+    assert!(ended.is_none(), "{ended:?}");
+}
+
+#[test]
+fn a_message_that_is_shorter_than_its_length_is_cut_off() {
+    let frame = zstd(line(0).as_bytes());
+    let length = u32::try_from(frame.len() + 1).unwrap().to_be_bytes();
+    let (ids, _, ended) = read([&length[..], &frame].concat(), &small());
+    assert_eq!(ids, [1]);
+    assert!(matches!(ended, Some(ReadErrorKind::CutOff(Compression::CollectorZstd))), "{ended:?}");
+}
+
+#[test]
 fn what_is_wrong_is_said_in_words() {
     let source = gzip(&lines(9));
     let mut blocks =
@@ -98,6 +139,12 @@ fn what_is_wrong_is_said_in_words() {
         error.to_string(),
         format!("the gzip data is cut off, after {} bytes of text", lines(9).len())
     );
+    let mut blocks =
+        Blocks::open(Source::Bytes([source, b"junk".to_vec()].concat().into()), &small()).unwrap();
+    let error = blocks.find_map(Result::err).unwrap();
+    let expected =
+        format!("what stands behind the gzip data, after {} bytes of text, is no gzip", lines(9).len());
+    assert_eq!(error.to_string(), expected);
 }
 
 #[test]
@@ -160,6 +207,30 @@ fn text_beyond_the_bound_is_refused_after_what_is_within() {
     }
 }
 
+/// The fault at the end of the data tells whether that was read.
+#[test]
+fn what_lies_beyond_the_bound_is_not_read() {
+    let text = vec![b' '; 16 << 20];
+    let cut = |mut frame: Vec<u8>| {
+        frame.truncate(frame.len() - 5);
+        frame
+    };
+    let message = zstd(&text);
+    let length = u32::try_from(message.len()).unwrap().to_be_bytes();
+    for (name, source) in [
+        ("gzip", cut(gzip(&text))),
+        ("zstd", cut(message.clone())),
+        ("collector", cut([&length[..], &message].concat())),
+    ] {
+        for block in [700, usize::MAX] {
+            let sizes = BlockSizes { block, ..BlockSizes::default() };
+            let settings = ReadSettings { sizes, inflated_bytes: 1 << 20, ..ReadSettings::default() };
+            let (_, _, ended) = read(source.clone(), &settings);
+            assert!(matches!(ended, Some(ReadErrorKind::Inflated)), "{name}, blocks of {block}: {ended:?}");
+        }
+    }
+}
+
 #[test]
 fn the_bound_on_text_is_exact() {
     let text = lines(100);
@@ -184,4 +255,15 @@ fn a_window_beyond_the_bound_is_refused() {
     let (ids, _, ended) = read(source.clone(), &ReadSettings { window_log: 20, ..ReadSettings::default() });
     assert!(ids.is_empty() && matches!(ended, Some(ReadErrorKind::Corrupt(Compression::Zstd))), "{ended:?}");
     assert_eq!(read(source, &ReadSettings::default()).0.len(), 200_000);
+}
+
+#[test]
+fn a_bound_on_windows_beyond_those_that_there_are_is_the_nearest() {
+    for window_log in [0, 9, 31, 32, 99, u32::MAX] {
+        let settings = ReadSettings { window_log, ..ReadSettings::default() };
+        for source in [zstd(&lines(1)), collector(1)] {
+            let (ids, _, ended) = read(source, &settings);
+            assert!(ids == [1] && ended.is_none(), "{window_log}: {ended:?}");
+        }
+    }
 }

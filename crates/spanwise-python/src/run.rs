@@ -271,7 +271,10 @@ impl Run {
                         Ok(())
                     }
                     ReadErrorKind::Io(error) => Err(io_error(py, error, Path::new(name))),
-                    ReadErrorKind::CutOff(_) | ReadErrorKind::Corrupt(_) | ReadErrorKind::Inflated
+                    ReadErrorKind::CutOff(_)
+                    | ReadErrorKind::Corrupt(_)
+                    | ReadErrorKind::Trailing(_)
+                    | ReadErrorKind::Inflated
                         if !self.raises =>
                     {
                         self.report.unreadable.push(message);
