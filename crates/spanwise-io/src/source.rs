@@ -85,7 +85,8 @@ const COMPRESSIONS: [&str; 2] = ["gz", "zst"];
 
 /// The sources that `arguments` mean: files, globs (where no file has that name), directories (searched for `.json`, `.jsonl`
 /// and `.ndjson`, each maybe with `.gz` or `.zst` after it), and `-` for standard input, which is also meant where there are
-/// no arguments and somebody pipes something in. Files of a directory come in the order of their names.
+/// no arguments and somebody pipes something in. Files of a directory come in the order of their names. Pipes, sockets and
+/// devices are read where they are named, and are [`Unreadable`] where they are found.
 ///
 /// ```
 /// let sources = spanwise_io::expand(&["a.json".into(), "no-such-*.json".into()]);
@@ -175,16 +176,19 @@ fn split(pattern: &str) -> (&str, &str) {
 
 /// Adds the files under a root that are wanted, directory by directory in the order of their names.
 fn walk(walk: WalkDir, is_wanted: impl Fn(&Path) -> bool, sources: &mut Vec<Result<Source, Unreadable>>) {
+    let is_wanted = |path: &Path| is_wanted(inside(path));
     for entry in walk.follow_links(true).sort_by_file_name() {
         match entry {
-            Ok(entry) if !entry.file_type().is_dir() => {
-                let path = entry.path();
-                let path = path.strip_prefix(".").unwrap_or(path);
-                if is_wanted(path) {
-                    sources.push(Ok(Source::File(path.to_owned())));
-                }
+            Ok(entry) if entry.file_type().is_dir() || !is_wanted(entry.path()) => {}
+            Ok(entry) if entry.file_type().is_file() => {
+                sources.push(Ok(Source::File(inside(entry.path()).to_owned())));
             }
-            Ok(_) => {}
+            // Reading it may wait for ever, and takes from somebody what may be meant for others.
+            Ok(entry) => sources.push(unreadable(
+                inside(entry.path()).display().to_string(),
+                "a pipe, a socket or a device, which is read only where it is named itself",
+            )),
+            Err(error) if leads_nowhere(&error) && !error.path().is_some_and(is_wanted) => {}
             Err(error) => {
                 let name = error.path().map(|path| path.display().to_string()).unwrap_or_default();
                 let message = match error.io_error() {
@@ -195,6 +199,19 @@ fn walk(walk: WalkDir, is_wanted: impl Fn(&Path) -> bool, sources: &mut Vec<Resu
             }
         }
     }
+}
+
+/// A walked path as a pattern names it.
+fn inside(path: &Path) -> &Path {
+    path.strip_prefix(".").unwrap_or(path)
+}
+
+/// Whether it is about a link to what is not there, such as editors lock files with. Whatever else cannot be looked at may be a
+/// directory with files that are wanted.
+fn leads_nowhere(error: &walkdir::Error) -> bool {
+    let is_absent =
+        |error: &io::Error| matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory);
+    error.depth() > 0 && error.io_error().is_some_and(is_absent) && error.path().is_some_and(Path::is_symlink)
 }
 
 #[cfg(test)]
@@ -236,5 +253,69 @@ mod tests {
         assert_eq!(twice.len(), 2);
         assert!(matches!(twice[0], Ok(Source::Stdin)));
         assert!(twice[1].is_err());
+    }
+
+    /// What was named in `folder`, and whether it can be read.
+    #[cfg(unix)]
+    fn named(folder: &Path, arguments: &[&str]) -> Vec<(String, bool)> {
+        let arguments: Vec<_> = arguments.iter().map(|name| folder.join(name).into_os_string()).collect();
+        let name = |source: Result<Source, Unreadable>| match source {
+            Ok(source) => (source.name(), true),
+            Err(unreadable) => (unreadable.name, false),
+        };
+        let within = |(name, can)| {
+            let name = Path::new(&name).strip_prefix(folder).unwrap().to_owned();
+            (name.display().to_string(), can)
+        };
+        expand(&arguments).into_iter().map(name).map(within).collect()
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn only_files_are_found_and_whatever_is_there_can_be_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path();
+        std::fs::write(path.join("a.json"), "{}").unwrap();
+        for pipe in ["b.json", "c.log"] {
+            let made = std::process::Command::new("mkfifo").arg(path.join(pipe)).status().unwrap();
+            assert!(made.success());
+        }
+        let _socket = std::os::unix::net::UnixListener::bind(path.join("d.json")).unwrap();
+        std::os::unix::fs::symlink("/dev/zero", path.join("e.json")).unwrap();
+        let all = ["a", "b", "d", "e"].map(|name| (format!("{name}.json"), name == "a"));
+        for argument in ["", "*.json", "{a,b,d,e}.json"] {
+            assert_eq!(named(path, &[argument]), all, "{argument}");
+        }
+        let each = ["a.json", "b.json", "c.log", "d.json", "e.json"];
+        assert_eq!(named(path, &each), each.map(|name| (name.to_owned(), true)));
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn a_link_that_leads_nowhere_counts_where_its_name_is_wanted() {
+        use std::os::unix::fs::{PermissionsExt as _, symlink};
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path();
+        std::fs::create_dir(path.join("in")).unwrap();
+        std::fs::write(path.join("in/a.json"), "{}").unwrap();
+        symlink("somebody@machine.4711:1700000000", path.join("in/.#notes.txt")).unwrap();
+        symlink("a.json/nothing", path.join("in/old")).unwrap();
+        symlink("gone.json", path.join("in/z.json")).unwrap();
+        let [good, dangling] = [("in/a.json".to_owned(), true), ("in/z.json".to_owned(), false)];
+        assert_eq!(named(path, &["in"]), [good.clone(), dangling.clone()]);
+        assert_eq!(named(path, &["in/*.json"]), [good.clone(), dangling]);
+        assert_eq!(named(path, &["in/a*"]), [good]);
+        // What may hide files is told, whatever its name.
+        let closed = path.join("closed");
+        std::fs::create_dir(&closed).unwrap();
+        symlink("closed/within", path.join("link")).unwrap();
+        std::fs::set_permissions(&closed, std::fs::Permissions::from_mode(0o0)).unwrap();
+        // To root nothing is closed.
+        if closed.read_dir().is_err() {
+            let found = named(path, &[""]);
+            assert!(found.contains(&("closed".to_owned(), false)), "{found:?}");
+            assert!(found.contains(&("link".to_owned(), false)), "{found:?}");
+        }
+        std::fs::set_permissions(&closed, std::fs::Permissions::from_mode(0o700)).unwrap();
     }
 }
