@@ -109,7 +109,7 @@ fn attack(address: SocketAddr) {
                 [bomb].into_iter(),
             )
         }),
-        ("tables of a gibibyte", 429, {
+        ("tables of a gibibyte", 413, {
             let body = format!(
                 "{{\"resourceSpans\":[{{\"scopeSpans\":[{{\"spans\":[{{\"links\":[{}{{}}]}}]}}]}}]}}",
                 "{},".repeat(8 << 20)

@@ -9,10 +9,10 @@ use http_body_util::BodyExt as _;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::answer::Answer;
-use crate::budget::{Exhausted, Reservation};
+use crate::budget::Reservation;
 
 /// What a frame keeps in memory, however short it is: the buffer of a connection is given in pieces of this size.
-const READ_AT_ONCE: usize = 8 << 10;
+pub(crate) const READ_AT_ONCE: usize = 8 << 10;
 /// What is made room for once a second frame comes, if so much can come.
 const LEAST_ROOM: usize = 64 << 10;
 /// What is read and thrown away of a body that is refused, so that a client which sends all before it reads learns why.
@@ -78,7 +78,7 @@ where
         if gathered.len() + data.len() > limit {
             return Err(Answer::TooLarge);
         }
-        gathered.add(data, most, memory).map_err(|Exhausted| Answer::Overload)?;
+        gathered.add(data, most, memory)?;
     }
 }
 
@@ -98,9 +98,9 @@ impl Gathered {
     }
 
     /// Adds a frame, of a body that is most likely no longer than `most`.
-    fn add(&mut self, data: Bytes, most: usize, memory: &mut Reservation) -> Result<(), Exhausted> {
+    fn add(&mut self, data: Bytes, most: usize, memory: &mut Reservation) -> Result<(), Answer> {
         if self.len() == 0 {
-            memory.grow(data.len().max(READ_AT_ONCE))?;
+            memory.take(data.len().max(READ_AT_ONCE))?;
             self.first = data;
             return Ok(());
         }
@@ -108,7 +108,7 @@ impl Gathered {
         if len > room {
             // As much again each time, so that little is copied, and no more than can come.
             let wanted = (room * 2).max(LEAST_ROOM).min(most).max(len);
-            memory.grow(wanted - room)?;
+            memory.take(wanted - room)?;
             self.whole.reserve_exact(wanted - self.whole.len());
         }
         self.whole.extend_from_slice(&std::mem::take(&mut self.first));

@@ -1,7 +1,10 @@
 //! One bound on the memory of all requests together.
 
+use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+
+use crate::answer::Answer;
 
 /// Bytes that requests may hold together. A clone is the same budget.
 #[derive(Debug, Clone)]
@@ -14,10 +17,23 @@ pub struct Budget {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Exhausted;
 
+impl fmt::Display for Exhausted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("more memory at once than there may be")
+    }
+}
+
+impl std::error::Error for Exhausted {}
+
 impl Budget {
     /// A budget of so many bytes.
     pub fn new(limit: usize) -> Self {
         Self { used: Arc::default(), limit }
+    }
+
+    /// Bytes that there are in all.
+    pub fn limit(&self) -> usize {
+        self.limit
     }
 
     /// Bytes that are reserved.
@@ -33,6 +49,7 @@ impl Budget {
 
 /// A part of a budget, given back when dropped.
 #[derive(Debug)]
+#[must_use = "what is dropped is given back"]
 pub struct Reservation {
     budget: Budget,
     bytes: usize,
@@ -53,6 +70,17 @@ impl Reservation {
             }
             Err(_) => Err(Exhausted),
         }
+    }
+
+    /// Takes more for what cannot do without it.
+    ///
+    /// # Errors
+    /// There is too little now, or there never will be enough: then to send it again is of no use.
+    pub(crate) fn take(&mut self, bytes: usize) -> Result<(), Answer> {
+        self.grow(bytes).map_err(|Exhausted| match self.bytes.checked_add(bytes) {
+            Some(all) if all <= self.budget.limit => Answer::Overload,
+            _ => Answer::TooLarge,
+        })
     }
 
     /// Gives back all but `bytes`.
@@ -85,6 +113,9 @@ mod tests {
         assert_eq!(first.grow(7), Ok(()));
         assert_eq!((second.grow(4), second.bytes(), budget.used()), (Err(Exhausted), 0, 7));
         assert_eq!((second.grow(3), second.grow(usize::MAX)), (Ok(()), Err(Exhausted)));
+        // What is too much for now, and what always will be.
+        assert_eq!((first.take(1), first.take(3)), (Err(Answer::Overload), Err(Answer::Overload)));
+        assert_eq!((first.take(4), first.take(usize::MAX)), (Err(Answer::TooLarge), Err(Answer::TooLarge)));
         first.shrink_to(5);
         assert_eq!(budget.used(), 8);
         drop(second);

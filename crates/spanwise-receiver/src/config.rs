@@ -298,9 +298,17 @@ impl Config {
     /// The options of the service. The policy is compiled by the caller, who may read files and the environment.
     ///
     /// # Errors
-    /// As [`Self::auth`].
+    /// As [`Self::auth`], and a body within its bounds is longer than all the memory.
     pub fn receiver(&self, policy: Option<CompiledPolicy>) -> Result<ReceiverOptions, ConfigError> {
         let limits = &self.limits;
+        for (name, bytes) in [("body_bytes", limits.body_bytes), ("inflated_bytes", limits.inflated_bytes)] {
+            if bytes > limits.memory_bytes {
+                return Err(ConfigError(format!(
+                    "limits.{name} is {bytes}, and limits.memory_bytes, for all bodies together, only {}",
+                    limits.memory_bytes
+                )));
+            }
+        }
         let mut options = ReceiverOptions { auth: self.auth()?, policy, ..ReceiverOptions::default() };
         options.decode.mode = match self.mode {
             ModeSetting::Lenient => Mode::Lenient,
@@ -440,6 +448,25 @@ mod tests {
         assert!(Config { paths: vec!["hook".into()], ..Config::default() }.server().is_err());
         let promoted = Config::from_toml("[columns]\npromote = { a = 'int' }\n").unwrap();
         assert!(promoted.storage().unwrap_err().to_string().contains("\"a\""));
+    }
+
+    #[test]
+    fn a_body_within_the_bounds_has_room() {
+        for (text, expected) in [
+            ("memory_bytes = 67_108_864", None),
+            ("memory_bytes = 67_108_863", Some("limits.body_bytes is 67108864, ")),
+            ("memory_bytes = 0", Some("limits.body_bytes is 67108864, ")),
+            ("memory_bytes = 9\nbody_bytes = 8", Some("limits.inflated_bytes is 67108864, ")),
+            ("memory_bytes = 9\nbody_bytes = 8\ninflated_bytes = 9", None),
+        ] {
+            let config = Config::from_toml(&format!("[limits]\n{text}")).unwrap();
+            let error = config.receiver(None).err().map(|error| error.to_string());
+            let expected = expected.map(str::to_owned);
+            assert!(
+                error == expected || error.zip(expected).is_some_and(|(e, x)| e.starts_with(&x)),
+                "{text}"
+            );
+        }
     }
 
     #[test]

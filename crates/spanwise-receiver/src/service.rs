@@ -43,7 +43,8 @@ pub struct ReceiverOptions {
     pub body_bytes: usize,
     /// Bytes of a body without its compression. Default 64 MiB.
     pub inflated_bytes: usize,
-    /// Bytes that all requests may hold together: bodies, tables, what waits for the log. Default 512 MiB.
+    /// Bytes that all requests may hold together: bodies, tables, what waits for the log. Default 512 MiB. What takes more by itself
+    /// is too large; with less than 8 KiB everything is, and the receiver is never ready.
     pub memory_bytes: usize,
     /// How slowly a body may come.
     pub pace: Pace,
@@ -141,7 +142,7 @@ impl Receiver {
 
     /// Whether a delivery would be stored now.
     pub fn is_ready(&self) -> bool {
-        self.store.is_ready()
+        self.inner.budget.limit() >= body::READ_AT_ONCE && self.store.is_ready()
     }
 
     /// The counters, as Prometheus reads them.
@@ -263,7 +264,7 @@ impl Inner {
         }
         // The tables, what is stored, and its copy on the way to the log.
         let tables = tables(&body, self.options.decode.limits);
-        memory.grow(tables.saturating_add(body.len() * 2)).map_err(|_| Answer::Overload)?;
+        memory.take(tables.saturating_add(body.len() * 2))?;
         let worker = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let mut worker =
             worker.unwrap_or_else(|| Worker::new(self.options.decode, self.options.policy.clone()));
@@ -273,7 +274,7 @@ impl Inner {
         // What is stored, and its copy on the way to the log.
         let held = prepared.json.len() * 2 + size_of_val(&prepared.keys[..]);
         memory.shrink_to(held);
-        memory.grow(held - memory.bytes()).map_err(|_| Answer::Overload)?;
+        memory.take(held - memory.bytes())?;
         Ok((prepared, memory))
     }
 }

@@ -387,9 +387,49 @@ async fn memory_is_bounded_and_what_is_beyond_is_429() {
     // All memory came back.
     assert_eq!(stand.send(post(text)).await.0, 200);
     assert!(stand.receiver.metrics_text().contains("spanwise_reserved_bytes 0\n"));
-    let response = stand.receiver.receive(post(body(1, 1, &"n".repeat(200_000)))).await;
-    assert_eq!(response.headers()[header::RETRY_AFTER], "1");
-    assert_eq!(read(response).await.0, 429);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_waits_for_memory_is_told_when_to_come_again() {
+    let stand = Stand::new(ReceiverOptions { memory_bytes: 300_000, ..ReceiverOptions::default() });
+    let text = body(1, 1, &"n".repeat(50_000));
+    let (first, rest) = text.split_at(text.len() - 9);
+    // Six that hold what they have sent.
+    let pace = Duration::from_secs(3);
+    let held = (0..6).map(|_| stand.send(slowly(&[first, rest], pace)));
+    let held = side_by_side(held.collect());
+    let late = async {
+        tokio::time::sleep(pace + Duration::from_secs(1)).await;
+        let response = stand.receiver.receive(post(text.clone())).await;
+        assert_eq!(response.headers()[header::RETRY_AFTER], "1");
+        assert_eq!(read(response).await.0, 429);
+    };
+    tokio::join!(held, late);
+}
+
+#[tokio::test]
+async fn what_takes_more_than_all_memory_is_413_since_it_will_never_be_taken() {
+    let json = |length: usize| body(1, 1, &"n".repeat(length));
+    let zstd = |length: usize| zstd::encode_all(json(length).as_bytes(), 1).unwrap();
+    for (name, memory_bytes, request) in [
+        ("nothing", 0, post(json(1))),
+        ("less than a piece", 1000, post(json(1))),
+        ("the body", 300_000, post(json(300_000))),
+        ("what is made of it", 300_000, post(json(200_000))),
+        ("the window", 8 << 20, request("POST", &[JSON, ("content-encoding", "zstd")], zstd(1))),
+        (
+            "inflated",
+            300_000,
+            request("POST", &[JSON, ("content-encoding", "gzip")], gzip(json(300_000).as_bytes())),
+        ),
+    ] {
+        let stand = Stand::new(ReceiverOptions { memory_bytes, ..ReceiverOptions::default() });
+        let response = stand.receiver.receive(request).await;
+        assert!(!response.headers().contains_key(header::RETRY_AFTER), "{name}");
+        assert_eq!(read(response).await.0, 413, "{name}");
+        assert_eq!(stand.receiver.is_ready(), memory_bytes > 1000, "{name}");
+        assert!(stand.receiver.metrics_text().contains("spanwise_reserved_bytes 0\n"), "{name}");
+    }
 }
 
 /// Runs futures side by side to their ends.
@@ -416,14 +456,14 @@ async fn small_payloads_with_large_tables_are_refused_before_they_are_decoded() 
         r#"{{"resourceSpans":[{{"scopeSpans":[{{"spans":[{{"links":[{}{{}}]}}]}}]}}]}}"#,
         "{},".repeat(1 << 20)
     );
-    assert_eq!(stand.send(post(links)).await.0, 429);
+    assert_eq!(stand.send(post(links)).await.0, 413);
 }
 
 #[tokio::test]
 async fn text_that_grows_where_it_is_mended_is_counted_before() {
     let stand = Stand::new(ReceiverOptions { memory_bytes: 1 << 20, ..ReceiverOptions::default() });
     assert_eq!(stand.send(post(body(1, 1, &"x".repeat(200_000)))).await.0, 200);
-    assert_eq!(stand.send(post(body(1, 1, &"\u{1}".repeat(200_000)))).await.0, 429);
+    assert_eq!(stand.send(post(body(1, 1, &"\u{1}".repeat(200_000)))).await.0, 413);
 }
 
 /// A request whose spans share so many attributes of their resource.
