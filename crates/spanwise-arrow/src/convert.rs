@@ -16,7 +16,8 @@ use crate::column::{Column, promoted};
 use crate::key_views::KeyViews;
 use crate::list::{Events, Links};
 use crate::llm::{Llm, marks};
-use crate::promote::{Promoted, promoted_places};
+use crate::promote::{Promoted, is_of_list, promoted_places};
+use crate::same_columns;
 use crate::scalar::{CountColumn, DurationColumn, IdColumn, TextColumn, TimeColumn, WordColumn};
 use crate::scope::{Owner, OwnerAttributes, ScopeText, ServiceName};
 use crate::shapes::Shapes;
@@ -70,7 +71,7 @@ impl Converter {
     /// A converter with these options.
     ///
     /// # Errors
-    /// A column is not known, or two have the same name.
+    /// A column is not known, two have the same name, or an attribute of events or links is promoted.
     pub fn new(options: &ArrowOptions) -> Result<Self, OptionsError> {
         let names = options.names;
         let mut columns = match &options.columns {
@@ -86,6 +87,9 @@ impl Converter {
             let missing: Vec<_> =
                 Column::of_llm().iter().filter(|column| !columns.contains(column)).collect();
             columns.extend(missing);
+        }
+        if let Some(promotion) = options.promote.iter().find(|promotion| is_of_list(&promotion.key)) {
+            return Err(OptionsError::UnknownPlace(promotion.key.clone()));
         }
         let shapes = Shapes::new(options.layout, options.ids, names);
         let own = columns.iter().map(|column| column.field(&shapes, options.ids, names));
@@ -129,12 +133,21 @@ impl Converter {
     /// Says in all record batches that this converter has made, given in their order, which spans stand for a request.
     ///
     /// # Errors
-    /// These are not the record batches of this converter.
+    /// These are not the record batches of this converter: they have other columns, or another number of rows. None is changed
+    /// then, and they may be settled yet.
     pub fn settle(&mut self, batches: &mut [RecordBatch]) -> Result<(), ConvertError> {
-        let Some(requests) = self.requests.take().filter(|_| self.across) else { return Ok(()) };
-        let Some(place) = self.columns.iter().position(|column| *column == Column::IsRequest) else {
-            return Ok(());
-        };
+        let place = self.columns.iter().position(|column| *column == Column::IsRequest);
+        let Some(place) = place.filter(|_| self.across) else { return Ok(()) };
+        for batch in &*batches {
+            same_columns::check(batch, &self.schema).map_err(ConvertError::Foreign)?;
+        }
+        let found: usize = batches.iter().map(RecordBatch::num_rows).sum();
+        let made = self.requests.as_ref().map_or(0, Requests::spans);
+        if found != made {
+            let message = format!("{found} rows, not the {made} that were converted");
+            return Err(ConvertError::Foreign(ArrowError::InvalidArgumentError(message)));
+        }
+        let Some(requests) = self.requests.take() else { return Ok(()) };
         let mut counted = requests.counted().peekable();
         let mut first = 0;
         for batch in batches {

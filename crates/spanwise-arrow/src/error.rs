@@ -8,6 +8,7 @@ use crate::Column;
 
 /// Options that no converter can be made from.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum OptionsError {
     /// There is no column of this name. Attributes become columns by [`promote`](crate::ArrowOptions::promote).
     UnknownColumn(String),
@@ -15,6 +16,8 @@ pub enum OptionsError {
     DuplicateColumn(String),
     /// There is no type of this name to promote an attribute to.
     UnknownType(String),
+    /// An attribute of events or links is to be a column of spans, of which each may have many.
+    UnknownPlace(String),
 }
 
 /// As much of a name as an error shows: nobody's column is called so, and what was given may be anything.
@@ -41,6 +44,14 @@ impl fmt::Display for OptionsError {
                     start(name)
                 )
             }
+            Self::UnknownPlace(key) => {
+                let key = start(key);
+                write!(
+                    f,
+                    "{key:?} cannot be promoted: attributes of a resource, a scope and a span can; \"span:{key}\" is a span's \
+                     that has this name"
+                )
+            }
         }
     }
 }
@@ -49,12 +60,15 @@ impl std::error::Error for OptionsError {}
 
 /// A batch that cannot become columns.
 #[derive(Debug)]
+#[non_exhaustive]
 pub enum ConvertError {
     /// The columns would be larger than Arrow's 31-bit offsets reach, or hold more than 134,217,728 attributes in one
     /// column (a resource's attributes stand in each of its spans' rows). Convert fewer spans at once.
     TooLarge,
     /// Arrow refused the arrays: a fault of this crate.
     Arrow(ArrowError),
+    /// These are not the record batches that were meant: they have other columns, or other rows.
+    Foreign(ArrowError),
 }
 
 impl fmt::Display for ConvertError {
@@ -62,6 +76,7 @@ impl fmt::Display for ConvertError {
         match self {
             Self::TooLarge => f.write_str("the batch is too large for one Arrow record batch"),
             Self::Arrow(error) => write!(f, "Arrow refused the columns: {error}"),
+            Self::Foreign(error) => write!(f, "record batches of something else: {error}"),
         }
     }
 }
@@ -70,7 +85,7 @@ impl std::error::Error for ConvertError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::TooLarge => None,
-            Self::Arrow(error) => Some(error),
+            Self::Arrow(error) | Self::Foreign(error) => Some(error),
         }
     }
 }

@@ -40,6 +40,7 @@ mod pick;
 mod plain;
 mod pool;
 mod promote;
+mod same_columns;
 mod scalar;
 mod scope;
 mod shapes;

@@ -80,7 +80,7 @@ impl FromStr for PromotedType {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Promotion {
     /// The attribute's key, after `resource:`, `scope:` or `span:`; without one of these it is a span's. The column has the
-    /// name that is written here.
+    /// name that is written here. Not after `event:` or `link:`, of which a span has many.
     pub key: String,
     /// The column's type.
     pub to: PromotedType,

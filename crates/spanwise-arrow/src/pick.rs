@@ -1,10 +1,11 @@
 //! Some rows of record batches: the answers of a query.
 
-use arrow_array::RecordBatch;
-use arrow_schema::SchemaRef;
+use arrow_array::{RecordBatch, RecordBatchOptions};
+use arrow_schema::{ArrowError, SchemaRef};
 use arrow_select::interleave::interleave_record_batch;
 
 use crate::ConvertError;
+use crate::same_columns;
 use crate::write::compact;
 
 /// These rows of record batches of one schema, each given by the number of its batch and its place there, in this order.
@@ -29,14 +30,19 @@ pub fn pick(
     batches: &[RecordBatch],
     rows: &[(usize, usize)],
 ) -> Result<RecordBatch, ConvertError> {
+    for batch in batches {
+        same_columns::check(batch, schema).map_err(ConvertError::Foreign)?;
+    }
     let there =
         |(batch, row): &(usize, usize)| batches.get(*batch).is_some_and(|rows| *row < rows.num_rows());
     if !rows.iter().all(there) {
         let message = "a row that is not there".to_owned();
-        return Err(arrow_schema::ArrowError::InvalidArgumentError(message).into());
+        return Err(ConvertError::Foreign(ArrowError::InvalidArgumentError(message)));
     }
-    if rows.is_empty() {
-        return Ok(RecordBatch::new_empty(schema.clone()));
+    if rows.is_empty() || schema.fields().is_empty() {
+        let options = RecordBatchOptions::new().with_row_count(Some(rows.len()));
+        let columns = RecordBatch::new_empty(schema.clone()).columns().to_vec();
+        return Ok(RecordBatch::try_new_with_options(schema.clone(), columns, &options)?);
     }
     let batches: Vec<&RecordBatch> = batches.iter().collect();
     Ok(compact(&interleave_record_batch(&batches, rows)?)?)

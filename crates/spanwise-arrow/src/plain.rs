@@ -13,6 +13,8 @@ use arrow_array::{
 use arrow_buffer::{OffsetBuffer, ScalarBuffer};
 use arrow_schema::{ArrowError, DataType, Field, FieldRef, Fields, Schema, SchemaRef};
 
+use crate::same_columns;
+
 /// The schema with `Utf8` in place of every `Utf8View`, those in maps, lists and structs included.
 ///
 /// ```
@@ -33,7 +35,7 @@ pub fn plain_schema(schema: &SchemaRef) -> SchemaRef {
 /// Costs a copy of the text of those columns; nothing else stays alive through them.
 ///
 /// # Errors
-/// The schema asks for something else, or one row has more text than that.
+/// The schema asks for something else, columns of other names included, or one row has more text than that.
 ///
 /// ```
 /// use arrow_array::cast::AsArray;
@@ -46,6 +48,7 @@ pub fn plain_schema(schema: &SchemaRef) -> SchemaRef {
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub fn plain(batch: &RecordBatch, schema: &SchemaRef) -> Result<Vec<RecordBatch>, ArrowError> {
+    same_columns::names(batch.schema_ref().fields(), schema.fields())?;
     let mut done = Vec::new();
     // The next on top.
     let mut left = vec![batch.clone()];
@@ -130,7 +133,10 @@ fn column(array: &ArrayRef, wanted: &DataType) -> Result<ArrayRef, TooMuch> {
             let values = column(&list.values().slice(start, length), item.data_type())?;
             Arc::new(ListArray::try_new(item.clone(), offsets, values, list.nulls().cloned())?)
         }
-        (DataType::Struct(_), DataType::Struct(_)) => Arc::new(structs(array.as_struct(), wanted)?),
+        (DataType::Struct(found), DataType::Struct(members)) => {
+            same_columns::names(found, members)?;
+            Arc::new(structs(array.as_struct(), wanted)?)
+        }
         (found, wanted) => {
             let message = format!("no {wanted} is made of {found}");
             return Err(ArrowError::SchemaError(message).into());

@@ -28,6 +28,11 @@ fn place(key: &str) -> (usize, &str) {
     (SPAN, key)
 }
 
+/// Whether a key is meant as that of an event or a link. Of those a span has many, and a column has room for one.
+pub(crate) fn is_of_list(key: &str) -> bool {
+    key.starts_with("event:") || key.starts_with("link:")
+}
+
 /// A value as a cell of its column.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Cell {

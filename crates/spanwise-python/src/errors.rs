@@ -73,7 +73,7 @@ pub(crate) fn policy_error(py: Python<'_>, message: String, position: Option<(us
 pub(crate) fn convert_error(error: &spanwise_arrow::ConvertError) -> PyErr {
     match error {
         spanwise_arrow::ConvertError::TooLarge => PyValueError::new_err(error.to_string()),
-        spanwise_arrow::ConvertError::Arrow(_) => PyRuntimeError::new_err(error.to_string()),
+        _ => PyRuntimeError::new_err(error.to_string()),
     }
 }
 

@@ -31,6 +31,7 @@ use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::schema::types::ColumnDescriptor;
 
 use crate::plain::{plain, plain_schema};
+use crate::same_columns;
 use crate::{Column, Names};
 use watched::{Failure, Watched};
 
@@ -78,6 +79,7 @@ impl FileFormat {
 
 /// Why a file could not be written.
 #[derive(Debug)]
+#[non_exhaustive]
 pub enum WriteError {
     /// The output refused the bytes.
     Io(std::io::Error),
@@ -146,8 +148,10 @@ enum Sink<W: Write + Send> {
 /// assert_eq!(writer.finish()?, b"name,kind,attributes\n\"chat, \"\"quoted\"\"\",client,{}\n");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
+#[must_use = "a file is whole when it is finished"]
 pub struct TableWriter<W: Write + Send> {
     sink: Sink<Watched<W>>,
+    schema: SchemaRef,
     failure: Failure,
 }
 
@@ -155,11 +159,11 @@ impl<W: Write + Send> TableWriter<W> {
     /// Begins a file. Small writes go to `out` as they are: give a buffered one for files.
     ///
     /// # Errors
-    /// The header could not be written.
+    /// The header could not be written, or a Parquet file is to have no columns: it would have no rows either.
     pub fn new(out: W, format: FileFormat, schema: &SchemaRef) -> Result<Self, WriteError> {
         let (out, failure) = Watched::new(out);
         let sink = Sink::new(out, format, schema).map_err(|error| failure.or(error))?;
-        Ok(Self { sink, failure })
+        Ok(Self { sink, schema: schema.clone(), failure })
     }
 
     /// Appends rows.
@@ -167,7 +171,8 @@ impl<W: Write + Send> TableWriter<W> {
     /// # Errors
     /// The rows are of another schema, or the output refused them.
     pub fn write(&mut self, batch: &RecordBatch) -> Result<(), WriteError> {
-        let Self { sink, failure } = self;
+        let Self { sink, schema, failure } = self;
+        same_columns::check(batch, schema)?;
         slices::of(batch).try_for_each(|part| sink.write(&part)).map_err(|error| failure.or(error))
     }
 
@@ -176,7 +181,7 @@ impl<W: Write + Send> TableWriter<W> {
     /// # Errors
     /// The end could not be written.
     pub fn finish(self) -> Result<W, WriteError> {
-        let Self { sink, failure } = self;
+        let Self { sink, failure, .. } = self;
         sink.finish().map(|watched| watched.out).map_err(|error| failure.or(error))
     }
 }
@@ -184,6 +189,10 @@ impl<W: Write + Send> TableWriter<W> {
 impl<W: Write + Send> Sink<W> {
     fn new(mut out: W, format: FileFormat, schema: &SchemaRef) -> Result<Self, WriteError> {
         Ok(match format {
+            FileFormat::Parquet if schema.fields().is_empty() => {
+                let message = "a Parquet file without columns has no rows".to_owned();
+                return Err(ArrowError::SchemaError(message).into());
+            }
             FileFormat::Parquet => {
                 let options = ArrowWriterOptions::new()
                     .with_properties(properties(schema)?)
