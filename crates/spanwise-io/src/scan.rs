@@ -445,7 +445,8 @@ const FAREWELL: Duration = Duration::from_secs(1);
 
 impl<T> Threads<T> {
     fn poll(&mut self, patience: Option<Duration>) -> Poll<Option<T>> {
-        let until = patience.map(|patience| Instant::now() + patience);
+        // Where there is no such time, it never comes.
+        let until = patience.and_then(|patience| Instant::now().checked_add(patience));
         let mut state = lock(&self.shared.state);
         loop {
             let (result, room) = state.next();

@@ -5,6 +5,7 @@
 use std::io::{self, Read};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::Poll;
 use std::time::Duration;
 
 use spanwise::frame::BlockSizes;
@@ -118,4 +119,14 @@ fn a_panic_of_the_work_is_not_lost() {
         });
         assert!(ran.is_err(), "{threads} threads");
     }
+}
+
+#[test]
+fn patience_has_no_longest() {
+    let mut scan = Scan::new(sources(), settings(100), 2, || described);
+    let mut pieces = 0;
+    while let Poll::Ready(Some(_)) = scan.poll(Duration::MAX) {
+        pieces += 1;
+    }
+    assert_eq!(pieces, Scan::new(sources(), settings(100), 1, || described).count());
 }

@@ -19,6 +19,9 @@ const LEAST_ROOM: usize = 64 << 10;
 const DRAINED: u64 = 256 << 20;
 const DRAIN_TIME: Duration = Duration::from_secs(2);
 
+/// Longer than anything lasts, and short enough that clocks can count it.
+pub(crate) const FOREVER: Duration = Duration::from_hours(30 * 365 * 24);
+
 /// How long a client may take for a body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Pace {
@@ -40,7 +43,7 @@ impl Pace {
     /// How long a client may take until the next bytes, from the beginning, when it has sent `received`.
     fn allowance(self, received: usize) -> Duration {
         let seconds = received as u64 / u64::from(self.bytes_per_second.max(1));
-        (self.grace + Duration::from_secs(seconds)).min(self.longest)
+        self.grace.saturating_add(Duration::from_secs(seconds)).min(self.longest).min(FOREVER)
     }
 }
 

@@ -21,7 +21,7 @@ use tokio_io_timeout::TimeoutStream;
 use tracing::{debug, info, warn};
 
 use crate::answer::Answer;
-use crate::body::drain;
+use crate::body::{FOREVER, drain};
 use crate::service::Receiver;
 
 /// What a connection beyond the bound is told.
@@ -118,8 +118,9 @@ pub async fn serve(
     let metrics = Arc::clone(receiver.metrics());
     let service = TowerToHyperService::new(router(receiver, &options.paths));
     let mut http = http1::Builder::new();
-    http.timer(TokioTimer::new()).header_read_timeout(options.head_time).max_buf_size(READ_BUFFER);
-    let room = Arc::new(Semaphore::new(options.connections));
+    let head_time = options.head_time.min(FOREVER);
+    http.timer(TokioTimer::new()).header_read_timeout(head_time).max_buf_size(READ_BUFFER);
+    let room = Arc::new(Semaphore::new(options.connections.min(Semaphore::MAX_PERMITS)));
     let graceful = GracefulShutdown::new();
     let mut end = std::pin::pin!(end);
     info!(address = %listener.local_addr()?, "listening");
@@ -145,7 +146,7 @@ pub async fn serve(
         let _ = stream.set_nodelay(true);
         // Who does not read what is answered would hold the connection for ever.
         let mut stream = TimeoutStream::new(stream);
-        stream.set_write_timeout(Some(options.head_time));
+        stream.set_write_timeout(Some(head_time));
         let connection =
             graceful.watch(http.serve_connection(TokioIo::new(Box::pin(stream)), service.clone()));
         let counted = Counted::new(metrics.connections.clone());

@@ -124,11 +124,11 @@ impl std::fmt::Debug for Receiver {
 impl Receiver {
     /// A receiver in front of a store.
     pub fn new(store: Arc<dyn Store>, options: ReceiverOptions, metrics: Arc<Metrics>) -> Self {
-        let workers = options.workers.max(1);
+        let workers = options.workers.clamp(1, Semaphore::MAX_PERMITS);
         let inner = Inner {
             budget: Budget::new(options.memory_bytes),
             turns: Arc::new(Semaphore::new(workers)),
-            idle: Mutex::new(Vec::with_capacity(workers)),
+            idle: Mutex::new(Vec::new()),
             options,
             metrics,
         };

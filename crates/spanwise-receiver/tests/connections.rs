@@ -9,16 +9,25 @@ use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use spanwise_receiver::{ReceiverOptions, ServerOptions, StoreOptions, serve};
+use spanwise_receiver::{Config, Pace, ReceiverOptions, ServerOptions, StoreOptions, serve};
 use support::Stand;
 use support::memory_disk::MemoryDisk;
 use tokio::sync::oneshot;
 
 /// Serves while something is done with it.
 fn serving(options: ServerOptions, clients: impl FnOnce(SocketAddr, &Stand)) {
+    serving_with(options, ReceiverOptions::default(), StoreOptions::default(), clients);
+}
+
+fn serving_with(
+    options: ServerOptions,
+    receiver: ReceiverOptions,
+    store: StoreOptions,
+    clients: impl FnOnce(SocketAddr, &Stand),
+) {
     let runtime = support::runtime();
     let disk = Arc::new(MemoryDisk::new());
-    let stand = Stand::on(disk, StoreOptions::default(), ReceiverOptions::default());
+    let stand = Stand::on(disk, store, receiver);
     let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).unwrap();
     let address = listener.local_addr().unwrap();
     let (end, ended) = oneshot::channel::<()>();
@@ -73,4 +82,53 @@ fn a_client_that_sends_all_before_it_reads_learns_why_it_is_refused() {
             assert_eq!(answer, format!("HTTP/1.1 {status}").as_bytes());
         }
     });
+}
+
+#[test]
+fn settings_without_a_bound_are_fine() {
+    let longest = Duration::MAX;
+    let text = format!(
+        "[limits]\nworkers = {most}\nconnections = {most}\nhead_seconds = {most}\nbody_grace_seconds = {most}\n\
+         body_seconds = {most}\ndrain_seconds = {most}\n[storage]\nseal_after_seconds = {most}\ndedup_seconds = {most}\n\
+         seal_threads = {most}\nkeep_days = {most}\nseal_bytes = {most}\nmax_log_bytes = {most}\nkeep_bytes = {most}\n",
+        most = i64::MAX
+    );
+    let config = Config::from_toml(&text).unwrap();
+    let written = (config.server().unwrap(), config.receiver(None).unwrap(), config.storage().unwrap());
+    let server = ServerOptions {
+        connections: usize::MAX,
+        head_time: longest,
+        drain_time: longest,
+        ..written.0.clone()
+    };
+    let pace = Pace { grace: longest, bytes_per_second: 0, longest };
+    let receiver = ReceiverOptions { workers: usize::MAX, patience: longest, pace, ..written.1.clone() };
+    let store = StoreOptions {
+        seal_bytes: u64::MAX,
+        seal_after: longest,
+        seal_threads: usize::MAX,
+        max_log_bytes: u64::MAX,
+        dedup_window: longest,
+        keep_for: Some(longest),
+        keep_bytes: Some(u64::MAX),
+        ..written.2.clone()
+    };
+    for (server, receiver, store) in [written, (server, receiver, store)] {
+        serving_with(server, receiver, store, |address, stand| {
+            for trace in 0..2 {
+                let mut client = TcpStream::connect(address).unwrap();
+                let body = support::body(trace, 1, "chat");
+                let head = "POST /v1/traces HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Type: application/json";
+                let head = format!("{head}\r\nContent-Length: {}\r\n\r\n", body.len());
+                client.write_all(head.as_bytes()).unwrap();
+                client.write_all(body.as_bytes()).unwrap();
+                let mut answer = String::new();
+                client.read_to_string(&mut answer).unwrap();
+                assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+            }
+            stand.store.flush();
+            stand.store.close(longest);
+            assert_eq!(stand.store.unsealed_bytes(), 0);
+        });
+    }
 }

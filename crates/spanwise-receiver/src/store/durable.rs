@@ -23,6 +23,9 @@ use super::writer::{Message, State, Writer};
 use super::{Delivery, Store, StoreError, Storing, now};
 use crate::metrics::Metrics;
 
+/// Threads that make Parquet, at most: each holds a segment's columns, and waits for the disk like the others.
+const MOST_SEALERS: usize = 64;
+
 /// How a store works.
 #[derive(Debug, Clone)]
 pub struct StoreOptions {
@@ -31,7 +34,7 @@ pub struct StoreOptions {
     /// And when it is this old. Default five minutes.
     pub seal_after: Duration,
     /// Segments made into Parquet at the same time. Default: as many as there are processors, and at most four: each takes
-    /// memory for a segment's columns.
+    /// memory for a segment's columns. There are no more than 64, whatever is asked for.
     pub seal_threads: usize,
     /// Deliveries are refused while more than this waits for being made into Parquet; from half of it on answers become slower,
     /// by a tenth of a second at most, so that senders slow down before. Give it room for several segments. Default 4 GiB.
@@ -199,7 +202,7 @@ impl DurableStore {
             last_id: recovered.last_id,
             state: State::default(),
         };
-        let sealers = options.seal_threads.max(1);
+        let sealers = options.seal_threads.clamp(1, MOST_SEALERS);
         let keeper = Keeper { disk, options, metrics, shared: Arc::clone(&shared) };
         let mut threads =
             vec![thread::Builder::new().name("spanwise-log".into()).spawn(move || writer.run())?];
@@ -221,7 +224,8 @@ impl DurableStore {
     /// Takes no more deliveries, and returns when all is in Parquet or the time is over. What is not sealed by then is
     /// sealed after the next start.
     pub fn close(&self, patience: Duration) {
-        let end = Instant::now() + patience;
+        // Where there is no such time, it never comes.
+        let end = Instant::now().checked_add(patience);
         drop(self.messages.lock().unwrap_or_else(PoisonError::into_inner).take());
         let threads = std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
         self.join(threads, end);
@@ -231,10 +235,10 @@ impl DurableStore {
         }
     }
 
-    fn join(&self, threads: Vec<JoinHandle<()>>, end: Instant) {
+    fn join(&self, threads: Vec<JoinHandle<()>>, end: Option<Instant>) {
         for thread in threads {
             while !thread.is_finished() {
-                if Instant::now() >= end {
+                if end.is_some_and(|end| Instant::now() >= end) {
                     return self.shared.queue.abandon();
                 }
                 thread::sleep(Duration::from_millis(5));
