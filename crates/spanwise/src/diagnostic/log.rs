@@ -28,13 +28,13 @@ impl Origin {
             Some(last) => (bytes.len() - last - 1) as u64,
             None => self.column + bytes.len() as u64,
         };
-        let offset = self.offset + bytes.len() as u64;
+        let offset = self.offset.saturating_add(bytes.len() as u64);
         Self { offset, line: LineNumber::known(self.line.get() + feeds(bytes)), column, before: 0 }
     }
 
     /// The place after whole lines that begin here, which are to be counted yet.
     pub(crate) fn after_lines(&self, bytes: &Bytes) -> Self {
-        let offset = self.offset + bytes.len() as u64;
+        let offset = self.offset.saturating_add(bytes.len() as u64);
         Self { offset, line: self.line.clone().behind(bytes.clone()), column: 0, before: 0 }
     }
 }
@@ -323,7 +323,7 @@ impl<'a> Lines<'a> {
             severity,
             code,
             path,
-            offset: self.origin.offset + offset.saturating_sub(self.origin.before) as u64,
+            offset: self.origin.offset.saturating_add(offset.saturating_sub(self.origin.before) as u64),
             line,
             column,
             excerpt: Excerpt::new(self.input, offset, inside, show_keys),

@@ -22,7 +22,7 @@ const ENDS: u8 = 1 << 6;
 impl Block {
     /// Where its own bytes stand in the stream. Those of a part are not all of [`Self::bytes`].
     pub fn range(&self) -> Range<u64> {
-        self.origin.offset..self.origin.offset + self.own().len() as u64
+        self.origin.offset..self.origin.offset.saturating_add(self.own().len() as u64)
     }
 
     /// Its own bytes: what the stream has at [`Self::range`].
@@ -81,7 +81,8 @@ impl Block {
         out
     }
 
-    /// The block with these bytes of its own, and this [`Self::recipe`]. `None` if that is none.
+    /// The block with these bytes of its own, and this [`Self::recipe`]. `None` if that is none of a block: whatever comes back
+    /// can be decoded.
     pub fn remade(own: Bytes, recipe: &[u8]) -> Option<Self> {
         let (flags, rest) = recipe.split_first()?;
         let mut rest = rest;
@@ -111,6 +112,9 @@ impl Block {
         } else if !rest.is_empty() {
             return None;
         }
+        // Each goes on through the bytes, and there is one behind them.
+        let length = bytes.len() as u64 + 1;
+        [offset, line, column].into_iter().all(|begin| begin.checked_add(length).is_some()).then_some(())?;
         Some(Self {
             bytes,
             framing: *FRAMINGS.get(usize::from(flags & 3))?,
@@ -122,5 +126,71 @@ impl Block {
             rereads: Rereads::new(rereads),
             part,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{DecodeOptions, Decoder, SpanBatch};
+
+    /// All that is asked of a block. Its line feeds, and the finding in its last line, take its numbers furthest.
+    fn look_at(block: Block) -> usize {
+        let (bytes, range) = (block.bytes().clone(), block.range());
+        assert!(range.start <= range.end && block.offset() <= range.start, "{range:?}");
+        assert!(block.line_behind().get() >= block.line() && block.own().len() <= bytes.len());
+        assert!(!block.recipe().is_empty());
+        let mut batch = SpanBatch::new();
+        Decoder::new(DecodeOptions::default()).decode_framed(block, &mut batch).unwrap();
+        batch.diagnostics().count()
+    }
+
+    #[test]
+    fn what_is_made_of_any_recipe_can_be_worked_with() {
+        let own = Bytes::from_static(
+            b"\n\n  {}\n\n{\"resourceSpans\":[{\"scopeSpans\":[{\"spans\":[{\"kind\":99}]}]}]}\n]",
+        );
+        let most = u64::MAX;
+        let numbers = [0, 1, 1 << 40, most / 2, most - 1000, most - 3, most - 2, most - 1, most];
+        let (mut made, mut refused, mut found) = (0, 0, 0);
+        for flags in 0..=u8::MAX {
+            for place in 0..4 {
+                for number in numbers {
+                    let mut recipe = vec![flags];
+                    for at in 0..4 {
+                        let number = if at == place { number } else { 1 };
+                        recipe.extend_from_slice(&number.to_le_bytes());
+                    }
+                    if flags & PART != 0 {
+                        recipe.extend_from_slice(&[0xff; 12]);
+                        recipe.extend_from_slice(&4_u64.to_le_bytes());
+                        recipe.extend_from_slice(b"{}\n\n\n\n]");
+                    }
+                    match Block::remade(own.clone(), &recipe) {
+                        Some(block) => {
+                            found += look_at(block);
+                            made += 1;
+                        }
+                        None => refused += 1,
+                    }
+                }
+            }
+        }
+        assert!(made > 1000 && refused > 1000 && found > 1000, "{made} {refused} {found}");
+        // One that is cut off anywhere, or goes on.
+        let mut recipe = Block::whole(own.clone(), Framing::Lines).recipe();
+        for length in 0..recipe.len() {
+            assert!(Block::remade(own.clone(), &recipe[..length]).is_none(), "{length}");
+        }
+        recipe.push(0);
+        assert!(Block::remade(own, &recipe).is_none());
+    }
+
+    #[test]
+    fn lines_may_begin_anywhere() {
+        for offset in [u64::MAX, u64::MAX - 5] {
+            let block = Block::of_lines("{}\n]\n]\n".into(), offset, LineNumber::default(), true);
+            assert_eq!(look_at(block), 2);
+        }
     }
 }
