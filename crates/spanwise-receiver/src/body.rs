@@ -17,6 +17,8 @@ pub(crate) const READ_AT_ONCE: usize = 8 << 10;
 const LEAST_ROOM: usize = 64 << 10;
 /// What is read and thrown away of a body that is refused, so that a client which sends all before it reads learns why.
 const DRAINED: u64 = 256 << 20;
+/// The same of a request without a secret: as much as most deliveries have. Who sends more may lose the answer.
+const DRAINED_OF_ANYBODY: u64 = 1 << 20;
 const DRAIN_TIME: Duration = Duration::from_secs(2);
 
 /// Longer than anything lasts, and short enough that clocks can count it.
@@ -129,10 +131,10 @@ impl Gathered {
     }
 }
 
-/// Reads and throws away, within bounds.
-pub(crate) async fn drain<B: Body<Data = Bytes>>(mut body: Pin<&mut B>) {
+/// Reads and throws away, within bounds: little of what has no secret.
+pub(crate) async fn drain<B: Body<Data = Bytes>>(mut body: Pin<&mut B>, has_secret: bool) {
     let drained = async {
-        let mut left = DRAINED;
+        let mut left = if has_secret { DRAINED } else { DRAINED_OF_ANYBODY };
         while let Some(Ok(frame)) = body.frame().await {
             let len = frame.data_ref().map_or(0, |data| data.len() as u64);
             match left.checked_sub(len) {

@@ -99,7 +99,8 @@ async fn deliver(State(routes): State<Routes>, request: Request) -> Response {
         routes.receiver.receive(request).await.into_response()
     } else {
         if !request.headers().contains_key(header::EXPECT) {
-            drain(std::pin::pin!(request.into_body())).await;
+            let has_secret = routes.receiver.allows(request.headers());
+            drain(std::pin::pin!(request.into_body()), has_secret).await;
         }
         Answer::Path.into_response().into_response()
     }

@@ -169,7 +169,7 @@ impl Receiver {
             Err(refused) => {
                 // Not where the client asked whether to send it (RFC 9110, 10.1.1), nor where it is slow.
                 if !head.headers.contains_key(EXPECT) && !matches!(refused, Answer::TooSlow) {
-                    body::drain(body).await;
+                    body::drain(body, !matches!(refused, Answer::Unauthorized)).await;
                 }
                 refused
             }

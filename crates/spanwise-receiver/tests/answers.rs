@@ -494,3 +494,52 @@ async fn what_would_be_too_large_a_table_is_refused() {
     assert_eq!(stand.send(post(text(1 << 20))).await.0, 200);
     assert_eq!(stand.spans(), 3072);
 }
+
+/// A body of so many bytes, in frames of 64 KiB, that counts what was taken of it.
+struct Watched {
+    left: usize,
+    taken: Arc<AtomicUsize>,
+}
+
+impl Body for Watched {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        let length = self.left.min(64 << 10);
+        self.left -= length;
+        self.taken.fetch_add(length, Ordering::SeqCst);
+        Poll::Ready((length > 0).then(|| Ok(Frame::data(Bytes::from(vec![b'x'; length])))))
+    }
+}
+
+#[tokio::test]
+async fn of_what_has_no_secret_little_is_read() {
+    let auth = Auth::new(vec![Secret::bearer("right").unwrap()]);
+    let stand = Stand::new(ReceiverOptions { auth, ..ReceiverOptions::default() });
+    let mut app = spanwise_receiver::router(stand.receiver.clone(), &["/v1/traces".to_owned()]);
+    let (short, long) = (1 << 20, 20 << 20);
+    for (path, secret, length, status, is_read) in [
+        ("/v1/traces", "Bearer wrong", short, 401, true),
+        ("/v1/traces", "Bearer wrong", long, 401, false),
+        ("/v1/traces", "", long, 401, false),
+        ("/v1/traces", "Bearer right", long, 415, true),
+        ("/other", "Bearer wrong", short, 404, true),
+        ("/other", "Bearer wrong", long, 404, false),
+        ("/other", "Bearer right", long, 404, true),
+    ] {
+        let taken = Arc::new(AtomicUsize::new(0));
+        let body = Watched { left: length, taken: Arc::clone(&taken) };
+        let request =
+            Request::post(path).header("authorization", secret).header("content-type", "text/plain");
+        let request = request.body(axum::body::Body::new(body)).unwrap();
+        let response = tower_service::Service::call(&mut app, request).await.unwrap();
+        assert_eq!(response.status(), status, "{path} {secret}");
+        let taken = taken.load(Ordering::SeqCst);
+        assert_eq!(taken == length, is_read, "{path} {secret}: {taken}");
+        assert!(is_read || taken <= short + (64 << 10), "{path} {secret}: {taken}");
+    }
+}
