@@ -22,6 +22,7 @@ impl fmt::Debug for Secret {
 
 /// A secret that no request could have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum SecretError {
     /// It is empty.
     Empty,

@@ -65,6 +65,32 @@ struct Routes {
 /// The routes of a receiver: its paths, `/healthz`, `/readyz` and `/metrics`.
 ///
 /// `/metrics` wants the same secrets as deliveries do; the other two are open, and say nothing but `ok`.
+///
+/// Deliveries come through the fallback, which compares paths as they are written. An app without a fallback is merged with these
+/// routes, and what is neither's is answered as the receiver answers it. An app with a fallback of its own, with which axum refuses
+/// to merge, takes the [`Receiver`] as a service under a path.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use std::sync::Arc;
+/// use axum::{Router, body::Body, extract::Request, routing::get};
+/// use spanwise_receiver::{DurableStore, Metrics, Receiver, ReceiverOptions, StoreOptions, router};
+/// use tower_service::Service;
+///
+/// let (folder, metrics) = (tempfile::tempdir()?, Arc::new(Metrics::new()));
+/// let store = Arc::new(DurableStore::open(folder.path(), StoreOptions::default(), metrics.clone())?);
+/// let receiver = Receiver::new(store, ReceiverOptions::default(), metrics);
+///
+/// let app = || Router::new().route("/", get(async || "the app"));
+/// let merged = app().merge(router(receiver.clone(), &["/v1/traces".to_owned()]));
+/// let beside = app().route_service("/v1/traces", receiver).fallback(async || "the app's own");
+/// for mut app in [merged, beside] {
+///     let request = Request::post("/v1/traces").header("content-type", "application/json");
+///     assert_eq!(app.call(request.body(Body::from("{}"))?).await?.status(), 200);
+///     assert_eq!(app.call(Request::get("/").body(Body::empty())?).await?.status(), 200);
+/// }
+/// # Ok(()) }
+/// ```
 pub fn router(receiver: Receiver, paths: &[String]) -> Router {
     let routes = Routes { receiver, paths: paths.into() };
     Router::new()

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, EXPECT};
 use http::request::Parts;
-use http::{HeaderMap, Method, Request, Response};
+use http::{Extensions, HeaderMap, Method, Request, Response};
 use http_body::Body;
 use http_body_util::Full;
 use spanwise::DecodeOptions;
@@ -162,9 +162,10 @@ impl Receiver {
         B: Body<Data = Bytes>,
     {
         let begun = Instant::now();
-        let (head, body) = request.into_parts();
+        let (mut head, body) = request.into_parts();
         let mut body = pin!(body);
-        let answer = match self.answer(&head, body.as_mut()).await {
+        let extensions = std::mem::take(&mut head.extensions);
+        let answer = match self.answer(&head, extensions, body.as_mut()).await {
             Ok(answer) => answer,
             Err(refused) => {
                 // Not where the client asked whether to send it (RFC 9110, 10.1.1), nor where it is slow.
@@ -180,7 +181,12 @@ impl Receiver {
         answer.into_response()
     }
 
-    async fn answer<B>(&self, head: &Parts, body: Pin<&mut B>) -> Result<Answer, Answer>
+    async fn answer<B>(
+        &self,
+        head: &Parts,
+        extensions: Extensions,
+        body: Pin<&mut B>,
+    ) -> Result<Answer, Answer>
     where
         B: Body<Data = Bytes>,
     {
@@ -215,7 +221,7 @@ impl Receiver {
         if keys.is_empty() {
             return Ok(answer);
         }
-        let delivery = Delivery { json, keys, received: now(), reservation: Some(memory) };
+        let delivery = Delivery { json, keys, received: now(), reservation: Some(memory), extensions };
         match self.store.store(delivery).await {
             Ok(_) => Ok(answer),
             Err(StoreError::Full) => Err(Answer::Unavailable("the store is full")),

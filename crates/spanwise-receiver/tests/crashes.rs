@@ -212,6 +212,7 @@ fn delivery(n: u64, spans: usize) -> Delivery {
         json: json.clone().into(),
         received: 1_764_028_800_000_000_000,
         reservation: None,
+        extensions: http::Extensions::new(),
     }
 }
 

@@ -76,6 +76,7 @@ impl Default for StoreOptions {
 
 /// Why a store cannot be opened.
 #[derive(Debug)]
+#[non_exhaustive]
 pub enum OpenError {
     /// The folder cannot be read or written, or another receiver has it open.
     Io(io::Error),

@@ -31,6 +31,7 @@ use std::pin::Pin;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
+use http::Extensions;
 use twox_hash::{XxHash3_64, XxHash3_128};
 
 pub use disk::{Disk, DiskFile, Entry, LocalDisk};
@@ -75,6 +76,9 @@ pub struct Delivery {
     pub received: u64,
     /// The memory that it was counted for, free again when it is written.
     pub reservation: Option<Reservation>,
+    /// What the layers in front of the receiver put with the request, for a store of their own: whose it is, say. A
+    /// [`DurableStore`] takes no notice of it.
+    pub extensions: Extensions,
 }
 
 /// How much there is, and nothing of what it says.
@@ -101,6 +105,7 @@ pub struct Stored {
 
 /// Why a delivery was not stored. It may be sent again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum StoreError {
     /// There is no room: the disk is full, or too much waits for being made into Parquet.
     Full,
@@ -126,6 +131,42 @@ impl std::error::Error for StoreError {}
 pub type Storing = Pin<Box<dyn Future<Output = Result<Stored, StoreError>> + Send>>;
 
 /// A place that keeps deliveries. Implement it to put the service in front of a store of your own.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use std::sync::{Arc, Mutex};
+/// use http_body_util::Full;
+/// use spanwise_receiver::{Delivery, Metrics, Receiver, ReceiverOptions, Store, Stored, Storing};
+///
+/// #[derive(Clone)]
+/// struct Tenant(&'static str);
+///
+/// /// The tenant of each delivery, and how many spans it has.
+/// #[derive(Default)]
+/// struct Ledger(Mutex<Vec<(&'static str, usize)>>);
+///
+/// impl Store for Ledger {
+///     fn store(&self, delivery: Delivery) -> Storing {
+///         let tenant = delivery.extensions.get::<Tenant>().map_or("nobody", |tenant| tenant.0);
+///         self.0.lock().unwrap().push((tenant, delivery.keys.len()));
+///         let stored = Stored { spans: delivery.keys.len() as u64, ..Stored::default() };
+///         Box::pin(async move { Ok(stored) })
+///     }
+///
+///     fn is_ready(&self) -> bool {
+///         true
+///     }
+/// }
+///
+/// let ledger = Arc::new(Ledger::default());
+/// let receiver = Receiver::new(ledger.clone(), ReceiverOptions::default(), Arc::new(Metrics::new()));
+/// let body = r#"{"resourceSpans":[{"scopeSpans":[{"spans":[{"name":"chat"}]}]}]}"#;
+/// // A layer in front of the receiver knows whose request it is.
+/// let request = http::Request::post("/").header("content-type", "application/json").extension(Tenant("orchard"));
+/// receiver.receive(request.body(Full::<bytes::Bytes>::from(body))?).await;
+/// assert_eq!(*ledger.0.lock().unwrap(), [("orchard", 1)]);
+/// # Ok(()) }
+/// ```
 pub trait Store: Send + Sync {
     /// Stores a delivery. The future is ready when it is durable: what it says is what the client is told.
     fn store(&self, delivery: Delivery) -> Storing;
@@ -150,7 +191,13 @@ mod tests {
     #[test]
     fn a_delivery_shows_nothing_of_what_it_says() {
         let json = Bytes::from_static(b"{\"canary\":1}");
-        let delivery = Delivery { json, keys: Vec::new(), received: 7, reservation: None };
+        let delivery = Delivery {
+            json,
+            keys: Vec::new(),
+            received: 7,
+            reservation: None,
+            extensions: Extensions::new(),
+        };
         assert_eq!(format!("{delivery:?}"), "Delivery { bytes: 12, spans: 0, received: 7, .. }");
     }
 }
