@@ -397,12 +397,21 @@ impl SpanBatch {
         self.keys.texts().map(|text| self.text(text))
     }
 
-    /// The text of the key `id`; empty if it is of another batch.
+    /// The text of the key `id`. An id means something only together with the batch that it came from: with another one it
+    /// is any key of that, or empty where that has fewer.
+    ///
+    /// ```
+    /// let body = |key| format!(r#"{{"resourceSpans":[{{"resource":{{"attributes":[{{"key":"{key}"}}]}}}}]}}"#);
+    /// let (one, other) = (spanwise::decode(body("a"))?, spanwise::decode(body("b"))?);
+    /// let id = one.key_id("a").unwrap();
+    /// assert_eq!((one.key(id), other.key(id), spanwise::SpanBatch::new().key(id)), ("a".into(), "b".into(), "".into()));
+    /// # Ok::<(), spanwise::DecodeError>(())
+    /// ```
     pub fn key(&self, id: KeyId) -> Cow<'_, str> {
         self.text(self.key_text(id))
     }
 
-    /// The handle of the key `id`.
+    /// The handle of the key `id`, as [`Self::key`].
     pub fn key_text(&self, id: KeyId) -> Text {
         self.keys.text(id.index())
     }

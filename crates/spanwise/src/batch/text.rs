@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use crate::json::{escape, utf8};
 
 /// Where a [`Text`] stands and how it is written there.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum TextKind {
     /// A range of the input that is the text itself.
     Plain,
@@ -18,7 +18,7 @@ pub enum TextKind {
 /// A string of a batch in eight bytes: offset (31 bits), length (31 bits), kind (2 bits).
 ///
 /// It means something only together with the batch that it came from; [`crate::SpanBatch::text`] reads it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct Text(u64);
 
 impl Text {

@@ -386,6 +386,18 @@ impl<'a> EventRef<'a> {
 
 view! {
     /// One link of a span.
+    ///
+    /// ```
+    /// let body = br#"{"resourceSpans":[{"scopeSpans":[{"spans":[{"links":[
+    ///     {"traceId":"000102030405060708090a0b0c0d0e0f","spanId":"0001020304050607"},{"traceId":"no id"}]}]}]}]}"#;
+    /// let batch = spanwise::decode(&body[..])?;
+    /// let mut links = batch.spans().next().unwrap().links();
+    /// let (good, bad) = (links.next().unwrap(), links.next().unwrap());
+    /// assert_eq!(good.trace_id_bytes(), Some([0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15]));
+    /// assert_eq!(good.span_id_bytes(), Some([0, 1, 2, 3, 4, 5, 6, 7]));
+    /// assert_eq!((bad.trace_id_bytes(), bad.span_id_bytes()), (None, None));
+    /// # Ok::<(), spanwise::DecodeError>(())
+    /// ```
     LinkRef of LinkRow
 }
 
@@ -398,6 +410,16 @@ impl<'a> LinkRef<'a> {
     /// The linked span's id, as [`SpanRef::span_id`].
     pub fn span_id(self) -> Cow<'a, str> {
         self.batch.text(self.row.span_id.text)
+    }
+
+    /// The linked span's trace id as bytes; `None` where it is not valid.
+    pub fn trace_id_bytes(self) -> Option<[u8; 16]> {
+        self.row.trace_id.valid.then_some(self.row.trace_id.bytes)
+    }
+
+    /// The linked span's id as bytes; `None` where it is not valid.
+    pub fn span_id_bytes(self) -> Option<[u8; 8]> {
+        self.row.span_id.valid.then_some(self.row.span_id.bytes)
     }
 
     /// The linked span's trace state.
@@ -503,6 +525,29 @@ impl<'a> AttributeRef<'a> {
 }
 
 /// An `AnyValue`.
+///
+/// ```
+/// let body = br#"{"resourceSpans":[{"resource":{"attributes":[
+///     {"key":"text","value":{"stringValue":"a"}},
+///     {"key":"bool","value":{"boolValue":true}},
+///     {"key":"int","value":{"intValue":"-7"}},
+///     {"key":"double","value":{"doubleValue":0.5}},
+///     {"key":"bytes","value":{"bytesValue":"AQI="}},
+///     {"key":"array","value":{"arrayValue":{"values":[{"intValue":1},{"boolValue":false}]}}},
+///     {"key":"kvlist","value":{"kvlistValue":{"values":[{"key":"k","value":{"doubleValue":2}}]}}}]},
+///     "scopeSpans":[{"spans":[{}]}]}]}"#;
+/// let batch = spanwise::decode(&body[..])?;
+/// let attributes = batch.spans().next().unwrap().resource().attributes();
+/// let get = |key| attributes.get(key).unwrap();
+/// assert_eq!(get("text").as_str().as_deref(), Some("a"));
+/// assert_eq!((get("bool").as_bool(), get("int").as_int(), get("double").as_double()), (Some(true), Some(-7), Some(0.5)));
+/// assert_eq!(get("bytes").as_bytes(), Some(&[1, 2][..]));
+/// assert_eq!(get("array").as_array().unwrap().get(1).unwrap().as_bool(), Some(false));
+/// assert_eq!(get("kvlist").as_kvlist().unwrap().get("k").unwrap().as_double(), Some(2.0));
+/// // Nothing is converted.
+/// assert_eq!((get("int").as_double(), get("text").as_bytes(), get("array").as_kvlist().is_none()), (None, None, true));
+/// # Ok::<(), spanwise::DecodeError>(())
+/// ```
 #[derive(Debug, Clone)]
 pub enum ValueRef<'a> {
     /// No member set: valid, and different from an empty string.
@@ -549,6 +594,14 @@ impl<'a> ValueRef<'a> {
         }
     }
 
+    /// What a `boolValue` says.
+    pub fn as_bool(&self) -> Option<bool> {
+        match self {
+            Self::Bool(value) => Some(*value),
+            _ => None,
+        }
+    }
+
     /// The number of an `intValue`.
     pub fn as_int(&self) -> Option<i64> {
         match self {
@@ -561,6 +614,30 @@ impl<'a> ValueRef<'a> {
     pub fn as_double(&self) -> Option<f64> {
         match self {
             Self::Double(value) => Some(*value),
+            _ => None,
+        }
+    }
+
+    /// The bytes of a `bytesValue`, decoded.
+    pub fn as_bytes(&self) -> Option<&'a [u8]> {
+        match self {
+            Self::Bytes(bytes) => Some(bytes),
+            _ => None,
+        }
+    }
+
+    /// The elements of an `arrayValue`.
+    pub fn as_array(&self) -> Option<ArrayRef<'a>> {
+        match self {
+            Self::Array(elements) => Some(*elements),
+            _ => None,
+        }
+    }
+
+    /// The entries of a `kvlistValue`.
+    pub fn as_kvlist(&self) -> Option<AttributesRef<'a>> {
+        match self {
+            Self::KvList(entries) => Some(*entries),
             _ => None,
         }
     }

@@ -40,8 +40,23 @@ use reader::{Reader, Scratch};
 
 /// Decodes one request's payload with the default options (lenient).
 ///
-/// Copies a slice that is not `'static`; to hand over bytes without copying, pass a `Vec<u8>` or [`Bytes`]. A receiver
-/// keeps a [`Decoder`] and a [`SpanBatch`] instead, and allocates nothing once they are warm.
+/// No byte is copied: pass what gives its bytes away (a `Vec<u8>`, a `String`, [`Bytes`]) or has them for ever (a `'static` slice or
+/// text). Of any other slice make a copy, by [`Bytes::copy_from_slice`]. A receiver keeps a [`Decoder`] and a [`SpanBatch`]
+/// instead, and allocates nothing once they are warm.
+///
+/// ```
+/// use bytes::Bytes;
+/// fn spans_of(payload: &[u8]) -> Result<usize, spanwise::DecodeError> {
+///     Ok(spanwise::decode(Bytes::copy_from_slice(payload))?.len())
+/// }
+/// let body = String::from(r#"{"resourceSpans":[{"scopeSpans":[{"spans":[{"name":"chat"}]}]}]}"#);
+/// assert_eq!(spans_of(body.as_bytes())?, 1);
+/// assert_eq!(spanwise::decode(body)?.len(), 1);
+/// # Ok::<(), spanwise::DecodeError>(())
+/// ```
+///
+/// # Errors
+/// As [`Decoder::decode`].
 pub fn decode(payload: impl Into<Bytes>) -> Result<SpanBatch, DecodeError> {
     let mut batch = SpanBatch::new();
     Decoder::new(DecodeOptions::default()).decode(payload, &mut batch)?;

@@ -4,7 +4,7 @@ use crate::json::Simd;
 use crate::schema::Message;
 
 /// How far from the specification's letter a payload may be.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Mode {
     /// The letter of OTLP/JSON, ProtoJSON and RFC 8259. A span with a fault is rejected alone.
     Strict,
@@ -14,7 +14,7 @@ pub enum Mode {
 }
 
 /// How documents lie in an input of many.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Framing {
     /// Lines if the first line that is not blank holds a whole JSON value and more follows; documents otherwise.
     #[default]

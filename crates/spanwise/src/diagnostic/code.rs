@@ -1,7 +1,7 @@
 //! The table of diagnostic codes.
 
 /// How serious a finding is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Severity {
     /// Worth knowing; nothing was lost.
     Info,
@@ -29,7 +29,7 @@ impl std::fmt::Display for Severity {
 }
 
 /// Which rules a finding is about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Layer {
     /// RFC 8259: is it JSON.
     Syntax,
