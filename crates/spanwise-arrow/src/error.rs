@@ -14,8 +14,15 @@ pub enum OptionsError {
     UnknownColumn(String),
     /// Two columns would have this name.
     DuplicateColumn(String),
-    /// There is no type of this name to promote an attribute to.
-    UnknownType(String),
+    /// An option has no choice of this name.
+    UnknownWord {
+        /// What the option chooses.
+        option: &'static str,
+        /// The name that was given.
+        word: String,
+        /// The names that there are.
+        known: &'static [&'static str],
+    },
     /// An attribute of events or links is to be a column of spans, of which each may have many.
     UnknownPlace(String),
 }
@@ -37,12 +44,17 @@ impl fmt::Display for OptionsError {
                 f.write_str("; attributes become columns by `promote`")
             }
             Self::DuplicateColumn(name) => write!(f, "two columns would be named {:?}", start(name)),
-            Self::UnknownType(name) => {
-                write!(
-                    f,
-                    "no promoted type is named {:?}; known are string, int64, double and bool",
-                    start(name)
-                )
+            Self::UnknownWord { option, word, known } => {
+                write!(f, "no {option} is named {:?}; known are ", start(word))?;
+                for (number, name) in known.iter().enumerate() {
+                    f.write_str(match known.len() - number {
+                        _ if number == 0 => "",
+                        1 => " and ",
+                        _ => ", ",
+                    })?;
+                    f.write_str(name)?;
+                }
+                Ok(())
             }
             Self::UnknownPlace(key) => {
                 let key = start(key);

@@ -1,10 +1,61 @@
 //! Which columns a converter makes, and of which form.
 
+use std::fmt;
 use std::str::FromStr;
 
 use crate::OptionsError;
 
+/// The words of a choice: those that the command and Python know, too.
+macro_rules! words {
+    ($choice:ident, $option:literal, $($variant:ident $word:literal),+) => {
+        impl $choice {
+            /// Its word.
+            pub const fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $word,)+
+                }
+            }
+        }
+
+        impl fmt::Display for $choice {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.pad(self.as_str())
+            }
+        }
+
+        impl FromStr for $choice {
+            type Err = OptionsError;
+
+            fn from_str(word: &str) -> Result<Self, OptionsError> {
+                match word {
+                    $($word => Ok(Self::$variant),)+
+                    _ => Err(OptionsError::UnknownWord {
+                        option: $option,
+                        word: word.to_owned(),
+                        known: &[$($word),+],
+                    }),
+                }
+            }
+        }
+    };
+}
+
+words! { Layout, "layout", Map "map", Typed "typed" }
+words! { Ids, "form of ids", Text "text", Binary "binary" }
+words! { Names, "set of names", Spanwise "spanwise", ClickHouse "clickhouse" }
+words! { PromotedType, "promoted type", String "string", Int64 "int64", Double "double", Bool "bool" }
+
 /// The form of attribute columns.
+///
+/// ```
+/// use spanwise_arrow::{Ids, Layout, Names, PromotedType};
+/// assert_eq!((Layout::Typed.to_string(), "typed".parse()), ("typed".to_owned(), Ok(Layout::Typed)));
+/// assert_eq!((Ids::Binary.to_string(), "binary".parse()), ("binary".to_owned(), Ok(Ids::Binary)));
+/// assert_eq!((Names::ClickHouse.to_string(), "clickhouse".parse()), ("clickhouse".to_owned(), Ok(Names::ClickHouse)));
+/// assert_eq!((PromotedType::Int64.to_string(), "int64".parse()), ("int64".to_owned(), Ok(PromotedType::Int64)));
+/// let error = "flat".parse::<Layout>().unwrap_err();
+/// assert_eq!(error.to_string(), "no layout is named \"flat\"; known are map and typed");
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Layout {
     /// Map of text to text. Strings are themselves; of other values the JSON text, bytes as base64 and doubles without a
@@ -62,20 +113,6 @@ pub enum PromotedType {
     Bool,
 }
 
-impl FromStr for PromotedType {
-    type Err = OptionsError;
-
-    fn from_str(name: &str) -> Result<Self, OptionsError> {
-        match name {
-            "string" => Ok(Self::String),
-            "int64" => Ok(Self::Int64),
-            "double" => Ok(Self::Double),
-            "bool" => Ok(Self::Bool),
-            _ => Err(OptionsError::UnknownType(name.to_owned())),
-        }
-    }
-}
-
 /// An attribute that becomes a column of its own.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Promotion {
@@ -94,7 +131,7 @@ impl Promotion {
 }
 
 /// What a [`Converter`](crate::Converter) makes.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ArrowOptions {
     /// The form of attribute columns.
     pub layout: Layout,

@@ -28,6 +28,7 @@ use crate::unnamed;
 /// # Ok::<(), std::io::Error>(())
 /// ```
 #[derive(Debug)]
+#[must_use = "the file is there when it is committed"]
 pub struct AtomicFile {
     form: Form,
     path: PathBuf,

@@ -1,5 +1,6 @@
 //! The blocks of one source, read as they are asked for.
 
+use std::fmt;
 use std::fs::File;
 use std::io;
 use std::sync::Arc;
@@ -27,6 +28,7 @@ use crate::source::Source;
 /// assert_eq!(batch.documents().len(), 2);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
+#[must_use = "a source is read as its blocks are asked for"]
 pub struct Blocks {
     input: Input,
     framer: Framer,
@@ -39,6 +41,16 @@ pub struct Blocks {
     at_end: bool,
     /// Nothing more is given.
     ended: bool,
+}
+
+/// How far it was read, and none of what it says.
+impl fmt::Debug for Blocks {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Blocks")
+            .field("input", &self.input)
+            .field("ended", &self.ended)
+            .finish_non_exhaustive()
+    }
 }
 
 /// The next block, or what it takes to have it.

@@ -1,5 +1,6 @@
 //! An open source: its text, decompressed as it is read.
 
+use std::fmt;
 use std::fs::File;
 use std::io::{self, Cursor, Read, Seek as _, SeekFrom};
 use std::sync::Arc;
@@ -66,6 +67,17 @@ pub struct Input {
     length: Option<u64>,
     delivered: u64,
     bound: u64,
+}
+
+/// How much was read of it, and none of what it says.
+impl fmt::Debug for Input {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Input")
+            .field("compression", &self.compression)
+            .field("length", &self.length)
+            .field("delivered", &self.delivered)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Input {

@@ -6,6 +6,7 @@
 //! which it takes many. Results wait until it is their turn; how many may wait is bounded, and with them the memory.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::fmt;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::task::Poll;
 use std::thread::{self, Builder, JoinHandle};
@@ -149,7 +150,19 @@ type Work<T> = Box<dyn FnMut(Piece) -> Option<T> + Send>;
 /// });
 /// assert_eq!(scan.collect::<Vec<_>>(), [Some(2), None]);
 /// ```
+#[must_use = "a scan that is dropped ends"]
 pub struct Scan<T>(Mode<T>);
+
+/// How many threads it has, and none of what they read or made of it.
+impl<T> fmt::Debug for Scan<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let threads = match &self.0 {
+            Mode::Here(_) => 1,
+            Mode::There(threads) => threads.threads.len(),
+        };
+        f.debug_struct("Scan").field("threads", &threads).finish_non_exhaustive()
+    }
+}
 
 enum Mode<T> {
     /// On the caller's thread, as results are asked for.

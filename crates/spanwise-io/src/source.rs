@@ -64,6 +64,14 @@ pub struct Unreadable {
     pub message: String,
 }
 
+impl fmt::Display for Unreadable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.name, self.message)
+    }
+}
+
+impl std::error::Error for Unreadable {}
+
 /// What begins what is said of a text that has the signs of a pattern and is none.
 const NO_PATTERN: &str = "not a glob pattern";
 
@@ -90,7 +98,7 @@ const COMPRESSIONS: [&str; 2] = ["gz", "zst"];
 ///
 /// ```
 /// let sources = spanwise_io::expand(&["a.json".into(), "no-such-*.json".into()]);
-/// assert!(matches!(&sources[..], [Ok(_), Err(unreadable)] if unreadable.message == "no file matches"));
+/// assert!(matches!(&sources[..], [Ok(_), Err(unreadable)] if unreadable.to_string() == "no-such-*.json: no file matches"));
 /// ```
 pub fn expand(arguments: &[OsString]) -> Vec<Result<Source, Unreadable>> {
     if arguments.is_empty() {

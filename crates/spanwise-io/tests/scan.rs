@@ -9,7 +9,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use spanwise::frame::BlockSizes;
-use spanwise_io::{Piece, ReadSettings, Scan, Source};
+use spanwise_io::{Blocks, Input, Piece, ReadSettings, Scan, Source};
 
 fn settings(block: usize) -> ReadSettings {
     ReadSettings { sizes: BlockSizes { block, ..BlockSizes::default() }, ..ReadSettings::default() }
@@ -129,4 +129,24 @@ fn patience_has_no_longest() {
         pieces += 1;
     }
     assert_eq!(pieces, Scan::new(sources(), settings(100), 1, || described).count());
+}
+
+#[test]
+fn what_reads_shows_none_of_what_it_reads() {
+    let canary = || Source::Bytes("{\"canary\":1}\n".into());
+    let mut input = Input::open(canary(), &settings(100)).unwrap();
+    input.read(&mut Vec::new(), 9).unwrap();
+    let mut blocks = Blocks::open(canary(), &settings(100)).unwrap();
+    assert!(blocks.next().is_some_and(|block| block.is_ok()));
+    let here = Scan::new(vec![canary()], settings(100), 1, || described);
+    for (shown, expected) in [
+        (format!("{input:?}"), "Input { compression: None, length: Some(13), delivered: 9, .. }"),
+        (
+            format!("{blocks:?}"),
+            "Blocks { input: Input { compression: None, length: Some(13), delivered: 0, .. }, ended: false, .. }",
+        ),
+        (format!("{here:?}"), "Scan { threads: 1, .. }"),
+    ] {
+        assert_eq!(shown, expected);
+    }
 }

@@ -32,7 +32,7 @@ Retry-After: 1\r\nConnection: close\r\n\r\n{\"code\":14,\"message\":\"too many c
 const READ_BUFFER: usize = 32 << 10;
 
 /// How the server works.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ServerOptions {
     /// The paths that take deliveries, verbatim. Default `/v1/traces`.
     pub paths: Vec<String>,

@@ -27,7 +27,7 @@ use crate::metrics::Metrics;
 const MOST_SEALERS: usize = 64;
 
 /// How a store works.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoreOptions {
     /// A segment of the log is closed, and made into Parquet, when it is this large. Default 128 MiB.
     pub seal_bytes: u64,
