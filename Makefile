@@ -4,7 +4,7 @@
 CARGO ?= cargo
 HOST = $(shell rustc -vV | sed -n 's/^host: //p')
 
-.PHONY: demo setup check test python bench fuzz miri arm threads coverage supply-chain complexity instructions clean
+.PHONY: demo setup check features test python bench fuzz miri arm threads coverage supply-chain complexity instructions clean
 
 demo: ## Build the command and the wheel, look at the examples, and ask DuckDB what the models cost
 	$(CARGO) build --release --locked -p spanwise-cli
@@ -27,6 +27,12 @@ check: ## Formatting, lints, documentation
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --exclude spanwise-bench --no-deps --locked
+
+features: ## Lints of the core with fewer features, and of the command without the receiver
+	for set in "" index redact; do \
+		$(CARGO) clippy -p spanwise --no-default-features --features "$$set" --all-targets --locked -- -D warnings || exit 1; \
+	done
+	$(CARGO) clippy -p spanwise-cli --no-default-features --all-targets --locked -- -D warnings
 
 # Without the benchmark, whose peers take long to build.
 test: ## All tests
