@@ -129,7 +129,7 @@ fn what_is_damaged_is_passed_over_only_if_tokens_say_so() {
     let mut walk = Walk::default();
     let (mut passed, mut refused) = (0, 0);
     for (layout, text) in laid_out(&format!("[{}]", whole.join(","))).iter().enumerate() {
-        for at in (0..text.len()).step_by(step(41) * (layout + 1)) {
+        for at in (0..text.len()).step_by(step(97) * (layout + 1)) {
             let (before, after) = (&text.as_bytes()[..at], &text.as_bytes()[at + 1..]);
             let swaps: Vec<_> = b"\"\\{}[],:0 -.enxu\n\x01\xff".iter().cycle().skip(at * 2).take(2).collect();
             let replaced = swaps.iter().map(|byte| [before, &[**byte], after].concat());
@@ -145,7 +145,7 @@ fn what_is_damaged_is_passed_over_only_if_tokens_say_so() {
             }
         }
     }
-    assert!(passed.min(refused) > 300, "{passed} {refused}");
+    assert!(passed.min(refused) > 300 / step(5), "{passed} {refused}");
 }
 
 #[test]
