@@ -5,7 +5,10 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test")]
 
-use spanwise::{Code, DecodeError, DecodeOptions, Decoder, Framing, Limits, Mode, SpanBatch, encode};
+use spanwise::frame::{BlockSizes, Framer};
+use spanwise::{
+    Code, DecodeError, DecodeOptions, Decoder, Framing, Limits, Mode, Severity, SpanBatch, encode,
+};
 
 const IDS: &str = r#""traceId":"0af7651916cd43dd8448eb211c80319c","spanId":"b7ad6b7169203331","name":"n""#;
 const MODES: [Mode; 2] = [Mode::Strict, Mode::Lenient];
@@ -348,5 +351,55 @@ fn an_array_that_is_too_deep_is_named_by_its_own_path() {
         let path = "resourceSpans[0].scopeSpans[0].spans[0].attributes[0].value.arrayValue.values,";
         assert!(error.to_string().contains(path), "{error}");
         assert!(decode(&text, mode, Limits { depth: 12, ..limits }).is_ok());
+    }
+}
+
+/// Documents read of a text that comes in chunks of so many bytes, and their faults.
+fn read_in_chunks(text: &[u8], chunk: usize, framing: Framing, mode: Mode) -> (usize, u64) {
+    let options = DecodeOptions::default().with_mode(mode);
+    let mut framer = Framer::new(&options, framing, BlockSizes::default());
+    let (mut decoder, mut batch) = (Decoder::new(options), SpanBatch::new());
+    let (mut documents, mut errors) = (0, 0);
+    let mut read = |framer: &mut Framer| {
+        while let Some(block) = framer.next_block() {
+            decoder.decode_framed(block, &mut batch).unwrap();
+            documents += batch.documents().len();
+            errors += batch.diagnostics().filter(|found| found.severity == Severity::Error).count() as u64;
+        }
+    };
+    for chunk in text.chunks(chunk) {
+        framer.push(chunk);
+        read(&mut framer);
+    }
+    framer.finish();
+    read(&mut framer);
+    (documents, errors)
+}
+
+/// It would take most of an hour to look at all of it for each chunk.
+#[test]
+fn blank_text_that_comes_in_small_chunks_is_looked_at_once() {
+    const BLANK: usize = 1 << 20;
+    let document = r#"{"resourceSpans":[]}"#;
+    let befores = [
+        String::new(),
+        "\u{feff}".to_owned(),
+        document.to_owned(),
+        format!("{document}\n"),
+        format!("{document}\n{document}\n"),
+        format!("\u{feff}x{document}"),
+        format!("[\n{document}\n"),
+    ];
+    for before in befores {
+        for behind in ["", "\n", document] {
+            let text = format!("{before}{}{behind}", " ".repeat(BLANK));
+            for framing in [Framing::Auto, Framing::Documents, Framing::Lines] {
+                for mode in [Mode::Strict, Mode::Lenient] {
+                    let whole = read_in_chunks(text.as_bytes(), text.len(), framing, mode);
+                    let pieces = read_in_chunks(text.as_bytes(), 64, framing, mode);
+                    assert_eq!(pieces, whole, "{} {behind} {framing:?} {mode:?}", before.escape_debug());
+                }
+            }
+        }
     }
 }

@@ -95,10 +95,15 @@ pub(crate) fn after_white(text: &[u8], from: usize) -> Option<usize> {
 
 /// The first line from `start` on that is not blank: where it begins, and the index after its newline.
 pub(crate) fn first_line(text: &[u8], start: usize) -> Option<(usize, usize)> {
-    let first = after_white(text, start)?;
+    Some(line_of(text, start, after_white(text, start)?))
+}
+
+/// The line of the byte `first`, before which there is nothing but white space from `start` on: where it begins, and the index
+/// after its newline.
+pub(crate) fn line_of(text: &[u8], start: usize, first: usize) -> (usize, usize) {
     let before = text.get(start..first).unwrap_or_default();
     let from = memchr::memrchr(b'\n', before).map_or(start, |at| start + at + 1);
-    Some((from, line_end(text, first)))
+    (from, line_end(text, first))
 }
 
 /// How far torn documents have made the decoder read again.

@@ -1,7 +1,7 @@
 //! The search for places to cut: a machine over the text that is held, which goes on where it stopped when there is more.
 
 use super::boundary::{
-    BYTE_ORDER_MARK, Rereads, Rules, after_white, first_line, line_end, next_in_column_0, reach,
+    BYTE_ORDER_MARK, Rereads, Rules, after_white, line_end, line_of, next_in_column_0, reach,
 };
 use super::framer::BlockSizes;
 use super::parts::{Halt, Part, PartSizes, Parts, Step};
@@ -129,8 +129,12 @@ pub(super) struct Scanner {
     seen: bool,
     /// The first line is refused for its byte order mark: what is behind it is read as if it came first, but not with it.
     refused: bool,
-    /// Where the first line that is not blank begins, and what of it holds no newline.
+    /// Where the first line that is not blank begins, and how far its end was looked for.
     first_line: Option<(usize, usize)>,
+    /// From the first place to the second there is nothing but white space.
+    white: (usize, usize),
+    /// In how much of the text there is no line feed.
+    feedless: usize,
 }
 
 /// What the next block needs to know of the ones before.
@@ -159,7 +163,17 @@ impl Scanner {
             seen: false,
             refused: false,
             first_line: None,
+            white: (0, 0),
+            feedless: 0,
         }
+    }
+
+    /// The first byte from `from` on that is not white. White space that was looked at before is not looked at again.
+    fn after_white(&mut self, text: &[u8], from: usize) -> Option<usize> {
+        let known = if self.white.0 == from { self.white.1 } else { from };
+        let next = after_white(text, known);
+        self.white = (from, next.unwrap_or(text.len()));
+        next
     }
 
     /// The place to cut `text` at, if it holds one. `offset` is where the text begins in its stream; `last`: no more will come.
@@ -194,7 +208,7 @@ impl Scanner {
                     return found.map(|_| Cut::Block(end));
                 }
                 Phase::Begin => {
-                    self.begin = after_white(text, self.at)?;
+                    self.begin = self.after_white(text, self.at)?;
                     self.at = self.begin;
                     self.phase = Phase::Value(Skip::new(0));
                     if self.begin >= self.sizes.block.max(self.horizon) && self.begin > 0 {
@@ -243,7 +257,7 @@ impl Scanner {
                     }
                 }
                 Phase::After => {
-                    let next = after_white(text, self.at)?;
+                    let next = self.after_white(text, self.at)?;
                     let gap = text.get(self.at..next).unwrap_or_default();
                     if text.get(next).is_some_and(|byte| self.rules.may_follow(gap, *byte)) {
                         self.at = next;
@@ -517,6 +531,8 @@ impl Scanner {
     /// The text was cut at `from`.
     pub(super) fn shift(&mut self, from: usize) {
         self.first_line = None;
+        self.white = (0, 0);
+        self.feedless = 0;
         self.at = self.at.saturating_sub(from);
         self.begin = self.begin.saturating_sub(from);
         self.horizon = self.horizon.saturating_sub(from);
@@ -534,15 +550,22 @@ impl Scanner {
         if text.starts_with(BYTE_ORDER_MARK) {
             // Strict mode refuses the mark and the line that it stands in.
             self.refused = self.rules.strict;
-            start = if self.refused { line_end(text, 0) } else { BYTE_ORDER_MARK.len() };
+            start = BYTE_ORDER_MARK.len();
+            if self.refused {
+                start = line_end(text, self.feedless);
+                self.feedless = start.saturating_sub(1);
+            }
         }
         // Blank text is held until something follows: whether anything does, decides what is wrong with it.
         let (from, end) = match self.first_line {
+            Some((from, searched)) if text.get(..searched).is_some_and(|line| line.ends_with(b"\n")) => {
+                (from, searched)
+            }
             Some((from, searched)) => (from, line_end(text, searched)),
-            None => first_line(text, start)?,
+            None => line_of(text, start, self.after_white(text, start)?),
         };
         let open = !last && end == text.len() && text.last() != Some(&b'\n');
-        self.first_line = open.then_some((from, end));
+        self.first_line = Some((from, end));
         if self.framing == Framing::Auto && open && from == start && self.is_large(end - from) {
             // Whether the stream is one of lines shows when the document has ended.
             self.undecided = true;
@@ -551,7 +574,7 @@ impl Scanner {
             return Some(());
         }
         if self.framing == Framing::Auto {
-            let follows = after_white(text, end);
+            let follows = self.after_white(text, end);
             if follows.is_none() && !last {
                 return None;
             }
