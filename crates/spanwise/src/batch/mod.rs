@@ -6,6 +6,7 @@
 //!
 //! Users read through the views ([`SpanRef`] and its kin); passes that turn tables into tables read the rows.
 
+mod attributes;
 mod equality;
 mod keys;
 pub(crate) mod memory;
@@ -20,6 +21,7 @@ use std::fmt;
 
 use bytes::Bytes;
 
+pub use attributes::{ArrayRef, AttributeRef, AttributesRef, ValueRef};
 pub(crate) use keys::Keys;
 pub(crate) use rows::ValueTag;
 pub use rows::{
@@ -31,8 +33,7 @@ pub use sources::{
 };
 pub use text::{Text, TextKind};
 pub use views::{
-    ArrayRef, AttributeRef, AttributesRef, EntityRefRef, EventRef, LinkRef, ResourceRef, ScopeRef, SpanKind,
-    SpanRef, StatusCode, StatusRef, ValueRef,
+    EntityRefRef, EventRef, LinkRef, ResourceRef, ScopeRef, SpanKind, SpanRef, StatusCode, StatusRef,
 };
 
 use crate::diagnostic::{Code, Diagnostic, DiagnosticLog, Diagnostics, Origin};
