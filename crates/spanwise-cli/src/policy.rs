@@ -80,10 +80,12 @@ pub fn load(names: &[OsString]) -> Result<CompiledPolicy, UnusablePolicy> {
     }
     let policy = file.map_or(Ok(Policy::new()), read)?;
     let policy = presets.into_iter().fold(policy, Policy::preset);
+    let has_key = policy.key_source().is_some();
     compile(&policy, file.and_then(Path::parent))
         .and_then(|policy| {
             let vain = "the policy changes nothing: name a preset, a detector or a rule";
-            if policy.is_empty() { Err(UnusablePolicy::new(vain)) } else { Ok(policy) }
+            // A key alone is of use: ids that are text are digests under it.
+            if policy.is_empty() && !has_key { Err(UnusablePolicy::new(vain)) } else { Ok(policy) }
         })
         .map_err(|error| error.in_file(file))
 }

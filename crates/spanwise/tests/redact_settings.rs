@@ -372,6 +372,8 @@ fn members_of_settings_that_are_content_go_in_every_form() {
                 kvlist(json!([attribute("config", array(json!([kvlist(json!([text("user", extra)]))])))])),
             ),
             attribute(key, kvlist(json!([text("config", &format!(r#"{{"content":{content},"n":1}}"#))]))),
+            attribute(key, kvlist(json!([text("extra", &format!(r#"[{{"tools":{content}}}]"#))]))),
+            text(key, &format!(r#"{{"extra.tools":{content},"extra":1}}"#)),
             text(&format!("{key}.messages.0"), extra),
             text(&format!("{key}.model"), "m"),
         ]
@@ -389,6 +391,43 @@ fn members_of_settings_that_are_content_go_in_every_form() {
         let (again, changes) = redacted(policy(), &found);
         assert_eq!((&again, changes.changes()), (&found, 0));
     }
+}
+
+#[test]
+fn settings_that_begin_as_json_and_are_none_go() {
+    let key = "llm.invocation_parameters";
+    let torn = r#"{"tools":"SECRET""#;
+    let attributes = json!([
+        text(key, torn),
+        attribute(key, kvlist(json!([text("config", torn), text("model", "m")]))),
+        text(&format!("{key}.x"), &json!({ "config": torn, "model": "m" }).to_string()),
+    ]);
+    for index in 0..3 {
+        let policy = || Policy::from_preset(Preset::PrivacyMode);
+        let (found, _) = redacted(policy(), &json!([attributes[index]]));
+        assert!(!found.to_string().contains("SECRET"), "{found}");
+        assert_eq!(found.to_string().contains("model"), index > 0, "{found}");
+        assert_eq!(redacted(policy(), &found).0, found);
+    }
+}
+
+#[test]
+fn masked_names_of_a_structure_stay_apart_from_those_masked_before() {
+    let policy = || Policy::from_preset(Preset::PrivacyMode).bodies(spanwise::redact::Bodies::Structure);
+    let names = ["role", "[REDACTED:content:1]", "zzz", "yyy"];
+    let given = json!([
+        attribute("input.value", kvlist(names.iter().map(|name| text(name, "user")).collect())),
+        text("output.value", r#"{"role":"user","[REDACTED:content:1]":"a","zzz":"b","yyy":"c"}"#),
+    ]);
+    let (found, _) = redacted(policy(), &given);
+    let masked = ["role", "[REDACTED:content:1]", "[REDACTED:content:2]", "[REDACTED:content:3]"];
+    let members = found[0]["value"]["kvlistValue"]["values"].as_array().unwrap();
+    assert_eq!(members.iter().map(|member| member["key"].as_str().unwrap()).collect::<Vec<_>>(), masked);
+    let document: Value = serde_json::from_str(found[1]["value"]["stringValue"].as_str().unwrap()).unwrap();
+    let mut keys: Vec<_> = document.as_object().unwrap().keys().map(String::as_str).collect();
+    keys.sort_unstable();
+    assert_eq!(keys, ["[REDACTED:content:1]", "[REDACTED:content:2]", "[REDACTED:content:3]", "role"]);
+    assert_eq!(redacted(policy(), &found).0, found);
 }
 
 #[test]

@@ -121,6 +121,15 @@ pub(super) const LISTS: &[super::Family] = &[
         None,
     ),
     (
+        "names of objects with much in them",
+        |n| {
+            let names = super::listed(n, |i| format!(r#"\"a{i}@b.co\":1"#));
+            let objects = super::listed(n, |_| r#"{\"a@b.co\":1}"#.to_owned());
+            super::attribute(&format!(r#"{{"stringValue":"[{{{names}}},{objects}]"}}"#))
+        },
+        None,
+    ),
+    (
         "messages",
         |n| {
             let message = |i| {

@@ -16,7 +16,7 @@ use std::ops::Range;
 use std::sync::LazyLock;
 
 use foldhash::fast::RandomState;
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 
 use super::escape::Unescaped;
 use super::json_text::{Token, Tokens};
@@ -171,7 +171,7 @@ pub(crate) fn structure(text: &str, label: &str) -> Option<String> {
     let tools = objects_of_tools(text, &tokens);
     let mut out = Masked { text, label, out: String::with_capacity(text.len() / 4), copied: 0 };
     let mut open: Vec<Frame> = vec![Frame { is_tool: false, values: Member::Container }];
-    let mut unknown = 0;
+    let mut names = MaskedNames::beside(names_of(text, &tokens));
     let mut place = 0;
     while let Some((token, depth, range)) = tokens.get(place) {
         let frame = open.last().copied()?;
@@ -200,8 +200,7 @@ pub(crate) fn structure(text: &str, label: &str) -> Option<String> {
                 let name = unquoted(inside)?;
                 let known = member(&name);
                 if known.is_none() && !placeholder::is_placeholder(&name) {
-                    unknown += 1;
-                    out.mask(range, unknown);
+                    out.mask(range, names.next(label));
                 }
                 open.last_mut()?.values = known.unwrap_or(Member::Content);
             }
@@ -217,6 +216,36 @@ pub(crate) fn structure(text: &str, label: &str) -> Option<String> {
         }
     }
     Some(out.finish())
+}
+
+/// The numbers of names that are masked. Names that an earlier redaction put in are not given out again.
+pub(crate) struct MaskedNames<'t> {
+    taken: HashSet<Cow<'t, str>, RandomState>,
+    last: usize,
+}
+
+impl<'t> MaskedNames<'t> {
+    /// Beside these.
+    pub(crate) fn beside(names: impl Iterator<Item = Cow<'t, str>>) -> Self {
+        Self { taken: names.filter(|name| placeholder::is_placeholder(name)).collect(), last: 0 }
+    }
+
+    /// The length that the next placeholder tells.
+    pub(crate) fn next(&mut self, label: &str) -> usize {
+        loop {
+            self.last += 1;
+            let mut mask = String::new();
+            placeholder::push_mask_of_length(&mut mask, label, self.last);
+            if !self.taken.contains(mask.as_str()) {
+                return self.last;
+            }
+        }
+    }
+}
+
+fn names_of<'t>(text: &'t str, tokens: &Tokenized) -> impl Iterator<Item = Cow<'t, str>> {
+    let names = tokens.iter().filter(|(token, ..)| *token == Token::Name);
+    names.filter_map(|(.., range)| unquoted(text.get(range.clone())?))
 }
 
 /// The text as it is written anew, masks put in as it goes.

@@ -84,8 +84,8 @@ fn edits_of_json(
     let mut edits = Vec::new();
     let mut names = Names::of(text, &tokens);
     for (token, depth, range) in tokens {
-        if token == Token::ObjectStart {
-            names.begin(depth);
+        if token == Token::ObjectEnd {
+            names.end(depth);
         }
         let touching = touching(hits, &range);
         let Some(first) = touching.first() else {
@@ -132,9 +132,9 @@ fn edits_of_json(
 
 /// Names that were put in, of the objects that are open, so that no two of an object are the same.
 struct Names {
-    /// By depth.
+    /// By depth, of the objects that have any.
     open: Vec<HashSet<String>>,
-    /// Those that stand in the text and look as if they had been put in.
+    /// Those that stand in the text and look as if something had been put in.
     taken: HashSet<String>,
     /// Numbers are never free again: to begin anew for each name would cost the square of their count.
     number: usize,
@@ -145,17 +145,15 @@ impl Names {
         let names = tokens.iter().filter(|(token, ..)| *token == Token::Name);
         let taken = names
             .filter_map(|(.., range)| text.get(range.start + 1..range.end - 1))
-            .filter(|name| placeholder::is_placeholder(name))
-            .map(str::to_owned)
+            .map(|name| Unescaped::new(name).text().to_owned())
+            .filter(|name| name.contains("[REDACTED:") || name.contains("hmac:"))
             .collect();
         Self { open: Vec::new(), taken, number: 2 }
     }
 
-    /// An object begins, so many containers deep.
-    fn begin(&mut self, depth: usize) {
-        if let Some(names) = self.open.get_mut(depth + 1) {
-            names.clear();
-        }
+    /// An object ends that was so many containers deep: those within it have ended before.
+    fn end(&mut self, depth: usize) {
+        self.open.truncate(depth + 1);
     }
 
     /// Makes the name of a member, so many containers deep, one that its object has not yet.
@@ -179,13 +177,13 @@ fn touching<'h>(hits: &'h [Hit], range: &Range<usize>) -> &'h [Hit] {
     hits.get(first..last).unwrap_or(&[])
 }
 
-/// The JSON object without the values of the members that `goes` names, however deep they are, in objects in its strings
-/// too; a placeholder stands in their place. None if the text is no JSON object.
+/// The JSON text without the values of the members that `goes` names, however deep they are, in JSON in its strings too; a
+/// placeholder stands in their place, and in that of strings which begin as JSON does and are none. None if the text is no
+/// JSON.
 pub(crate) fn mask_members(text: &str, goes: &dyn Fn(&str) -> bool, label: &str) -> Option<String> {
-    text.trim_ascii_start().starts_with('{').then(|| masked(text, goes, label, 0))?
+    masked(text, goes, label, 0)
 }
 
-/// The same of any JSON text.
 fn masked(text: &str, goes: &dyn Fn(&str) -> bool, label: &str, depth_of_text: usize) -> Option<String> {
     let mut edits: Vec<(Range<usize>, String)> = Vec::new();
     let mut masks = false;
@@ -213,15 +211,19 @@ fn masked(text: &str, goes: &dyn Fn(&str) -> bool, label: &str, depth_of_text: u
                 if !json_text::looks_like_json(inner.text()) {
                     continue;
                 }
-                if depth_of_text == DEEPEST {
-                    edits.push((range, quoted_mask(label)));
-                } else if let Some(masked) = masked(inner.text(), goes, label, depth_of_text + 1)
-                    && masked != inner.text()
-                {
-                    let mut replacement = String::from("\"");
-                    escape::push_escaped(&mut replacement, &masked);
-                    replacement.push('"');
-                    edits.push((range, replacement));
+                let masked = (depth_of_text < DEEPEST)
+                    .then(|| masked(inner.text(), goes, label, depth_of_text + 1))
+                    .flatten();
+                match masked {
+                    None if placeholder::is_placeholder(inner.text()) => {}
+                    None => edits.push((range, quoted_mask(label))),
+                    Some(masked) if masked == inner.text() => {}
+                    Some(masked) => {
+                        let mut replacement = String::from("\"");
+                        escape::push_escaped(&mut replacement, &masked);
+                        replacement.push('"');
+                        edits.push((range, replacement));
+                    }
                 }
             }
             _ => {}
@@ -283,6 +285,10 @@ mod tests {
                 r#"{"a@b.co":1,"[REDACTED:email]":2,"[REDACTED:key:2]":3}"#,
                 r#"{"[REDACTED:key:3]":1,"[REDACTED:email]":2,"[REDACTED:key:2]":3}"#,
             ),
+            (
+                r#"{"x a@b.co":1,"\u0078 [REDACTED:email]":2}"#,
+                r#"{"[REDACTED:key:2]":1,"\u0078 [REDACTED:email]":2}"#,
+            ),
             (r#"["x",["{\"c\":4111111111111111}"]]"#, r#"["x",["{\"c\":\"[REDACTED:card]\"}"]]"#),
             (r#"{"a":"joe\u0040example.com"}"#, r#"{"a":"[REDACTED:email]"}"#),
             (r#"{"a":"{\"b\":\"joe\\u0040example.com\"}"}"#, r#"{"a":"{\"b\":\"[REDACTED:email]\"}"}"#),
@@ -319,12 +325,16 @@ mod tests {
             ),
             (
                 r#"{"c":"[{\"d\":\"{\\\"user\\\":[1]}\",\"e\":1}]","d":"{tools"}"#,
-                Some(r#"{"c":"[{\"d\":\"{\\\"user\\\":\\\"[REDACTED:x]\\\"}\",\"e\":1}]","d":"{tools"}"#),
+                Some(
+                    r#"{"c":"[{\"d\":\"{\\\"user\\\":\\\"[REDACTED:x]\\\"}\",\"e\":1}]","d":"[REDACTED:x]"}"#,
+                ),
             ),
+            (r#"[{"user":1}]"#, Some(r#"[{"user":"[REDACTED:x]"}]"#)),
+            (r#""user""#, Some(r#""user""#)),
             (r#"{"us\u0065r":"joe","tools":null}"#, Some(r#"{"us\u0065r":"[REDACTED:x]","tools":null}"#)),
             ("{}", Some("{}")),
             (r#"{"a":[1,"tools",true,{"user":null}]}"#, Some(r#"{"a":[1,"tools",true,{"user":null}]}"#)),
-            (r#"["tools"]"#, None),
+            (r#"["tools"]"#, Some(r#"["tools"]"#)),
             (r#"{"tools":"#, None),
             ("tools", None),
         ] {

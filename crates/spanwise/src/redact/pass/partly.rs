@@ -8,6 +8,7 @@ use super::walk::{Item, Walk};
 use crate::batch::{RawValue, Rows};
 use crate::redact::body;
 use crate::redact::detector::Look;
+use crate::redact::json_text;
 use crate::redact::placeholder;
 use crate::redact::policy::Verdict;
 use crate::redact::text;
@@ -51,10 +52,18 @@ impl<'a> Walk<'a> {
             RawValue::String(text) => {
                 let content = self.batch.text(text);
                 let goes = |name: &str| self.policy.is_masked_member(verdict.rule, name);
-                let masked = match text::mask_members(&content, &goes, self.policy.label(verdict.rule)) {
-                    Some(masked) => Cow::Owned(masked),
-                    None if is_member => Cow::Borrowed(content.as_ref()),
-                    None => return self.mask(item, verdict),
+                let label = self.policy.label(verdict.rule);
+                let is_object = content.trim_ascii_start().starts_with('{');
+                let masked = if is_object || is_member && json_text::looks_like_json(&content) {
+                    text::mask_members(&content, &goes, label).map(Cow::Owned)
+                } else {
+                    is_member.then_some(Cow::Borrowed(content.as_ref()))
+                };
+                let Some(masked) = masked else {
+                    if !placeholder::is_placeholder(&content) {
+                        self.mask(item, verdict);
+                    }
+                    return;
                 };
                 let redacted = self.redacted(&masked, Look { on: verdict.selection, is_query: false });
                 let result = redacted.map_or(masked, Cow::Owned);
@@ -125,7 +134,8 @@ impl<'a> Walk<'a> {
     }
 
     fn structured_members(&mut self, item: Item, verdict: Verdict, rows: Rows, is_tool: bool) {
-        let mut unknown = 0;
+        let keys = rows.range().filter_map(|row| self.batch.values.get(row)).map(|child| self.key_of(*child));
+        let mut names = body::MaskedNames::beside(keys);
         for row in rows.range() {
             let Some(child) = self.batch.values.get(row).copied() else {
                 continue;
@@ -133,9 +143,9 @@ impl<'a> Walk<'a> {
             let name = self.key_of(child);
             let member = body::member(&name);
             if member.is_none() && !placeholder::is_placeholder(&name) {
-                unknown += 1;
                 let mut mask = String::new();
-                placeholder::push_mask_of_length(&mut mask, self.policy.label(verdict.rule), unknown);
+                let label = self.policy.label(verdict.rule);
+                placeholder::push_mask_of_length(&mut mask, label, names.next(label));
                 let change = self.edits.keep(&mask);
                 self.edits.push(Slot::ChildKey, row, change);
             }

@@ -4,15 +4,14 @@ use foldhash::fast::RandomState;
 use hashbrown::HashMap;
 use regex::Regex;
 
-use super::rule::{KeyPattern, Matcher, glob_regex, is_separator};
-use super::{Action, Bodies, Identity, Mode, Policy, PolicyError, Preset, TextAction, Unknown, vain};
-use crate::redact::catalogue::{self, Class, Match, Row};
+use super::builder::Builder;
+use super::rule::{KeyPattern, Matcher, is_separator};
+use super::{Action, Mode, Policy, PolicyError, Preset, TextAction, Unknown, vain};
+use crate::redact::catalogue;
 use crate::redact::detector::{Builtin, DetectorIndex, DetectorSet, Look, Selection};
 use crate::redact::place::{Place, Places};
 use crate::redact::placeholder::{self, HashKey};
 
-/// Events are told apart by as many names, which rules ask for.
-const MOST_EVENTS: usize = 64;
 /// So many names of nested lists are joined to a key, those of a path as a whole aside.
 const LONGEST_PATH: usize = 8;
 /// Bytes of a key of pseudonyms.
@@ -30,8 +29,7 @@ pub struct CompiledPolicy {
     longest_prefix: usize,
     expressions: Vec<(u32, Regex)>,
     events: Vec<Regex>,
-    /// How many names of nested lists rules are asked for.
-    longest_path: usize,
+    whole_paths: WholePaths,
     pub(super) folds_case: bool,
     pub(super) mode: Mode,
     unknown: Unknown,
@@ -49,18 +47,47 @@ pub struct CompiledPolicy {
 pub(super) struct CompiledRule {
     pub(super) origin: Origin,
     pub(super) pattern: KeyPattern,
-    places: Places,
-    event: Option<usize>,
+    pub(super) places: Places,
+    pub(super) event: Option<usize>,
     pub(super) event_name: Option<String>,
-    treatment: Treatment,
-    label: String,
-    members: Vec<String>,
-    scan: Scan,
+    pub(super) treatment: Treatment,
+    pub(super) label: String,
+    pub(super) members: Vec<String>,
+    pub(super) scan: Scan,
+}
+
+/// Whether a rule of the user's may match the path of a member as a whole, however long it is: a glob or an expression.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum WholePaths {
+    NotAsked,
+    /// What is matched stays.
+    Kept,
+    /// Not all of it.
+    Taken,
+}
+
+impl WholePaths {
+    fn of(policy: &Policy) -> Self {
+        let asked = policy
+            .rules
+            .iter()
+            .map(|(rule, _)| rule)
+            .filter(|rule| matches!(rule.pattern, KeyPattern::Glob(_) | KeyPattern::Regex(_)));
+        asked.fold(Self::NotAsked, |so_far, rule| {
+            if rule.action == Action::Keep && so_far != Self::Taken { Self::Kept } else { Self::Taken }
+        })
+    }
+}
+
+impl CompiledRule {
+    fn is_of_all_keys(&self) -> bool {
+        matches!(&self.pattern, KeyPattern::Glob(glob) if glob == "**")
+    }
 }
 
 /// Which detectors look at what a rule keeps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Scan {
+pub(super) enum Scan {
     All,
     WithoutDigits,
     Nothing,
@@ -143,7 +170,7 @@ pub(super) fn compile(policy: &Policy, key: Option<HashKey>) -> Result<CompiledP
         longest_prefix: 0,
         expressions: Vec::new(),
         events: builder.events.iter().map(|(_, regex)| regex.clone()).collect(),
-        longest_path: longest_path(policy),
+        whole_paths: WholePaths::of(policy),
         folds_case: policy.folds_case,
         mode: policy.mode,
         unknown: policy.unknown.unwrap_or(if policy.presets.is_empty() && policy.mode == Mode::Deny {
@@ -179,12 +206,6 @@ pub(super) fn compile(policy: &Policy, key: Option<HashKey>) -> Result<CompiledP
         ));
     }
     Ok(compiled)
-}
-
-/// A glob or an expression of the user's may match a path as a whole, however long it is.
-fn longest_path(policy: &Policy) -> usize {
-    let is_whole = |pattern: &KeyPattern| matches!(pattern, KeyPattern::Glob(_) | KeyPattern::Regex(_));
-    if policy.rules.iter().any(|(rule, _)| is_whole(&rule.pattern)) { usize::MAX } else { LONGEST_PATH }
 }
 
 /// All detectors of the policy: those of its presets and those that it names, and the user's own.
@@ -227,120 +248,6 @@ fn selections(policy: &Policy, set: &DetectorSet) -> Result<[Selection; Place::A
     Ok(selections)
 }
 
-struct Builder<'p> {
-    policy: &'p Policy,
-    events: Vec<(String, Regex)>,
-    rules: Vec<(Matcher, CompiledRule)>,
-}
-
-impl Builder<'_> {
-    fn own_rule(&mut self, place: usize, rule: &super::Rule) -> Result<(), PolicyError> {
-        if !placeholder::is_label(&rule.label) {
-            return Err(PolicyError::new(
-                "a label is made of lower-case letters, `_`, `-` and up to four digits, 32 characters at most",
-            ));
-        }
-        if rule.places == Places::NONE || !rule.places.is_within(Places::KEYED) {
-            return Err(PolicyError::new(
-                "a rule is for resource, scope, span, event or link, for one of them at least",
-            ));
-        }
-        let scan = if rule.detects { Scan::All } else { Scan::Nothing };
-        let treatment = treatment(rule.action);
-        let matcher = Matcher::new(&rule.pattern, self.policy.folds_case)?;
-        let compiled = CompiledRule {
-            origin: Origin::Rule(place + 1),
-            pattern: rule.pattern.clone(),
-            places: rule.places,
-            event: self.event(rule.event.as_deref())?,
-            event_name: rule.event.clone(),
-            treatment,
-            label: rule.label.clone(),
-            members: Vec::new(),
-            scan,
-        };
-        self.rules.push((matcher, compiled));
-        Ok(())
-    }
-
-    fn row(&mut self, row: &Row) -> Result<(), PolicyError> {
-        let policy = self.policy;
-        let privacy = policy.presets.contains(&Preset::PrivacyMode);
-        let secrets = policy.presets.contains(&Preset::Secrets);
-        let content = match treatment(policy.content) {
-            Treatment::Mask if policy.bodies == Bodies::Structure => Treatment::Structure,
-            treatment => treatment,
-        };
-        let (preset, treatment, scan) = match row.class {
-            Class::Content if privacy => (Preset::PrivacyMode, content, Scan::All),
-            Class::Settings if privacy => (Preset::PrivacyMode, Treatment::Members, Scan::All),
-            Class::Credential if privacy => (Preset::PrivacyMode, Treatment::Mask, Scan::All),
-            Class::Credential if secrets => (Preset::Secrets, Treatment::Mask, Scan::All),
-            Class::Identity if privacy => {
-                let treatment = match policy.identity {
-                    Identity::Keep => Treatment::Keep,
-                    Identity::Hash => Treatment::Hash,
-                    Identity::Mask => Treatment::Mask,
-                    Identity::Drop => Treatment::Drop,
-                };
-                (Preset::PrivacyMode, treatment, Scan::All)
-            }
-            Class::Kept if privacy => (Preset::PrivacyMode, Treatment::Keep, Scan::All),
-            Class::Numeric if privacy || secrets => {
-                let is_mark = privacy && row.label == "marker";
-                let treatment = if is_mark { Treatment::KeepMark } else { Treatment::Keep };
-                let preset = if privacy { Preset::PrivacyMode } else { Preset::Secrets };
-                (preset, treatment, Scan::WithoutDigits)
-            }
-            _ => return Ok(()),
-        };
-        let pattern = match row.matching {
-            Match::Exact => KeyPattern::Exact(row.pattern.to_owned()),
-            Match::Tree => KeyPattern::Prefix(row.pattern.to_owned()),
-            Match::Glob => KeyPattern::Glob(row.pattern.to_owned()),
-            Match::Header => KeyPattern::Regex(row.header_expression()),
-        };
-        let matcher = Matcher::new(&pattern, policy.folds_case)?;
-        let compiled = CompiledRule {
-            origin: Origin::Preset { preset, convention: row.convention, source: row.source },
-            pattern,
-            places: row.places,
-            event: self.event(row.event)?,
-            event_name: row.event.map(str::to_owned),
-            treatment,
-            label: row.label.to_owned(),
-            members: row.members.iter().map(|member| (*member).to_owned()).collect(),
-            scan,
-        };
-        self.rules.push((matcher, compiled));
-        Ok(())
-    }
-
-    fn event(&mut self, name: Option<&str>) -> Result<Option<usize>, PolicyError> {
-        let Some(name) = name else {
-            return Ok(None);
-        };
-        if let Some(place) = self.events.iter().position(|(known, _)| known == name) {
-            return Ok(Some(place));
-        }
-        if self.events.len() == MOST_EVENTS {
-            return Err(PolicyError::new("rules ask for more than 64 names of events"));
-        }
-        self.events.push((name.to_owned(), glob_regex(name)?));
-        Ok(Some(self.events.len() - 1))
-    }
-}
-
-fn treatment(action: Action) -> Treatment {
-    match action {
-        Action::Keep => Treatment::Keep,
-        Action::Drop => Treatment::Drop,
-        Action::Mask => Treatment::Mask,
-        Action::Hash => Treatment::Hash,
-        Action::Truncate(length) => Treatment::Truncate(length),
-    }
-}
-
 impl CompiledPolicy {
     /// Which of the event names that rules ask for `name` is.
     pub fn event_class(&self, name: &str) -> EventClass {
@@ -374,24 +281,33 @@ impl CompiledPolicy {
         if self.rules.is_empty() {
             return None;
         }
-        let most = path.len().min(self.longest_path);
-        let names = path.get(path.len() - most..)?;
-        if names.iter().map(|name| name.len() + 1).sum::<usize>() > LONGEST_NAMES {
+        let most = path.len().min(self.longest_path());
+        let last = most.min(LONGEST_PATH);
+        let is_long = |length: usize| {
+            let names = path.get(path.len() - length..).unwrap_or_default();
+            names.iter().map(|name| name.len() + 1).sum::<usize>() > LONGEST_NAMES
+        };
+        let is_long_whole = is_long(most);
+        if is_long(last) || is_long_whole && self.whole_paths == WholePaths::Taken {
             return Some(Verdict { treatment: Treatment::Mask, ..self.default_verdict(place) });
         }
-        let whole = (most > LONGEST_PATH).then_some(most);
-        whole.into_iter().chain((1..=most.min(LONGEST_PATH)).rev()).find_map(|length| {
+        let whole = (most > last && !is_long_whole).then_some(most);
+        whole.into_iter().chain((1..=last).rev()).find_map(|length| {
             let names = path.get(path.len() - length..)?;
             let key = names.join(".");
             let is_bare = !key.contains(is_separator);
-            let counts = |rule: &CompiledRule| !is_bare || matches!(rule.origin, Origin::Rule(_));
+            let counts = |rule: &CompiledRule| match rule.origin {
+                Origin::Rule(_) => true,
+                // What is left of an event's keys: of the attributes themselves, whose members are as they are.
+                Origin::Preset { .. } => !is_bare && !rule.is_of_all_keys(),
+            };
             self.first_match(place, event, &key, counts).map(|rule| self.verdict(place, rule, &key))
         })
     }
 
     /// How many names of a path rules are asked for.
     pub(crate) fn longest_path(&self) -> usize {
-        self.longest_path
+        if self.whole_paths == WholePaths::NotAsked { LONGEST_PATH } else { usize::MAX }
     }
 
     /// What becomes of a member that no rule matches, of a list of which that becomes.
@@ -400,11 +316,14 @@ impl CompiledPolicy {
         if masks { Verdict { treatment: Treatment::Mask, ..inherited } } else { inherited }
     }
 
-    /// Whether a rule of settings masks the members of this name.
+    /// Whether a rule of settings masks the members of this name, or of one of the names that it is made of.
     pub(crate) fn is_masked_member(&self, rule: Option<u32>, name: &str) -> bool {
-        self.members(rule)
-            .iter()
-            .any(|member| if self.folds_case { member.eq_ignore_ascii_case(name) } else { member == name })
+        let mut names = name.split(|character| is_separator(character) || character == ']');
+        names.any(|name| {
+            self.members(rule).iter().any(|member| {
+                if self.folds_case { member.eq_ignore_ascii_case(name) } else { member == name }
+            })
+        })
     }
 
     fn first_match(

@@ -7,6 +7,7 @@
 //! The order of decisions: the user's rules in their order, then the rows of the presets in theirs; the first that
 //! matches decides. What no rule matches stays, or, in allow-list mode, goes. Detectors look at everything that stays.
 
+mod builder;
 mod compiled;
 mod document;
 mod error;

@@ -187,6 +187,7 @@ fn members_of_settings_are_content_wherever_they_stand_in_the_key() {
         ("llm.invocation_parameters.config.system_instruction", Treatment::Mask),
         ("llm.invocation_parameters.config[stop]", Treatment::Mask),
         ("llm.invocation_parameters.messages_kept", Treatment::Members),
+        ("llm.invocation_parameters", Treatment::Members),
     ] {
         assert_eq!(treatment(&policy, key), expected, "{key}");
     }
@@ -207,6 +208,41 @@ fn globs_and_expressions_are_asked_for_a_path_of_any_length() {
         assert_eq!(of(KeyPattern::Exact("secret".into()), names), expected, "{names}");
     }
     assert_eq!(of(KeyPattern::Glob("ap.**.secret".into()), 20), None);
+}
+
+#[test]
+fn a_path_that_is_too_long_is_masked_only_for_rules_that_could_take_it() {
+    let long = "x".repeat(91);
+    let path: Vec<&str> = std::iter::repeat_n(long.as_str(), 30).chain(["name"]).collect();
+    let of = |policy: Policy, path: &[&str]| {
+        let policy = policy.compile(None).unwrap();
+        policy.resolve_nested(Place::Span, EventClass::default(), path).map(|verdict| verdict.treatment)
+    };
+    let rule = |action| Rule::new(KeyPattern::Glob("zzz.*".into()), action);
+    let name = || Policy::new().rule(Rule::new(KeyPattern::Exact("name".into()), Action::Drop));
+    assert_eq!(of(name(), &path), Some(Treatment::Drop));
+    assert_eq!(of(name().rule(rule(Action::Keep)), &path), Some(Treatment::Drop));
+    assert_eq!(of(name().rule(rule(Action::Drop)), &path), Some(Treatment::Mask));
+    assert_eq!(of(Policy::new().rule(rule(Action::Keep)), &path), None);
+    let longer = "x".repeat(2048);
+    assert_eq!(of(name(), &[&longer, "name"]), Some(Treatment::Mask));
+}
+
+#[test]
+fn what_is_left_of_an_event_is_its_attributes_and_not_their_members() {
+    let policy = Policy::from_preset(Preset::PrivacyMode)
+        .rule(Rule::new(KeyPattern::Exact("custom.note".into()), Action::Keep))
+        .rule(Rule::new(KeyPattern::Exact("b".into()), Action::Drop))
+        .compile(None)
+        .unwrap();
+    let event = policy.event_class("gen_ai.choice");
+    let of =
+        |path: &[&str]| policy.resolve_nested(Place::Event, event, path).map(|verdict| verdict.treatment);
+    assert_eq!(policy.resolve(Place::Event, event, "custom.other").treatment, Treatment::Mask);
+    assert_eq!(policy.resolve(Place::Event, event, "custom.note").treatment, Treatment::Keep);
+    assert_eq!(of(&["custom.note", "a"]), None);
+    assert_eq!(of(&["custom.note", "b"]), Some(Treatment::Drop));
+    assert_eq!(of(&["custom.note", "gen_ai.prompt"]), Some(Treatment::Mask));
 }
 
 #[test]
@@ -342,6 +378,7 @@ fn mistakes_in_a_file_are_errors_with_their_line() {
         ),
         ("\n[[rules]]\nkey = \"a\"\naction = \"mask\"\nplaces = [\"span_name\"]\n", 2),
         ("\n[[rules]]\nkey = \"a\"\naction = \"mask\"\nplaces = [\"span\"]\nevent = \"x\"\n", 2),
+        ("\n[[rules]]\nkey = \"a\"\naction = \"mask\"\nplaces = [\"span\", \"event\"]\nevent = \"x\"\n", 2),
     ] {
         assert_eq!(Policy::from_toml(file).unwrap().compile(None).unwrap_err().line(), Some(line), "{file}");
     }
@@ -354,6 +391,10 @@ fn a_setting_that_can_do_nothing_is_a_mistake() {
         ("identity = \"mask\"\n", "`identity` is for keys"),
         ("presets = [\"secrets\"]\ncontent = \"drop\"\n", "`content` is for keys"),
         ("presets = [\"secrets\"]\nbodies = \"structure\"\n", "`bodies` is for keys"),
+        (
+            "presets = [\"privacy-mode\"]\nbodies = \"structure\"\ncontent = \"drop\"\n",
+            "`bodies` is for content",
+        ),
         ("presets = [\"secrets\"]\n[detectors]\nplaces = []\n", "no place"),
         ("[detectors]\non = [\"email\"]\nplaces = []\n", "no place"),
         ("[detectors]\nplaces = []\ncustom = { x = 'y' }\n", "no place"),
@@ -377,6 +418,7 @@ fn a_setting_that_can_do_nothing_is_a_mistake() {
         "[detectors]\nonly = { x = [\"span\"] }\ncustom = { x = 'y' }\n",
         "[detectors]\noff = [\"email\"]\n",
         "[[rules]]\nkey = \"a\"\naction = \"mask\"\nevent = \"x\"\n",
+        "[[rules]]\nkey = \"a\"\naction = \"mask\"\nevent = \"x\"\nplaces = [\"event\"]\n",
         "[[rules]]\nregex = \"^a[*]$\"\naction = \"mask\"\n",
     ] {
         let compiled = Policy::from_toml(file).unwrap().compile(None);

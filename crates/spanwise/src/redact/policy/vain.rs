@@ -27,10 +27,13 @@ pub(super) fn check(policy: &Policy) -> Result<(), PolicyError> {
             )));
         }
     }
+    if policy.bodies == Bodies::Structure && policy.content != Action::Mask {
+        return Err(PolicyError::new("`bodies` is for content that is masked, and `content` says otherwise"));
+    }
     for (rule, position) in &policy.rules {
-        if rule.event.is_some() && !rule.places.has(Place::Event) {
-            let error =
-                PolicyError::new("a rule with an `event` is for events, which are not among its places");
+        let of_events = rule.places == Places::KEYED || rule.places == Places::from([Place::Event]);
+        if rule.event.is_some() && !of_events {
+            let error = PolicyError::new("a rule with an `event` is for events, and for no other places");
             return Err(error.at_position(*position));
         }
     }

@@ -1,0 +1,127 @@
+//! The rules of a policy, the user's and those of its presets, made ready to be matched.
+
+use regex::Regex;
+
+use super::compiled::{CompiledRule, Origin, Scan, Treatment};
+use super::rule::{KeyPattern, Matcher, glob_regex};
+use super::{Action, Bodies, Identity, Policy, PolicyError, Preset};
+use crate::redact::catalogue::{Class, Match, Row};
+use crate::redact::place::Places;
+use crate::redact::placeholder;
+
+/// Events are told apart by as many names, which rules ask for.
+const MOST_EVENTS: usize = 64;
+
+pub(super) struct Builder<'p> {
+    pub(super) policy: &'p Policy,
+    pub(super) events: Vec<(String, Regex)>,
+    pub(super) rules: Vec<(Matcher, CompiledRule)>,
+}
+
+impl Builder<'_> {
+    pub(super) fn own_rule(&mut self, place: usize, rule: &super::Rule) -> Result<(), PolicyError> {
+        if !placeholder::is_label(&rule.label) {
+            return Err(PolicyError::new(
+                "a label is made of lower-case letters, `_`, `-` and up to four digits, 32 characters at most",
+            ));
+        }
+        if rule.places == Places::NONE || !rule.places.is_within(Places::KEYED) {
+            return Err(PolicyError::new(
+                "a rule is for resource, scope, span, event or link, for one of them at least",
+            ));
+        }
+        let scan = if rule.detects { Scan::All } else { Scan::Nothing };
+        let treatment = treatment(rule.action);
+        let matcher = Matcher::new(&rule.pattern, self.policy.folds_case)?;
+        let compiled = CompiledRule {
+            origin: Origin::Rule(place + 1),
+            pattern: rule.pattern.clone(),
+            places: rule.places,
+            event: self.event(rule.event.as_deref())?,
+            event_name: rule.event.clone(),
+            treatment,
+            label: rule.label.clone(),
+            members: Vec::new(),
+            scan,
+        };
+        self.rules.push((matcher, compiled));
+        Ok(())
+    }
+
+    pub(super) fn row(&mut self, row: &Row) -> Result<(), PolicyError> {
+        let policy = self.policy;
+        let privacy = policy.presets.contains(&Preset::PrivacyMode);
+        let secrets = policy.presets.contains(&Preset::Secrets);
+        let content = match treatment(policy.content) {
+            Treatment::Mask if policy.bodies == Bodies::Structure => Treatment::Structure,
+            treatment => treatment,
+        };
+        let (preset, treatment, scan) = match row.class {
+            Class::Content if privacy => (Preset::PrivacyMode, content, Scan::All),
+            Class::Settings if privacy => (Preset::PrivacyMode, Treatment::Members, Scan::All),
+            Class::Credential if privacy => (Preset::PrivacyMode, Treatment::Mask, Scan::All),
+            Class::Credential if secrets => (Preset::Secrets, Treatment::Mask, Scan::All),
+            Class::Identity if privacy => {
+                let treatment = match policy.identity {
+                    Identity::Keep => Treatment::Keep,
+                    Identity::Hash => Treatment::Hash,
+                    Identity::Mask => Treatment::Mask,
+                    Identity::Drop => Treatment::Drop,
+                };
+                (Preset::PrivacyMode, treatment, Scan::All)
+            }
+            Class::Kept if privacy => (Preset::PrivacyMode, Treatment::Keep, Scan::All),
+            Class::Numeric if privacy || secrets => {
+                let is_mark = privacy && row.label == "marker";
+                let treatment = if is_mark { Treatment::KeepMark } else { Treatment::Keep };
+                let preset = if privacy { Preset::PrivacyMode } else { Preset::Secrets };
+                (preset, treatment, Scan::WithoutDigits)
+            }
+            _ => return Ok(()),
+        };
+        let pattern = match row.matching {
+            Match::Exact => KeyPattern::Exact(row.pattern.to_owned()),
+            Match::Tree => KeyPattern::Prefix(row.pattern.to_owned()),
+            Match::Glob => KeyPattern::Glob(row.pattern.to_owned()),
+            Match::Header => KeyPattern::Regex(row.header_expression()),
+        };
+        let matcher = Matcher::new(&pattern, policy.folds_case)?;
+        let compiled = CompiledRule {
+            origin: Origin::Preset { preset, convention: row.convention, source: row.source },
+            pattern,
+            places: row.places,
+            event: self.event(row.event)?,
+            event_name: row.event.map(str::to_owned),
+            treatment,
+            label: row.label.to_owned(),
+            members: row.members.iter().map(|member| (*member).to_owned()).collect(),
+            scan,
+        };
+        self.rules.push((matcher, compiled));
+        Ok(())
+    }
+
+    fn event(&mut self, name: Option<&str>) -> Result<Option<usize>, PolicyError> {
+        let Some(name) = name else {
+            return Ok(None);
+        };
+        if let Some(place) = self.events.iter().position(|(known, _)| known == name) {
+            return Ok(Some(place));
+        }
+        if self.events.len() == MOST_EVENTS {
+            return Err(PolicyError::new("rules ask for more than 64 names of events"));
+        }
+        self.events.push((name.to_owned(), glob_regex(name)?));
+        Ok(Some(self.events.len() - 1))
+    }
+}
+
+fn treatment(action: Action) -> Treatment {
+    match action {
+        Action::Keep => Treatment::Keep,
+        Action::Drop => Treatment::Drop,
+        Action::Mask => Treatment::Mask,
+        Action::Hash => Treatment::Hash,
+        Action::Truncate(length) => Treatment::Truncate(length),
+    }
+}
