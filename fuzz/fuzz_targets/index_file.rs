@@ -48,6 +48,11 @@ thread_local! {
         })
     };
     static PATH: PathBuf = std::env::temp_dir().join(format!("spanwise-fuzz-{}.idx", std::process::id()));
+    /// What a file of this version begins with.
+    static HEAD: Vec<u8> = PATH.with(|path| {
+        SpanIndex::default().save(path).expect("a temporary file");
+        fs::read(path).expect("a temporary file")[..16].to_vec()
+    });
     static QUERY: Vec<Query> = QUERIES.iter().map(|query| Query::parse(query).expect("a query")).collect();
 }
 
@@ -95,7 +100,7 @@ impl Writer<'_> {
 }
 
 fn file(parts: &Parts, edits: &[u8]) -> Vec<u8> {
-    let mut writer = Writer { out: b"\x89SPWIDX\n\x01\0\0\0\0\0\0\0".to_vec(), edits, part: 0 };
+    let mut writer = Writer { out: HEAD.with(Vec::clone), edits, part: 0 };
     let extents: Vec<Vec<u8>> = parts.sections.iter().map(|section| writer.put(section)).collect();
     let sources = writer.put(&0u64.to_le_bytes());
     let json = writer.put(&parts.json);
