@@ -35,6 +35,8 @@ pub(crate) enum Answer {
     Invalid { message: String, field: Option<(String, &'static str)> },
     /// The body is longer than the bound, with or without its compression.
     TooLarge,
+    /// The body and what is made of it take more memory than there ever is.
+    BeyondMemory,
     /// The body comes too slowly.
     TooSlow,
     /// There is no memory for it now.
@@ -60,7 +62,7 @@ impl Answer {
             Self::Path => StatusCode::NOT_FOUND,
             Self::Type | Self::Encoding => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::Invalid { .. } => StatusCode::BAD_REQUEST,
-            Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::TooLarge | Self::BeyondMemory => StatusCode::PAYLOAD_TOO_LARGE,
             Self::TooSlow => StatusCode::REQUEST_TIMEOUT,
             Self::Overload => StatusCode::TOO_MANY_REQUESTS,
             Self::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
@@ -78,6 +80,10 @@ impl Answer {
             Self::Encoding => (3, "the body may be compressed with gzip or zstd"),
             Self::Invalid { message, .. } => (3, message),
             Self::TooLarge => (3, "the body is too large"),
+            Self::BeyondMemory => (
+                3,
+                "the body and what is made of it take more than all of the receiver's memory_bytes: send less at once",
+            ),
             Self::TooSlow => (4, "the body came too slowly"),
             Self::Overload => (8, "too much at once"),
             Self::Unavailable(message) => (14, message),

@@ -79,7 +79,7 @@ impl Reservation {
     pub(crate) fn take(&mut self, bytes: usize) -> Result<(), Answer> {
         self.grow(bytes).map_err(|Exhausted| match self.bytes.checked_add(bytes) {
             Some(all) if all <= self.budget.limit => Answer::Overload,
-            _ => Answer::TooLarge,
+            _ => Answer::BeyondMemory,
         })
     }
 
@@ -115,7 +115,10 @@ mod tests {
         assert_eq!((second.grow(3), second.grow(usize::MAX)), (Ok(()), Err(Exhausted)));
         // What is too much for now, and what always will be.
         assert_eq!((first.take(1), first.take(3)), (Err(Answer::Overload), Err(Answer::Overload)));
-        assert_eq!((first.take(4), first.take(usize::MAX)), (Err(Answer::TooLarge), Err(Answer::TooLarge)));
+        assert_eq!(
+            (first.take(4), first.take(usize::MAX)),
+            (Err(Answer::BeyondMemory), Err(Answer::BeyondMemory))
+        );
         first.shrink_to(5);
         assert_eq!(budget.used(), 8);
         drop(second);

@@ -298,7 +298,8 @@ impl Config {
     /// The options of the service. The policy is compiled by the caller, who may read files and the environment.
     ///
     /// # Errors
-    /// As [`Self::auth`], and a body within its bounds is longer than all the memory.
+    /// As [`Self::auth`], and a body within its bounds is longer than all the memory. That memory has room for what is made of the body
+    /// is not seen here: [`Receiver::new`](crate::Receiver::new) warns of that.
     pub fn receiver(&self, policy: Option<CompiledPolicy>) -> Result<ReceiverOptions, ConfigError> {
         let limits = &self.limits;
         for (name, bytes) in [("body_bytes", limits.body_bytes), ("inflated_bytes", limits.inflated_bytes)] {
@@ -449,7 +450,7 @@ mod tests {
     }
 
     #[test]
-    fn a_body_within_the_bounds_has_room() {
+    fn a_bound_on_bodies_beyond_all_memory_is_refused() {
         for (text, expected) in [
             ("memory_bytes = 67_108_864", None),
             ("memory_bytes = 67_108_863", Some("limits.body_bytes is 67108864, ")),

@@ -17,6 +17,7 @@ use spanwise::DecodeOptions;
 use spanwise::redact::CompiledPolicy;
 use tokio::sync::Semaphore;
 use tower_service::Service;
+use tracing::warn;
 
 use crate::answer::Answer;
 use crate::auth::Auth;
@@ -24,7 +25,7 @@ use crate::body::{self, Pace};
 use crate::budget::{Budget, Reservation};
 use crate::inflate::Encoding;
 use crate::metrics::{Metrics, StatusLabel};
-use crate::pipeline::{Prepared, Worker, tables};
+use crate::pipeline::{Prepared, Worker, ordinary, tables};
 use crate::store::{Delivery, Store, StoreError, now};
 
 /// A payload of this size is decoded where the request is read; a larger one on a thread that may block.
@@ -44,7 +45,10 @@ pub struct ReceiverOptions {
     /// Bytes of a body without its compression. Default 64 MiB.
     pub inflated_bytes: usize,
     /// Bytes that all requests may hold together: bodies, tables, what waits for the log. Default 512 MiB. What takes more by itself
-    /// is too large; with less than 8 KiB everything is, and the receiver is never ready.
+    /// is too large; with less than 8 KiB everything but an empty body is, and the receiver is never ready.
+    ///
+    /// A delivery counts with three times its length and the tables that it could become: together up to 17 times its length for
+    /// ordinary spans, and for 64 MiB of them 496 MiB.
     pub memory_bytes: usize,
     /// How slowly a body may come.
     pub pace: Pace,
@@ -71,6 +75,15 @@ impl Default for ReceiverOptions {
             workers: std::thread::available_parallelism().map_or(2, std::num::NonZero::get),
             patience: Duration::from_secs(10),
         }
+    }
+}
+
+impl ReceiverOptions {
+    /// The memory that an ordinary delivery takes which is as long as may be, where that is more than there is.
+    fn memory_that_lacks(&self) -> Option<usize> {
+        let longest = self.body_bytes.max(self.inflated_bytes);
+        let wanted = ordinary(longest, self.decode.limits);
+        (wanted > self.memory_bytes).then_some(wanted)
     }
 }
 
@@ -123,7 +136,18 @@ impl std::fmt::Debug for Receiver {
 
 impl Receiver {
     /// A receiver in front of a store.
+    ///
+    /// The log is warned where [`ReceiverOptions::memory_bytes`] has no room for an ordinary delivery of
+    /// [`ReceiverOptions::body_bytes`] or [`ReceiverOptions::inflated_bytes`].
     pub fn new(store: Arc<dyn Store>, options: ReceiverOptions, metrics: Arc<Metrics>) -> Self {
+        if let Some(wanted) = options.memory_that_lacks() {
+            warn!(
+                memory_bytes = options.memory_bytes,
+                wanted,
+                "memory_bytes is less than an ordinary delivery takes that is as long as body_bytes or inflated_bytes allow: it \
+                 will be answered 413"
+            );
+        }
         let workers = options.workers.clamp(1, Semaphore::MAX_PERMITS);
         let inner = Inner {
             budget: Budget::new(options.memory_bytes),
@@ -313,4 +337,28 @@ fn is_json(headers: &HeaderMap) -> Option<bool> {
     let value = headers.get(CONTENT_TYPE)?;
     let essence = value.as_bytes().split(|byte| *byte == b';').next().unwrap_or_default();
     Some(essence.trim_ascii().eq_ignore_ascii_case(b"application/json"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn memory_that_an_ordinary_delivery_lacks_is_told() {
+        let lacks = |body: usize, memory_bytes: usize| {
+            let half =
+                ReceiverOptions { body_bytes: body / 2, inflated_bytes: body, ..ReceiverOptions::default() };
+            let other = ReceiverOptions { body_bytes: body, inflated_bytes: body / 2, ..half.clone() };
+            let found =
+                [half, other].map(|options| ReceiverOptions { memory_bytes, ..options }.memory_that_lacks());
+            assert_eq!(found[0], found[1]);
+            found[0]
+        };
+        assert_eq!(ReceiverOptions::default().memory_that_lacks(), None);
+        assert_eq!(lacks(64 << 20, (496 << 20) - 1), Some(496 << 20));
+        assert_eq!(lacks(64 << 20, 64 << 20), Some(496 << 20));
+        assert_eq!(lacks(1 << 20, 17 << 20), None);
+        assert_eq!(lacks(1 << 20, 16 << 20), Some((1 << 20) * 33 / 2));
+        assert_eq!(lacks(usize::MAX, usize::MAX), None);
+    }
 }

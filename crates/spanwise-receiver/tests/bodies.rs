@@ -116,3 +116,46 @@ fn whatever_the_body_is() {
     let taken = store.taken.load(Ordering::SeqCst);
     assert!(taken > 100, "{taken}");
 }
+
+/// Spans of a server, most with short attributes, of so many bytes in all: the last is as long as it must be.
+fn spans_of(bytes: usize) -> Bytes {
+    use std::fmt::Write as _;
+    let mut text = r#"{"resourceSpans":[{"scopeSpans":[{"spans":["#.to_owned();
+    for id in 1.. {
+        let _ = write!(
+            text,
+            r#"{{"traceId":"{id:032x}","spanId":"{id:016x}","name":"SELECT basket","kind":2,"startTimeUnixNano":"1764028800000000001",
+            "endTimeUnixNano":"1764028800000000009","attributes":[{{"key":"server.port","value":{{"intValue":"5432"}}}},
+            {{"key":"db.system.name","value":{{"stringValue":"postgresql"}}}},{{"key":"db.namespace","value":{{"stringValue":"orchard"}}}},
+            {{"key":"db.prepared","value":{{"boolValue":true}}}},{{"key":"db.wait_ms","value":{{"doubleValue":24.2}}}}]}},"#
+        );
+        if text.len() > bytes - 2000 {
+            break;
+        }
+    }
+    let end = r#""}]}]}]}"#;
+    text.push_str(r#"{"name":""#);
+    text.push_str(&"n".repeat(bytes - text.len() - end.len()));
+    (text + end).into()
+}
+
+#[test]
+fn ordinary_spans_have_room_up_to_the_bound_on_a_body() {
+    let store = Arc::new(Checking::default());
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    let answer = |body: Bytes, options: ReceiverOptions| {
+        let receiver = Receiver::new(store.clone(), options, Arc::new(Metrics::new()));
+        let request = Request::post("/").header("content-type", "application/json");
+        let request = request.body(Full::new(body)).unwrap();
+        runtime.block_on(async { read(receiver.receive(request).await).await })
+    };
+    let options = ReceiverOptions::default();
+    let longest = options.body_bytes;
+    assert_eq!(answer(spans_of(longest), options.clone()), (200, "{}".to_owned()));
+    // What is seventeen times as long has room, whatever its length. The answer to what has none says which bound that is.
+    let small = ReceiverOptions { memory_bytes: 64 << 20, ..options };
+    assert_eq!(answer(spans_of((64 << 20) / 17), small.clone()).0, 200);
+    let (status, told) = answer(spans_of(8 << 20), small);
+    assert!(status == 413 && told.contains("memory_bytes"), "{told}");
+    assert_eq!(store.taken.load(Ordering::SeqCst), 2);
+}
