@@ -1,10 +1,11 @@
 //! Reading a body: bounds, and clients that are slow on purpose.
 
 use std::pin::Pin;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http_body::Body;
+use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt as _;
 use tokio::time::{Instant, timeout, timeout_at};
 
@@ -46,6 +47,39 @@ impl Pace {
     fn allowance(self, received: usize) -> Duration {
         let seconds = received as u64 / u64::from(self.bytes_per_second.max(1));
         self.grace.saturating_add(Duration::from_secs(seconds)).min(self.longest).min(FOREVER)
+    }
+}
+
+/// A body, and whether anything of it was asked for: a client that waits for that is told then to send it (RFC 9110, 10.1.1).
+pub(crate) struct Asked<'a, B> {
+    body: Pin<&'a mut B>,
+    pub(crate) was_asked: bool,
+}
+
+impl<'a, B> Asked<'a, B> {
+    pub(crate) fn new(body: Pin<&'a mut B>) -> Self {
+        Self { body, was_asked: false }
+    }
+}
+
+impl<B: Body> Body for Asked<'_, B> {
+    type Data = B::Data;
+    type Error = B::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
+        self.was_asked = true;
+        self.body.as_mut().poll_frame(context)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
     }
 }
 

@@ -21,7 +21,7 @@ use tracing::warn;
 
 use crate::answer::Answer;
 use crate::auth::Auth;
-use crate::body::{self, Pace};
+use crate::body::{self, Asked, Pace};
 use crate::budget::{Budget, Reservation};
 use crate::inflate::Encoding;
 use crate::metrics::{Metrics, StatusLabel};
@@ -187,14 +187,16 @@ impl Receiver {
     {
         let begun = Instant::now();
         let (mut head, body) = request.into_parts();
-        let mut body = pin!(body);
+        let body = pin!(body);
+        let mut body = Asked::new(body);
         let extensions = std::mem::take(&mut head.extensions);
-        let answer = match self.answer(&head, extensions, body.as_mut()).await {
+        let answer = match self.answer(&head, extensions, Pin::new(&mut body)).await {
             Ok(answer) => answer,
             Err(refused) => {
-                // Not where the client asked whether to send it (RFC 9110, 10.1.1), nor where it is slow.
-                if !head.headers.contains_key(EXPECT) && !matches!(refused, Answer::TooSlow) {
-                    body::drain(body, !matches!(refused, Answer::Unauthorized)).await;
+                // Not where the client waits to be told to send it, and was not, nor where it is slow.
+                let comes = body.was_asked || !head.headers.contains_key(EXPECT);
+                if comes && !matches!(refused, Answer::TooSlow) {
+                    body::drain(Pin::new(&mut body), !matches!(refused, Answer::Unauthorized)).await;
                 }
                 refused
             }

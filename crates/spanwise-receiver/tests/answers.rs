@@ -547,3 +547,27 @@ async fn of_what_has_no_secret_little_is_read() {
         assert!(is_read || taken <= short + (64 << 10), "{path} {secret}: {taken}");
     }
 }
+
+#[tokio::test]
+async fn what_a_client_was_told_to_send_is_read_to_its_end() {
+    let auth = Auth::new(vec![Secret::bearer("right").unwrap()]);
+    let options = ReceiverOptions { auth, body_bytes: 100_000, ..ReceiverOptions::default() };
+    let stand = Stand::new(options);
+    let length = 1 << 20;
+    for (secret, kind, status, is_read) in [
+        // Refused by its head: the client is not asked for more.
+        ("wrong", "application/json", 401, false),
+        ("right", "text/plain", 415, false),
+        // Refused when a part has come.
+        ("right", "application/json", 413, true),
+    ] {
+        let taken = Arc::new(AtomicUsize::new(0));
+        let request = Request::post("/")
+            .header("authorization", format!("Bearer {secret}"))
+            .header("content-type", kind)
+            .header("expect", "100-continue");
+        let request = request.body(Watched { left: length, taken: Arc::clone(&taken) }).unwrap();
+        assert_eq!(stand.send(request).await.0, status);
+        assert_eq!(taken.load(Ordering::SeqCst), if is_read { length } else { 0 }, "{status}");
+    }
+}
