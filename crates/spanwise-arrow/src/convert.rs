@@ -142,7 +142,7 @@ impl Converter {
             same_columns::check(batch, &self.schema).map_err(ConvertError::Foreign)?;
         }
         let found: usize = batches.iter().map(RecordBatch::num_rows).sum();
-        let made = self.requests.as_ref().map_or(0, Requests::spans);
+        let made = self.told();
         if found != made {
             let message = format!("{found} rows, not the {made} that were converted");
             return Err(ConvertError::Foreign(ArrowError::InvalidArgumentError(message)));
@@ -233,8 +233,9 @@ impl Converter {
     /// # Errors
     /// The batch is too large for one record batch.
     pub fn convert(&mut self, batch: &SpanBatch) -> Result<RecordBatch, ConvertError> {
-        let built = self.build(batch)?;
-        self.finish(batch, None, built)
+        let before = self.told();
+        let made = self.build(batch).and_then(|built| self.finish(batch, None, built));
+        self.with_requests(before, made)
     }
 
     /// The columns of a batch, which gives its arena away: no copy is made of it.
@@ -242,9 +243,29 @@ impl Converter {
     /// # Errors
     /// The batch is too large for one record batch.
     pub fn convert_owned(&mut self, mut batch: SpanBatch) -> Result<RecordBatch, ConvertError> {
-        let built = self.build(&batch)?;
-        let arena = batch.take_arena();
-        self.finish(&batch, Some(arena), built)
+        let before = self.told();
+        let made = self.build(&batch).and_then(|built| {
+            let arena = batch.take_arena();
+            self.finish(&batch, Some(arena), built)
+        });
+        self.with_requests(before, made)
+    }
+
+    /// How many spans [`settle`](Self::settle) will tell of.
+    fn told(&self) -> usize {
+        self.requests.as_ref().map_or(0, Requests::spans)
+    }
+
+    /// Of a batch that became no columns nothing is left to be settled.
+    fn with_requests(
+        &mut self,
+        before: usize,
+        made: Result<RecordBatch, ConvertError>,
+    ) -> Result<RecordBatch, ConvertError> {
+        if let (Err(_), Some(requests)) = (&made, &mut self.requests) {
+            requests.truncate(before);
+        }
+        made
     }
 
     fn build(&mut self, batch: &SpanBatch) -> Result<Built, ConvertError> {
@@ -269,8 +290,11 @@ impl Converter {
         }
         let own = self.columns.iter().filter_map(|column| self.column(*column, &texts));
         let mut columns: Vec<_> = own.collect();
-        let mut llm = Llm::new(&self.pools, &self.columns, &mut texts, &mut self.requests);
+        let mut llm = Llm::new(&self.pools, &self.columns, &mut texts);
         let mut promoted = Promoted::new(&self.pools, &self.options.promote, batch);
+        let mut alone = None;
+        let requests = if self.across { &mut self.requests } else { &mut alone };
+        let mut requests = llm.tells_requests().then(|| requests.get_or_insert_default());
         for (stride, rows) in batch.span_rows().chunks(STRIDE).enumerate() {
             texts.copying = copying;
             for column in &mut columns {
@@ -279,7 +303,7 @@ impl Converter {
             // These may ask for a text of a resource again for each of its scopes.
             texts.copying = false;
             if !llm.is_empty() {
-                llm.append(&mut texts, stride * STRIDE, rows);
+                llm.append(&mut texts, stride * STRIDE, rows, requests.as_deref_mut());
             }
             if !self.options.promote.is_empty() {
                 promoted.append(&mut texts, rows);
@@ -313,7 +337,7 @@ impl Converter {
         if texts.too_large {
             return Err(ConvertError::TooLarge);
         }
-        Ok(Built { columns, llm, promoted, texts: texts.built, used })
+        Ok(Built { columns, llm, alone, promoted, texts: texts.built, used })
     }
 
     fn finish(
@@ -328,8 +352,7 @@ impl Converter {
         for column in built.columns {
             own.push(column.finish(&self.shapes, &mut buffers)?);
         }
-        let continued = if self.across { Some(&mut self.requests) } else { None };
-        let llm = built.llm.finish(batch.len(), &self.shapes, &mut buffers, continued)?;
+        let llm = built.llm.finish(batch.len(), &self.shapes, &mut buffers, built.alone.as_ref())?;
         let (mut own, mut llm) = (own.into_iter(), llm.into_iter());
         let next = |column: &Column| if column.is_llm() { llm.next() } else { own.next() };
         let mut arrays: Vec<_> = self.columns.iter().filter_map(next).collect();
@@ -401,7 +424,47 @@ impl Converter {
 struct Built {
     columns: Vec<Box<dyn Build>>,
     llm: Llm,
+    /// The requests of this batch, where it is told of alone.
+    alone: Option<Requests>,
     promoted: Promoted,
     texts: Vec<u8>,
     used: u8,
+}
+
+#[cfg(test)]
+mod tests {
+    use arrow_array::cast::AsArray as _;
+
+    use super::*;
+
+    #[test]
+    fn a_batch_that_is_too_large_leaves_nothing_to_settle() {
+        // Each span is a request of its own, and has so many attributes.
+        let batch = |ids: std::ops::Range<usize>, attributes: usize| {
+            let mut all = r#"{"key":"gen_ai.request.model","value":{"stringValue":"heron"}}"#.to_owned();
+            all.extend((1..attributes).map(|key| format!(r#",{{"key":"k{key}"}}"#)));
+            let span = |id| format!(r#"{{"traceId":"t","spanId":"s{id}","attributes":[{all}]}}"#);
+            let spans: Vec<_> = ids.map(span).collect();
+            let body =
+                format!(r#"{{"resourceSpans":[{{"scopeSpans":[{{"spans":[{}]}}]}}]}}"#, spans.join(","));
+            spanwise::decode(body.into_bytes()).unwrap()
+        };
+        let columns = vec!["is_request".into(), "attributes".into()];
+        let options = ArrowOptions { columns: Some(columns), ..ArrowOptions::default() };
+        let mut converter = Converter::new(&options).unwrap().across_batches(true);
+        for owned in [false, true] {
+            let mut convert = |ids, attributes| {
+                let batch = batch(ids, attributes);
+                if owned { converter.convert_owned(batch) } else { converter.convert(&batch) }
+            };
+            let mut made = vec![convert(0..3, 1).unwrap()];
+            let refused = convert(3..5, 600);
+            assert!(matches!(refused, Err(ConvertError::TooLarge)), "{refused:?}");
+            // Fewer at once, as the error advises.
+            made.extend([3..4, 4..5].map(|ids| convert(ids, 600).unwrap()));
+            converter.settle(&mut made).unwrap();
+            let marked = |rows: &RecordBatch| rows.column(0).as_boolean().true_count();
+            assert_eq!(made.iter().map(marked).collect::<Vec<_>>(), [3, 1, 1]);
+        }
+    }
 }

@@ -75,7 +75,8 @@ impl std::error::Error for OptionsError {}
 #[non_exhaustive]
 pub enum ConvertError {
     /// The columns would be larger than Arrow's 31-bit offsets reach, or hold more than 134,217,728 attributes in one
-    /// column (a resource's attributes stand in each of its spans' rows). Convert fewer spans at once.
+    /// column (a resource's attributes stand in each of its spans' rows). Convert fewer spans at once: of this batch the converter
+    /// keeps nothing.
     TooLarge,
     /// Arrow refused the arrays: a fault of this crate.
     Arrow(ArrowError),

@@ -80,18 +80,11 @@ pub(crate) struct Llm {
     /// By key id: the view of the key without [`METADATA`], for keys that have it. Empty unless the column is wanted.
     metadata: Vec<Option<u128>>,
     metadata_used: u8,
-    /// Only where [`Column::IsRequest`] is wanted.
-    requests: Option<Requests>,
 }
 
 impl Llm {
-    /// `columns` may hold others, which are passed over. `requests` are those of batches before, which this one continues.
-    pub(crate) fn new(
-        pools: &Pools,
-        columns: &[Column],
-        texts: &mut Texts<'_>,
-        requests: &mut Option<Requests>,
-    ) -> Self {
+    /// `columns` may hold others, which are passed over.
+    pub(crate) fn new(pools: &Pools, columns: &[Column], texts: &mut Texts<'_>) -> Self {
         let batch: &SpanBatch = texts.batch;
         let cells: Vec<_> =
             columns.iter().filter_map(|column| Cells::new(pools, *column, batch.len())).collect();
@@ -105,21 +98,30 @@ impl Llm {
             };
             metadata = batch.key_texts().map(|text| name(text).map(|name| texts.view_str(name))).collect();
         }
-        let counts = cells.iter().any(|cells| matches!(cells, Cells::Request));
-        let requests = counts.then(|| requests.take().unwrap_or_default());
-        Self { keys, cells, metadata, metadata_used: texts.take_used(), requests }
+        Self { keys, cells, metadata, metadata_used: texts.take_used() }
     }
 
     pub(crate) fn is_empty(&self) -> bool {
         self.cells.is_empty()
     }
 
-    /// Appends the cells of some spans, the first of which is the batch's span number `first`.
-    pub(crate) fn append(&mut self, texts: &mut Texts<'_>, first: usize, rows: &[SpanRow]) {
+    /// Whether [`Column::IsRequest`] is wanted.
+    pub(crate) fn tells_requests(&self) -> bool {
+        self.cells.iter().any(|cells| matches!(cells, Cells::Request))
+    }
+
+    /// Appends the cells of some spans, the first of which is the batch's span number `first`, and adds them to `requests`.
+    pub(crate) fn append(
+        &mut self,
+        texts: &mut Texts<'_>,
+        first: usize,
+        rows: &[SpanRow],
+        mut requests: Option<&mut Requests>,
+    ) {
         let batch = texts.batch;
         for (row, span) in rows.iter().zip(batch.spans().skip(first)) {
             let read = self.keys.read(span);
-            if let Some(requests) = &mut self.requests {
+            if let Some(requests) = &mut requests {
                 requests.add(span, &read);
             }
             for cells in &mut self.cells {
@@ -165,21 +167,18 @@ impl Llm {
         }
     }
 
-    /// The arrays. With `continued`, which spans stand for a request is not settled: they are given back there.
+    /// The arrays. Without `requests`, which spans stand for a request is not settled.
     pub(crate) fn finish(
         self,
         len: usize,
         shapes: &Shapes,
         buffers: &mut Buffers,
-        continued: Option<&mut Option<Requests>>,
+        requests: Option<&Requests>,
     ) -> Result<Vec<ArrayRef>, ArrowError> {
-        let requests = match (self.requests, continued) {
-            (Some(requests), Some(continued)) => {
-                *continued = Some(requests);
-                marks(len, [])
-            }
-            (Some(requests), None) => marks(len, requests.counted()),
-            (None, _) => marks(0, []),
+        let requests = match requests {
+            Some(requests) => marks(len, requests.counted()),
+            None if self.tells_requests() => marks(len, []),
+            None => marks(0, []),
         };
         self.cells.into_iter().map(|cells| cells.finish(shapes, buffers, &requests)).collect()
     }

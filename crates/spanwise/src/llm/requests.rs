@@ -53,8 +53,10 @@ struct Node {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Role {
-    /// Stands for nothing: no LLM span, a test, or delivered before.
+    /// Stands for nothing: no LLM span, or a test.
     None,
+    /// Nor does what was delivered before.
+    Again,
     /// Names a model and carries no usage.
     Named,
     /// Carries usage.
@@ -81,7 +83,8 @@ impl Requests {
             new = first == place || !same;
         }
         let role = match () {
-            () if llm.is_test || !new || !llm.is_request() => Role::None,
+            () if !new => Role::Again,
+            () if llm.is_test || !llm.is_request() => Role::None,
             () if llm.carries_usage() => Role::Usage,
             () => Role::Named,
         };
@@ -108,6 +111,21 @@ impl Requests {
             () if id.valid => Some(u64::from_be_bytes(id.bytes)),
             () => Some(self.hasher.hash_one(text)),
         }
+    }
+
+    /// Forgets all spans but the first so many, as if the others had not been added.
+    ///
+    /// Takes time in proportion to the number of all spans.
+    pub fn truncate(&mut self, spans: usize) {
+        let Some(forgotten) = self.nodes.get(spans..).filter(|nodes| !nodes.is_empty()) else { return };
+        let again = forgotten.iter().filter(|node| node.role == Role::Again).count();
+        self.duplicates -= again as u64;
+        self.nodes.truncate(spans);
+        // Traces have their numbers in the order in which they came.
+        let known = self.nodes.iter().map(|node| node.trace).filter(|trace| *trace != NO_TRACE);
+        let traces = known.max().map_or(0, |last| last + 1);
+        self.traces.retain(|_, number| *number < traces);
+        self.places.retain(|_, place| (*place as usize) < spans);
     }
 
     /// Number of spans that were added.
@@ -278,5 +296,46 @@ mod tests {
         assert!(requests.add(span, &keys.read(span)));
         assert!(!requests.add(span, &keys.read(span)));
         assert_eq!((requests.duplicates(), requests.traces(), requests.counted().count()), (1, 1, 1));
+    }
+
+    #[test]
+    fn spans_that_are_forgotten_leave_nothing() {
+        let span = |trace: &str, id: usize, parent: &str| {
+            format!(
+                r#"{{"traceId":"{trace}","spanId":"{id}","parentSpanId":"{parent}","attributes":[
+                {{"key":"gen_ai.request.model","value":{{"stringValue":"heron"}}}}]}}"#
+            )
+        };
+        // The third is the first again, and the last of another trace and of none.
+        let spans = [
+            span("a", 1, ""),
+            span("b", 2, ""),
+            span("a", 1, ""),
+            span("a", 3, "1"),
+            span("c", 4, ""),
+            span("", 5, ""),
+        ];
+        let body = format!(r#"{{"resourceSpans":[{{"scopeSpans":[{{"spans":[{}]}}]}}]}}"#, spans.join(","));
+        let batch = crate::decode(body.into_bytes()).unwrap();
+        let keys = LlmKeys::resolve(&batch);
+        let said = |requests: &Requests| {
+            let counted: Vec<_> = requests.counted().collect();
+            (requests.spans(), requests.traces(), requests.duplicates(), counted)
+        };
+        let mut after = vec![said(&Requests::default())];
+        let mut all = Requests::default();
+        for span in batch.spans() {
+            all.add(span, &keys.read(span));
+            after.push(said(&all));
+        }
+        for kept in 0..=spans.len() + 1 {
+            let mut requests = all.clone();
+            requests.truncate(kept);
+            assert_eq!(said(&requests), after[kept.min(spans.len())], "{kept}");
+            for span in batch.spans().skip(kept) {
+                requests.add(span, &keys.read(span));
+            }
+            assert_eq!(said(&requests), *after.last().unwrap(), "{kept}");
+        }
     }
 }
