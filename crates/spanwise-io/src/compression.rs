@@ -27,10 +27,12 @@ impl fmt::Display for Compression {
 }
 
 const ZSTD: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
+/// The length of a Collector's message without text.
+const NO_TEXT: [u8; 4] = [0; 4];
 
 impl Compression {
-    /// How many first bytes [`Self::of`] wants to see.
-    pub const HEAD: usize = 8;
+    /// How many first bytes [`Self::of`] wants to see: eight, and more where a Collector's messages without text come first.
+    pub const HEAD: usize = 64;
 
     /// The compression that the first bytes of a source tell of.
     ///
@@ -45,9 +47,27 @@ impl Compression {
             // A skippable frame may come first.
             [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..] => Some(Self::Zstd),
             _ if head.starts_with(&ZSTD) => Some(Self::Zstd),
-            _ if head.get(4..8) == Some(&ZSTD) => Some(Self::CollectorZstd),
-            _ => None,
+            _ => {
+                let mut head = head;
+                while let Some(behind) = head.strip_prefix(&NO_TEXT) {
+                    head = behind;
+                }
+                (head.get(4..8) == Some(&ZSTD)).then_some(Self::CollectorZstd)
+            }
         }
+    }
+
+    /// The compression of a source, and the first bytes that were read of it to know. Of a source that tells at once no more than
+    /// eight: those behind may be long in coming.
+    pub(crate) fn of_source(source: &mut impl Read) -> io::Result<(Vec<u8>, Option<Self>)> {
+        const FIRST: usize = 8;
+        let mut head = Vec::with_capacity(Self::HEAD);
+        source.take(FIRST as u64).read_to_end(&mut head)?;
+        if head.starts_with(&NO_TEXT) {
+            source.take((Self::HEAD - FIRST) as u64).read_to_end(&mut head)?;
+        }
+        let compression = Self::of(&head);
+        Ok((head, compression))
     }
 
     /// The text of a source that is compressed so. `window` bounds the memory of Zstandard: frames that need a window of more

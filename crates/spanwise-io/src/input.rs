@@ -106,9 +106,7 @@ impl Input {
             }
             Source::Reader(reader) => (reader, None),
         };
-        let mut head = Vec::new();
-        reader.by_ref().take(Compression::HEAD as u64).read_to_end(&mut head)?;
-        let compression = Compression::of(&head);
+        let (head, compression) = Compression::of_source(&mut reader)?;
         let meter =
             Arc::new(Meter { read: Arc::clone(&settings.bytes_read), failed: AtomicBool::new(false) });
         let source: Box<dyn Read + Send> = Box::new(Cursor::new(head).chain(reader));

@@ -121,6 +121,17 @@ fn a_message_without_bytes_is_an_empty_line() {
 }
 
 #[test]
+fn messages_without_bytes_may_come_first() {
+    for (nothing, is_known) in [(1, true), (2, true), (14, true), (15, false), (40_000, false)] {
+        let source = [vec![0; nothing * 4], collector(2)].concat();
+        assert_eq!(Compression::of(&source[..Compression::HEAD]).is_some(), is_known, "{nothing}");
+        let (ids, bad, ended) = read(source, &small());
+        assert!(ended.is_none(), "{nothing}: {ended:?}");
+        assert_eq!((ids == [1, 2], bad == 0), (is_known, is_known), "{nothing}");
+    }
+}
+
+#[test]
 fn a_message_that_is_shorter_than_its_length_is_cut_off() {
     let frame = zstd(line(0).as_bytes());
     let length = u32::try_from(frame.len() + 1).unwrap().to_be_bytes();

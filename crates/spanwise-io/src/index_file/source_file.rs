@@ -1,7 +1,7 @@
 //! A file whose spans are indexed: what tells that it is still the same, and its text again.
 
 use std::fs::{File, Metadata};
-use std::io::{self, Read as _};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::UNIX_EPOCH;
@@ -85,11 +85,8 @@ impl SourceFile {
             let path = path.canonicalize()?;
             let mut file = File::open(&path)?;
             let metadata = file.metadata()?;
-            let mut head = Vec::new();
-            if metadata.is_file() {
-                file.by_ref().take(Compression::HEAD as u64).read_to_end(&mut head)?;
-            }
-            Ok((path, metadata, Compression::of(&head).is_some()))
+            let compressed = metadata.is_file() && Compression::of_source(&mut file)?.1.is_some();
+            Ok((path, metadata, compressed))
         };
         let (path, metadata, compressed) = read()
             .map_err(|error: io::Error| IndexFileError::Source(source.name(), Box::new(error.into())))?;
