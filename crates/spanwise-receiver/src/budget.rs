@@ -32,7 +32,7 @@ impl Budget {
     }
 
     /// Bytes that there are in all.
-    pub fn limit(&self) -> usize {
+    pub(crate) fn limit(&self) -> usize {
         self.limit
     }
 

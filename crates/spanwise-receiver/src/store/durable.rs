@@ -261,7 +261,9 @@ impl DurableStore {
 }
 
 impl Store for DurableStore {
-    fn store(&self, delivery: Delivery) -> Storing {
+    fn store(&self, mut delivery: Delivery) -> Storing {
+        // Nobody looks at them here, and what they hold should not wait for the disk.
+        delivery.extensions.clear();
         let (answer, answered) = oneshot::channel();
         let sent = self.send(Message::Store(delivery, answer));
         Box::pin(async move {

@@ -77,7 +77,7 @@ pub struct Delivery {
     /// The memory that it was counted for, free again when it is written.
     pub reservation: Option<Reservation>,
     /// What the layers in front of the receiver put with the request, for a store of their own: whose it is, say. A
-    /// [`DurableStore`] takes no notice of it.
+    /// [`DurableStore`] takes no notice of it, and drops it at once.
     pub extensions: Extensions,
 }
 
@@ -186,7 +186,11 @@ pub(crate) fn now() -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+    use std::time::Duration;
+
     use super::*;
+    use crate::Metrics;
 
     #[test]
     fn a_delivery_shows_nothing_of_what_it_says() {
@@ -199,5 +203,27 @@ mod tests {
             extensions: Extensions::new(),
         };
         assert_eq!(format!("{delivery:?}"), "Delivery { bytes: 12, spans: 0, received: 7, .. }");
+    }
+
+    #[tokio::test]
+    async fn what_layers_put_with_a_request_does_not_wait_for_the_disk() {
+        let folder = tempfile::tempdir().unwrap();
+        let metrics = Arc::new(Metrics::new());
+        let store = DurableStore::open(folder.path(), StoreOptions::default(), metrics).unwrap();
+        let given = Arc::new(());
+        let mut waiting = Vec::new();
+        for _ in 0..100 {
+            let mut extensions = Extensions::new();
+            extensions.insert(Arc::clone(&given));
+            let json = r#"{"resourceSpans":[{"scopeSpans":[{"spans":[{}]}]}]}"#.into();
+            let keys = vec![SpanKey { content: 0, ids: SpanKey::NO_IDS }];
+            let delivery = Delivery { json, keys, received: 0, reservation: None, extensions };
+            waiting.push(store.store(delivery));
+            assert_eq!(Arc::strong_count(&given), 1);
+        }
+        for stored in waiting {
+            assert_eq!(stored.await.map(|stored| stored.spans), Ok(1));
+        }
+        store.close(Duration::from_mins(1));
     }
 }
