@@ -140,6 +140,13 @@ pub(super) fn closes(text: &[u8], index: usize) -> bool {
     !is(at(text, index), WORD)
 }
 
+/// Whether letters are words in small letters or `camelCase`: no capital has another one behind it, or nothing.
+pub(super) fn is_spelt(letters: &[u8]) -> bool {
+    let is_capital = |byte: &u8| is(*byte, UPPER);
+    !letters.last().is_some_and(is_capital)
+        && !letters.array_windows().any(|[a, b]| is_capital(a) && is_capital(b))
+}
+
 /// Whether `text` begins with `word`, ASCII case aside.
 #[inline]
 pub(super) fn starts_with_ignoring_case(text: &[u8], word: &[u8]) -> bool {

@@ -2,7 +2,7 @@
 
 use super::class::{
     ALNUM, BASE64, DIGIT, HYPHEN, LOWER, SPACE, TOKEN, UNDERSCORE, UPPER, after_escape_letter, at, before,
-    from, is, opens, reach_back, run_end_within, slice, starts_with_ignoring_case,
+    from, is, is_spelt, opens, reach_back, run_end_within, slice, starts_with_ignoring_case,
 };
 use crate::decode::base64;
 
@@ -100,19 +100,23 @@ fn ends_with_word(text: &[u8], end: usize, word: &[u8]) -> bool {
         .is_some_and(|start| starts_with_ignoring_case(from(text, start), word) && opens(text, start))
 }
 
-/// Whether it is base64 of `user:password`.
+/// Whether it is base64 of `user:password`, in any encoding. Some words can be read so too, but not as UTF-8.
 fn is_user_and_password(token: &[u8]) -> bool {
     const SHORTEST: usize = 8;
     let mut decoded = Vec::new();
+    let is_word = || token.iter().skip(1).all(|byte| is(*byte, LOWER));
     token.len() >= SHORTEST
         && base64::decode_into(token, &mut decoded)
         && decoded.contains(&b':')
-        && std::str::from_utf8(&decoded).is_ok_and(|text| !text.contains(char::is_control))
+        && !decoded.iter().any(u8::is_ascii_control)
+        && (!is_word() || std::str::from_utf8(&decoded).is_ok())
 }
 
-/// Whether letters and digits, small letters and capitals take turns as in nothing that anybody thinks up, and it is no
-/// path. A capital before small letters begins a word, and is no turn.
+/// Whether letters and digits, small letters and capitals take turns as in nothing that anybody thinks up, or it is a long row
+/// of hexadecimal digits, and it is no path. A capital before small letters begins a word, and is no turn; where capitals
+/// stand side by side or at an end, it is no row of words.
 fn looks_random(token: &[u8]) -> bool {
+    const SHORTEST_ROW: usize = 32;
     let is_turn = |pair: &[u8]| match pair {
         [a, b] => {
             (is(*a, DIGIT) && is(*b, UPPER | LOWER))
@@ -122,8 +126,11 @@ fn looks_random(token: &[u8]) -> bool {
         _ => false,
     };
     let turns = token.windows(2).filter(|pair| is_turn(pair)).count();
+    let is_hexadecimal = token.len() >= SHORTEST_ROW && token.iter().all(u8::is_ascii_hexdigit);
+    let is_of_words = || token.split(|byte| !is(*byte, UPPER | LOWER)).all(is_spelt);
+    let has_both = token.iter().any(u8::is_ascii_uppercase) && token.iter().any(u8::is_ascii_lowercase);
     let is_path = at(token, 0) == b'/' || memchr::memmem::find(token, b"//").is_some();
-    !is_path && turns * 4 >= token.len()
+    !is_path && (turns * 4 >= token.len() || is_hexadecimal || (has_both && !is_of_words()))
 }
 
 /// Words before `=` or `:` that a secret follows.

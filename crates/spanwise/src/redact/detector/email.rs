@@ -1,8 +1,8 @@
 //! Mail addresses: an RFC 5322 dot-atom, `@`, and a domain name of at least two labels.
 
 use super::class::{
-    ALNUM, DIGIT, HYPHEN, LOWER, UPPER, WORD, after_escape_letter, at, before, closes, is, run_end,
-    run_end_within, slice,
+    ALNUM, BASE64, DIGIT, HYPHEN, LOWER, TOKEN, UPPER, WORD, WORD_HYPHEN, after_escape_letter, at, before,
+    closes, is, run_end, run_end_within, slice,
 };
 
 /// RFC 5321, section 4.5.3.1.
@@ -20,26 +20,56 @@ pub(super) fn find_between(text: &[u8], sign: usize, sign_end: usize) -> Option<
     let end = domain_end(text, sign_end)?;
     let start = local_start(text, sign)?;
     let is_address = end - start <= LONGEST_ADDRESS
-        && !is_repository(slice(text, start, sign), at(text, end))
-        && !is_place_in_file(text, end);
+        && !is_repository(text, start, sign, end)
+        && !is_place_in_file(text, start, end);
     is_address.then_some((start, end))
 }
 
-/// Whether it is where a repository is fetched from: `git@host:path`, `git@host/path`, `git@host-alias:path`.
-fn is_repository(local: &[u8], after: u8) -> bool {
-    local == b"git" && matches!(after, b':' | b'/' | b'-' | b'_')
+/// Whether it is where a repository is fetched from: `git@host:path`, `git@host/path`, `git@host-alias:path`. What stands behind
+/// a colon is a path only if it has a slash in it or ends as repositories do, or it could be anything.
+fn is_repository(text: &[u8], start: usize, sign: usize, end: usize) -> bool {
+    const LONGEST_ALIAS: usize = 64;
+    const LONGEST_PATH: usize = 256;
+    if slice(text, start, sign) != b"git" {
+        return false;
+    }
+    let host = if matches!(at(text, end), b'-' | b'_') {
+        run_end_within(text, end, WORD_HYPHEN, LONGEST_ALIAS)
+    } else {
+        end
+    };
+    let path_end = run_end_within(text, host + 1, WORD_HYPHEN | TOKEN | BASE64, LONGEST_PATH);
+    let mut path = slice(text, host + 1, path_end);
+    while let Some(rest) = path.strip_suffix(b".") {
+        path = rest;
+    }
+    match at(text, host) {
+        b'/' => true,
+        b':' => path.contains(&b'/') || path.ends_with(b".git"),
+        _ => false,
+    }
 }
 
-/// Whether a line number stands behind a name that ends before `end` as files of code do: `lib@main.rs:12`. Without the line
-/// it is an address of a country.
-fn is_place_in_file(text: &[u8], end: usize) -> bool {
-    const LONGEST_NUMBER: usize = 5;
+/// Whether it is a file of code with a line: `src/lib@main.rs:12` or `lib@main.rs:12:7`. With neither a folder nor a column it
+/// may as well be an address of a country, and a port.
+fn is_place_in_file(text: &[u8], start: usize, end: usize) -> bool {
     const SUFFIXES: [&[u8]; 6] = [b".rs", b".py", b".sh", b".pl", b".cc", b".md"];
-    let digits = run_end_within(text, end + 1, DIGIT, LONGEST_NUMBER + 1) - (end + 1);
-    at(text, end) == b':'
-        && (1..=LONGEST_NUMBER).contains(&digits)
-        && closes(text, end + 1 + digits)
-        && SUFFIXES.iter().any(|suffix| slice(text, 0, end).ends_with(suffix))
+    if !SUFFIXES.iter().any(|suffix| slice(text, start, end).ends_with(suffix)) {
+        return false;
+    }
+    let Some(line_end) = number_end(text, end) else {
+        return false;
+    };
+    let is_in_folder = before(text, start) == b'/' && before(text, start - 1) != b'/';
+    is_in_folder || number_end(text, line_end).is_some()
+}
+
+/// Where the number of a line or a column ends, behind the colon at `colon`.
+fn number_end(text: &[u8], colon: usize) -> Option<usize> {
+    const LONGEST_NUMBER: usize = 5;
+    let end = run_end_within(text, colon + 1, DIGIT, LONGEST_NUMBER + 1);
+    let is_number = at(text, colon) == b':' && (1..=LONGEST_NUMBER).contains(&(end - (colon + 1)));
+    (is_number && closes(text, end)).then_some(end)
 }
 
 /// Where the local part that ends before `sign` begins.

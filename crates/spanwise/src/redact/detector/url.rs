@@ -1,6 +1,6 @@
 //! Secrets in URLs: the user and password before the host, and the values of query members that sign or admit.
 
-use super::class::{ALNUM, DIGIT, SPACE, UPPER, WORD_HYPHEN, at, before, from, is, slice};
+use super::class::{DIGIT, LOWER, SPACE, UPPER, at, before, from, is, is_spelt, slice};
 use crate::redact::placeholder;
 
 /// Query members that hold secrets, in lower case (compared without regard to case, after percent-decoding). The first
@@ -27,8 +27,6 @@ const SECRET_MEMBERS: [&[u8]; 20] = [
     b"key",
     b"code",
 ];
-/// Members that hold words as often: `key=name`, `code=english`.
-const EVERYDAY_MEMBERS: [&[u8]; 3] = [b"token", b"key", b"code"];
 const LONGEST_MEMBER: usize = 20;
 /// `code=200` and `key=id` are no secrets.
 const SHORTEST_VALUE: usize = 4;
@@ -166,33 +164,23 @@ pub(super) fn find_secret_member(text: &[u8], start: usize) -> Option<(usize, us
     while end > value && matches!(before(text, end), b'.' | b',' | b';' | b':' | b'!') {
         end -= 1;
     }
-    let is_word = EVERYDAY_MEMBERS.contains(&name) && reads_like_words(slice(text, value, end));
-    (end - value >= SHORTEST_VALUE && !is_word).then_some((value, end))
+    let is_secret = end - value >= SHORTEST_VALUE && !is_everyday(name, slice(text, value, end));
+    is_secret.then_some((value, end))
 }
 
-/// Whether a value is made of words in small letters or `camelCase`, of short numbers, and of one short name with a number at
-/// most. Capitals alone are what one-time codes are made of.
-fn reads_like_words(value: &[u8]) -> bool {
-    const LONGEST_WORD: usize = 23;
-    const LONGEST_NUMBER: usize = 5;
-    const LONGEST_NAME: usize = 7;
-    let mut names = 0;
-    value.iter().all(|byte| is(*byte, WORD_HYPHEN) || matches!(byte, b'.' | b'+'))
-        && value.split(|byte| !is(*byte, ALNUM)).all(|part| {
-            let digits = part.iter().filter(|byte| is(**byte, DIGIT)).count();
-            let is_capital = |byte: &u8| is(*byte, UPPER);
-            let is_spelt = !part.last().is_some_and(is_capital)
-                && !part.array_windows().any(|[a, b]| is_capital(a) && is_capital(b));
-            let is_name = digits > 0 && digits < part.len();
-            names += usize::from(is_name);
-            let longest = match digits {
-                0 => LONGEST_WORD,
-                _ if is_name => LONGEST_NAME,
-                _ => LONGEST_NUMBER,
-            };
-            part.len() <= longest && (is_spelt || digits > 0)
-        })
-        && names < 2
+/// Whether a member holds what such a name says in everyday use too: `token=count`, `code=english`, `key=sortOrder`. Only one
+/// short word is spared, and as a count of tokens a short number: several words are a passphrase, capitals alone a code to be
+/// typed, and digits among letters a secret.
+fn is_everyday(name: &[u8], value: &[u8]) -> bool {
+    const LONGEST_WORD: usize = 12;
+    const LONGEST_NUMBER: usize = 4;
+    let is_of =
+        |classes: u8, longest: usize| value.len() <= longest && value.iter().all(|byte| is(*byte, classes));
+    match name {
+        b"token" => is_of(LOWER, LONGEST_WORD) || is_of(DIGIT, LONGEST_NUMBER),
+        b"key" | b"code" => is_of(UPPER | LOWER, LONGEST_WORD) && is_spelt(value),
+        _ => false,
+    }
 }
 
 fn ends_value(byte: u8) -> bool {
