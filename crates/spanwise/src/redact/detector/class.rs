@@ -86,6 +86,27 @@ pub(super) fn from(text: &[u8], start: usize) -> &[u8] {
     text.get(start..).unwrap_or(&[])
 }
 
+/// The bytes of a colour, as terminals are sent it: `ESC [ 32 m`. Colours stand around values in what programs print.
+const LONGEST_COLOUR: usize = 20;
+
+/// The length of the colour that `text` begins with.
+pub(super) fn colour_length(text: &[u8]) -> Option<usize> {
+    let code = text.strip_prefix(b"\x1b[")?;
+    let length = code.iter().take(LONGEST_COLOUR).take_while(|byte| is_of_colour(**byte)).count();
+    (at(code, length) == b'm').then_some(length + 3)
+}
+
+/// The length of the colour that `text` ends with.
+pub(super) fn last_colour_length(text: &[u8]) -> Option<usize> {
+    let code = text.strip_suffix(b"m")?;
+    let length = code.iter().rev().take(LONGEST_COLOUR).take_while(|byte| is_of_colour(**byte)).count();
+    slice(code, 0, code.len() - length).ends_with(b"\x1b[").then_some(length + 3)
+}
+
+fn is_of_colour(byte: u8) -> bool {
+    is(byte, DIGIT) || byte == b';'
+}
+
 /// Where the run of `classes` that begins at `start` ends.
 #[inline]
 pub(super) fn run_end(text: &[u8], start: usize, classes: u8) -> usize {

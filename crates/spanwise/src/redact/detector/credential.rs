@@ -2,9 +2,11 @@
 
 use super::class::{
     ALNUM, BASE64, DIGIT, HYPHEN, LOWER, SPACE, TOKEN, UNDERSCORE, UPPER, after_escape_letter, at, before,
-    from, is, is_spelt, opens, reach_back, run_end_within, slice, starts_with_ignoring_case,
+    colour_length, from, is, is_spelt, last_colour_length, opens, reach_back, run_end_within, slice,
+    starts_with_ignoring_case,
 };
 use crate::decode::base64;
+use crate::redact::placeholder;
 
 /// RFC 6750, section 2.1: what a bearer token is made of.
 const TOKEN_68: u8 = ALNUM | HYPHEN | UNDERSCORE | TOKEN | BASE64;
@@ -78,9 +80,21 @@ pub(super) fn find_authorized(text: &[u8], word_end: usize) -> Option<(usize, us
     is_credential.then_some((start, end))
 }
 
-/// What RFC 6750 lets a credential be made of, behind the spaces at `space`.
+/// What RFC 6750 lets a credential be made of, behind the spaces at `space` and what an earlier redaction left there.
 fn credential(text: &[u8], space: usize) -> Option<(usize, usize)> {
-    let start = blank_end(text, space);
+    const MOST_PLACEHOLDERS: usize = 8;
+    let blank_end = blank_end(text, space);
+    if blank_end == space {
+        return None;
+    }
+    let mut start = blank_end;
+    for _ in 0..MOST_PLACEHOLDERS {
+        let Some(length) = placeholder::length_at(from(text, start)) else {
+            break;
+        };
+        start += length;
+        start = run_end_within(text, start, HYPHEN | UNDERSCORE | TOKEN, MOST_PLACEHOLDERS);
+    }
     let mut end = run_end_within(text, start, TOKEN_68, LONGEST + 1);
     if end - start > LONGEST {
         return None;
@@ -88,7 +102,7 @@ fn credential(text: &[u8], space: usize) -> Option<(usize, usize)> {
     while end > start && before(text, end) == b'.' {
         end -= 1;
     }
-    (start > space && end > start && is(at(text, start), ALNUM | BASE64)).then_some((start, end))
+    (end > start && is(at(text, start), ALNUM | BASE64)).then_some((start, end))
 }
 
 fn has_digit(token: &[u8]) -> bool {
@@ -156,7 +170,9 @@ pub(super) fn find_assigned(text: &[u8], sign: usize) -> Option<(usize, usize)> 
     let stands_before = |word: &&[u8]| {
         word_end.checked_sub(word.len()).is_some_and(|start| {
             starts_with_ignoring_case(from(text, start), word)
-                && (opens(text, start) || before(text, start) == b'_')
+                && (opens(text, start)
+                    || before(text, start) == b'_'
+                    || last_colour_length(slice(text, 0, start)).is_some())
         })
     };
     if !WORDS.iter().any(stands_before) {
@@ -175,13 +191,20 @@ pub(super) fn find_assigned(text: &[u8], sign: usize) -> Option<(usize, usize)> 
     (SHORTEST..=LONGEST).contains(&length).then_some((start, start + length))
 }
 
-/// Where the quotes, spaces and line breaks end that begin at `start`, escaped or not, at most `longest` of them.
+/// Where the quotes, spaces, controls and colours end that begin at `start`, escaped or not, at most `longest` of them.
 fn gap_end(text: &[u8], start: usize, longest: usize) -> usize {
     let mut end = start;
     let mut length = 0;
     loop {
+        if length < longest
+            && let Some(colour) = colour_length(from(text, end))
+        {
+            length += 1;
+            end += colour;
+            continue;
+        }
         let byte = at(text, end);
-        let is_gap = is_gap(byte) || (end > start && after_escape_letter(text, end + 1));
+        let is_gap = text.get(end).is_some_and(is_gap) || (end > start && after_escape_letter(text, end + 1));
         if byte != b'\\' && (!is_gap || length == longest) {
             return end;
         }
@@ -190,13 +213,20 @@ fn gap_end(text: &[u8], start: usize, longest: usize) -> usize {
     }
 }
 
-/// Where the quotes, spaces and line breaks begin that end before `end`, escaped or not, at most `longest` of them.
+/// Where the quotes, spaces, controls and colours begin that end before `end`, escaped or not, at most `longest` of them.
 fn gap_start(text: &[u8], end: usize, longest: usize) -> usize {
     let mut start = end;
     let mut length = 0;
     loop {
+        if length < longest
+            && let Some(colour) = last_colour_length(slice(text, 0, start))
+        {
+            length += 1;
+            start -= colour;
+            continue;
+        }
         let byte = before(text, start);
-        let is_gap = is_gap(byte) || after_escape_letter(text, start);
+        let is_gap = slice(text, 0, start).last().is_some_and(is_gap) || after_escape_letter(text, start);
         if byte != b'\\' && (!is_gap || length == longest) {
             return start;
         }
@@ -220,6 +250,7 @@ fn blank_end(text: &[u8], start: usize) -> usize {
     end
 }
 
-fn is_gap(byte: u8) -> bool {
-    is(byte, SPACE) || matches!(byte, b'"' | b'\'')
+/// Whether a byte parts a word from its value.
+fn is_gap(byte: &u8) -> bool {
+    is(*byte, SPACE) || matches!(byte, b'"' | b'\'') || byte.is_ascii_control()
 }

@@ -9,7 +9,7 @@ use super::*;
 use crate::redact::escape::push_escaped;
 
 /// What every detector finds something in, with what it takes for it around.
-const PRIVATE: [&str; 31] = [
+const PRIVATE: [&str; 33] = [
     "joe@example.com",
     "abcdefghijabcdefghijabcdefghijabcdefghijabcdefghijabcdefghijabcd@example.com",
     "joe%40example.com",
@@ -39,6 +39,8 @@ const PRIVATE: [&str; 31] = [
     "hunter2hunter2",
     "ZLht5BGhRfmtakG9pWyXJbyFmESLTu618eE6dHaB",
     "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJqb2UifQ.c2lnbmF0dXJl",
+    "\u{1b}[32mhunter2hunter2\u{1b}[0m",
+    "?token=\u{8}Zx81kQ0tRw22",
     "AKIAIOSFODNN7EXAMPLE",
     "AIzaSyD4k8Zx81kQ0tRw22mPq7Lr5Vt9Nu3Bo1Xc",
 ];
@@ -55,9 +57,31 @@ const WORDS: [&str; 11] = [
     "AWS secret",
     "https://u:p/w@h.example",
 ];
-const BETWEEN: [&str; 22] = [
-    " ", "\n", "\t", "\r", "\u{8}", "\u{c}", "\u{1}", "\"", "\\", "/", "'", ":", "=", ",", "{\"", "\": \"",
-    "\"}", "n", "b", "é", "?", "\\\\\\\"",
+const BETWEEN: [&str; 24] = [
+    " ",
+    "\n",
+    "\t",
+    "\r",
+    "\u{8}",
+    "\u{c}",
+    "\u{1}",
+    "\"",
+    "\\",
+    "/",
+    "'",
+    ":",
+    "=",
+    ",",
+    "{\"",
+    "\": \"",
+    "\"}",
+    "n",
+    "b",
+    "é",
+    "?",
+    "\\\\\\\"",
+    "\u{0}",
+    "\u{1b}[0m",
 ];
 
 fn finds(text: &str) -> Vec<Builtin> {

@@ -354,7 +354,9 @@ impl DetectorSet {
         if look.on.custom() != 0 {
             return true;
         }
-        scan::scan(raw, look.on, look.is_query, &mut |_, _, _| ControlFlow::Break(())).is_break()
+        // A control character in a query without its URL is written as an escape here.
+        Self::begins_like_query(raw, look)
+            || scan::scan(raw, look.on, look.is_query, &mut |_, _, _| ControlFlow::Break(())).is_break()
     }
 }
 

@@ -173,6 +173,15 @@ fn the_raw_text_never_hides_a_find() {
 }
 
 #[test]
+fn the_raw_text_of_a_vector_never_hides_a_find() {
+    for Vector { text, redacted, detectors } in vectors() {
+        let mut raw = String::new();
+        crate::redact::escape::push_escaped(&mut raw, &text);
+        assert!(text == redacted || detectors.may_contain(raw.as_bytes()), "{text:?}");
+    }
+}
+
+#[test]
 fn hits_are_in_order_and_apart() {
     let detectors = everything();
     let text = payload_values().into_iter().map(|(_, text)| text).collect::<Vec<_>>().join(" ");

@@ -1,6 +1,9 @@
 //! Secrets in URLs: the user and password before the host, and the values of query members that sign or admit.
 
-use super::class::{DIGIT, LOWER, SPACE, UPPER, at, before, from, is, is_spelt, slice};
+use super::class::{
+    DIGIT, LOWER, SPACE, UPPER, WORD_HYPHEN, at, before, colour_length, from, is, is_spelt, opens, slice,
+    starts_with_ignoring_case,
+};
 use crate::redact::placeholder;
 
 /// Query members that hold secrets, in lower case (compared without regard to case, after percent-decoding). The first
@@ -79,7 +82,8 @@ impl Authorities {
         let is_known = std::mem::replace(&mut self.is_known, true);
         if slice(text, scheme, start) != b"://" {
             let earlier = self.scheme_end.filter(|_| !is_known);
-            start = earlier.filter(|start| is_no_port(slice(text, *start, sign)))?;
+            start = earlier
+                .filter(|start| is_of_store(text, *start - 3) && is_no_port(slice(text, *start, sign)))?;
         }
         if !start.checked_sub(3).is_some_and(|scheme| before(text, scheme).is_ascii_alphanumeric()) {
             return None;
@@ -92,6 +96,47 @@ impl Authorities {
         let has_host = host.is_ascii_alphanumeric() || !host.is_ascii() || host == b'[';
         (has_host && colon + 1 < userinfo.len()).then_some((start, last_sign))
     }
+}
+
+/// Schemes whose URLs are written with a user and a password as they come, in lower case.
+const STORES: [&[u8]; 24] = [
+    b"postgres",
+    b"postgresql",
+    b"mysql",
+    b"mariadb",
+    b"mongodb",
+    b"redis",
+    b"rediss",
+    b"amqp",
+    b"amqps",
+    b"mssql",
+    b"sqlserver",
+    b"clickhouse",
+    b"cassandra",
+    b"neo4j",
+    b"bolt",
+    b"kafka",
+    b"nats",
+    b"ldap",
+    b"ldaps",
+    b"smtp",
+    b"smtps",
+    b"ftp",
+    b"ftps",
+    b"sftp",
+];
+
+/// Whether the scheme that ends before `end` is one of [`STORES`], with or without a driver (`mysql+pymysql`, `mongodb+srv`).
+fn is_of_store(text: &[u8], end: usize) -> bool {
+    const LONGEST_DRIVER: usize = 24;
+    let first = end.saturating_sub(LONGEST_DRIVER);
+    let driver = slice(text, first, end).iter().rposition(|byte| !is(*byte, WORD_HYPHEN));
+    let scheme_end = driver.map(|sign| first + sign).filter(|sign| at(text, *sign) == b'+').unwrap_or(end);
+    STORES.iter().any(|store| {
+        scheme_end.checked_sub(store.len()).is_some_and(|start| {
+            starts_with_ignoring_case(slice(text, start, scheme_end), store) && opens(text, start)
+        })
+    })
 }
 
 /// Whether what stands behind a scheme can be no host with a port and a path, since what follows its first colon is no number:
@@ -151,7 +196,7 @@ pub(super) fn find_secret_member(text: &[u8], start: usize) -> Option<(usize, us
     if !SECRET_MEMBERS.contains(&name) {
         return None;
     }
-    let value = position + 1;
+    let value = controls_end(text, position + 1);
     let mut end = value;
     loop {
         end += from(text, end).iter().take_while(|byte| !ends_value(**byte)).count();
@@ -166,6 +211,27 @@ pub(super) fn find_secret_member(text: &[u8], start: usize) -> Option<(usize, us
     }
     let is_secret = end - value >= SHORTEST_VALUE && !is_everyday(name, slice(text, value, end));
     is_secret.then_some((value, end))
+}
+
+/// Where control characters and colours that begin at `start` end, at most a few of them. What is no line break and has a short
+/// escape in JSON may be written so.
+fn controls_end(text: &[u8], start: usize) -> usize {
+    const MOST: usize = 8;
+    let mut end = start;
+    for _ in 0..MOST {
+        let backslashes = from(text, end).iter().take_while(|byte| **byte == b'\\').count();
+        let letter = at(text, end + backslashes);
+        end = if backslashes > 0 && matches!(letter, b'b' | b'f') {
+            end + backslashes + 1
+        } else if let Some(length) = colour_length(from(text, end)) {
+            end + length
+        } else if from(text, end).first().is_some_and(|byte| byte.is_ascii_control() && !is(*byte, SPACE)) {
+            end + 1
+        } else {
+            break;
+        };
+    }
+    end
 }
 
 /// Whether a member holds what such a name says in everyday use too: `token=count`, `code=english`, `key=sortOrder`. Only one
@@ -209,11 +275,9 @@ fn ends_value(byte: u8) -> bool {
 /// Whether the whole text is a query without its URL (`sig=…&view=list`), as the attribute `url.query` holds it.
 pub(super) fn is_bare_query(text: &[u8]) -> bool {
     text.contains(&b'&')
-        && !text.iter().any(|byte| {
-            is(*byte, SPACE)
-                || byte.is_ascii_control()
-                || matches!(byte, b'"' | b'<' | b'>' | b'\\' | b'{' | b'(')
-        })
+        && !text
+            .iter()
+            .any(|byte| is(*byte, SPACE) || matches!(byte, b'"' | b'<' | b'>' | b'\\' | b'{' | b'('))
 }
 
 fn percent_decoded(high: u8, low: u8) -> Option<u8> {
