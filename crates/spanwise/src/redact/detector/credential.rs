@@ -38,7 +38,7 @@ pub(super) fn find_bearer(text: &[u8], word_end: usize) -> Option<(usize, usize)
     } else {
         ends_with_word(text, word_end, b"token") && is_long && (looks_random(token) || is_authorized(5))
     };
-    is_credential.then_some((start, end))
+    is_credential.then(|| (start, end_around_placeholders(text, end)))
 }
 
 /// Words behind `Authorization:` that a credential follows, in lower case, beside those of [`find_bearer`].
@@ -77,7 +77,7 @@ pub(super) fn find_authorized(text: &[u8], word_end: usize) -> Option<(usize, us
     let (start, end) = credential(text, scheme_end)?;
     let token = slice(text, start, end);
     let is_credential = token.len() >= LONGEST_WORD || (token.len() >= SHORTEST && has_digit(token));
-    is_credential.then_some((start, end))
+    is_credential.then(|| (start, end_around_placeholders(text, end)))
 }
 
 /// What RFC 6750 lets a credential be made of, behind the spaces at `space` and what an earlier redaction left there.
@@ -103,6 +103,22 @@ fn credential(text: &[u8], space: usize) -> Option<(usize, usize)> {
         end -= 1;
     }
     (end > start && is(at(text, start), ALNUM | BASE64)).then_some((start, end))
+}
+
+/// Where a credential ends that ends before `end`, with the placeholders that it goes on behind: what is left there would be taken
+/// for a credential when it is looked at again.
+fn end_around_placeholders(text: &[u8], mut end: usize) -> usize {
+    const MOST_PLACEHOLDERS: usize = 8;
+    for _ in 0..MOST_PLACEHOLDERS {
+        let Some(length) = placeholder::length_at(from(text, end)) else {
+            break;
+        };
+        end = run_end_within(text, end + length, TOKEN_68, LONGEST);
+        while before(text, end) == b'.' {
+            end -= 1;
+        }
+    }
+    end
 }
 
 fn has_digit(token: &[u8]) -> bool {

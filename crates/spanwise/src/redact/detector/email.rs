@@ -45,6 +45,8 @@ fn is_repository(text: &[u8], start: usize, sign: usize, end: usize) -> bool {
     }
     match at(text, host) {
         b'/' => true,
+        // What an address begins with is no path.
+        b':' if !at(text, path_end).is_ascii() || matches!(at(text, path_end), b'@' | b'%') => false,
         b':' => path.contains(&b'/') || path.ends_with(b".git"),
         _ => false,
     }
@@ -69,7 +71,12 @@ fn number_end(text: &[u8], colon: usize) -> Option<usize> {
     const LONGEST_NUMBER: usize = 5;
     let end = run_end_within(text, colon + 1, DIGIT, LONGEST_NUMBER + 1);
     let is_number = at(text, colon) == b':' && (1..=LONGEST_NUMBER).contains(&(end - (colon + 1)));
-    (is_number && closes(text, end)).then_some(end)
+    // What an address begins with is no number.
+    let goes_on = |place: usize| !at(text, place).is_ascii() || !closes(text, place);
+    let is_of_more = goes_on(end)
+        || matches!(at(text, end), b'@' | b'%' | b'+' | b'-')
+        || (at(text, end) == b'.' && goes_on(end + 1));
+    (is_number && !is_of_more).then_some(end)
 }
 
 /// Where the local part that ends before `sign` begins.

@@ -312,6 +312,7 @@ impl DetectorSet {
     /// What the detectors find in one view of a text. Says whether escapes in it hide characters.
     fn collect(&self, text: &str, look: Look, hits: &mut Vec<Hit>) -> bool {
         let mut hides_characters = false;
+        let first = hits.len();
         let _ = scan::scan(text.as_bytes(), look.on, look.is_query, &mut |builtin, start, end| {
             if builtin == Builtin::DeepEscapes {
                 hides_characters = true;
@@ -327,6 +328,7 @@ impl DetectorSet {
                 DetectorIndex(u8::try_from(Selection::BUILTINS as usize + place).unwrap_or(u8::MAX));
             detector.find(text, |start, end| hits.push(Hit { start, end, detector: detector_index }));
         }
+        join_members(text, look, hits, first);
         hides_characters
     }
 
@@ -369,6 +371,29 @@ pub(crate) struct Look {
 
 fn index(builtin: Builtin) -> DetectorIndex {
     DetectorIndex(builtin as u8)
+}
+
+/// Adds the values of secret members of a query that hold or touch other hits from `first` on. The value is one find then, so that
+/// no placeholder is put into it that would make it longer when it is looked at again.
+fn join_members(text: &str, look: Look, hits: &mut Vec<Hit>, first: usize) {
+    if hits.len() == first || !look.on.has(Builtin::UrlSecretParam) {
+        return;
+    }
+    let member = index(Builtin::UrlSecretParam);
+    let others = hits.iter().skip(first).filter(|hit| hit.detector != member);
+    let mut finds: Vec<(usize, usize)> = others.map(|hit| (hit.start, hit.end)).collect();
+    if finds.is_empty() {
+        return;
+    }
+    finds.sort_unstable();
+    finds.dedup_by(|next, last| {
+        let overlaps = next.0 < last.1;
+        last.1 = if overlaps { last.1.max(next.1) } else { last.1 };
+        overlaps
+    });
+    url::find_joined_members(text.as_bytes(), &finds, look.is_query, |start, end| {
+        hits.push(Hit { start, end, detector: member });
+    });
 }
 
 /// Puts the hits from `first` on in order, spares placeholders, and leaves no two overlapping.

@@ -167,6 +167,12 @@ fn ends_authority(byte: u8) -> bool {
 
 /// The value of the query member whose name begins at `start`, if the name is one that holds secrets.
 pub(super) fn find_secret_member(text: &[u8], start: usize) -> Option<(usize, usize)> {
+    find_secret_member_around(text, start, &[])
+}
+
+/// The same where `finds` are other finds in the text, in order and apart. Those that the value holds or touches are part of it:
+/// the placeholders in their place would be.
+fn find_secret_member_around(text: &[u8], start: usize, finds: &[(usize, usize)]) -> Option<(usize, usize)> {
     // Of most texts that are asked about, the first bytes hold no equals sign.
     let beginning = from(text, start).get(..LONGEST_MEMBER * 3 + 1).unwrap_or(from(text, start));
     if !beginning.contains(&b'=') {
@@ -198,18 +204,25 @@ pub(super) fn find_secret_member(text: &[u8], start: usize) -> Option<(usize, us
     }
     let value = controls_end(text, position + 1);
     let mut end = value;
+    let mut is_joined = false;
     loop {
         end += from(text, end).iter().take_while(|byte| !ends_value(**byte)).count();
+        let last = finds.partition_point(|(start, _)| *start <= end).checked_sub(1);
+        let last = last.and_then(|last| finds.get(last)).filter(|(start, _)| *start >= value);
+        is_joined |= last.is_some();
+        let find_end = last.map(|(_, find_end)| *find_end).filter(|find_end| *find_end > end);
         // What stands around a placeholder is part of the value too.
-        match placeholder::length_at(from(text, end)) {
-            Some(length) => end += length,
+        let placeholder_end = || placeholder::length_at(from(text, end)).map(|length| end + length);
+        match find_end.or_else(placeholder_end) {
+            Some(next) => end = next,
             None => break,
         }
     }
     while end > value && matches!(before(text, end), b'.' | b',' | b';' | b':' | b'!') {
         end -= 1;
     }
-    let is_secret = end - value >= SHORTEST_VALUE && !is_everyday(name, slice(text, value, end));
+    let is_secret =
+        is_joined || (end - value >= SHORTEST_VALUE && !is_everyday(name, slice(text, value, end)));
     is_secret.then_some((value, end))
 }
 
@@ -272,12 +285,59 @@ fn ends_value(byte: u8) -> bool {
         )
 }
 
+/// Finds the secret members whose values hold or touch other finds: see [`find_secret_member_around`].
+pub(super) fn find_joined_members(
+    text: &[u8],
+    finds: &[(usize, usize)],
+    is_query: bool,
+    mut found: impl FnMut(usize, usize),
+) {
+    let mut floor = 0;
+    let mut member = |start: usize| {
+        if start < floor {
+            return;
+        }
+        if let Some((value, end)) = find_secret_member_around(text, start, finds) {
+            floor = end;
+            found(value, end);
+        }
+    };
+    if is_query || is_bare_query_around(text, finds) {
+        member(0);
+    }
+    for sign in memchr::memchr3_iter(b'?', b'&', b'#', text) {
+        let before = finds.partition_point(|(start, _)| *start <= sign).checked_sub(1);
+        // In the place of a find that holds the sign there will be none.
+        if before.and_then(|last| finds.get(last)).is_some_and(|(_, end)| sign < *end) {
+            continue;
+        }
+        let rest = from(text, sign + 1);
+        if at(text, sign) != b'#' {
+            member(sign + 1 + if rest.starts_with(b"amp;") { 4 } else { 0 });
+        } else if FRAGMENTS.iter().any(|name| rest.starts_with(name)) {
+            member(sign + 1);
+        }
+    }
+}
+
+/// Members that stand in the fragment of a URL.
+const FRAGMENTS: [&[u8]; 2] = [b"access_token=", b"id_token="];
+
 /// Whether the whole text is a query without its URL (`sig=…&view=list`), as the attribute `url.query` holds it.
 pub(super) fn is_bare_query(text: &[u8]) -> bool {
-    text.contains(&b'&')
-        && !text
-            .iter()
-            .any(|byte| is(*byte, SPACE) || matches!(byte, b'"' | b'<' | b'>' | b'\\' | b'{' | b'('))
+    is_bare_query_around(text, &[])
+}
+
+/// The same where `finds` are finds in the text, in whose place placeholders will stand.
+fn is_bare_query_around(text: &[u8], finds: &[(usize, usize)]) -> bool {
+    let ends = finds.iter().map(|(_, end)| *end);
+    let starts = finds.iter().map(|(start, _)| *start);
+    let mut parts = std::iter::once(0)
+        .chain(ends)
+        .zip(starts.chain(std::iter::once(text.len())))
+        .map(|(start, end)| slice(text, start, end));
+    let ends_query = |byte: &u8| is(*byte, SPACE) || matches!(byte, b'"' | b'<' | b'>' | b'\\' | b'{' | b'(');
+    parts.clone().any(|part| part.contains(&b'&')) && !parts.any(|part| part.iter().any(ends_query))
 }
 
 fn percent_decoded(high: u8, low: u8) -> Option<u8> {
