@@ -105,7 +105,7 @@ impl Row {
 
     /// The expression of a row for headers.
     pub(crate) fn header_expression(&self) -> String {
-        let mut expression = String::from("(?i)^");
+        let mut expression = String::from("(?is)^");
         for (place, segment) in self.pattern.split('.').enumerate() {
             expression.push_str(if place > 0 { r"\." } else { "" });
             match segment {

@@ -88,7 +88,12 @@ impl Builder<'_> {
         let matcher = Matcher::new(&pattern, policy.folds_case)?;
         let compiled = CompiledRule {
             origin: Origin::Preset { preset, convention: row.convention, source: row.source },
-            pattern,
+            // Shown as the catalogue has it, not as the expression that matches headers.
+            pattern: if row.matching == Match::Header {
+                KeyPattern::Glob(row.pattern.to_owned())
+            } else {
+                pattern
+            },
             places: row.places,
             event: self.event(row.event)?,
             event_name: row.event.map(str::to_owned),

@@ -49,6 +49,22 @@ fn every_row_of_the_catalogue_decides_what_becomes_of_its_keys() {
 }
 
 #[test]
+fn headers_are_known_whatever_is_in_the_key_and_shown_by_their_row() {
+    let policy = privacy_mode();
+    for (key, row) in [
+        ("HTTP.Request.Header.X_API-Key.0", "http.*.header.x-api-key"),
+        ("rpc.a\nb.metadata.authorization", "rpc.**.metadata.authorization"),
+        ("http.a\nb.header.cookie", "http.*.header.cookie"),
+    ] {
+        let verdict = policy.resolve(Place::Span, EventClass::default(), key);
+        assert_eq!(verdict.treatment, Treatment::Mask, "{key}");
+        assert_eq!(verdict.rule.map(|rule| policy.pattern_text(rule)), Some(row), "{key}");
+        let explanation = policy.explain(Place::Span, key, None).to_string();
+        assert!(explanation.contains(&format!("`{row}`")), "{explanation}");
+    }
+}
+
+#[test]
 fn content_goes_and_what_only_looks_like_it_stays() {
     let policy = privacy_mode();
     for (key, expected) in [
