@@ -63,6 +63,17 @@ impl Extent {
     }
 }
 
+/// Whether no two blocks share a byte: what is written is in the file once, and one that is there for many would take memory
+/// for each of them.
+pub(super) fn are_apart(extents: impl IntoIterator<Item = Extent>) -> bool {
+    let mut places: Vec<(u64, u64)> = extents
+        .into_iter()
+        .map(|extent| (extent.offset, extent.offset.saturating_add(extent.stored)))
+        .collect();
+    places.sort_unstable();
+    places.is_sorted_by(|(_, end), (start, _)| end <= start)
+}
+
 /// The file, open.
 #[derive(Debug)]
 pub(super) struct Container {

@@ -21,7 +21,7 @@ use spanwise::{DecodeOptions, SpanBatch};
 use crate::atomic::AtomicFile;
 use crate::source::Source;
 use bytes::{Reader, put, put_bytes};
-use container::{Container, ContainerWriter, Extent, begins_an_index};
+use container::{Container, ContainerWriter, Extent, are_apart, begins_an_index};
 use place::{Place, Spans};
 use source_file::SourceFile;
 
@@ -128,9 +128,10 @@ impl SpanIndex {
                 source.accept()?;
             }
         }
+        let blocks = directory.extents.len();
         let sections = Arc::new(Stored { container, extents: directory.extents });
         let index = Index::open(&directory.index, sections)?;
-        if spans.places()?.spans() != index.len() {
+        if spans.places()?.spans() != index.len() || index.sections().count() != blocks {
             return Err(IndexFileError::Damaged);
         }
         Ok(Self { index, spans, left_out: directory.left_out })
@@ -319,7 +320,8 @@ impl Directory {
         }
         let (sources, places) = (Extent::read(&mut reader)?, Extent::read(&mut reader)?);
         let left_out = LeftOut { bad_documents: reader.number()?, rejected_spans: reader.number()? };
-        reader.is_at_end().then_some(Self { index, extents, sources, places, left_out })
+        let is_good = reader.is_at_end() && are_apart(extents.iter().copied().chain([sources, places]));
+        is_good.then_some(Self { index, extents, sources, places, left_out })
     }
 }
 
@@ -335,6 +337,7 @@ fn sources_of(bytes: &[u8], folder: &Path) -> Option<Vec<Arc<SourceFile>>> {
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "a test")]
 mod tests {
+    use super::place::Places;
     use super::*;
 
     #[test]
@@ -365,6 +368,60 @@ mod tests {
         assert_eq!(written(&[2], 2).unwrap().index().len(), 2);
         for (rows, spans) in [(&[3][..], 2), (&[2], 3), (&[0xfe, 0xff, 0xff, 0xff, 0x0f], 2), (&[120], 120)] {
             assert!(matches!(written(rows, spans), Err(IndexFileError::Damaged)), "{rows:?} {spans}");
+        }
+    }
+
+    #[test]
+    fn blocks_that_share_bytes_or_are_too_many_are_damage() {
+        type Change<'a> = &'a dyn Fn(&mut Directory, &mut Vec<u8>);
+        let body = br#"{"resourceSpans":[{"scopeSpans":[{"spans":[{"name":"chat"},{"name":"tool"}]}]}]}"#;
+        let mut index = SpanIndex::default();
+        for _ in 0..2 {
+            index.add(Arc::new(spanwise::decode(&body[..]).unwrap())).unwrap();
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("traces.idx");
+        index.save(&path).unwrap();
+        let (container, directory) = Container::open(File::open(&path).unwrap()).unwrap();
+        let container = Arc::new(container);
+        let path = folder.path().join("other.idx");
+        let written = |change: Change<'_>| {
+            let mut file = ContainerWriter::new(File::create(&path).unwrap()).unwrap();
+            let mut directory = Directory::of_stored(&directory).unwrap();
+            for extent in directory.extents.iter_mut().chain([&mut directory.sources]) {
+                *extent = file.copy(&container, *extent).unwrap();
+            }
+            let places =
+                Places::of_stored(&container.read(directory.places).unwrap(), &container, 0).unwrap();
+            let mut places = places
+                .put(&mut |place| match place {
+                    Place::Embedded(container, extent) => file.copy(container, *extent),
+                    _ => Ok(Extent::default()),
+                })
+                .unwrap();
+            change(&mut directory, &mut places);
+            directory.places = file.put(&places).unwrap();
+            file.finish(&directory.stored()).unwrap();
+            SpanIndex::open(&path)
+        };
+        assert_eq!(written(&|_, _| ()).unwrap().index().len(), 4);
+        // Of the two batches: spans, that they are in the file, and where.
+        let place = 16 + 28;
+        let changes: [(&str, Change<'_>); 5] = [
+            ("one block for two columns", &|directory, _| {
+                let last = directory.extents.pop().unwrap();
+                *directory.extents.last_mut().unwrap() = last;
+                directory.extents.push(last);
+            }),
+            ("one block for a column and the sources", &|directory, _| {
+                directory.sources = *directory.extents.first().unwrap();
+            }),
+            ("a block of no field", &|directory, _| directory.extents.push(Extent::default())),
+            ("a field without a block", &|directory, _| directory.extents.truncate(3)),
+            ("one block for two batches", &|_, places| places.copy_within(8..8 + place, 8 + place)),
+        ];
+        for (what, change) in changes {
+            assert!(matches!(written(change), Err(IndexFileError::Damaged)), "{what}");
         }
     }
 }

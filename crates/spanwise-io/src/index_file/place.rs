@@ -7,7 +7,7 @@ use spanwise::index::{IndexError, RowSet, SpanSource};
 use spanwise::{DecodeOptions, Decoder, Limits, SpanBatch, SpanRef};
 
 use super::bytes::{Reader, put, put_bytes};
-use super::container::{Container, Extent};
+use super::container::{Container, Extent, are_apart};
 use super::error::IndexFileError;
 use super::source_file::SourceFile;
 
@@ -118,7 +118,12 @@ impl Places {
             };
             places.push(place, spans);
         }
-        reader.is_at_end().then_some(places)
+        let embedded = places.all.iter().filter_map(|place| match place {
+            Place::Embedded(_, extent) => Some(*extent),
+            _ => None,
+        });
+        let is_good = reader.is_at_end() && are_apart(embedded);
+        is_good.then_some(places)
     }
 }
 

@@ -174,6 +174,11 @@ impl<'a> Reader<'a> {
         self.0.is_empty()
     }
 
+    /// Bytes that are to come.
+    pub(super) fn left(&self) -> usize {
+        self.0.len()
+    }
+
     pub(super) fn raw(&mut self, len: usize) -> Option<&'a [u8]> {
         let (taken, rest) = self.0.split_at_checked(len)?;
         self.0 = rest;
@@ -293,6 +298,10 @@ impl<'a> Reader<'a> {
             0 if count == 1 => Some(vec![all.clone()]),
             1 => {
                 let rows = usize::try_from(all.len()).ok()?;
+                // Each has a row that no other has, and a number of two bytes.
+                if count > rows || u16::try_from(count).is_err() {
+                    return None;
+                }
                 let low = self.raw(rows)?;
                 let high = if count > 0xff { self.raw(rows)? } else { &[] };
                 let mut sets = vec![RoaringBitmap::new(); count];
@@ -318,7 +327,11 @@ impl<'a> Reader<'a> {
                 Some(sets)
             }
             2 => {
-                let mut sets = Vec::new();
+                // The number of a set's containers, at least.
+                if count > self.left() / 8 {
+                    return None;
+                }
+                let mut sets = Vec::with_capacity(count);
                 for _ in 0..count {
                     sets.push(self.set(len)?);
                 }
@@ -401,6 +414,16 @@ mod tests {
             let found =
                 read(|out| out.family(&all, &sets), |bytes| bytes.family(&all, sets.len(), 2_000_000));
             assert_eq!(found, sets);
+        }
+        // Told to be more than there are rows, than a number has room for, or than there are bytes.
+        let rows: RoaringBitmap = (0..100).collect();
+        let of_many = |kind: u8, count| {
+            let bytes = [&[kind][..], &[1; 300]].concat();
+            Reader::new(&bytes).family(&rows, count, 100).map(|sets| sets.len())
+        };
+        assert_eq!(of_many(1, 100), Some(100));
+        for (kind, count) in [(0, 2), (1, 101), (1, 0x10000), (2, 38), (2, usize::MAX)] {
+            assert_eq!(of_many(kind, count), None, "{kind} {count}");
         }
         for rows in [&[][..], &[3, 4, 9], &[3, 3, 4], &[9, 4]] {
             assert_eq!(read(|out| out.rows(rows), |bytes| bytes.rows(10)), rows);

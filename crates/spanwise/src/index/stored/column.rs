@@ -4,6 +4,9 @@ use super::bytes::{Reader, Writer};
 use crate::index::column::{Checksums, Column, Texts};
 use crate::index::numbers::{Number, Numbers, Sorted};
 
+/// Bytes of a column of nothing.
+pub(super) const LEAST_OF_COLUMN: u64 = 98;
+
 impl Writer {
     pub(super) fn column(&mut self, column: &Column) {
         self.number(column.texts.len().into());
@@ -49,7 +52,12 @@ impl Reader<'_> {
     fn column(&mut self, len: u32) -> Option<Column> {
         let mut column = Column::default();
         let (mut ends, mut end) = (Vec::new(), 0u32);
-        for _ in 0..self.small()? {
+        let count = self.small()?;
+        // A byte for the length of each, and one of its own but for the one that may be empty.
+        if 2 * u64::from(count) > self.left() as u64 + 1 {
+            return None;
+        }
+        for _ in 0..count {
             end = end.checked_add(self.small()?)?;
             ends.push(end);
         }
@@ -81,5 +89,43 @@ impl Reader<'_> {
         let rows = self.rows(len)?;
         let (bits, order) = self.segments(rows.len())?;
         Numbers::of_parts(all, values, postings, Sorted { rows, bits, order })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use roaring::RoaringBitmap;
+
+    use super::*;
+
+    /// A column of `texts` texts, whose lengths are given, and rows from 0 that are told to have them.
+    fn of_texts(texts: u64, lengths: &[u8], arena: &[u8], rows: u32, family: &[u8]) -> Vec<u8> {
+        let mut out = Writer::default();
+        out.number(texts);
+        out.raw(lengths);
+        out.raw(arena);
+        out.set(&(0..rows).collect());
+        out.raw(family);
+        out.rows(&[]);
+        for _ in 0..5 {
+            out.set(&RoaringBitmap::new());
+        }
+        out.numbers(&Numbers::<i64>::default());
+        out.numbers(&Numbers::<f64>::default());
+        out.number(0);
+        out.take()
+    }
+
+    #[test]
+    fn values_that_no_row_has_are_no_column() {
+        let read = |bytes: &[u8]| column(bytes, 1000).map(|column| column.texts.len());
+        assert_eq!(read(&of_texts(2, &[0, 1], b"a", 2, &[1, 2, 1])), Some(2));
+        // One that is empty, and one that is there twice.
+        assert_eq!(read(&of_texts(2, &[0, 0], b"", 2, &[1, 2, 1])), None);
+        assert_eq!(read(&of_texts(2, &[0, 1], b"a", 1, &[1, 2])), None);
+        assert_eq!(read(&of_texts(200, &[1; 200], &(0..200).collect::<Vec<u8>>(), 2, &[1, 2, 1])), None);
+        assert_eq!(read(&of_texts(100, &[0; 100], b"", 100, &(0..101).collect::<Vec<u8>>())), None);
+        let nothing = of_texts(0, &[], b"", 0, &[]);
+        assert_eq!((read(&nothing), nothing.len() as u64), (Some(0), LEAST_OF_COLUMN));
     }
 }

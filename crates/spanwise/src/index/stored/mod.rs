@@ -17,6 +17,7 @@ use super::slot::Slot;
 use super::{Index, IndexError, Limits};
 use bytes::{Reader, Writer};
 
+use column::LEAST_OF_COLUMN;
 pub(super) use column::column;
 use tables::LEAST_OF_ROW;
 pub(super) use tables::{overflow, times, traces};
@@ -138,6 +139,13 @@ impl Index {
         let mut index = directory_of(directory).ok_or(IndexError::Damaged)?;
         // Any number of rows can be said to be alike in a few bytes, but each has its ids.
         if sections.bytes(TRACES).is_some_and(|bytes| bytes < u64::from(index.len) * LEAST_OF_ROW) {
+            return Err(IndexError::Damaged);
+        }
+        // So can fields, which take room in memory before they are asked for.
+        if (COLUMNS..)
+            .zip(&index.slots)
+            .any(|(number, _)| sections.bytes(number).is_some_and(|bytes| bytes < LEAST_OF_COLUMN))
+        {
             return Err(IndexError::Damaged);
         }
         index.sections = Some(sections);
