@@ -51,12 +51,14 @@ impl Sum {
         if self.has_float {
             return Value::Float(self.total()).compares(comparison, literal);
         }
-        match (i64::try_from(self.exact), literal.as_float()) {
-            (Ok(exact), _) => Value::Int(exact).compares(comparison, literal),
-            // Beyond any integer that it could be compared with.
-            (Err(_), Some(other)) => holds(comparison, self.total().partial_cmp(&other)),
-            (Err(_), None) => false,
-        }
+        let order = match literal {
+            Value::Int(other) | Value::Duration(other) => Some(self.exact.cmp(&i128::from(*other))),
+            _ => match literal.as_float() {
+                Some(other) => self.total().partial_cmp(&other),
+                None => return false,
+            },
+        };
+        holds(comparison, order)
     }
 }
 
