@@ -3,8 +3,10 @@
 //! A group is a trace, or what `by` made of one. The spans between two that are related need not be of their group, so what is
 //! above and below is found in whole traces. For one group that is a walk from its spans. For several it is a numbering of
 //! the trace's ids in which all below an id have the numbers that follow its own: what is below any of a group's spans is then a
-//! matter of sorted numbers, and a trace costs the same however many groups it has.
+//! matter of sorted numbers, and a trace costs the same however many groups it has. Where spans of one id have several parents,
+//! the first is numbered by, and each group goes besides through those of the others that it meets.
 
+use std::cmp::Reverse;
 use std::collections::{HashMap, HashSet};
 
 use roaring::RoaringBitmap;
@@ -81,25 +83,17 @@ impl Traces {
             let (left, right) = (of(left), of(right));
             let mut found = left.iter().chain(&right).map(|row| group_of(*row, groups));
             let first = found.next();
-            let lineage =
-                if found.all(|group| Some(group) == first) { None } else { Lineage::of(self, &rows) };
-            match lineage {
-                Some(lineage) => related.extend(lineage.related(self, relation, &left, &right, groups)),
-                None => related.extend(self.reached(relation, &rows, &left, &right, groups)),
+            if found.all(|group| Some(group) == first) {
+                related.extend(self.reached(relation, &rows, &left, &right));
+            } else {
+                related.extend(Lineage::of(self, &rows).related(self, relation, &left, &right, groups));
             }
         }
         ascending(related)
     }
 
-    /// The rows of `right` that are reached from those of `left` of the same group, group by group.
-    fn reached(
-        &self,
-        relation: Relation,
-        rows: &[u32],
-        left: &[u32],
-        right: &[u32],
-        groups: &[u32],
-    ) -> Vec<u32> {
+    /// The rows of `right` that are reached from those of `left`.
+    fn reached(&self, relation: Relation, rows: &[u32], left: &[u32], right: &[u32]) -> Vec<u32> {
         let (span, parent) = (|row: u32| id_of(&self.span, row), |row: u32| id_of(&self.parent, row));
         let (entry, exit): (&dyn Fn(u32) -> u64, &dyn Fn(u32) -> u64) = match relation {
             Relation::Ancestor => (&span, &parent),
@@ -109,23 +103,9 @@ impl Traces {
         for row in rows {
             by_entry.entry(entry(*row)).or_default().push(*row);
         }
-        let mut of_right = by_group(right, groups);
-        let mut found = Vec::new();
-        for (group, left) in by_group(left, groups) {
-            let Some(right) = of_right.remove(&group) else { continue };
-            let reached = spread(&by_entry, left.into_iter().map(exit), exit);
-            found.extend(right.into_iter().filter(|row| reached.contains(row)));
-        }
-        found
+        let reached = spread(&by_entry, left.iter().copied().map(exit), exit);
+        right.iter().copied().filter(|row| reached.contains(row)).collect()
     }
-}
-
-fn by_group(rows: &[u32], groups: &[u32]) -> HashMap<u32, Vec<u32>> {
-    let mut found: HashMap<u32, Vec<u32>> = HashMap::new();
-    for row in rows {
-        found.entry(group_of(*row, groups)).or_default().push(*row);
-    }
-    found
 }
 
 /// The rows that are reached from `frontier`: a row is found by its entry, and its `exit` joins what was reached.
@@ -149,29 +129,43 @@ fn spread(
 }
 
 /// The ids of a trace, numbered so that an id and all below it have numbers that follow each other. Ids of a ring are below
-/// each other, so they have the same numbers.
+/// each other, so they have the same numbers. Of several parents of an id the first counts; the others are kept beside.
+#[derive(Default)]
 struct Lineage {
     /// By id, the first of its numbers and the first that is no more of them.
     numbers: HashMap<u64, (u64, u64)>,
+    /// In the order of the parents' numbers.
+    others: Vec<Other>,
+    /// By number, the innermost of `others` whose id has it.
+    innermost: Vec<Option<usize>>,
+}
+
+/// A parent of an id beside its first.
+struct Other {
+    /// The first number of the parent.
+    parent: u64,
+    /// The numbers of the id.
+    below: (u64, u64),
+    /// The next of these whose id is above.
+    outer: Option<usize>,
 }
 
 impl Lineage {
-    /// None if spans of one id have different parents: then no numbering is like that.
-    fn of(traces: &Traces, rows: &[u32]) -> Option<Self> {
+    fn of(traces: &Traces, rows: &[u32]) -> Self {
         let mut above: HashMap<u64, u64> = HashMap::new();
-        let mut ids = HashSet::new();
+        let (mut ids, mut others) = (HashSet::new(), HashSet::new());
         for row in rows {
             let (span, parent) = (id_of(&traces.span, *row), id_of(&traces.parent, *row));
             ids.extend([span, parent].into_iter().filter(|id| *id != 0));
             if span != 0 && parent != 0 && *above.entry(span).or_insert(parent) != parent {
-                return None;
+                others.insert((span, parent));
             }
         }
         let mut below: HashMap<u64, Vec<u64>> = HashMap::new();
         for (id, parent) in &above {
             below.entry(*parent).or_default().push(*id);
         }
-        let mut lineage = Self { numbers: HashMap::new() };
+        let mut lineage = Self::default();
         let mut next = 0;
         for top in ids.iter().filter(|id| !above.contains_key(id)) {
             lineage.number(&[*top], &below, &mut next);
@@ -183,7 +177,75 @@ impl Lineage {
                 lineage.number(&ring, &below, &mut next);
             }
         }
-        Some(lineage)
+        lineage.add_others(&others, next);
+        lineage
+    }
+
+    fn add_others(&mut self, others: &HashSet<(u64, u64)>, end: u64) {
+        if others.is_empty() {
+            return;
+        }
+        let other = |(id, parent): &(u64, u64)| {
+            let (parent, _) = *self.numbers.get(parent)?;
+            Some(Other { parent, below: *self.numbers.get(id)?, outer: None })
+        };
+        self.others = others.iter().filter_map(other).collect();
+        self.others.sort_unstable_by_key(|other| other.parent);
+        let mut starts: Vec<(u64, Reverse<u64>, usize)> = (0..)
+            .zip(&self.others)
+            .map(|(at, Other { below: (start, end), .. })| (*start, Reverse(*end), at))
+            .collect();
+        starts.sort_unstable();
+        let mut starts = starts.into_iter().peekable();
+        let mut open: Vec<(u64, usize)> = Vec::new();
+        for number in 0..end {
+            while open.pop_if(|(end, _)| *end <= number).is_some() {}
+            while let Some((_, Reverse(end), at)) = starts.next_if(|(start, ..)| *start == number) {
+                if let Some(other) = self.others.get_mut(at) {
+                    other.outer = open.last().map(|(_, at)| *at);
+                }
+                open.push((end, at));
+            }
+            self.innermost.push(open.last().map(|(_, at)| *at));
+        }
+    }
+
+    /// Adds to numbers those that are below them by another parent than the first.
+    fn add_below(&self, found: &mut Vec<(u64, u64)>) {
+        // Of those that were taken, the next that may not have been.
+        let mut after: HashMap<usize, usize> = HashMap::new();
+        let mut at = 0;
+        while let Some((start, end)) = found.get(at).copied() {
+            at += 1;
+            let mut place = self.others.partition_point(|other| other.parent < start);
+            loop {
+                while let Some(next) = after.get(&place).copied() {
+                    if let Some(beyond) = after.get(&next).copied() {
+                        after.insert(place, beyond);
+                    }
+                    place = next;
+                }
+                let Some(other) = self.others.get(place).filter(|other| other.parent < end) else { break };
+                found.push(other.below);
+                after.insert(place, place + 1);
+            }
+        }
+    }
+
+    /// Adds to numbers the other parents of what is above them.
+    fn add_above(&self, found: &mut Vec<(u64, u64)>) {
+        let mut taken = HashSet::new();
+        let mut at = 0;
+        while let Some((number, _)) = found.get(at).copied() {
+            at += 1;
+            let innermost = usize::try_from(number).ok().and_then(|number| self.innermost.get(number));
+            let mut next = innermost.copied().flatten();
+            while let Some(place) = next.filter(|place| taken.insert(*place)) {
+                let Some(other) = self.others.get(place) else { break };
+                found.push((other.parent, other.parent + 1));
+                next = other.outer;
+            }
+        }
     }
 
     /// Numbers these ids, as one, and all below.
@@ -232,7 +294,12 @@ impl Lineage {
             of_groups.entry(group_of(*row, groups)).or_default().extend(numbers(from, *row));
         }
         for found in of_groups.values_mut() {
-            found.sort_unstable_by_key(|(start, end)| (*start, std::cmp::Reverse(*end)));
+            match relation {
+                _ if self.others.is_empty() => {}
+                Relation::Ancestor => self.add_above(found),
+                _ => self.add_below(found),
+            }
+            found.sort_unstable_by_key(|(start, end)| (*start, Reverse(*end)));
             if relation == Relation::Descendant {
                 let mut covered = 0;
                 found.retain(|(_, end)| {
@@ -340,7 +407,8 @@ mod tests {
                 _ => below(ids),
             });
             let parent = parent.collect();
-            let groups: Vec<u32> = trace.iter().map(|trace| trace * 3 + u32::from(below(2) == 0)).collect();
+            let groups: Vec<u32> =
+                trace.iter().map(|trace| trace * 8 + u32::try_from(below(4)).unwrap_or(0)).collect();
             let traces = Traces::of_parts(vec![1, 2], trace, span, parent);
             let mut some = || (0..rows).filter(|_| below(3) > 0).collect::<RoaringBitmap>();
             let (left, right) = (some(), some());

@@ -99,18 +99,23 @@ fn very_many_groups_cost_what_few_do() {
             )
         })
         .collect();
-    let text = format!(r#"{{"resourceSpans":[{{"scopeSpans":[{{"spans":[{}]}}]}}]}}"#, spans.join(","));
-    let batches = [spanwise::decode(text.into_bytes()).unwrap()];
-    let (scan, index) = (Scan::new(&batches), built(&batches, Limits::default()));
+    // The same with an id that comes again, with another parent.
+    let again = r#"{"traceId":"00000000000000000000000000000001","spanId":"000000000000c350","parentSpanId":"0000000000000001","endTimeUnixNano":"100000"}"#;
     let begun = std::time::Instant::now();
-    for (text, expected) in [
-        ("{ } | by(span:id) | { duration > 5ns } && { }", 99_994),
-        ("{ } | by(span:id) | { } >> { }", 0),
-        ("{ } | by(duration % 3) | { } << { }", 99_997),
-        ("{ } | by(span:id) | ({ } | by(duration) | count() > 0)", 100_000),
-    ] {
-        let query = Query::parse(text).unwrap();
-        assert_eq!(index.run(&query, &scan).unwrap().len(), expected, "{text}");
+    for (more, again) in [(0, &[][..]), (1, &[again.to_owned()])] {
+        let spans = [&spans[..], again].concat();
+        let text = format!(r#"{{"resourceSpans":[{{"scopeSpans":[{{"spans":[{}]}}]}}]}}"#, spans.join(","));
+        let batches = [spanwise::decode(text.into_bytes()).unwrap()];
+        let (scan, index) = (Scan::new(&batches), built(&batches, Limits::default()));
+        for (text, expected) in [
+            ("{ } | by(span:id) | { duration > 5ns } && { }", 99_994 + more),
+            ("{ } | by(span:id) | { } >> { }", 0),
+            ("{ } | by(duration % 3) | { } << { }", 99_997 + more),
+            ("{ } | by(span:id) | ({ } | by(duration) | count() > 0)", 100_000 + more),
+        ] {
+            let query = Query::parse(text).unwrap();
+            assert_eq!(index.run(&query, &scan).unwrap().len(), expected, "{text}");
+        }
     }
     assert!(begun.elapsed().as_secs() < 60, "{:?}", begun.elapsed());
 }
