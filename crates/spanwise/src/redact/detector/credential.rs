@@ -134,6 +134,10 @@ fn ends_with_word(text: &[u8], end: usize, word: &[u8]) -> bool {
 fn is_user_and_password(token: &[u8]) -> bool {
     const SHORTEST: usize = 8;
     let mut decoded = Vec::new();
+    // Padding ends it, whatever touches it.
+    let padding = token.iter().position(|byte| *byte == b'=').unwrap_or(token.len());
+    let token =
+        slice(token, 0, padding + from(token, padding).iter().take_while(|byte| **byte == b'=').count());
     let is_word = || token.iter().skip(1).all(|byte| is(*byte, LOWER));
     token.len() >= SHORTEST
         && base64::decode_into(token, &mut decoded)
@@ -179,6 +183,12 @@ const WORDS: [&[u8]; 10] = [
 
 /// The secret behind the `=` or `:` at `sign`, if one of the words stands before. Word and quotes stay.
 pub(super) fn find_assigned(text: &[u8], sign: usize) -> Option<(usize, usize)> {
+    find_assigned_around(text, sign, &[])
+}
+
+/// The same where `finds` are other finds in the text, in order and apart. Those that the secret holds or touches are part of it:
+/// the placeholders in their place would be.
+fn find_assigned_around(text: &[u8], sign: usize, finds: &[(usize, usize)]) -> Option<(usize, usize)> {
     const SHORTEST: usize = 8;
     const LONGEST: usize = 200;
     const LONGEST_GAP: usize = 8;
@@ -195,16 +205,49 @@ pub(super) fn find_assigned(text: &[u8], sign: usize) -> Option<(usize, usize)> 
         return None;
     }
     let start = gap_end(text, sign + 1, LONGEST_GAP);
-    let length = from(text, start)
-        .iter()
-        .take(LONGEST + 1)
-        .take_while(|byte| {
-            !is(**byte, SPACE)
-                && !byte.is_ascii_control()
-                && !matches!(byte, b'"' | b'\'' | b'\\' | b';' | b',' | b'`' | b'<' | b'>')
-        })
-        .count();
-    (SHORTEST..=LONGEST).contains(&length).then_some((start, start + length))
+    let mut end = start;
+    let mut length = 0;
+    let mut is_joined = false;
+    loop {
+        let rest = from(text, end).iter().take(LONGEST + 1 - length);
+        let run = rest.take_while(|byte| !ends_secret(**byte)).count();
+        let find = finds.partition_point(|(_, find_end)| *find_end <= end);
+        let find = finds.get(find).filter(|(first, _)| (start..=end + run).contains(first));
+        let Some((first, find_end)) = find else {
+            (length, end) = (length + run, end + run);
+            break;
+        };
+        length += first.saturating_sub(end);
+        end = *find_end;
+        is_joined = true;
+    }
+    (length <= LONGEST && (is_joined || length >= SHORTEST)).then_some((start, end))
+}
+
+/// Finds the assigned secrets that hold or touch other finds: see [`find_assigned_around`].
+pub(super) fn find_joined_secrets(
+    text: &[u8],
+    finds: &[(usize, usize)],
+    mut found: impl FnMut(usize, usize),
+) {
+    let mut floor = 0;
+    for sign in memchr::memchr2_iter(b'=', b':', text) {
+        let find = finds.get(finds.partition_point(|(_, end)| *end <= sign));
+        // In the place of a find that holds the sign there will be none.
+        if sign < floor || find.is_some_and(|(start, _)| *start <= sign) {
+            continue;
+        }
+        if let Some((start, end)) = find_assigned_around(text, sign, finds) {
+            floor = end;
+            found(start, end);
+        }
+    }
+}
+
+fn ends_secret(byte: u8) -> bool {
+    is(byte, SPACE)
+        || byte.is_ascii_control()
+        || matches!(byte, b'"' | b'\'' | b'\\' | b';' | b',' | b'`' | b'<' | b'>')
 }
 
 /// Where the quotes, spaces, controls and colours end that begin at `start`, escaped or not, at most `longest` of them.

@@ -1,9 +1,11 @@
 //! Mail addresses: an RFC 5322 dot-atom, `@`, and a domain name of at least two labels.
 
 use super::class::{
-    ALNUM, BASE64, DIGIT, HYPHEN, LOWER, TOKEN, UPPER, WORD, WORD_HYPHEN, after_escape_letter, at, before,
-    closes, is, run_end, run_end_within, slice,
+    ALNUM, BASE64, DIGIT, HYPHEN, LOWER, SPACE, TOKEN, UPPER, WORD, WORD_HYPHEN, after_escape_letter, at,
+    before, closes, from, is, run_end, run_end_within, slice,
 };
+
+use crate::redact::placeholder;
 
 /// RFC 5321, section 4.5.3.1.
 const LONGEST_LOCAL: usize = 64;
@@ -25,12 +27,27 @@ pub(super) fn find_between(text: &[u8], sign: usize, sign_end: usize) -> Option<
     is_address.then_some((start, end))
 }
 
+/// The address that begins behind a find that ends before `start`, though what stands before its `@` in all is too long.
+pub(super) fn find_behind(text: &[u8], start: usize) -> Option<(usize, usize)> {
+    let rest = from(text, start);
+    let sign = rest.iter().take(LONGEST_LOCAL + 1).position(|byte| *byte == b'@' || is(*byte, SPACE))?;
+    let (first, end) = (at(rest, sign) == b'@').then(|| find(rest, sign)).flatten()?;
+    Some((start + first, start + end))
+}
+
 /// Whether it is where a repository is fetched from: `git@host:path`, `git@host/path`, `git@host-alias:path`. What stands behind
 /// a colon is a path only if it has a slash in it or ends as repositories do, or it could be anything.
 fn is_repository(text: &[u8], start: usize, sign: usize, end: usize) -> bool {
     const LONGEST_ALIAS: usize = 64;
     const LONGEST_PATH: usize = 256;
-    if slice(text, start, sign) != b"git" {
+    let local = slice(text, start, sign);
+    // The digits of a pseudonym are no part of it.
+    let is_behind_pseudonym = || {
+        let pseudonym =
+            start.checked_sub(b"hmac:".len()).and_then(|start| placeholder::length_at(from(text, start)));
+        pseudonym.is_some_and(|length| length + b".git".len() == local.len() + b"hmac:".len())
+    };
+    if local != b"git" && !(local.ends_with(b".git") && is_behind_pseudonym()) {
         return false;
     }
     let host = if matches!(at(text, end), b'-' | b'_') {

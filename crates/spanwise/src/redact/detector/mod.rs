@@ -328,7 +328,7 @@ impl DetectorSet {
                 DetectorIndex(u8::try_from(Selection::BUILTINS as usize + place).unwrap_or(u8::MAX));
             detector.find(text, |start, end| hits.push(Hit { start, end, detector: detector_index }));
         }
-        join_members(text, look, hits, first);
+        join(text, look, hits, first);
         hides_characters
     }
 
@@ -373,27 +373,47 @@ fn index(builtin: Builtin) -> DetectorIndex {
     DetectorIndex(builtin as u8)
 }
 
-/// Adds the values of secret members of a query that hold or touch other hits from `first` on. The value is one find then, so that
-/// no placeholder is put into it that would make it longer when it is looked at again.
-fn join_members(text: &str, look: Look, hits: &mut Vec<Hit>, first: usize) {
-    if hits.len() == first || !look.on.has(Builtin::UrlSecretParam) {
+/// Adds finds that hold or touch other hits from `first` on, or begin behind one: the values of secret members of a query, what is
+/// assigned to a word, and mail addresses. Such a value is one find then, so that no placeholder is put into it that would make more
+/// be found when it is looked at again.
+fn join(text: &str, look: Look, hits: &mut Vec<Hit>, first: usize) {
+    if hits.len() == first {
         return;
     }
-    let member = index(Builtin::UrlSecretParam);
-    let others = hits.iter().skip(first).filter(|hit| hit.detector != member);
-    let mut finds: Vec<(usize, usize)> = others.map(|hit| (hit.start, hit.end)).collect();
-    if finds.is_empty() {
-        return;
+    let text = text.as_bytes();
+    if look.on.has(Builtin::Email) {
+        let ends: Vec<usize> = hits.iter().skip(first).map(|hit| hit.end).collect();
+        let addresses = ends.into_iter().filter_map(|end| email::find_behind(text, end));
+        hits.extend(addresses.map(|(start, end)| Hit { start, end, detector: index(Builtin::Email) }));
     }
-    finds.sort_unstable();
-    finds.dedup_by(|next, last| {
+    for builtin in [Builtin::AssignedSecret, Builtin::UrlSecretParam] {
+        if !look.on.has(builtin) {
+            continue;
+        }
+        let detector = index(builtin);
+        let finds = apart(hits.iter().skip(first).filter(|hit| hit.detector != detector));
+        if finds.is_empty() {
+            continue;
+        }
+        let found = |start, end| hits.push(Hit { start, end, detector });
+        if builtin == Builtin::AssignedSecret {
+            credential::find_joined_secrets(text, &finds, found);
+        } else {
+            url::find_joined_members(text, &finds, look.is_query, found);
+        }
+    }
+}
+
+/// The ranges of hits in order, those that overlap as one.
+fn apart<'a>(hits: impl Iterator<Item = &'a Hit>) -> Vec<(usize, usize)> {
+    let mut ranges: Vec<(usize, usize)> = hits.map(|hit| (hit.start, hit.end)).collect();
+    ranges.sort_unstable();
+    ranges.dedup_by(|next, last| {
         let overlaps = next.0 < last.1;
         last.1 = if overlaps { last.1.max(next.1) } else { last.1 };
         overlaps
     });
-    url::find_joined_members(text.as_bytes(), &finds, look.is_query, |start, end| {
-        hits.push(Hit { start, end, detector: member });
-    });
+    ranges
 }
 
 /// Puts the hits from `first` on in order, spares placeholders, and leaves no two overlapping.
