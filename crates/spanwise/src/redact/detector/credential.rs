@@ -263,7 +263,8 @@ fn gap_end(text: &[u8], start: usize, longest: usize) -> usize {
             continue;
         }
         let byte = at(text, end);
-        let is_gap = text.get(end).is_some_and(is_gap) || (end > start && after_escape_letter(text, end + 1));
+        let is_gap =
+            text.get(end).copied().is_some_and(is_gap) || (end > start && after_escape_letter(text, end + 1));
         if byte != b'\\' && (!is_gap || length == longest) {
             return end;
         }
@@ -285,7 +286,8 @@ fn gap_start(text: &[u8], end: usize, longest: usize) -> usize {
             continue;
         }
         let byte = before(text, start);
-        let is_gap = slice(text, 0, start).last().is_some_and(is_gap) || after_escape_letter(text, start);
+        let is_gap =
+            slice(text, 0, start).last().copied().is_some_and(is_gap) || after_escape_letter(text, start);
         if byte != b'\\' && (!is_gap || length == longest) {
             return start;
         }
@@ -310,6 +312,6 @@ fn blank_end(text: &[u8], start: usize) -> usize {
 }
 
 /// Whether a byte parts a word from its value.
-fn is_gap(byte: &u8) -> bool {
-    is(*byte, SPACE) || matches!(byte, b'"' | b'\'') || byte.is_ascii_control()
+fn is_gap(byte: u8) -> bool {
+    is(byte, SPACE) || matches!(byte, b'"' | b'\'') || byte.is_ascii_control()
 }
