@@ -171,7 +171,7 @@ pub(crate) fn structure(text: &str, label: &str) -> Option<String> {
     let tools = objects_of_tools(text, &tokens);
     let mut out = Masked { text, label, out: String::with_capacity(text.len() / 4), copied: 0 };
     let mut open: Vec<Frame> = vec![Frame { is_tool: false, values: Member::Container }];
-    let mut names = MaskedNames::beside(names_of(text, &tokens));
+    let mut names = MaskedNames::default();
     let mut place = 0;
     while let Some((token, depth, range)) = tokens.get(place) {
         let frame = open.last().copied()?;
@@ -200,7 +200,7 @@ pub(crate) fn structure(text: &str, label: &str) -> Option<String> {
                 let name = unquoted(inside)?;
                 let known = member(&name);
                 if known.is_none() && !placeholder::is_placeholder(&name) {
-                    out.mask(range, names.next(label));
+                    out.mask(range, names.next(label, || names_of(text, &tokens)));
                 }
                 open.last_mut()?.values = known.unwrap_or(Member::Content);
             }
@@ -219,24 +219,27 @@ pub(crate) fn structure(text: &str, label: &str) -> Option<String> {
 }
 
 /// The numbers of names that are masked. Names that an earlier redaction put in are not given out again.
+#[derive(Default)]
 pub(crate) struct MaskedNames<'t> {
-    taken: HashSet<Cow<'t, str>, RandomState>,
+    taken: Option<HashSet<Cow<'t, str>, RandomState>>,
     last: usize,
 }
 
 impl<'t> MaskedNames<'t> {
-    /// Beside these.
-    pub(crate) fn beside(names: impl Iterator<Item = Cow<'t, str>>) -> Self {
-        Self { taken: names.filter(|name| placeholder::is_placeholder(name)).collect(), last: 0 }
-    }
-
-    /// The length that the next placeholder tells.
-    pub(crate) fn next(&mut self, label: &str) -> usize {
+    /// The length that the next placeholder tells, beside these names, which are the same each time.
+    pub(crate) fn next<I: Iterator<Item = Cow<'t, str>>>(
+        &mut self,
+        label: &str,
+        names: impl FnOnce() -> I,
+    ) -> usize {
+        let taken = self
+            .taken
+            .get_or_insert_with(|| names().filter(|name| placeholder::is_placeholder(name)).collect());
         loop {
             self.last += 1;
             let mut mask = String::new();
             placeholder::push_mask_of_length(&mut mask, label, self.last);
-            if !self.taken.contains(mask.as_str()) {
+            if !taken.contains(mask.as_str()) {
                 return self.last;
             }
         }

@@ -134,8 +134,12 @@ impl<'a> Walk<'a> {
     }
 
     fn structured_members(&mut self, item: Item, verdict: Verdict, rows: Rows, is_tool: bool) {
-        let keys = rows.range().filter_map(|row| self.batch.values.get(row)).map(|child| self.key_of(*child));
-        let mut names = body::MaskedNames::beside(keys);
+        let batch = self.batch;
+        let keys = || {
+            let children = rows.range().filter_map(|row| batch.values.get(row));
+            children.map(|child| child.key().map_or(Cow::Borrowed(""), |key| batch.key(key)))
+        };
+        let mut names = body::MaskedNames::default();
         for row in rows.range() {
             let Some(child) = self.batch.values.get(row).copied() else {
                 continue;
@@ -145,7 +149,7 @@ impl<'a> Walk<'a> {
             if member.is_none() && !placeholder::is_placeholder(&name) {
                 let mut mask = String::new();
                 let label = self.policy.label(verdict.rule);
-                placeholder::push_mask_of_length(&mut mask, label, names.next(label));
+                placeholder::push_mask_of_length(&mut mask, label, names.next(label, keys));
                 let change = self.edits.keep(&mask);
                 self.edits.push(Slot::ChildKey, row, change);
             }
