@@ -131,6 +131,29 @@ pub(crate) fn push_mask_of_length(out: &mut String, label: &str, length: usize) 
     out.push(']');
 }
 
+/// Names that become one when something is taken out of them are told apart by numbers, which are never free again: to begin
+/// anew for each name would cost the square of their count.
+pub(crate) struct Apart {
+    next: usize,
+}
+
+impl Default for Apart {
+    fn default() -> Self {
+        Self { next: 2 }
+    }
+}
+
+impl Apart {
+    /// Puts placeholders in the place of `name` until `takes` takes one.
+    pub(crate) fn tell(&mut self, name: &mut String, mut takes: impl FnMut(&str) -> bool) {
+        while !takes(name) {
+            name.clear();
+            push_mask_of_length(name, "key", self.next);
+            self.next += 1;
+        }
+    }
+}
+
 /// Whether `label` can stand in a placeholder: lower-case letters, `_`, `-` and at most four digits, 32 in all.
 pub(crate) fn is_label(label: &str) -> bool {
     !label.is_empty()

@@ -10,7 +10,7 @@ use std::ops::Range;
 use super::detector::{DetectorIndex, DetectorSet, Hit, Look};
 use super::escape::{self, Unescaped};
 use super::json_text::{self, Token, Tokens};
-use super::placeholder;
+use super::placeholder::{self, Apart};
 
 /// JSON in strings is taken apart this deep; deeper down, text is cut and joined.
 const DEEPEST: usize = 16;
@@ -136,8 +136,7 @@ struct Names {
     open: Vec<HashSet<String>>,
     /// Those that stand in the text and look as if something had been put in.
     taken: HashSet<String>,
-    /// Numbers are never free again: to begin anew for each name would cost the square of their count.
-    number: usize,
+    apart: Apart,
 }
 
 impl Names {
@@ -148,7 +147,7 @@ impl Names {
             .map(|name| Unescaped::new(name).text().to_owned())
             .filter(|name| name.contains("[REDACTED:") || name.contains("hmac:"))
             .collect();
-        Self { open: Vec::new(), taken, number: 2 }
+        Self { open: Vec::new(), taken, apart: Apart::default() }
     }
 
     /// An object ends that was so many containers deep: those within it have ended before.
@@ -162,11 +161,7 @@ impl Names {
             self.open.resize_with(depth + 1, HashSet::new);
         }
         let Some(names) = self.open.get_mut(depth) else { return };
-        while self.taken.contains(name) || !names.insert(name.clone()) {
-            name.clear();
-            placeholder::push_mask_of_length(name, "key", self.number);
-            self.number += 1;
-        }
+        self.apart.tell(name, |name| !self.taken.contains(name) && names.insert(name.to_owned()));
     }
 }
 

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use super::edits::Slot;
 use super::paths::Path;
-use super::walk::{Item, Walk};
+use super::walk::{Item, Walk, scalar_text};
 use crate::batch::{RawValue, Rows};
 use crate::redact::body;
 use crate::redact::detector::Look;
@@ -22,12 +22,8 @@ impl<'a> Walk<'a> {
             RawValue::Array(rows) | RawValue::KvList(rows) => {
                 return self.children(item, rows, path, verdict);
             }
-            RawValue::Bool(value) if value.to_string().len() <= length => return,
-            RawValue::Int(value) if value.to_string().len() <= length => {
-                return self.number(item, item.value, verdict.selection);
-            }
-            RawValue::Double(value) if value.to_string().len() <= length => {
-                return self.number(item, item.value, verdict.selection);
+            value if scalar_text(value).is_some_and(|text| text.len() <= length) => {
+                return self.number(item, value, verdict.selection);
             }
             _ => return self.mask(item, verdict),
         };

@@ -14,7 +14,7 @@ use super::window::Window;
 use crate::batch::{AttributeRow, Id, RawValue, Rows, SpanBatch, Text, ValueTag};
 use crate::redact::detector::{Look, Selection};
 use crate::redact::place::Place;
-use crate::redact::placeholder;
+use crate::redact::placeholder::{self, Apart};
 use crate::redact::policy::{CompiledPolicy, EventClass, TextAction, Treatment, Verdict};
 use crate::redact::text::redact_text;
 
@@ -270,14 +270,9 @@ impl<'a> Walk<'a> {
                 }
             }
         }
-        // Numbers are never free again: to begin anew for each key would cost the square of their count.
-        let mut number = 2;
+        let mut apart = Apart::default();
         for (row, mut name) in changed {
-            while !names.insert(name.clone()) {
-                name.clear();
-                placeholder::push_mask_of_length(&mut name, "key", number);
-                number += 1;
-            }
+            apart.tell(&mut name, |name| names.insert(name.to_owned()));
             let change = self.edits.keep(&name);
             self.edits.push(slot, row, change);
             self.report.count_place(place);
@@ -385,10 +380,10 @@ impl<'a> Walk<'a> {
         let text = match item.value {
             RawValue::Empty => return,
             RawValue::String(text) => self.batch.text(text),
-            RawValue::Bool(value) => value.to_string().into(),
-            RawValue::Int(value) => value.to_string().into(),
-            RawValue::Double(value) => value.to_string().into(),
-            RawValue::Bytes(_) | RawValue::Array(_) | RawValue::KvList(_) => return self.mask(item, verdict),
+            value => match scalar_text(value) {
+                Some(text) => text.into(),
+                None => return self.mask(item, verdict),
+            },
         };
         if placeholder::is_placeholder(&text) {
             return;
@@ -469,5 +464,19 @@ impl<'a> Walk<'a> {
         let change = self.edits.keep(&digest);
         self.edits.push(slot, row, change);
         self.report.text_ids += 1;
+    }
+}
+
+/// The text of a number, true or false.
+pub(super) fn scalar_text(value: RawValue) -> Option<String> {
+    match value {
+        RawValue::Bool(value) => Some(value.to_string()),
+        RawValue::Int(value) => Some(value.to_string()),
+        RawValue::Double(value) => Some(value.to_string()),
+        RawValue::Empty
+        | RawValue::String(_)
+        | RawValue::Bytes(_)
+        | RawValue::Array(_)
+        | RawValue::KvList(_) => None,
     }
 }
