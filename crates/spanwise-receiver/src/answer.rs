@@ -3,6 +3,7 @@
 //! Success is `ExportTraceServiceResponse`, everything else `google.rpc.Status`. No answer holds a value or a key of the
 //! payload: codes, paths of schema names, offsets and fixed sentences.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use bytes::Bytes;
@@ -13,6 +14,29 @@ use spanwise::{Diagnostic, write_json_string};
 
 /// Seconds after which a refused delivery may be sent again.
 const RETRY_SECONDS: &str = "1";
+
+/// What a body is longer than.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Bound {
+    /// The most that is read.
+    Body(usize),
+    /// The most without its compression.
+    Inflated(usize),
+    /// What can be held of one document.
+    Document,
+}
+
+impl Bound {
+    fn message(self) -> Cow<'static, str> {
+        match self {
+            Self::Body(most) => format!("the body has more than {most} bytes").into(),
+            Self::Inflated(most) => {
+                format!("the body has more than {most} bytes without its compression").into()
+            }
+            Self::Document => "the body is too large".into(),
+        }
+    }
+}
 
 /// The answer to one request.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,8 +57,8 @@ pub(crate) enum Answer {
     Encoding,
     /// The body cannot be read.
     Invalid { message: String, field: Option<(String, &'static str)> },
-    /// The body is longer than the bound, with or without its compression.
-    TooLarge,
+    /// The body is longer than the bound.
+    TooLarge(Bound),
     /// The body and what is made of it take more memory than there ever is.
     BeyondMemory,
     /// The body comes too slowly.
@@ -62,7 +86,7 @@ impl Answer {
             Self::Path => StatusCode::NOT_FOUND,
             Self::Type | Self::Encoding => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::Invalid { .. } => StatusCode::BAD_REQUEST,
-            Self::TooLarge | Self::BeyondMemory => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::TooLarge(_) | Self::BeyondMemory => StatusCode::PAYLOAD_TOO_LARGE,
             Self::TooSlow => StatusCode::REQUEST_TIMEOUT,
             Self::Overload => StatusCode::TOO_MANY_REQUESTS,
             Self::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
@@ -71,24 +95,25 @@ impl Answer {
     }
 
     /// The code of `google.rpc.Status`, and what it says.
-    fn words(&self) -> (u8, &str) {
-        match self {
+    fn words(&self) -> (u8, Cow<'_, str>) {
+        let (code, message) = match self {
             Self::Stored | Self::Partly { .. } | Self::Unauthorized => (0, ""),
             Self::Method => (12, "only POST and PUT are taken"),
             Self::Path => (5, "nothing is taken under this path"),
             Self::Type => (3, "the body must be application/json: set the exporter's protocol to http/json"),
             Self::Encoding => (3, "the body may be compressed with gzip or zstd"),
-            Self::Invalid { message, .. } => (3, message),
-            Self::TooLarge => (3, "the body is too large"),
+            Self::Invalid { message, .. } => (3, message.as_str()),
+            Self::TooLarge(bound) => return (3, bound.message()),
             Self::BeyondMemory => (
                 3,
                 "the body and what is made of it take more than all of the receiver's memory_bytes: send less at once",
             ),
             Self::TooSlow => (4, "the body came too slowly"),
             Self::Overload => (8, "too much at once"),
-            Self::Unavailable(message) => (14, message),
+            Self::Unavailable(message) => (14, *message),
             Self::Internal => (13, "internal error"),
-        }
+        };
+        (code, message.into())
     }
 
     /// The body; empty where there is none.
@@ -108,7 +133,7 @@ impl Answer {
             other => {
                 let (code, message) = other.words();
                 let mut out = format!("{{\"code\":{code},\"message\":").into_bytes();
-                write_json_string(message, &mut out);
+                write_json_string(&message, &mut out);
                 if let Self::Invalid { field: Some((path, description)), .. } = other {
                     out.extend_from_slice(
                         b",\"details\":[{\"@type\":\"type.googleapis.com/google.rpc.BadRequest\",",
@@ -146,7 +171,7 @@ impl Answer {
                 set(RETRY_AFTER, RETRY_SECONDS);
             }
             // The rest of the body is not read: the connection cannot go on.
-            Self::TooLarge | Self::TooSlow => {
+            Self::TooLarge(Bound::Body(_)) | Self::TooSlow => {
                 set(CONNECTION, "close");
             }
             _ => {}

@@ -9,7 +9,7 @@ use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt as _;
 use tokio::time::{Instant, timeout, timeout_at};
 
-use crate::answer::Answer;
+use crate::answer::{Answer, Bound};
 use crate::budget::Reservation;
 
 /// What a frame keeps in memory, however short it is: the buffer of a connection is given in pieces of this size.
@@ -98,7 +98,7 @@ where
 {
     let hint = body.size_hint();
     if hint.lower() > limit as u64 {
-        return Err(Answer::TooLarge);
+        return Err(Answer::TooLarge(Bound::Body(limit)));
     }
     let most = hint.upper().and_then(|most| usize::try_from(most).ok()).unwrap_or(limit).min(limit);
     let begun = Instant::now();
@@ -115,7 +115,7 @@ where
         // Trailers are nobody's business.
         let Ok(data) = frame.into_data() else { continue };
         if gathered.len() + data.len() > limit {
-            return Err(Answer::TooLarge);
+            return Err(Answer::TooLarge(Bound::Body(limit)));
         }
         gathered.add(data, most, memory)?;
     }

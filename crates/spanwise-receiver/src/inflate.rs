@@ -7,7 +7,7 @@ use flate2::read::MultiGzDecoder;
 use http::HeaderMap;
 use http::header::CONTENT_ENCODING;
 
-use crate::answer::Answer;
+use crate::answer::{Answer, Bound};
 use crate::budget::Reservation;
 
 /// The largest window that a zstd frame over HTTP may ask for: 8 MiB (RFC 9659).
@@ -78,7 +78,7 @@ fn read(mut input: impl Read, limit: usize, memory: &mut Reservation) -> Result<
     loop {
         if len == out.len() {
             if len > limit {
-                return Err(Answer::TooLarge);
+                return Err(Answer::TooLarge(Bound::Inflated(limit)));
             }
             // One more than the bound, to see that there is more.
             let size = (len * 2).max(FIRST_BUFFER).min(limit + 1).max(len + 1);
@@ -94,7 +94,7 @@ fn read(mut input: impl Read, limit: usize, memory: &mut Reservation) -> Result<
         }
     }
     if len > limit {
-        return Err(Answer::TooLarge);
+        return Err(Answer::TooLarge(Bound::Inflated(limit)));
     }
     out.truncate(len);
     Ok(out)
@@ -141,7 +141,10 @@ mod tests {
                     );
                 }
                 if len > 0 && encoding != Encoding::Identity {
-                    assert_eq!(inflate(encoding, body, len - 1, 1 << 30), Err(Answer::TooLarge));
+                    assert_eq!(
+                        inflate(encoding, body, len - 1, 1 << 30),
+                        Err(Answer::TooLarge(Bound::Inflated(len - 1)))
+                    );
                 }
             }
         }
@@ -160,7 +163,10 @@ mod tests {
             [(Encoding::Gzip, gzip(&zeros)), (Encoding::Zstd, zstd::encode_all(&zeros[..], 19).unwrap())]
         {
             assert!(bomb.len() < 100_000);
-            assert_eq!(inflate(encoding, bomb.clone(), 1 << 20, 1 << 30), Err(Answer::TooLarge));
+            assert_eq!(
+                inflate(encoding, bomb.clone(), 1 << 20, 1 << 30),
+                Err(Answer::TooLarge(Bound::Inflated(1 << 20)))
+            );
             assert_eq!(inflate(encoding, bomb.clone(), 1 << 30, 16 << 20), Err(Answer::BeyondMemory));
             // Where others hold a part of it, it may be taken later.
             let budget = Budget::new(256 << 20);

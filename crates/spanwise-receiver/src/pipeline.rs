@@ -9,7 +9,7 @@ use spanwise::redact::{CompiledPolicy, RedactError, Redactor};
 use spanwise::{Code, DecodeOptions, Decoder, Limits, Mode, Rows, Severity, SpanBatch, encode_into};
 use twox_hash::XxHash3_64;
 
-use crate::answer::{Answer, finding};
+use crate::answer::{Answer, Bound, finding};
 use crate::metrics::{FindingLabel, Metrics};
 use crate::store::SpanKey;
 
@@ -112,7 +112,7 @@ impl Worker {
             let label = FindingLabel { code: diagnostic.code.as_str() };
             metrics.findings.get_or_create(&label).inc();
             return Err(match diagnostic.code {
-                Code::DocumentSize => Answer::TooLarge,
+                Code::DocumentSize => Answer::TooLarge(Bound::Document),
                 _ => Answer::rejected(diagnostic),
             });
         }
@@ -136,7 +136,7 @@ impl Worker {
                 let mut out = Vec::with_capacity(body.len());
                 let report =
                     redactor.redact_batch_into(&self.batch, &mut out).map_err(|error| match error {
-                        RedactError::TooLarge => Answer::TooLarge,
+                        RedactError::TooLarge => Answer::TooLarge(Bound::Document),
                         _ => Answer::Internal,
                     })?;
                 metrics.redacted_values.inc_by(report.changes());
