@@ -8,7 +8,7 @@ use pyo3::IntoPyObjectExt as _;
 use pyo3::exceptions::{PyUserWarning, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
-use spanwise::index::{FacetValue, IndexError, Order, Query};
+use spanwise::index::{FacetError, FacetValue, IndexError, Order, Query};
 use spanwise_arrow::{Converter, pick};
 use spanwise_io::{IndexFileError, SpanIndex};
 
@@ -26,6 +26,14 @@ pub(crate) struct Index(RwLock<SpanIndex>);
 
 fn index_error(error: IndexError) -> PyErr {
     index_file_error(error.into())
+}
+
+fn facet_error(py: Python<'_>, error: FacetError) -> PyErr {
+    match error {
+        FacetError::Field(error) => query_error(py, &error),
+        FacetError::Index(error) => index_error(error),
+        other => PyValueError::new_err(other.to_string()),
+    }
 }
 
 fn order_of(order: &str) -> PyResult<Order> {
@@ -204,7 +212,7 @@ impl Index {
         #[pyo3(from_py_with = limit_of_values)] limit: usize,
     ) -> PyResult<Vec<(Py<PyAny>, u64)>> {
         let found = py.detach(|| self.read().index().values(field, limit));
-        let found = found.map_err(|error| query_error(py, &error))?.map_err(index_error)?;
+        let found = found.map_err(|error| facet_error(py, error))?;
         let mut values = Vec::new();
         for (value, spans) in found.values {
             let value = match value {
@@ -231,7 +239,7 @@ impl Index {
         #[pyo3(from_py_with = bins)] bins: usize,
     ) -> PyResult<Vec<(f64, f64, u64)>> {
         let found = py.detach(|| self.read().index().histogram(field, bins));
-        let found = found.map_err(|error| query_error(py, &error))?.map_err(index_error)?;
+        let found = found.map_err(|error| facet_error(py, error))?;
         Ok(found.into_iter().map(|bin| (bin.low, bin.high, bin.count)).collect())
     }
 
@@ -245,7 +253,7 @@ impl Index {
         #[pyo3(from_py_with = shares)] shares: Vec<f64>,
     ) -> PyResult<Vec<f64>> {
         let found = py.detach(|| self.read().index().quantiles(field, &shares));
-        found.map_err(|error| query_error(py, &error))?.map_err(index_error)
+        found.map_err(|error| facet_error(py, error))
     }
 
     /// Adds the spans of another index after these.

@@ -1,6 +1,9 @@
 //! What an index knows of a field without a query: which fields there are, their commonest values, and how their numbers
 //! are spread.
 
+use std::error::Error;
+use std::fmt;
+
 use roaring::{MultiOps, RoaringBitmap};
 
 use super::column::Column;
@@ -53,6 +56,46 @@ pub struct Bin {
     pub high: f64,
     /// Numbers in it.
     pub count: u64,
+}
+
+/// Why there is nothing to tell of a field.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum FacetError {
+    /// The text is no field, or one of which an index keeps no values.
+    Field(QueryError),
+    /// The index cannot be read.
+    Index(IndexError),
+}
+
+impl fmt::Display for FacetError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Field(error) => error.fmt(f),
+            Self::Index(error) => error.fmt(f),
+        }
+    }
+}
+
+impl Error for FacetError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Field(error) => error.source(),
+            Self::Index(error) => error.source(),
+        }
+    }
+}
+
+impl From<QueryError> for FacetError {
+    fn from(error: QueryError) -> Self {
+        Self::Field(error)
+    }
+}
+
+impl From<IndexError> for FacetError {
+    fn from(error: IndexError) -> Self {
+        Self::Index(error)
+    }
 }
 
 impl Column {
@@ -117,60 +160,58 @@ impl Index {
     /// `duration` are integers, in nanoseconds.
     ///
     /// # Errors
-    /// The text is no field, or one of which no values are kept ([`Self::keys`] lists the others, and `duration` has some,
-    /// too): ids of spans and traces, and what is known of a trace as a whole; or as [`Self::run`].
-    pub fn values(&self, field: &str, limit: usize) -> Result<Result<ValuesFacet, IndexError>, QueryError> {
+    /// [`FacetError::Field`] where the text is no field, or one of which no values are kept ([`Self::keys`] lists the others,
+    /// and `duration` has some, too): ids of spans and traces, and what is known of a trace as a whole. [`FacetError::Index`]
+    /// as [`Self::run`].
+    pub fn values(&self, field: &str, limit: usize) -> Result<ValuesFacet, FacetError> {
         let field = facet_field(field)?;
         if field == Field::Intrinsic(Intrinsic::Duration) {
-            return Ok(self.times().map(|times| durations(&times.duration, limit)));
+            return Ok(durations(&self.times()?.duration, limit));
         }
-        Ok(self.column(&field).map(|column| {
-            let Some(column) = column else { return ValuesFacet::default() };
-            let mut itemised = column.itemised();
-            // Of equal counts, the one that came first.
-            itemised.sort_by_cached_key(|(_, rows)| std::cmp::Reverse(rows.len()));
-            let more = itemised.split_off(limit.min(itemised.len()));
-            // A span with several of them is one span.
-            let more = more.into_iter().map(|(_, rows)| rows).union();
-            let others = (column.others() | more).len();
-            let mut values: Vec<_> = itemised.into_iter().map(|(value, rows)| (value, rows.len())).collect();
-            if let Field::Intrinsic(intrinsic @ (Intrinsic::Status | Intrinsic::Kind)) = field {
-                for (value, _) in &mut values {
-                    name_enum(intrinsic, value);
-                }
+        let Some(column) = self.column(&field)? else { return Ok(ValuesFacet::default()) };
+        let mut itemised = column.itemised();
+        // Of equal counts, the one that came first.
+        itemised.sort_by_cached_key(|(_, rows)| std::cmp::Reverse(rows.len()));
+        let more = itemised.split_off(limit.min(itemised.len()));
+        // A span with several of them is one span.
+        let more = more.into_iter().map(|(_, rows)| rows).union();
+        let others = (column.others() | more).len();
+        let mut values: Vec<_> = itemised.into_iter().map(|(value, rows)| (value, rows.len())).collect();
+        if let Field::Intrinsic(intrinsic @ (Intrinsic::Status | Intrinsic::Kind)) = field {
+            for (value, _) in &mut values {
+                name_enum(intrinsic, value);
             }
-            ValuesFacet { values, others }
-        }))
+        }
+        Ok(ValuesFacet { values, others })
     }
 
     /// The numbers of a field in `bins` bins of one width: at most 65,536, and one if all numbers are the same.
     ///
     /// # Errors
     /// As [`Self::values`].
-    pub fn histogram(&self, field: &str, bins: usize) -> Result<Result<Vec<Bin>, IndexError>, QueryError> {
+    pub fn histogram(&self, field: &str, bins: usize) -> Result<Vec<Bin>, FacetError> {
         let field = facet_field(field)?;
-        Ok(self.numbers_of(&field).map(|numbers| {
-            let low = numbers.iter().map(|(number, _)| *number).fold(f64::INFINITY, f64::min);
-            let high = numbers.iter().map(|(number, _)| *number).fold(f64::NEG_INFINITY, f64::max);
-            if numbers.is_empty() || bins == 0 {
-                return Vec::new();
+        let numbers = self.numbers_of(&field)?;
+        let low = numbers.iter().map(|(number, _)| *number).fold(f64::INFINITY, f64::min);
+        let high = numbers.iter().map(|(number, _)| *number).fold(f64::NEG_INFINITY, f64::max);
+        if numbers.is_empty() || bins == 0 {
+            return Ok(Vec::new());
+        }
+        let bins = if low < high { bins.min(1 << 16) } else { 1 };
+        #[allow(clippy::cast_precision_loss, reason = "at most 2^16 bins")]
+        let edge = |at: usize| {
+            let share = at as f64 / bins as f64;
+            if at == bins { high } else { low * (1.0 - share) + high * share }
+        };
+        let mut found: Vec<Bin> =
+            (0..bins).map(|at| Bin { low: edge(at), high: edge(at + 1), count: 0 }).collect();
+        for (number, count) in numbers {
+            let at = found.partition_point(|bin| bin.low <= number).saturating_sub(1);
+            if let Some(bin) = found.get_mut(at) {
+                bin.count += count;
             }
-            let bins = if low < high { bins.min(1 << 16) } else { 1 };
-            #[allow(clippy::cast_precision_loss, reason = "at most 2^16 bins")]
-            let edge = |at: usize| {
-                let share = at as f64 / bins as f64;
-                if at == bins { high } else { low * (1.0 - share) + high * share }
-            };
-            let mut found: Vec<Bin> =
-                (0..bins).map(|at| Bin { low: edge(at), high: edge(at + 1), count: 0 }).collect();
-            for (number, count) in numbers {
-                let at = found.partition_point(|bin| bin.low <= number).saturating_sub(1);
-                if let Some(bin) = found.get_mut(at) {
-                    bin.count += count;
-                }
-            }
-            found
-        }))
+        }
+        Ok(found)
     }
 
     /// Quantiles of a field's numbers, each a number that is there: the least that at least such a share does not exceed.
@@ -178,32 +219,31 @@ impl Index {
     ///
     /// # Errors
     /// As [`Self::values`].
-    pub fn quantiles(&self, field: &str, shares: &[f64]) -> Result<Result<Vec<f64>, IndexError>, QueryError> {
+    pub fn quantiles(&self, field: &str, shares: &[f64]) -> Result<Vec<f64>, FacetError> {
         let field = facet_field(field)?;
-        Ok(self.numbers_of(&field).map(|mut numbers| {
-            numbers.sort_unstable_by(|a, b| a.0.total_cmp(&b.0));
-            let total: u64 = numbers.iter().map(|(_, count)| count).sum();
-            let mut until = 0;
-            let ends: Vec<u64> = numbers
-                .iter()
-                .map(|(_, count)| {
-                    until += count;
-                    until
-                })
-                .collect();
-            let quantile = |share: &f64| {
-                #[allow(
-                    clippy::cast_precision_loss,
-                    clippy::cast_possible_truncation,
-                    clippy::cast_sign_loss,
-                    reason = "a rank within the total"
-                )]
-                let rank = ((share.clamp(0.0, 1.0) * total as f64).ceil() as u64).clamp(1, total.max(1));
-                let at = ends.partition_point(|end| *end < rank);
-                numbers.get(at).map(|(number, _)| *number)
-            };
-            shares.iter().filter_map(quantile).collect()
-        }))
+        let mut numbers = self.numbers_of(&field)?;
+        numbers.sort_unstable_by(|a, b| a.0.total_cmp(&b.0));
+        let total: u64 = numbers.iter().map(|(_, count)| count).sum();
+        let mut until = 0;
+        let ends: Vec<u64> = numbers
+            .iter()
+            .map(|(_, count)| {
+                until += count;
+                until
+            })
+            .collect();
+        let quantile = |share: &f64| {
+            #[allow(
+                clippy::cast_precision_loss,
+                clippy::cast_possible_truncation,
+                clippy::cast_sign_loss,
+                reason = "a rank within the total"
+            )]
+            let rank = ((share.clamp(0.0, 1.0) * total as f64).ceil() as u64).clamp(1, total.max(1));
+            let at = ends.partition_point(|end| *end < rank);
+            numbers.get(at).map(|(number, _)| *number)
+        };
+        Ok(shares.iter().filter_map(quantile).collect())
     }
 
     fn numbers_of(&self, field: &Field) -> Result<Vec<(f64, u64)>, IndexError> {

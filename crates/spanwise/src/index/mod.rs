@@ -24,7 +24,7 @@ mod traces;
 mod values;
 mod waiting;
 
-pub use facets::{Bin, FacetValue, KeyFacet, ValuesFacet};
+pub use facets::{Bin, FacetError, FacetValue, KeyFacet, ValuesFacet};
 pub use index::{Index, IndexError, Limits, SpanSource};
 pub use query::{Query, QueryError, QueryWarning};
 pub use rows::{Order, RowSet};

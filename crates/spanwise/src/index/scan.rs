@@ -1,7 +1,7 @@
 //! Answers queries by looking at every span: what an index is held to, and what is done where there is none.
 
-use std::cell::OnceCell;
 use std::convert::Infallible;
+use std::sync::OnceLock;
 
 use roaring::RoaringBitmap;
 
@@ -31,13 +31,13 @@ pub struct Scan<'a> {
     /// The row that each batch begins with.
     starts: Vec<u32>,
     len: u32,
-    tables: OnceCell<(Traces, Times)>,
+    tables: OnceLock<(Traces, Times)>,
 }
 
 impl<'a> Scan<'a> {
     /// The spans of these batches; those beyond 2³² − 1 are left out.
     pub fn new(batches: impl IntoIterator<Item = &'a SpanBatch>) -> Self {
-        let mut scan = Self { batches: Vec::new(), starts: Vec::new(), len: 0, tables: OnceCell::new() };
+        let mut scan = Self { batches: Vec::new(), starts: Vec::new(), len: 0, tables: OnceLock::new() };
         for batch in batches {
             let Some(len) = u32::try_from(batch.len()).ok().and_then(|len| scan.len.checked_add(len)) else {
                 break;

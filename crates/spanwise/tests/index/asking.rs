@@ -65,6 +65,22 @@ fn aggregates_and_groups_ask_for_what_no_column_holds_once() {
 }
 
 #[test]
+fn threads_can_share_what_answers() {
+    let batches = interleaved();
+    let (scan, index) = (Scan::new(&batches), built(&batches, Limits::default()));
+    let query = Query::parse("{ } | by(name) | avg(span.n) > 240").unwrap();
+    let expected = Scan::new(&batches).run(&query);
+    assert!(!expected.is_empty());
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                assert!(scan.run(&query) == expected && index.run(&query, &scan).unwrap() == expected);
+            });
+        }
+    });
+}
+
+#[test]
 fn an_index_of_any_number_of_fields_gives_the_same_answers() {
     let batches = interleaved();
     let scan = Scan::new(&batches);
