@@ -124,6 +124,7 @@ pub fn all() -> Vec<Box<dyn Contestant>> {
         Box::new(sonic_rs_skip::SonicRsSkip),
         Box::new(jiter_skip::JiterSkip),
         Box::new(structural::StructuralIndex::default()),
+        Box::new(structural::StructuralBitmap::default()),
         Box::new(simdutf8::Simdutf8),
         Box::new(memcpy::Memcpy::default()),
         Box::new(otlp2records::Otlp2Records),

@@ -1,17 +1,24 @@
-//! The structural index with AVX2 and carry-less multiplication.
+//! Structure with AVX2 and carry-less multiplication.
 
 /// Fills `words` and says whether all strings end; `None` where the processor lacks what this needs.
 #[cfg(not(target_arch = "x86_64"))]
-pub(super) fn index(_text: &[u8], _words: &mut Vec<u64>) -> Option<bool> {
+pub(super) fn bitmap(_text: &[u8], _words: &mut Vec<u64>) -> Option<bool> {
+    None
+}
+
+/// Fills `index` and says whether all strings end; `None` where the processor lacks what this needs.
+#[cfg(not(target_arch = "x86_64"))]
+pub(super) fn index(_text: &[u8], _index: &mut super::StructuralIndex) -> Option<bool> {
     None
 }
 
 #[cfg(target_arch = "x86_64")]
-pub(super) use x86_64::index;
+pub(super) use x86_64::{bitmap, classify, index, prefix_xor};
 
 #[cfg(target_arch = "x86_64")]
 #[allow(unsafe_code, reason = "vector loads, and calls of functions that need the vectors")]
 mod x86_64 {
+    use super::super::StructuralIndex;
     use super::super::block::Masks;
     use std::arch::x86_64::{
         __m256i, _mm_clmulepi64_si128, _mm_cvtsi128_si64, _mm_set_epi64x, _mm_set1_epi8, _mm256_cmpeq_epi8,
@@ -19,22 +26,38 @@ mod x86_64 {
     };
 
     /// Fills `words` and says whether all strings end; `None` where the processor lacks what this needs.
-    pub(in super::super) fn index(text: &[u8], words: &mut Vec<u64>) -> Option<bool> {
-        if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("pclmulqdq") {
-            // SAFETY: the processor has both features.
-            Some(unsafe { index_avx2(text, words) })
-        } else {
-            None
-        }
+    pub(in super::super) fn bitmap(text: &[u8], words: &mut Vec<u64>) -> Option<bool> {
+        // SAFETY: the processor has what the function asks for.
+        available().then(|| unsafe { bitmap_avx2(text, words) })
+    }
+
+    /// Fills `index` and says whether all strings end; `None` where the processor lacks what this needs.
+    pub(in super::super) fn index(text: &[u8], index: &mut StructuralIndex) -> Option<bool> {
+        // SAFETY: the processor has what the function asks for.
+        available().then(|| unsafe { index_avx2(text, index) })
+    }
+
+    fn available() -> bool {
+        is_x86_feature_detected!("avx2")
+            && is_x86_feature_detected!("pclmulqdq")
+            && is_x86_feature_detected!("bmi1")
+            && is_x86_feature_detected!("popcnt")
     }
 
     #[target_feature(enable = "avx2,pclmulqdq")]
-    fn index_avx2(text: &[u8], words: &mut Vec<u64>) -> bool {
-        super::super::index_with(text, words, |block| classify(block), |bits| prefix_xor(bits))
+    fn bitmap_avx2(text: &[u8], words: &mut Vec<u64>) -> bool {
+        super::super::bitmap_with(text, words, |block| classify(block), |bits| prefix_xor(bits))
     }
 
+    #[target_feature(enable = "avx2,pclmulqdq,bmi1,popcnt")]
+    fn index_avx2(text: &[u8], index: &mut StructuralIndex) -> bool {
+        let write = super::super::write_eights;
+        super::super::index_with(text, index, |block| classify(block), |bits| prefix_xor(bits), write)
+    }
+
+    #[inline]
     #[target_feature(enable = "avx2")]
-    fn classify(block: &[u8; 64]) -> Masks {
+    pub(in super::super) fn classify(block: &[u8; 64]) -> Masks {
         // SAFETY: both loads lie within the 64 bytes of `block`, and unaligned ones are asked for.
         let halves: [__m256i; 2] = unsafe {
             [_mm256_loadu_si256(block.as_ptr().cast()), _mm256_loadu_si256(block.as_ptr().add(32).cast())]
@@ -66,8 +89,9 @@ mod x86_64 {
     }
 
     /// Multiplying by all ones without carries sets each bit to the exclusive or of all bits up to it.
+    #[inline]
     #[target_feature(enable = "pclmulqdq")]
-    fn prefix_xor(bits: u64) -> u64 {
+    pub(in super::super) fn prefix_xor(bits: u64) -> u64 {
         let product = _mm_clmulepi64_si128::<0>(_mm_set_epi64x(0, bits.cast_signed()), _mm_set1_epi8(-1));
         _mm_cvtsi128_si64(product).cast_unsigned()
     }

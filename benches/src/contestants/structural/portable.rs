@@ -1,9 +1,14 @@
-//! The structural index without vectors: eight bytes at a time.
+//! Structure without vectors: eight bytes at a time.
 
+use super::StructuralIndex;
 use super::block::Masks;
 
-pub(super) fn index(text: &[u8], words: &mut Vec<u64>) -> bool {
-    super::index_with(text, words, classify, prefix_xor)
+pub(super) fn bitmap(text: &[u8], words: &mut Vec<u64>) -> bool {
+    super::bitmap_with(text, words, classify, prefix_xor)
+}
+
+pub(super) fn index(text: &[u8], index: &mut StructuralIndex) -> bool {
+    super::index_with(text, index, classify, prefix_xor, super::write_eights)
 }
 
 const ONES: u64 = 0x0101_0101_0101_0101;
