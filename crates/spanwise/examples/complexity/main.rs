@@ -387,14 +387,19 @@ fn quoted(text: &str) -> String {
 fn names() -> impl Iterator<Item = String> {
     let redacted = families().chain(redaction::LISTS).map(|(name, ..)| format!("redact {name}"));
     let pieces = redaction::PIECES.iter().map(|piece| format!("redact piece {piece}"));
+    let items = redaction::PIECES.iter().map(|piece| format!("redact items {piece}"));
     let indexed = families().chain(indexing::TRACES).map(|(name, ..)| format!("index {name}"));
-    families().map(|(name, ..)| (*name).to_owned()).chain(redacted).chain(pieces).chain(indexed)
+    families().map(|(name, ..)| (*name).to_owned()).chain(redacted).chain(pieces).chain(items).chain(indexed)
 }
 
 /// The input of a family of size `n`: its length, and what it comes to.
 fn run(name: &str, n: usize) -> Option<(usize, usize)> {
     if let Some(piece) = name.strip_prefix("redact piece ") {
         let text = redaction::of_pieces(redaction::PIECES.iter().find(|known| **known == piece)?, n);
+        return Some((text.len(), redaction::measured_redaction(&text, None)));
+    }
+    if let Some(piece) = name.strip_prefix("redact items ") {
+        let text = redaction::of_items(redaction::PIECES.iter().find(|known| **known == piece)?, n);
         return Some((text.len(), redaction::measured_redaction(&text, None)));
     }
     if let Some(name) = name.strip_prefix("redact ") {

@@ -3,7 +3,7 @@
 use spanwise::redact::{Bodies, Builtin, HashKey, Identity, Policy, Preset, Redactor, Unknown};
 use spanwise::{Framing, encode};
 
-/// Each is put behind itself, over and over, in one string.
+/// Each is put behind itself, over and over, in one string, and in a list of JSON text.
 pub(super) const PIECES: &[&str] = &[
     "@",
     "a@",
@@ -148,7 +148,17 @@ pub(super) const LISTS: &[super::Family] = &[
 
 /// A text of `n` pieces, as an attribute that stays and as one whose structure stays.
 pub(super) fn of_pieces(piece: &str, n: usize) -> String {
-    let text = super::quoted(&piece.repeat(n));
+    of_text(&piece.repeat(n))
+}
+
+/// The piece as each item of a list in JSON text, where detectors end at quotes.
+pub(super) fn of_items(piece: &str, n: usize) -> String {
+    let item = super::quoted(piece);
+    of_text(&format!("[{}]", super::listed(n, |_| item.clone())))
+}
+
+fn of_text(text: &str) -> String {
+    let text = super::quoted(text);
     super::span(&format!(
         r#""attributes":[{{"key":"note","value":{{"stringValue":{text}}}}},
         {{"key":"gen_ai.input.messages","value":{{"stringValue":{text}}}}}],"joe@example.com":{text}"#

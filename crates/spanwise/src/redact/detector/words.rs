@@ -139,7 +139,7 @@ pub(super) fn scan(text: &[u8], on: Selection, found: &mut impl Sink) -> Control
     if text.len() < SHORTEST {
         return ControlFlow::Continue(());
     }
-    let mut armour_end = 0;
+    let mut armour = private_key::Armour::default();
     let mut word = |pattern: usize, start: usize, end: usize| {
         match WORDS.get(pattern).map(|(word, _)| *word) {
             Some(Word::Prefix) if opens(text, start) => {
@@ -154,9 +154,8 @@ pub(super) fn scan(text: &[u8], on: Selection, found: &mut impl Sink) -> Control
                     found(Builtin::Jwt, start, end)?;
                 }
             }
-            Some(Word::Armour) if on.has(Builtin::PrivateKey) && start >= armour_end => {
-                if let Some(end) = private_key::find(text, start) {
-                    armour_end = end;
+            Some(Word::Armour) if on.has(Builtin::PrivateKey) => {
+                if let Some(end) = armour.find(text, start) {
                     found(Builtin::PrivateKey, start, end)?;
                 }
             }
