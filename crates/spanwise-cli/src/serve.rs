@@ -59,13 +59,9 @@ fn settings(arguments: &Serve) -> Result<Config, Problem> {
         Some(Ok(text)) => Ok(Some(text)),
         Some(Err(_)) => Err(Problem(format!("{name} is not UTF-8"))),
     };
-    let lines = |name: &str, flags: &[String]| {
-        let split = |text: String| text.lines().map(str::to_owned).collect();
-        if flags.is_empty() {
-            Ok::<_, Problem>(text(name)?.map_or_else(Vec::new, split))
-        } else {
-            Ok(flags.to_vec())
-        }
+    let lines = |name: &str| {
+        let lines = |text: String| text.lines().map(str::to_owned).collect::<Vec<_>>();
+        Ok::<_, Problem>(text(name)?.map_or_else(Vec::new, lines))
     };
     if let Some(listen) = arguments.listen {
         config.listen = listen;
@@ -78,9 +74,13 @@ fn settings(arguments: &Serve) -> Result<Config, Problem> {
     if !arguments.path.is_empty() {
         config.paths.clone_from(&arguments.path);
     }
-    // Secrets replace those of the file all together: one that is to be forgotten there must not stay valid.
-    let tokens: Vec<String> = lines("SPANWISE_TOKEN", &arguments.token)?;
-    let headers: Vec<String> = lines("SPANWISE_HEADER", &arguments.header)?;
+    // Secrets of flags replace those of the environment, and these those of the file, all together: one that is to be
+    // forgotten there must not stay valid.
+    let (tokens, headers) = if arguments.token.is_empty() && arguments.header.is_empty() {
+        (lines("SPANWISE_TOKEN")?, lines("SPANWISE_HEADER")?)
+    } else {
+        (arguments.token.clone(), arguments.header.clone())
+    };
     if !tokens.is_empty() || !headers.is_empty() {
         config.token_files.clear();
         config.tokens.0 = tokens;

@@ -114,6 +114,11 @@ fn settings_come_from_flags_before_the_environment_before_the_file() {
     assert_eq!(try_tokens(environment), [401, 200, 401]);
     let mut flag = command(folder.path(), ["--config", config, "--token", "of a flag"]);
     flag.env("SPANWISE_TOKEN", "of the environment");
+    // A flag of either kind replaces both.
+    flag.env("SPANWISE_HEADER", "Authorization=Bearer of the environment");
+    assert_eq!(try_tokens(flag), [401, 401, 200]);
+    let mut flag = command(folder.path(), ["--config", config, "--header", "Authorization=Bearer of a flag"]);
+    flag.env("SPANWISE_TOKEN", "of the environment");
     assert_eq!(try_tokens(flag), [401, 401, 200]);
 }
 
