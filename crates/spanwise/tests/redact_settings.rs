@@ -237,6 +237,20 @@ fn members_that_are_not_of_otlp_are_looked_at_where_they_are_kept() {
 }
 
 #[test]
+fn a_member_that_is_not_of_otlp_goes_with_what_is_found_in_its_name() {
+    let named =
+        |members: &str| request(&json!([])).replace(r#""name":"n""#, &format!(r#""name":"n"{members}"#));
+    let policy = Policy::new().unknown(Unknown::Keep).detectors_on(["email"]).compile(None).unwrap();
+    let input = named(
+        r#","ada@example.com":{"to":"bea@example.com"},"b":1,"bea\u0040example.com":"bea@example.com""#,
+    );
+    let kept = redact_json(input, &policy).unwrap();
+    assert_eq!(String::from_utf8(kept.data).unwrap(), named(r#","b":1"#));
+    assert_eq!((kept.report.unknown_members, kept.report.changes()), (2, 0));
+    assert_eq!(kept.report.detectors(&policy).len(), 0);
+}
+
+#[test]
 fn actions_leave_what_they_say() {
     let kinds = json!([
         attribute("text", json!({"stringValue": "some words"})),

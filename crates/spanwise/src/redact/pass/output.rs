@@ -81,8 +81,7 @@ impl Splices {
             let (start, end) = (range.start as usize, range.end as usize);
             if policy.unknown() == Unknown::Keep
                 && let Some(value) = unknown_member(piece)
-                && self.scan(piece, start, value.start..piece.len(), policy, report)
-                && self.scan(piece, start, 0..value.name_end, policy, report)
+                && self.keep(piece, start, &value, policy, report)
             {
                 continue;
             }
@@ -96,22 +95,31 @@ impl Splices {
         }
     }
 
-    /// Lets detectors look at JSON text that stays. False where it cannot: then it must go.
-    fn scan(
+    /// Lets detectors look at a member that stays. False where it must go: they find something in its name, of which two
+    /// could become the same, or cannot look at its value.
+    fn keep(
         &mut self,
         piece: &[u8],
         offset: usize,
-        range: std::ops::Range<usize>,
+        member: &Member,
         policy: &CompiledPolicy,
         report: &mut RedactionReport,
     ) -> bool {
-        let Some(text) = piece.get(range.clone()).and_then(|text| std::str::from_utf8(text).ok()) else {
+        let Some((name, value)) =
+            std::str::from_utf8(piece).ok().and_then(|piece| piece.split_at_checked(member.start))
+        else {
             return false;
         };
         let look = Look { on: policy.selection(Place::Span), is_query: false };
+        let name = name.get(..member.name_end).unwrap_or(name);
+        let in_name = redact_text(policy.detectors(), look, name, &mut |_, _: &str, _: &mut String| {});
+        if in_name.is_some() {
+            return false;
+        }
+        let mut finds = Vec::new();
         let redacted =
-            redact_text(policy.detectors(), look, text, &mut |detector, found: &str, out: &mut String| {
-                report.count_detector(detector);
+            redact_text(policy.detectors(), look, value, &mut |detector, found: &str, out: &mut String| {
+                finds.push(detector);
                 policy.push_find(detector, found, out);
             });
         if let Some(redacted) = redacted {
@@ -119,11 +127,12 @@ impl Splices {
             if Tokens::new(&redacted).any(|token| token.is_err()) {
                 return false;
             }
+            finds.into_iter().for_each(|detector| report.count_detector(detector));
             let start = self.put_in.len();
             self.put_in.extend_from_slice(redacted.as_bytes());
             let put = PutIn { start, end: self.put_in.len() };
             let change = splice::Change::Put(put);
-            self.list.push(Splice { start: offset + range.start, end: offset + range.end, change });
+            self.list.push(Splice { start: offset + member.start, end: offset + piece.len(), change });
             report.count_place(Place::Span);
         }
         true

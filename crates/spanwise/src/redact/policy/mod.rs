@@ -67,7 +67,7 @@ pub enum Mode {
 pub enum Unknown {
     /// They go.
     Drop,
-    /// They stay, and detectors look at their text.
+    /// They stay, and detectors look at their text. One in whose name they find something goes.
     Keep,
 }
 
