@@ -127,7 +127,7 @@ def read(
     ``llm_provider``, ``llm_operation``, ``llm_input_tokens``, ``llm_output_tokens``, ``llm_total_tokens``,
     ``llm_input_cost_usd``, ``llm_output_cost_usd``, ``llm_cost_usd``, ``llm_finish_reason``, ``user_id``,
     ``session_id``, ``trace_name``, ``generation_name``, ``trace_metadata``, ``is_test``, ``is_request``. Several spans
-    may tell of one request; exactly one of them has ``is_request``, and no test has it: add those up.
+    may tell of one request; those that are to be added up have ``is_request``, and no test has it.
 
     Times are in nanoseconds, UTC; ``duration_ns`` is an integer. ``compact`` says whether columns are copied out of the
     text that they were read from: by default where they use under half of it.

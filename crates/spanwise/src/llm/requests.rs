@@ -8,9 +8,11 @@ use hashbrown::HashMap;
 use std::hash::BuildHasher;
 
 use super::LlmSpan;
+use super::trees::{self, NO_PLACE, Says};
+use super::usage::{Models, NO_MODEL, Usage, amounts};
 use crate::batch::{Id, SpanRef};
 
-/// A note of every span that was added: about 60 bytes each.
+/// A note of every span that was added: about 70 bytes each, and 40 more for each that carries usage.
 ///
 /// ```
 /// use spanwise::llm::{LlmKeys, Requests};
@@ -36,7 +38,12 @@ pub struct Requests {
     traces: HashMap<u128, u32, RandomState>,
     /// Where a span stands in `nodes`, by its trace and its own id.
     places: HashMap<(u32, u64), u32, RandomState>,
+    /// Where a span stands that has the ids of another, and other times.
+    others: HashMap<(u32, u64, (u64, u64)), u32, RandomState>,
     nodes: Vec<Node>,
+    /// What the spans carry that carry any usage, in their order.
+    usages: Vec<Usage>,
+    models: Models,
     duplicates: u64,
     /// Makes numbers of ids that are texts.
     hasher: RandomState,
@@ -59,12 +66,11 @@ enum Role {
     Again,
     /// Names a model and carries no usage.
     Named,
-    /// Carries usage.
-    Usage,
+    /// Carries usage: its place in the list of those that do.
+    Usage(u32),
 }
 
 const NO_TRACE: u32 = u32::MAX;
-const NO_NODE: u32 = u32::MAX;
 
 impl Requests {
     /// Notes a span and what it says. Spans are numbered from 0 in the order in which they are added.
@@ -75,17 +81,21 @@ impl Requests {
         let trace = self.trace(row.trace_id, &span.trace_id());
         let id = self.span(row.span_id, &span.span_id());
         let times = (row.start_time_unix_nano, row.end_time_unix_nano);
-        let place = u32::try_from(self.nodes.len()).unwrap_or(NO_NODE);
+        let place = u32::try_from(self.nodes.len()).unwrap_or(NO_PLACE);
         let mut new = true;
         if let Some(id) = id.filter(|_| trace != NO_TRACE) {
             let first = *self.places.entry((trace, id)).or_insert(place);
             let same = self.nodes.get(first as usize).is_some_and(|node| node.times == times);
-            new = first == place || !same;
+            new = first == place || !same && *self.others.entry((trace, id, times)).or_insert(place) == place;
         }
         let role = match () {
             () if !new => Role::Again,
             () if llm.is_test || !llm.is_request() => Role::None,
-            () if llm.carries_usage() => Role::Usage,
+            () if llm.carries_usage() => {
+                let model = self.models.number(llm.model.as_deref());
+                self.usages.push(Usage { model, amounts: amounts(llm) });
+                Role::Usage(u32::try_from(self.usages.len() - 1).unwrap_or(NO_PLACE))
+            }
             () => Role::Named,
         };
         self.duplicates += u64::from(!new);
@@ -120,12 +130,17 @@ impl Requests {
         let Some(forgotten) = self.nodes.get(spans..).filter(|nodes| !nodes.is_empty()) else { return };
         let again = forgotten.iter().filter(|node| node.role == Role::Again).count();
         self.duplicates -= again as u64;
+        let usages = forgotten.iter().filter(|node| matches!(node.role, Role::Usage(_))).count();
+        self.usages.truncate(self.usages.len() - usages);
+        let models = self.usages.iter().map(|usage| usage.model).filter(|model| *model != NO_MODEL);
+        self.models.truncate(models.max().map_or(0, |last| last as usize + 1));
         self.nodes.truncate(spans);
         // Traces have their numbers in the order in which they came.
         let known = self.nodes.iter().map(|node| node.trace).filter(|trace| *trace != NO_TRACE);
         let traces = known.max().map_or(0, |last| last + 1);
         self.traces.retain(|_, number| *number < traces);
         self.places.retain(|_, place| (*place as usize) < spans);
+        self.others.retain(|_, place| (*place as usize) < spans);
     }
 
     /// Number of spans that were added.
@@ -147,77 +162,21 @@ impl Requests {
     ///
     /// Takes time in proportion to the number of spans, however deep the traces, and ends on parents in a circle.
     pub fn counted(&self) -> impl Iterator<Item = usize> {
-        let parents: Vec<u32> = self.nodes.iter().map(|node| self.parent(node)).collect();
-        let below = self.usage_below(&parents);
-        let claims = |place: usize| match self.nodes.get(place).map(|node| node.role) {
-            Some(Role::Usage) => true,
-            Some(Role::Named) => !below.get(place).copied().unwrap_or_default(),
-            _ => false,
+        let parents = self.nodes.iter().map(|node| self.parent(node)).collect();
+        let says = |place: usize| match self.nodes.get(place).map(|node| node.role) {
+            Some(Role::Usage(at)) => {
+                self.usages.get(at as usize).map_or(Says::Nothing, |usage| Says::Usage(*usage))
+            }
+            Some(Role::Named) => Says::Model,
+            _ => Says::Nothing,
         };
-        let covered = covered(&parents, claims);
-        let counted: Vec<usize> = (0..self.nodes.len())
-            .filter(|place| claims(*place) && !covered.get(*place).copied().unwrap_or_default())
-            .collect();
-        counted.into_iter()
+        trees::requests(parents, says, &self.models)
     }
 
     fn parent(&self, node: &Node) -> u32 {
         let parent = node.parent.filter(|_| node.trace != NO_TRACE);
-        parent.and_then(|id| self.places.get(&(node.trace, id))).copied().unwrap_or(NO_NODE)
+        parent.and_then(|id| self.places.get(&(node.trace, id))).copied().unwrap_or(NO_PLACE)
     }
-
-    /// Which spans have a descendant that carries usage.
-    fn usage_below(&self, parents: &[u32]) -> Vec<bool> {
-        let mut below = vec![false; parents.len()];
-        for (place, _) in self.nodes.iter().enumerate().filter(|(_, node)| node.role == Role::Usage) {
-            let mut at = place;
-            loop {
-                let parent = parents.get(at).copied().unwrap_or(NO_NODE) as usize;
-                match below.get_mut(parent) {
-                    Some(known) if !*known => *known = true,
-                    // No parent, or one whose ancestors are marked already.
-                    _ => break,
-                }
-                at = parent;
-            }
-        }
-        below
-    }
-}
-
-/// Which spans have an ancestor that claims to stand for a request.
-fn covered(parents: &[u32], claims: impl Fn(usize) -> bool) -> Vec<bool> {
-    #[derive(Clone, Copy, PartialEq)]
-    enum State {
-        Unknown,
-        Asked,
-        Known(bool),
-    }
-    let mut states = vec![State::Unknown; parents.len()];
-    let mut path = Vec::new();
-    for start in 0..parents.len() {
-        let mut at = start;
-        // Upwards to the first span that is known, to a root, or round a circle to a span that was asked already.
-        let mut above = loop {
-            match states.get(at).copied() {
-                None | Some(State::Asked) => break false,
-                Some(State::Known(known)) => break known || claims(at),
-                Some(State::Unknown) => {}
-            }
-            if let Some(state) = states.get_mut(at) {
-                *state = State::Asked;
-            }
-            path.push(at);
-            at = parents.get(at).copied().unwrap_or(NO_NODE) as usize;
-        };
-        while let Some(place) = path.pop() {
-            if let Some(state) = states.get_mut(place) {
-                *state = State::Known(above);
-            }
-            above = above || claims(place);
-        }
-    }
-    states.into_iter().map(|state| state == State::Known(true)).collect()
 }
 
 #[cfg(test)]
@@ -225,21 +184,22 @@ mod tests {
     use super::*;
     use crate::llm::LlmKeys;
 
-    /// `id parent model tokens`, a span each; `-` for none.
+    /// `id parent model usage operation`, a span each; `-` for none. Usage is tokens in, or these, tokens out, tokens in all and
+    /// cost, with slashes.
     fn counted(spans: &[&str]) -> Vec<usize> {
         let mut requests = Requests::default();
         for (at, line) in spans.iter().enumerate() {
             let mut words = line.split(' ').map(|word| if word == "-" { "" } else { word });
             let (id, parent) = (words.next().unwrap(), words.next().unwrap());
             let mut attributes = Vec::new();
-            for (key, kind) in [
-                ("gen_ai.request.model", "stringValue"),
-                ("gen_ai.usage.input_tokens", "intValue"),
-                ("gen_ai.operation.name", "stringValue"),
-            ] {
-                if let Some(value) = words.next().filter(|value| !value.is_empty()) {
-                    attributes.push(format!(r#"{{"key":"{key}","value":{{"{kind}":"{value}"}}}}"#));
-                }
+            let (model, usage, operation) = (words.next(), words.next(), words.next());
+            let usage = usage.unwrap_or_default().split('/');
+            let usage = usage.zip(["input_tokens", "output_tokens", "total_tokens", "total_cost"]);
+            let usage = usage.map(|(value, name)| (format!("gen_ai.usage.{name}"), value));
+            let texts = [("gen_ai.request.model", model), ("gen_ai.operation.name", operation)];
+            let texts = texts.map(|(key, value)| (key.to_owned(), value.unwrap_or_default()));
+            for (key, value) in texts.into_iter().chain(usage).filter(|(_, value)| !value.is_empty()) {
+                attributes.push(format!(r#"{{"key":"{key}","value":{{"stringValue":"{value}"}}}}"#));
             }
             let hex = |id: &str| if id.is_empty() { String::new() } else { format!("{id:0>16}") };
             let body = format!(
@@ -270,6 +230,74 @@ mod tests {
     }
 
     #[test]
+    fn a_span_that_includes_those_below_it_stands_for_them() {
+        assert_eq!(counted(&["1 - heron 9/3//0.5", "2 1 heron 9/3//0.5"]), [0], "the same");
+        assert_eq!(counted(&["1 - owl/heron 9/3", "2 1 heron-2026-11-01 9/3"]), [0], "a longer name");
+        assert_eq!(counted(&["1 - heron 30/3", "2 1 heron 10/1", "3 1 heron 20/2"]), [0], "a sum");
+        assert_eq!(counted(&["1 - heron 30/3", "2 1 heron 10/1"]), [0], "calls that were not sent");
+        assert_eq!(counted(&["1 - - 30/3", "2 1 heron 10/1"]), [0], "calls that were not sent, of any model");
+        assert_eq!(counted(&["1 - heron 9/3//0.5", "2 1 heron 9/3"]), [0], "and says more");
+        assert_eq!(counted(&["1 - heron 9/3", "2 1 - 9/3"]), [0], "and names the model");
+        assert_eq!(
+            counted(&["1 - heron 9/3//0.3", "2 1 heron 4/1//0.1", "3 1 heron 5/2//0.2"]),
+            [0],
+            "0.1 + 0.2"
+        );
+        assert_eq!(counted(&["1 - - 60/6", "2 1 heron 50/5", "3 2 heron 20/2"]), [0], "at every level");
+    }
+
+    #[test]
+    fn spans_below_stand_for_what_one_above_tells_a_part_of() {
+        let calls = ["2 1 heron 10/1//0.1", "3 1 owl 20/2//0.2"];
+        let under = |agent| counted(&[agent, calls[0], calls[1]]);
+        assert_eq!(under("1 - - 30/3"), [1, 2], "which models they are");
+        assert_eq!(under("1 - - 30/3//0.3"), [1, 2], "the same sums of no model");
+        assert_eq!(under("1 - heron 30/3//0.3"), [1, 2], "the same sums of two models");
+        assert_eq!(under("1 - - 5/1"), [1, 2], "less than they");
+        assert_eq!(under("1 - - //33"), [1, 2], "a total alone");
+        assert_eq!(under("1 - heron 30/3"), [1, 2], "the same sums without a cost");
+        assert_eq!(counted(&["1 - heron 20/2", "2 1 heron 10/1", "3 1 heron 20/2"]), [1, 2], "the last step");
+        assert_eq!(counted(&["1 - heron 9/3", "2 1 heron 9/3//0.5"]), [1], "the cost as well");
+        assert_eq!(counted(&["1 - heron //12", "2 1 heron 9/3"]), [1], "a total alone of one call");
+    }
+
+    #[test]
+    fn spans_that_tell_of_something_else_all_count() {
+        assert_eq!(
+            counted(&["1 - heron 30/3", "2 1 - -", "3 2 owl 500/50"]),
+            [0, 2],
+            "an agent that calls one"
+        );
+        assert_eq!(
+            counted(&["1 - heron 9/3", "2 1 heron 9/3", "3 1 - -", "4 3 owl 500/50", "5 3 - 2"]),
+            [0, 3, 4],
+            "its own call and others"
+        );
+        assert_eq!(
+            counted(&["1 - owl 500/50", "2 1 heron 9/3", "3 2 heron 9/3", "4 2 owl 500/50"]),
+            [0, 1],
+            "at two levels"
+        );
+        assert_eq!(counted(&["1 - - ///0.7", "2 1 heron 10/1"]), [0, 1], "a cost above and tokens below");
+        assert_eq!(
+            counted(&["1 - - 600/60", "2 1 heron 30/3", "3 2 owl 500/50"]),
+            [0],
+            "both are included further up"
+        );
+    }
+
+    #[test]
+    fn very_many_models_and_very_deep_trees_are_told() {
+        let models: Vec<String> = (2..40).map(|id| format!("{id} 1 m{id} 10/1")).collect();
+        let lines: Vec<&str> =
+            std::iter::once("1 - - 5/1").chain(models.iter().map(String::as_str)).collect();
+        assert_eq!(counted(&lines), (1..39).collect::<Vec<_>>());
+        let depth = 300;
+        let deep: Vec<String> = (1..=depth).map(|id| format!("{id} {} heron 9/3", id - 1)).collect();
+        assert_eq!(counted(&deep.iter().map(String::as_str).collect::<Vec<_>>()), [0]);
+    }
+
+    #[test]
     fn a_request_without_usage_counts_where_nothing_else_tells_of_it() {
         assert_eq!(counted(&["1 - heron -", "2 1 - - chat", "3 1 - - chat"]), [0], "a failed request");
         assert_eq!(counted(&["1 - heron -", "2 1 heron -"]), [0], "a failed request told twice");
@@ -296,6 +324,28 @@ mod tests {
         assert!(requests.add(span, &keys.read(span)));
         assert!(!requests.add(span, &keys.read(span)));
         assert_eq!((requests.duplicates(), requests.traces(), requests.counted().count()), (1, 1, 1));
+    }
+
+    #[test]
+    fn every_version_of_a_span_counts_once() {
+        let span = |end: u64| {
+            format!(
+                r#"{{"traceId":"t","spanId":"s","endTimeUnixNano":"{end}","attributes":[
+                {{"key":"gen_ai.request.model","value":{{"stringValue":"heron"}}}}]}}"#
+            )
+        };
+        let spans = [1, 2, 2, 3, 1, 3, 2].map(span).join(",");
+        let body = format!(r#"{{"resourceSpans":[{{"scopeSpans":[{{"spans":[{spans}]}}]}}]}}"#);
+        let batch = crate::decode(body.into_bytes()).unwrap();
+        let keys = LlmKeys::resolve(&batch);
+        let mut requests = Requests::default();
+        let new: Vec<bool> = batch.spans().map(|span| requests.add(span, &keys.read(span))).collect();
+        assert_eq!(new, [true, true, false, true, false, false, false]);
+        assert_eq!((requests.duplicates(), requests.counted().collect::<Vec<_>>()), (4, vec![0, 1, 3]));
+        requests.truncate(2);
+        assert!(!requests.add(batch.span(2).unwrap(), &keys.read(batch.span(2).unwrap())));
+        requests.truncate(1);
+        assert!(requests.add(batch.span(2).unwrap(), &keys.read(batch.span(2).unwrap())));
     }
 
     #[test]

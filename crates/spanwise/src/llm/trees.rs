@@ -1,0 +1,104 @@
+//! Which spans of trees stand for a request, from what each of them says and where it stands.
+
+use super::usage::{Below, Models, Standing, Usage};
+
+/// The parent of a span that has none.
+pub(super) const NO_PLACE: u32 = u32::MAX;
+
+/// What a span says of a request.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Says {
+    Nothing,
+    /// Names a model and carries no usage.
+    Model,
+    Usage(Usage),
+}
+
+/// What becomes of a span.
+#[derive(Debug, Default)]
+struct State {
+    /// What the requests below it carry.
+    below: Below,
+    has_usage_below: bool,
+    /// It stands for a request, or a span above it does.
+    is_told: bool,
+    is_request: bool,
+}
+
+/// The places of the spans that stand for a request each, in their order. `parents` has the place of each span's parent.
+pub(super) fn requests(
+    mut parents: Vec<u32>,
+    says: impl Fn(usize) -> Says,
+    models: &Models,
+) -> impl Iterator<Item = usize> {
+    cut_circles(&mut parents);
+    let order = children_first(&parents);
+    let parent = |place: u32| parents.get(place as usize).map_or(NO_PLACE, |parent| *parent) as usize;
+    let mut states: Vec<State> = parents.iter().map(|_| State::default()).collect();
+    let mut standing = Standing::new(parents.len());
+    for place in &order {
+        let Some(state) = states.get_mut(*place as usize) else { continue };
+        let mut below = std::mem::take(&mut state.below);
+        state.has_usage_below = !below.is_empty();
+        if let Says::Usage(usage) = says(*place as usize) {
+            below.put_under(*place, usage, models, &mut standing);
+        }
+        if let Some(above) = states.get_mut(parent(*place)) {
+            above.below.add_all(below, &mut standing);
+        }
+    }
+    for place in order.iter().rev() {
+        let is_told_above = states.get(parent(*place)).is_some_and(|above| above.is_told);
+        let Some(state) = states.get_mut(*place as usize) else { continue };
+        state.is_request = match says(*place as usize) {
+            Says::Usage(_) => standing.stands(*place),
+            Says::Model => !state.has_usage_below && !is_told_above,
+            Says::Nothing => false,
+        };
+        state.is_told = state.is_request || is_told_above;
+    }
+    states.into_iter().enumerate().filter_map(|(place, state)| state.is_request.then_some(place))
+}
+
+/// Takes one span of each circle of parents for a root.
+fn cut_circles(parents: &mut [u32]) {
+    let mut walks = vec![0u32; parents.len()];
+    for (start, walk) in (0..parents.len()).zip(1..) {
+        let (mut at, mut last) = (start, None);
+        // Upwards to a root, or to a span that was walked over before.
+        while let Some(walked) = walks.get_mut(at).filter(|walked| **walked == 0) {
+            *walked = walk;
+            last = Some(at);
+            at = parents.get(at).map_or(NO_PLACE, |parent| *parent) as usize;
+        }
+        if walks.get(at) == Some(&walk)
+            && let Some(parent) = last.and_then(|last| parents.get_mut(last))
+        {
+            *parent = NO_PLACE;
+        }
+    }
+}
+
+/// All places, each behind those below it. There are no circles.
+fn children_first(parents: &[u32]) -> Vec<u32> {
+    let mut children = vec![0u32; parents.len()];
+    for parent in parents {
+        if let Some(children) = children.get_mut(*parent as usize) {
+            *children += 1;
+        }
+    }
+    let mut order: Vec<u32> =
+        (0..).zip(&children).filter_map(|(place, children)| (*children == 0).then_some(place)).collect();
+    let mut next = 0;
+    while let Some(parent) = order.get(next).map(|place| parents.get(*place as usize)) {
+        next += 1;
+        let Some(parent) = parent else { continue };
+        if let Some(children) = children.get_mut(*parent as usize) {
+            *children -= 1;
+            if *children == 0 {
+                order.push(*parent);
+            }
+        }
+    }
+    order
+}
