@@ -127,7 +127,9 @@ impl Splices {
             if Tokens::new(&redacted).any(|token| token.is_err()) {
                 return false;
             }
-            finds.into_iter().for_each(|detector| report.count_detector(detector));
+            for detector in finds {
+                report.count_detector(detector);
+            }
             let start = self.put_in.len();
             self.put_in.extend_from_slice(redacted.as_bytes());
             let put = PutIn { start, end: self.put_in.len() };
