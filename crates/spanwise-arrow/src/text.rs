@@ -301,8 +301,7 @@ fn digits(number: u64) -> (u64, u32) {
 /// The rows of a range, none where it is out of bounds.
 #[inline]
 pub(crate) fn rows<T>(table: &[T], rows: Rows) -> &[T] {
-    let start = rows.start as usize;
-    table.get(start..start + rows.len as usize).unwrap_or_default()
+    table.get(rows.range()).unwrap_or_default()
 }
 
 #[cfg(test)]

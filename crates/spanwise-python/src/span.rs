@@ -159,15 +159,13 @@ impl Span {
     #[getter]
     fn events(&self) -> PyResult<Vec<Event>> {
         let events = self.view()?.row().events;
-        let start = events.start as usize;
-        Ok((start..start + events.len as usize).map(|at| Event { batch: self.batch.clone(), at }).collect())
+        Ok(events.range().map(|at| Event { batch: self.batch.clone(), at }).collect())
     }
 
     #[getter]
     fn links(&self) -> PyResult<Vec<Link>> {
         let links = self.view()?.row().links;
-        let start = links.start as usize;
-        Ok((start..start + links.len as usize).map(|at| Link { batch: self.batch.clone(), at }).collect())
+        Ok(links.range().map(|at| Link { batch: self.batch.clone(), at }).collect())
     }
 
     #[getter]

@@ -263,8 +263,7 @@ fn scope_hash(batch: &SpanBatch, scope: u32) -> u64 {
     let resource = batch.resource_rows().get(scope.resource as usize).copied().unwrap_or_default();
     let mut attributes = |rows: Rows| {
         hasher.write_u32(rows.len);
-        let start = rows.start as usize;
-        let sources = batch.sources().attributes.get(start..start + rows.len as usize).unwrap_or_default();
+        let sources = batch.sources().attributes.get(rows.range()).unwrap_or_default();
         for source in sources {
             let element = batch.input().get(source.element.range()).unwrap_or_default();
             hasher.write_u64(element.len() as u64);

@@ -99,7 +99,7 @@ impl fmt::Debug for SpanBatch {
 }
 
 /// The lengths of all tables at one moment, to go back to.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Mark {
     pub(crate) made: usize,
     pub(crate) resources: usize,
@@ -140,7 +140,7 @@ impl SpanBatch {
         self.is_block = false;
         self.residue.clear();
         self.log.clear();
-        self.clear_sources(0, 0, 0, 0, 0, 0, 0);
+        self.truncate_sources(&Mark::default());
         self.origin = Origin::default();
         self.rejected_spans = 0;
         self.bad_documents = 0;
@@ -149,24 +149,14 @@ impl SpanBatch {
         self.redacted = false;
     }
 
-    #[allow(clippy::too_many_arguments, reason = "one length per table, used here alone")]
-    fn clear_sources(
-        &mut self,
-        resources: usize,
-        scopes: usize,
-        spans: usize,
-        events: usize,
-        links: usize,
-        attributes: usize,
-        values: usize,
-    ) {
-        self.sources.resources.truncate(resources);
-        self.sources.scopes.truncate(scopes);
-        self.sources.spans.truncate(spans);
-        self.sources.events.truncate(events);
-        self.sources.links.truncate(links);
-        self.sources.attributes.truncate(attributes);
-        self.sources.values.truncate(values);
+    fn truncate_sources(&mut self, mark: &Mark) {
+        self.sources.resources.truncate(mark.resources);
+        self.sources.scopes.truncate(mark.scopes);
+        self.sources.spans.truncate(mark.spans);
+        self.sources.events.truncate(mark.events);
+        self.sources.links.truncate(mark.links);
+        self.sources.attributes.truncate(mark.attributes);
+        self.sources.values.truncate(mark.values);
     }
 
     pub(crate) fn mark(&self) -> Mark {
@@ -199,15 +189,7 @@ impl SpanBatch {
         self.attributes.truncate(mark.attributes);
         self.values.truncate(mark.values);
         self.keys.truncate(mark.keys);
-        self.clear_sources(
-            mark.resources,
-            mark.scopes,
-            mark.spans,
-            mark.events,
-            mark.links,
-            mark.attributes,
-            mark.values,
-        );
+        self.truncate_sources(mark);
     }
 
     /// Number of spans.

@@ -12,8 +12,9 @@ pub struct Rows {
 }
 
 impl Rows {
+    /// The same as a range of `usize`.
     #[inline]
-    pub(crate) fn range(self) -> std::ops::Range<usize> {
+    pub fn range(self) -> std::ops::Range<usize> {
         let start = self.start as usize;
         start..start + self.len as usize
     }

@@ -3,10 +3,10 @@
 //! Recursion follows the nesting of the input, which the cursor bounds.
 
 use super::reader::{Fatal, Reader};
+use super::scalar::code_of;
 use super::templated::Run;
 use crate::batch::{AttributeRow, AttributeSource, RawValue, Rows};
 use crate::diagnostic::{Code, Step};
-use crate::json::number::IntegerFault;
 use crate::json::{Scalar, number};
 use crate::schema::{Field, Message};
 
@@ -100,9 +100,8 @@ impl Reader<'_> {
         };
         let code = match read.map(i64::try_from) {
             Ok(Ok(value)) => return Ok(RawValue::Int(value)),
-            Ok(Err(_)) | Err(IntegerFault::Range) => Code::IntRange,
-            Err(IntegerFault::Fraction) => Code::IntFraction,
-            Err(IntegerFault::Format) => Code::IntFormat,
+            Ok(Err(_)) => Code::IntRange,
+            Err(fault) => code_of(fault),
         };
         self.report(code, start, &[FIELD])?;
         match double {

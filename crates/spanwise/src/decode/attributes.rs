@@ -12,7 +12,7 @@ use crate::schema::{Field, Message};
 
 /// Where the rows of a list go while it is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Into {
+pub(super) enum Destination {
     /// Straight to `attributes`: no other such list can be open.
     Attributes,
     /// On the stack: lists within lists must each lie together in `values`.
@@ -24,9 +24,9 @@ impl Reader<'_> {
     pub(super) fn attributes(&mut self, field: Field, owner: Message) -> Result<Rows, Fatal> {
         let (first, values) = (self.batch.attributes.len(), self.batch.values.len());
         if self.options.projection.keeps_attributes_of(owner) {
-            self.key_values(field, owner, Into::Attributes)?;
+            self.key_values(field, owner, Destination::Attributes)?;
         } else {
-            self.unwanted(owner, |reader| reader.key_values(field, owner, Into::Attributes))?;
+            self.unwanted(owner, |reader| reader.key_values(field, owner, Destination::Attributes))?;
         }
         Ok(self.wanted_attributes(owner, first, values))
     }
@@ -107,7 +107,7 @@ impl Reader<'_> {
     /// Reads the `values` of a kvlist.
     pub(super) fn kvlist_values(&mut self, field: Field) -> Result<Rows, Fatal> {
         let base = self.scratch.stack.len();
-        self.key_values(field, Message::List, Into::Stack)?;
+        self.key_values(field, Message::List, Destination::Stack)?;
         Ok(self.take_children(base))
     }
 
@@ -122,7 +122,7 @@ impl Reader<'_> {
         Below { stack, stack_sources, values, value_sources, lists }.take_children(base, *record)
     }
 
-    fn key_values(&mut self, field: Field, owner: Message, into: Into) -> Result<(), Fatal> {
+    fn key_values(&mut self, field: Field, owner: Message, into: Destination) -> Result<(), Fatal> {
         let list = self.batch.keys.next_list();
         let taken = self.scratch.stamps.len();
         let start = self.cursor.at;
@@ -148,15 +148,15 @@ impl Reader<'_> {
     }
 
     #[inline]
-    fn put(&mut self, row: AttributeRow, source: AttributeSource, into: Into) {
+    fn put(&mut self, row: AttributeRow, source: AttributeSource, into: Destination) {
         match into {
-            Into::Attributes => {
+            Destination::Attributes => {
                 self.batch.attributes.push(row);
                 if self.record {
                     self.batch.sources.attributes.push(source);
                 }
             }
-            Into::Stack => self.push_child(row, source),
+            Destination::Stack => self.push_child(row, source),
         }
     }
 
@@ -171,7 +171,7 @@ impl Reader<'_> {
 
     /// Reads the `KeyValue` that stands here.
     #[inline]
-    fn key_value(&mut self, list: u32, into: Into) -> Result<(AttributeRow, AttributeSource), Fatal> {
+    fn key_value(&mut self, list: u32, into: Destination) -> Result<(AttributeRow, AttributeSource), Fatal> {
         self.count_item()?;
         let start = self.cursor.at;
         let mut key = None;
@@ -281,12 +281,18 @@ impl Reader<'_> {
 
     /// Reports a key that the list has already.
     #[inline]
-    fn check_duplicate(&mut self, key: u32, list: u32, into: Into, offset: usize) -> Result<(), Fatal> {
+    fn check_duplicate(
+        &mut self,
+        key: u32,
+        list: u32,
+        into: Destination,
+        offset: usize,
+    ) -> Result<(), Fatal> {
         let before = self.batch.keys.stamp(key, list);
         if before == list {
             return self.report(Code::AttributeKeyDuplicate, offset, &[Field::Key]);
         }
-        if into == Into::Stack {
+        if into == Destination::Stack {
             self.scratch.stamps.push((key, before));
         }
         Ok(())
@@ -296,7 +302,7 @@ impl Reader<'_> {
     fn plain_key_value(
         &mut self,
         list: u32,
-        into: Into,
+        into: Destination,
         key: RawString,
         start: usize,
         key_source: ByteRange,
@@ -322,7 +328,7 @@ impl Reader<'_> {
         let taken = self.scratch.stamps.len();
         let base = self.scratch.stack.len();
         self.plain_members(|reader, key, start, key_source| {
-            let (row, source) = reader.plain_key_value(list, Into::Stack, key, start, key_source)?;
+            let (row, source) = reader.plain_key_value(list, Destination::Stack, key, start, key_source)?;
             reader.push_child(row, source);
             Ok(())
         })?;

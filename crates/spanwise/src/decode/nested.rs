@@ -5,7 +5,7 @@
 //! holds the lists that are open. What no template fits is not looked at further: all is as before, and the general path
 //! reads the whole attribute, and learns.
 
-use super::attributes::Into;
+use super::attributes::Destination;
 use super::template::{NONE, Order, Shape, Value};
 use super::templated::{Run, Sink};
 use super::templates::Templates;
@@ -118,7 +118,7 @@ impl<'r> List<'_, '_, 'r> {
     #[allow(clippy::inline_always, reason = "must be compiled with the instruction set of its caller")]
     #[inline(always)]
     fn read<K: Kernel>(&mut self, kernel: K) -> Option<(u32, Value, &'r [u8], usize)> {
-        let mut list = Run::new(Message::List, self.depth, self.sink.list, Into::Attributes);
+        let mut list = Run::new(Message::List, self.depth, self.sink.list, Destination::Attributes);
         let mut number = self.number;
         let mut rest = self.rest;
         let mut items = 0;
@@ -200,7 +200,7 @@ impl<'r> List<'_, '_, 'r> {
             return None;
         }
         Some(match shape {
-            Shape::KvList => Run::new(Message::List, depth, self.sink.keys.next_list(), Into::Stack),
+            Shape::KvList => Run::new(Message::List, depth, self.sink.keys.next_list(), Destination::Stack),
             _ => Run::of_elements(depth),
         })
     }

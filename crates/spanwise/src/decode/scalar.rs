@@ -10,6 +10,15 @@ use crate::json::number::IntegerFault;
 use crate::json::{Scalar, number};
 use crate::schema::Field;
 
+/// The code of a text that is not the integer that was asked for.
+pub(super) fn code_of(fault: IntegerFault) -> Code {
+    match fault {
+        IntegerFault::Range => Code::IntRange,
+        IntegerFault::Fraction => Code::IntFraction,
+        IntegerFault::Format => Code::IntFormat,
+    }
+}
+
 impl Reader<'_> {
     /// Reads a string field; null is the empty text.
     #[inline]
@@ -59,25 +68,23 @@ impl Reader<'_> {
     /// Reads an integer field of the range of `T`, in any form that ProtoJSON allows.
     pub(super) fn integer_field<T: TryFrom<i128> + Default>(&mut self, field: Field) -> Result<T, Fatal> {
         let start = self.cursor.at;
-        let (read, code) = match self.scalar()? {
-            Scalar::Number(raw) => (self.cursor.integer_of(raw.start, raw.end), Code::IntRange),
-            Scalar::String(raw) => (self.with_content(raw, number::integer), Code::IntRange),
+        let read = match self.scalar()? {
+            Scalar::Number(raw) => self.cursor.integer_of(raw.start, raw.end).map_err(code_of),
+            Scalar::String(raw) => self.with_content(raw, number::integer).map_err(code_of),
             Scalar::Null => return Ok(T::default()),
             Scalar::Container => match self.long_object()? {
                 Some(bits) => {
                     self.report(Code::LongObject, start, &[field])?;
-                    (Ok(i128::from(bits)), Code::IntRange)
+                    Ok(i128::from(bits))
                 }
-                None => (Err(IntegerFault::Format), Code::TypeMismatch),
+                None => Err(Code::TypeMismatch),
             },
-            Scalar::Bool(_) | Scalar::NonFinite(_) => (Err(IntegerFault::Format), Code::TypeMismatch),
+            Scalar::Bool(_) | Scalar::NonFinite(_) => Err(Code::TypeMismatch),
         };
         let fault = match read.map(T::try_from) {
             Ok(Ok(value)) => return Ok(value),
-            Ok(Err(_)) | Err(IntegerFault::Range) => Code::IntRange,
-            Err(IntegerFault::Fraction) => Code::IntFraction,
-            Err(IntegerFault::Format) if code == Code::TypeMismatch => code,
-            Err(IntegerFault::Format) => Code::IntFormat,
+            Ok(Err(_)) => Code::IntRange,
+            Err(code) => code,
         };
         self.leave_out(start);
         self.report(fault, start, &[field])?;

@@ -6,7 +6,7 @@
 
 use std::hint::cold_path;
 
-use super::attributes::Into;
+use super::attributes::Destination;
 use super::gaps::Members;
 use super::reader::{Reader, Scratch};
 use super::templated::Run;
@@ -110,7 +110,7 @@ impl Reader<'_> {
         let wanted = self.options.projection.span_attributes;
         (self.items_before, self.values_before) = (self.items, values);
         let list = self.batch.keys.next_list();
-        let mut run = Run::new(Message::Span, self.cursor.depth, list, Into::Attributes);
+        let mut run = Run::new(Message::Span, self.cursor.depth, list, Destination::Attributes);
         self.cursor.depth += 1;
         self.cursor.at += 1;
         let count = self.attributes_by_templates(kernel, &mut run);

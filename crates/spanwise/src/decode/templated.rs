@@ -2,7 +2,7 @@
 
 use std::hint::cold_path;
 
-use super::attributes::Into;
+use super::attributes::Destination;
 use super::either_order::EitherOrder;
 use super::nested::{Below, List};
 use super::reader::{Reader, Scratch};
@@ -24,17 +24,17 @@ pub(super) struct Run {
     /// Containers that are open round the list.
     pub(super) depth: usize,
     pub(super) list: u32,
-    pub(super) into: Into,
+    pub(super) into: Destination,
 }
 
 impl Run {
-    pub(super) fn new(owner: Message, depth: usize, list: u32, into: Into) -> Self {
+    pub(super) fn new(owner: Message, depth: usize, list: u32, into: Destination) -> Self {
         Self { owner, first: NONE, previous: NONE, depth, list, into }
     }
 
     /// The elements of an array.
     pub(super) fn of_elements(depth: usize) -> Self {
-        Self::new(Message::AnyValue, depth, 0, Into::Stack)
+        Self::new(Message::AnyValue, depth, 0, Destination::Stack)
     }
 
     /// How what is in the list is laid out, if its key comes first.
@@ -62,7 +62,7 @@ pub(super) struct Sink<'a> {
     pub(super) made: &'a [u8],
     pub(super) text: &'a [u8],
     pub(super) list: u32,
-    into: Into,
+    into: Destination,
 }
 
 impl Sink<'_> {
@@ -112,7 +112,7 @@ impl Sink<'_> {
             cold_path();
             return false;
         }
-        if self.into == Into::Stack {
+        if self.into == Destination::Stack {
             cold_path();
             self.stamps.push((key, before));
         }
@@ -184,11 +184,11 @@ impl Reader<'_> {
         let generation = templates.generation;
         let text = cursor.text;
         let (rows, row_sources, mut below) = match run.into {
-            Into::Attributes => {
+            Destination::Attributes => {
                 let below = Below { stack, stack_sources, values, value_sources: &mut sources.values, lists };
                 (attributes, &mut sources.attributes, Some(below))
             }
-            Into::Stack => (stack, stack_sources, None),
+            Destination::Stack => (stack, stack_sources, None),
         };
         let begin = rows.len();
         let mut limit = begin.saturating_add(room);
@@ -291,7 +291,7 @@ impl Reader<'_> {
         }
         // Where nothing can be learned, looking is given up, but for a look now and then.
         if templates.barren >= PATIENCE && !templates.barren.is_multiple_of(PATIENCE) {
-            templates.barren += 1;
+            templates.barren = templates.barren.wrapping_add(1);
             run.advance(OTHER);
             return;
         }

@@ -160,7 +160,7 @@ impl Texts {
     }
 }
 
-/// Checksums of texts that found no room in the dictionary, and their rows, in the order of the rows.
+/// Checksums of texts that found no room in the dictionary, and their rows.
 #[derive(Debug, Default)]
 pub(crate) struct Checksums {
     pub(crate) rows: Vec<u32>,

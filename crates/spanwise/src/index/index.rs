@@ -40,7 +40,7 @@ impl Default for Limits {
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum IndexError {
-    /// More than 2³² − 1 spans.
+    /// More than 2³² − 2 spans.
     TooManyRows,
     /// The source could not give a span, or its store a section.
     Source(Box<dyn Error + Send + Sync>),
@@ -51,7 +51,7 @@ pub enum IndexError {
 impl fmt::Display for IndexError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::TooManyRows => f.write_str("an index holds at most 4,294,967,295 spans"),
+            Self::TooManyRows => f.write_str("an index holds at most 4,294,967,294 spans"),
             Self::Source(error) => write!(f, "cannot read what was indexed: {error}"),
             Self::Damaged => f.write_str("the stored index is damaged"),
         }

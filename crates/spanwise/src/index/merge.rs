@@ -14,7 +14,7 @@ impl Index {
     /// The answers are those of one index that was given the spans of both.
     ///
     /// # Errors
-    /// There would be more rows than 2³² − 1. Nothing is added then.
+    /// There would be more rows than 2³² − 2. Nothing is added then.
     pub fn merge(&mut self, other: &Self) -> Result<(), IndexError> {
         let first = self.len();
         let len =

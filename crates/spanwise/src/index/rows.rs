@@ -58,17 +58,25 @@ pub enum Order {
 impl Order {
     /// The first `limit` of these rows.
     fn first(self, rows: &RowSet, limit: usize, times: &Times) -> Vec<u32> {
-        let mut rows: Vec<u32> = rows.iter().collect();
         match self {
-            Self::Input => {}
-            Self::Earliest => rows.sort_by_key(|row| times.start_of(*row)),
-            Self::Latest => rows.sort_by_key(|row| Reverse(times.start_of(*row))),
-            Self::Shortest => rows.sort_by_key(|row| times.duration_of(*row)),
-            Self::Longest => rows.sort_by_key(|row| Reverse(times.duration_of(*row))),
+            Self::Input => rows.iter().take(limit).collect(),
+            Self::Earliest => least(rows, limit, |row| times.start_of(row)),
+            Self::Latest => least(rows, limit, |row| Reverse(times.start_of(row))),
+            Self::Shortest => least(rows, limit, |row| times.duration_of(row)),
+            Self::Longest => least(rows, limit, |row| Reverse(times.duration_of(row))),
         }
-        rows.truncate(limit);
-        rows
     }
+}
+
+/// The `limit` rows with the least keys, in their order; of equal keys, the rows that come first.
+fn least<K: Ord>(rows: &RowSet, limit: usize, key: impl Fn(u32) -> K) -> Vec<u32> {
+    let mut rows: Vec<u32> = rows.iter().collect();
+    if limit < rows.len() {
+        rows.select_nth_unstable_by_key(limit, |row| (key(*row), *row));
+        rows.truncate(limit);
+    }
+    rows.sort_unstable_by_key(|row| (key(*row), *row));
+    rows
 }
 
 impl Index {

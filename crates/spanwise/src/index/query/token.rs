@@ -332,8 +332,9 @@ impl Lexer<'_> {
         if let Some(duration) = self.duration(&text, start)? {
             return Ok(Kind::Duration(duration));
         }
-        let exponent = self.rest.trim_start_matches(['e', 'E']).trim_start_matches(['+', '-']);
-        if self.rest.starts_with(['e', 'E']) && exponent.starts_with(|next: char| next.is_ascii_digit()) {
+        let exponent = self.rest.strip_prefix(['e', 'E']);
+        let exponent = exponent.map(|digits| digits.strip_prefix(['+', '-']).unwrap_or(digits));
+        if exponent.is_some_and(|digits| digits.starts_with(|next: char| next.is_ascii_digit())) {
             is_float = true;
             text.extend(self.bump());
             if let Some('+' | '-') = self.peek() {
