@@ -115,6 +115,32 @@ fn numbers_are_looked_at_where_the_policy_says_so() {
 }
 
 #[test]
+fn what_comes_again_goes_again() {
+    let number = |key: &str| attribute(key, json!({"intValue": "4111111111111111"}));
+    let of_spans = |attributes: &Value| {
+        let mut document: Value = serde_json::from_str(&request(attributes)).unwrap();
+        let spans = document["resourceSpans"][0]["scopeSpans"][0]["spans"].as_array_mut().unwrap();
+        let first = spans[0].clone();
+        spans.extend([first.clone(), first]);
+        document
+    };
+    let attributes =
+        json!([number("card"), attribute(EMAIL, json!({"boolValue": true})), text("note", EMAIL)]);
+    let masked = json!([
+        text("card", "[REDACTED:card]"),
+        attribute("[REDACTED:email]", json!({"boolValue": true})),
+        text("note", "[REDACTED:email]"),
+    ]);
+    for (numbers, first) in [(true, masked[0].clone()), (false, attributes[0].clone())] {
+        let policy = Policy::from_preset(Preset::Secrets).read_numbers(numbers).compile(None).unwrap();
+        let mut expected = masked.clone();
+        expected[0] = first;
+        let output = redact_json(of_spans(&attributes).to_string(), &policy).unwrap();
+        assert_eq!(serde_json::from_slice::<Value>(&output.data).unwrap(), of_spans(&expected));
+    }
+}
+
+#[test]
 fn a_rule_of_a_path_reaches_into_lists() {
     let attributes = json!([attribute(
         "app",
@@ -346,13 +372,18 @@ fn what_is_cut_to_its_beginning_is_cut_wherever_it_stands() {
         let inner = kvlist(json!([text("a", texts[1]), attribute("b", array(json!([string(texts[2])])))]));
         attribute("note", array(json!([string(texts[0]), inner])))
     };
-    let policy = || Policy::from_preset(Preset::Secrets).rule(rule("note", Action::Truncate(4)));
+    let policy = || {
+        let policy = Policy::from_preset(Preset::Secrets).rule(rule("note", Action::Truncate(4)));
+        policy.rule(rule("long", Action::Truncate(20)))
+    };
     for (given, expected) in [
         (text("note", "secret"), text("note", "secr")),
         (text("note", "käsekuchen"), text("note", "käse")),
         (text("note", "abc"), text("note", "abc")),
         (text("note", "ada@example.com"), text("note", "[RED")),
         (text("note", "[REDACTED:content]"), text("note", "[REDACTED:content]")),
+        // What stands in the place of a find may be longer than the text was.
+        (text("long", "a@b.co"), text("long", "[REDACTED:email]")),
         (nested(["secret", "secrets", "SECRETS"]), nested(["secr", "secr", "SECR"])),
         (attribute("note", json!({"bytesValue": "c2VjcmV0"})), text("note", "[REDACTED:masked]")),
         (attribute("note", json!({"intValue": "1234"})), attribute("note", json!({"intValue": "1234"}))),
@@ -405,6 +436,28 @@ fn members_of_settings_that_are_content_go_in_every_form() {
         let (again, changes) = redacted(policy(), &found);
         assert_eq!((&again, changes.changes()), (&found, 0));
     }
+}
+
+#[test]
+fn detectors_look_at_what_stays_of_settings() {
+    let key = "llm.invocation_parameters";
+    let form = |secret: &str| {
+        let members = [text("model", secret), attribute("stop_words", array(json!([string(secret)])))];
+        [
+            text(key, &json!({"model": secret, "more": [secret]}).to_string()),
+            attribute(key, kvlist(members.into_iter().collect())),
+            attribute(key, kvlist(json!([text("more", &json!({ "model": secret }).to_string())]))),
+        ]
+    };
+    for (given, expected) in form("AKIAIOSFODNN7EXAMPLE").into_iter().zip(form("[REDACTED:key_aws_id]")) {
+        let policy = || Policy::from_preset(Preset::PrivacyMode).preset(Preset::Secrets);
+        let (found, _) = redacted(policy(), &json!([given]));
+        assert_eq!(found, json!([expected]));
+    }
+    // What is a list has no members that could tell what it is.
+    let list = attribute(key, array(json!([string("SECRET"), kvlist(json!([text("model", "m")]))])));
+    let (found, _) = redacted(Policy::from_preset(Preset::PrivacyMode), &json!([list]));
+    assert_eq!(found, json!([text(key, "[REDACTED:content]")]));
 }
 
 #[test]
@@ -469,6 +522,96 @@ fn detectors_look_at_what_stays_of_a_structure() {
         assert_eq!(found[1]["value"], listed(expected));
         assert_eq!(redacted(policy(), &found).0, found);
     }
+}
+
+#[test]
+fn words_and_counts_of_a_structure_stay_in_text_and_in_lists() {
+    let policy = || Policy::from_preset(Preset::PrivacyMode).bodies(spanwise::redact::Bodies::Structure);
+    let long = "w".repeat(33);
+    let digits = "v123";
+    let more = "v1234";
+    let as_text = json!({"choices": [{"index": 9999, "finish_reasons": ["stop", "a b"]},
+        {"index": 10000, "role": long, "kind": digits, "type": more}]});
+    let int = |number: u64| attribute("index", json!({"intValue": number.to_string()}));
+    let as_lists = kvlist(json!([attribute(
+        "choices",
+        array(json!([
+            kvlist(json!([
+                int(9999),
+                attribute("finish_reasons", array(json!([string("stop"), string("a b")])))
+            ])),
+            kvlist(json!([int(10000), text("role", &long), text("kind", digits), text("type", more)])),
+        ]))
+    )]));
+    let (found, _) = redacted(
+        policy(),
+        &json!([text("input.value", &as_text.to_string()), attribute("output.value", as_lists)]),
+    );
+    let document: Value = serde_json::from_str(found[0]["value"]["stringValue"].as_str().unwrap()).unwrap();
+    let expected = json!({"choices": [{"index": 9999, "finish_reasons": ["stop", "[REDACTED:content:3]"]},
+        {"index": "[REDACTED:content:5]", "role": "[REDACTED:content:33]", "kind": "v123", "type": "[REDACTED:content:5]"}]});
+    assert_eq!(document, expected);
+    let choices = &found[1]["value"]["kvlistValue"]["values"][0]["value"]["arrayValue"]["values"];
+    let reasons = attribute("finish_reasons", array(json!([string("stop"), string("[REDACTED:content:3]")])));
+    assert_eq!(choices[0], kvlist(json!([int(9999), reasons])));
+    let masked = [
+        text("index", "[REDACTED:content]"),
+        text("role", "[REDACTED:content:33]"),
+        text("kind", "v123"),
+        text("type", "[REDACTED:content:5]"),
+    ];
+    assert_eq!(choices[1], kvlist(masked.into_iter().collect()));
+    assert_eq!(redacted(policy(), &found).0, found);
+}
+
+#[test]
+fn no_text_of_a_span_is_passed_over_wherever_it_stands() {
+    let of = |text: &str, id: &str| {
+        let url = format!("https://schema.example/{text}");
+        let pairs = json!([{"key": "a", "value": {"stringValue": text}}]);
+        json!({"resourceSpans": [{
+            "schemaUrl": url,
+            "resource": {"attributes": pairs, "entityRefs": [{"type": "host", "idKeys": ["a"], "descriptionKeys": [text]}]},
+            "scopeSpans": [{
+                "schemaUrl": url,
+                "scope": {"name": text, "version": text, "attributes": pairs},
+                "spans": [{
+                    "traceId": id, "spanId": id, "parentSpanId": id, "traceState": format!("k={text}"), "name": text,
+                    "attributes": pairs, "status": {"message": text},
+                    "events": [{"name": text, "attributes": pairs}],
+                    "links": [{"traceId": id, "spanId": id, "traceState": format!("k={text}"), "attributes": pairs}],
+                }],
+            }],
+        }]})
+    };
+    let leaves = |value: &Value| {
+        let text = value.to_string();
+        (text.matches("SECRET").count(), text.matches(EMAIL).count())
+    };
+    let given = of(EMAIL, "SECRET");
+    assert_eq!(leaves(&given), (5, 15));
+    let policy = Policy::new().detectors_on(["email"]);
+    let output = redact_json(given.to_string(), &policy.clone().compile(None).unwrap()).unwrap();
+    let found: Value = serde_json::from_slice(&output.data).unwrap();
+    assert_eq!(leaves(&found), (0, 0), "{found}");
+    // Each of these alone.
+    for part in ["type", "idKeys", "descriptionKeys", "schemaUrl"] {
+        let mut given = of("plain", "5b8efff798038103");
+        let reference = &mut given["resourceSpans"][0]["resource"]["entityRefs"][0];
+        reference["descriptionKeys"] = json!(["b"]);
+        reference[part] = if part.ends_with("Keys") { json!([EMAIL]) } else { json!(EMAIL) };
+        let output = redact_json(given.to_string(), &policy.clone().compile(None).unwrap()).unwrap();
+        assert!(!String::from_utf8(output.data).unwrap().contains(EMAIL), "{part}");
+    }
+    // A placeholder is no trace state and no URL.
+    let places = [Place::TraceState, Place::Schema];
+    let policy = places.into_iter().fold(Policy::new(), |policy, place| policy.text(place, TextAction::Mask));
+    let output = redact_json(of("plain", "").to_string(), &policy.compile(None).unwrap()).unwrap();
+    let found = String::from_utf8(output.data).unwrap();
+    assert!(
+        !found.contains("REDACTED") && !found.contains("k=plain") && !found.contains("schema.example"),
+        "{found}"
+    );
 }
 
 #[test]

@@ -247,6 +247,39 @@ mod tests {
             assert!(!is_placeholder(text), "{text}");
         }
         assert_eq!(ranges(b"a [REDACTED:x] hmac:5bdcc146bf60754e"), [(2, 14), (15, 36)]);
+        // What goes on behind a pseudonym would be hidden by it.
+        assert_eq!(ranges(b"hmac:5bdcc146bf60754eb hmac:5bdcc146bf60754eSECRET"), []);
+    }
+
+    #[test]
+    fn labels_and_lengths_have_bounds_and_are_recognised_up_to_them() {
+        let of = |letters: usize, digits: usize| "a".repeat(letters) + &"1".repeat(digits);
+        for (label, is_one) in [
+            (of(LONGEST_LABEL, 0), true),
+            (of(LONGEST_LABEL + 1, 0), false),
+            (of(1, MOST_DIGITS), true),
+            (of(1, MOST_DIGITS + 1), false),
+        ] {
+            assert_eq!(is_label(&label), is_one, "{label}");
+            for length in [0, LONGEST_LENGTH, LONGEST_LENGTH + 1, usize::MAX] {
+                let (mut mask, mut with_length) = (String::new(), String::new());
+                push_mask(&mut mask, &label);
+                push_mask_of_length(&mut with_length, &label, length);
+                assert_eq!(
+                    (is_placeholder(&mask), is_placeholder(&with_length)),
+                    (is_one, is_one),
+                    "{with_length}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn identifiers_tell_who_guesses_a_text_nothing_where_there_is_a_key() {
+        // FIPS 180-2, B.1: the digest of "abc"; RFC 4231, test case 2.
+        assert_eq!(digest_id(None, "abc", 8), "ba7816bf8f01cfea");
+        let key = HashKey::new(b"Jefe");
+        assert_eq!(digest_id(Some(&key), "what do ya want for nothing?", 8), "5bdcc146bf60754e");
     }
 
     #[test]

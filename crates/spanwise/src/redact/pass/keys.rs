@@ -295,6 +295,34 @@ mod tests {
     }
 
     #[test]
+    fn what_is_known_of_a_key_is_not_known_of_the_next_that_has_its_number() {
+        let policy = || Policy::from_preset(Preset::PrivacyMode).compile(None).unwrap();
+        let mut redactor = Redactor::new(policy());
+        for key in ["app.note", "gen_ai.prompt", "app.note", "input.value"] {
+            let text = payload(&[key.to_owned()], "other");
+            let once = redacted(&mut redactor, &text);
+            assert_eq!(once, redacted(&mut Redactor::new(policy()), &text), "{key}");
+            assert_eq!(once.contains(r#""stringValue":"x""#), key == "app.note", "{once}");
+        }
+    }
+
+    #[test]
+    fn all_is_forgotten_where_keys_or_their_bytes_are_too_many() {
+        let text = payload(&["app.note".to_owned()], "other");
+        let mut redactor = redactor();
+        redacted(&mut redactor, &text);
+        let known = redactor.state.keys.remembered.len();
+        redactor.state.keys.remembered_bytes += MOST_BYTES;
+        redacted(&mut redactor, &text);
+        assert_eq!(redactor.state.keys.remembered_bytes, "app.note".len());
+        let keys = &mut redactor.state.keys;
+        keys.remembered
+            .extend((0..=MOST_REMEMBERED).map(|key| (key.to_string().into_bytes().into(), [None; KEYED])));
+        redacted(&mut redactor, &text);
+        assert_eq!((known, redactor.state.keys.remembered.len()), (1, 1));
+    }
+
+    #[test]
     fn keys_beyond_those_that_are_numbered_are_redacted_all_the_same() {
         let mut redactor = redactor();
         let mut keys: Vec<_> = (0..MOST_REMEMBERED).map(|key| format!("k{key}")).collect();
