@@ -461,6 +461,57 @@ fn detectors_look_at_what_stays_of_settings() {
 }
 
 #[test]
+fn members_of_settings_go_however_deep_they_are_in_lists() {
+    let key = "llm.invocation_parameters";
+    for depth in [1, 7, 8, 9, 20] {
+        let of = |content: &str| {
+            let members = kvlist(json!([text("messages", content), text("model", "m")]));
+            attribute(key, (0..depth).fold(members, |inner, _| kvlist(json!([attribute("more", inner)]))))
+        };
+        let (found, _) = redacted(Policy::from_preset(Preset::PrivacyMode), &json!([of("SECRET")]));
+        assert_eq!(found, json!([of("[REDACTED:content]")]), "{depth}");
+    }
+}
+
+#[test]
+fn marks_stay_and_what_is_more_than_a_mark_goes() {
+    let key = "gen_ai.prompt.truncated";
+    for (value, stays) in [
+        (json!({"boolValue": true}), true),
+        (json!({"intValue": "4"}), true),
+        (string("true"), true),
+        (string("12345678"), true),
+        (string("123456789"), false),
+        (string("yes"), false),
+        (array(json!([{"boolValue": true}])), false),
+    ] {
+        let given = json!([attribute(key, value)]);
+        let (found, _) = redacted(Policy::from_preset(Preset::PrivacyMode), &given);
+        let masked = json!([text(key, "[REDACTED:marker]")]);
+        assert_eq!(found, if stays { given } else { masked });
+    }
+}
+
+#[test]
+fn a_pseudonym_in_the_place_of_a_name_is_told_apart_from_one_that_is_there() {
+    let pseudonym = HashKey::new(b"a key for the tests").pseudonym(EMAIL);
+    let policy = Policy::new().detectors_on(["email"]).hash_finds(true);
+    let (found, _) = redacted(policy, &json!([text("a", &format!(r#"{{"{pseudonym}":1,"{EMAIL}":2}}"#))]));
+    assert_eq!(found[0]["value"]["stringValue"], format!(r#"{{"{pseudonym}":1,"[REDACTED:key:2]":2}}"#));
+}
+
+#[test]
+fn escapes_too_deep_to_be_undone_take_the_text_with_them_whichever_detector_is_on() {
+    let deep =
+        (0..20).fold(EMAIL.to_owned(), |text, _| format!("\\u{:04x}{}", text.as_bytes()[0], &text[1..]));
+    let policy = || Policy::new().detectors_on(["email"]);
+    let (found, _) = redacted(policy(), &json!([text("a", &deep)]));
+    assert_eq!(found, json!([text("a", "[REDACTED:deep_escapes]")]));
+    let custom = Policy::new().custom_detector("ticket", "T-[0-9]+").unwrap();
+    assert_eq!(redacted(custom, &json!([text("a", &deep)])).0, found);
+}
+
+#[test]
 fn settings_that_begin_as_json_and_are_none_go() {
     let key = "llm.invocation_parameters";
     let torn = r#"{"tools":"SECRET""#;
@@ -603,6 +654,9 @@ fn no_text_of_a_span_is_passed_over_wherever_it_stands() {
         let output = redact_json(given.to_string(), &policy.clone().compile(None).unwrap()).unwrap();
         assert!(!String::from_utf8(output.data).unwrap().contains(EMAIL), "{part}");
     }
+    // An id of zeros says that there is none.
+    let zeros = of("plain", "0000000000000000").to_string();
+    assert_eq!(redact_json(zeros, &policy.compile(None).unwrap()).unwrap().report.changes(), 0);
     // A placeholder is no trace state and no URL.
     let places = [Place::TraceState, Place::Schema];
     let policy = places.into_iter().fold(Policy::new(), |policy, place| policy.text(place, TextAction::Mask));

@@ -164,6 +164,10 @@ fn identifiers_and_counts_are_not_read_by_detectors_of_digits() {
             assert!(selection(key).has(crate::redact::Builtin::Email), "{key}");
         }
         assert!(selection("app.note").has(crate::redact::Builtin::Card));
+        let is_private =
+            policy.resolve(Place::Span, EventClass::default(), "input.value").treatment == Treatment::Mask;
+        let expected = if is_private { Treatment::KeepMark } else { Treatment::Keep };
+        assert_eq!(treatment(&policy, "gen_ai.prompt.truncated"), expected);
     }
 }
 
@@ -239,6 +243,10 @@ fn a_path_that_is_too_long_is_masked_only_for_rules_that_could_take_it() {
     assert_eq!(of(name(), &path), Some(Treatment::Drop));
     assert_eq!(of(name().rule(rule(Action::Keep)), &path), Some(Treatment::Drop));
     assert_eq!(of(name().rule(rule(Action::Drop)), &path), Some(Treatment::Mask));
+    for actions in [[Action::Drop, Action::Keep], [Action::Keep, Action::Drop]] {
+        let policy = actions.into_iter().fold(name(), |policy, action| policy.rule(rule(action)));
+        assert_eq!(of(policy, &path), Some(Treatment::Mask), "{actions:?}");
+    }
     assert_eq!(of(Policy::new().rule(rule(Action::Keep)), &path), None);
     let longer = "x".repeat(2048);
     assert_eq!(of(name(), &[&longer, "name"]), Some(Treatment::Mask));
@@ -267,6 +275,25 @@ fn case_is_folded_where_asked() {
     for key in ["GEN_AI.PROMPT", "Input.Value", "AI.TOOLCALL.ARGS", "llm.prompts.0.PROMPT.text"] {
         assert_eq!(treatment(&policy, key), Treatment::Mask, "{key}");
     }
+    assert_eq!(treatment(&policy, "llm.invocation_parameters.Messages"), Treatment::Mask);
+    assert_eq!(treatment(&privacy_mode(), "llm.invocation_parameters.Messages"), Treatment::Members);
+}
+
+#[test]
+fn rules_ask_for_so_many_names_of_events() {
+    let of = |names: usize| {
+        let rule =
+            |name| Rule::new(KeyPattern::Exact("a".into()), Action::Mask).event(format!("event-{name}"));
+        let policy = (0..names).fold(Policy::new(), |policy, name| policy.rule(rule(name)).rule(rule(0)));
+        policy.compile(None)
+    };
+    let policy = of(64).unwrap();
+    for name in [0, 63] {
+        let class = policy.event_class(&format!("event-{name}"));
+        assert_eq!(policy.resolve(Place::Event, class, "a").treatment, Treatment::Mask, "{name}");
+    }
+    assert_eq!(policy.resolve(Place::Event, policy.event_class("event-64"), "a").treatment, Treatment::Keep);
+    assert!(of(65).unwrap_err().message().contains("more than 64 names"));
 }
 
 #[test]
