@@ -616,6 +616,29 @@ fn words_and_counts_of_a_structure_stay_in_text_and_in_lists() {
 }
 
 #[test]
+fn names_of_tools_are_of_so_many_letters() {
+    let policy = || Policy::from_preset(Preset::PrivacyMode).bodies(spanwise::redact::Bodies::Structure);
+    for (length, stays) in [(64, true), (65, false)] {
+        let of = |name: &str| json!({"tool_calls": [{"function": {"name": name}}]}).to_string();
+        let name = "n".repeat(length);
+        let (found, _) = redacted(policy(), &json!([text("input.value", &of(&name))]));
+        let expected = if stays { of(&name) } else { of(&format!("[REDACTED:content:{length}]")) };
+        assert_eq!(found[0]["value"]["stringValue"], expected);
+    }
+}
+
+#[test]
+fn the_secret_member_of_a_query_goes_whole_though_it_holds_an_address() {
+    for (given, expected) in [
+        ("token=ada@example.com1", "token=[REDACTED:url_secret_param]"),
+        ("a=ada@example.com", "a=[REDACTED:email]"),
+    ] {
+        let (found, _) = redacted(Policy::from_preset(Preset::Secrets), &json!([text("url.query", given)]));
+        assert_eq!(found[0]["value"]["stringValue"], expected);
+    }
+}
+
+#[test]
 fn no_text_of_a_span_is_passed_over_wherever_it_stands() {
     let of = |text: &str, id: &str| {
         let url = format!("https://schema.example/{text}");

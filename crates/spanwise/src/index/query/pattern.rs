@@ -558,6 +558,8 @@ mod tests {
             (r"\p{}", "there is no class of such a name"),
             (r"\p{L", "a `{` is not closed"),
             ("x{1001}", "a repetition is of 1000 times at most"),
+            ("x{1001,}", "a repetition is of 1000 times at most"),
+            ("x{0,1001}", "a repetition is of 1000 times at most"),
             ("x{1,99999999999999999999}", "a repetition is of 1000 times at most"),
             ("x{2,1}", "invalid repetition count range, the start must be <= the end"),
             ("a**", "a repetition of a repetition needs parentheses"),
