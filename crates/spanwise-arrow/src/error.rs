@@ -98,7 +98,7 @@ impl std::error::Error for ConvertError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::TooLarge => None,
-            Self::Arrow(error) | Self::Foreign(error) => Some(error),
+            Self::Arrow(error) | Self::Foreign(error) => error.source(),
         }
     }
 }

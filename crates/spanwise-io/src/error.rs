@@ -104,7 +104,7 @@ impl fmt::Display for ReadError {
 impl std::error::Error for ReadError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match &self.kind {
-            ReadErrorKind::Io(error) => Some(error),
+            ReadErrorKind::Io(error) => error.source(),
             _ => None,
         }
     }

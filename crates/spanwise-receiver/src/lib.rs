@@ -5,7 +5,8 @@
 //! asks. Behind it stands a [`Store`]: [`DurableStore`] keeps a log that is durable before the answer, and makes Parquet of
 //! it. [`serve`] is an HTTP server round both.
 //!
-//! What was answered with 2xx is never lost: it is in the log, or in a Parquet file, exactly once.
+//! What was answered with 2xx is never lost: it is in the log, or in a Parquet file, exactly once. A test of the connection is
+//! not stored, and what proves to be damaged is kept aside.
 //!
 //! ```no_run
 //! # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {

@@ -102,9 +102,9 @@ impl fmt::Display for WriteError {
 impl std::error::Error for WriteError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            Self::Io(error) => Some(error),
-            Self::Arrow(error) => Some(error),
-            Self::Parquet(error) => Some(error),
+            Self::Io(error) => error.source(),
+            Self::Arrow(error) => error.source(),
+            Self::Parquet(error) => error.source(),
         }
     }
 }

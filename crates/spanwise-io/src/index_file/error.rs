@@ -55,8 +55,8 @@ impl fmt::Display for IndexFileError {
 impl std::error::Error for IndexFileError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            Self::Io(error) => Some(error),
-            Self::Source(_, error) => Some(&**error),
+            Self::Io(error) => error.source(),
+            Self::Source(_, error) => error.source(),
             _ => None,
         }
     }

@@ -96,8 +96,8 @@ impl fmt::Display for OpenError {
 impl std::error::Error for OpenError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            Self::Io(error) => Some(error),
-            Self::Columns(error) => Some(error),
+            Self::Io(error) => error.source(),
+            Self::Columns(error) => error.source(),
         }
     }
 }

@@ -61,7 +61,7 @@ impl fmt::Display for IndexError {
 impl Error for IndexError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
-            Self::Source(error) => Some(&**error),
+            Self::Source(error) => error.source(),
             Self::TooManyRows | Self::Damaged => None,
         }
     }

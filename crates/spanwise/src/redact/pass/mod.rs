@@ -60,7 +60,7 @@ impl fmt::Display for RedactError {
 impl std::error::Error for RedactError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            Self::Decode(error) => Some(error),
+            Self::Decode(error) => error.source(),
             Self::TooLarge => None,
         }
     }

@@ -1,8 +1,7 @@
 //! Policies: what to take out of traces, as data.
 //!
 //! A policy is built in Rust ([`Policy`]) or read from TOML ([`Policy::from_toml`]), then compiled
-//! ([`Policy::compile`]). Nothing happens before that: a policy can be stored, compared and shown. The compiled form
-//! answers what becomes of a key at a place, and says why.
+//! ([`Policy::compile`]). Nothing happens before that. The compiled form answers what becomes of a key at a place, and says why.
 //!
 //! The order of decisions: the user's rules in their order, then the rows of the presets in theirs; the first that
 //! matches decides. What no rule matches stays, or, in allow-list mode, goes. Detectors look at everything that stays.
