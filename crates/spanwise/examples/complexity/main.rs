@@ -344,6 +344,8 @@ const LAYOUT: &[Family] = &[
         DOCUMENTS,
     ),
     ("documents that never end", |n| format!("{}{}", "[\n".repeat(500), " \n1,".repeat(n)), DOCUMENTS),
+    ("text between documents", |n| "{\"resourceSpans\":[]}\nx\n".repeat(n), DOCUMENTS),
+    ("an array left open", |n| format!("[\n{}", "{\"resourceSpans\":[]},\n".repeat(n)), DOCUMENTS),
     ("strings that never end", |n| "[\",\n".repeat(n), DOCUMENTS),
 ];
 

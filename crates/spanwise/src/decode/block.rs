@@ -214,6 +214,9 @@ impl Reader<'_> {
         self.cursor.at = start;
         let mut follows = block.follows;
         let mut rereads = block.rereads;
+        if block.trails {
+            self.pass_trailing();
+        }
         while self.cursor.white().is_some() {
             let begin = self.cursor.at;
             if follows {
@@ -221,9 +224,22 @@ impl Reader<'_> {
                 self.note(Code::ConcatenatedDocuments, begin);
             }
             follows = true;
-            if !self.attempt(|reader| reader.document().and_then(|()| reader.after_document())) {
+            if self.attempt(Self::document) {
+                self.pass_trailing();
+            } else {
                 self.cursor.at = self.after_bad(begin, block.origin.offset, &mut rereads);
             }
+        }
+    }
+
+    /// Passes over what stands behind a document, up to where the next may begin. What is none there is bad by itself, and costs
+    /// the document nothing.
+    fn pass_trailing(&mut self) {
+        let end = self.cursor.at;
+        if let Err(fatal) = self.after_document() {
+            self.bad_document(fatal);
+            let text = self.cursor.text;
+            self.cursor.at = next_in_column_0(text, end).unwrap_or(text.len());
         }
     }
 

@@ -21,7 +21,8 @@ pub enum Framing {
     Auto,
     /// Every line is a document of its own. After a bad line, reading goes on at the next.
     Lines,
-    /// Documents one after the other, of any layout. After a bad one, reading goes on at the next `{` or `[` in column 0: after
+    /// Documents one after the other, of any layout. What stands behind one and begins no other is a bad document by itself
+    /// ([`trailing-bytes`](crate::Code::TrailingBytes)). After a bad one, reading goes on at the next `{` or `[` in column 0: after
     /// where the bad one began, for it may have swallowed the next, or after the fault once that has cost reading the block
     /// four times over.
     Documents,

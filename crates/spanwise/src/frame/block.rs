@@ -11,6 +11,7 @@ use crate::diagnostic::{Counting, LineNumber, Origin};
 
 /// Whole documents of a stream, one after the other, and where in the stream they stand; or a part of a document that is too
 /// large to be held, made a document of its own.
+#[allow(clippy::struct_excessive_bools, reason = "what is known of its place in the stream, each by itself")]
 #[derive(Clone)]
 pub struct Block {
     pub(crate) bytes: Bytes,
@@ -25,6 +26,8 @@ pub struct Block {
     pub(crate) last: bool,
     /// Documents mode: another document came before it.
     pub(crate) follows: bool,
+    /// Documents mode: the end of a document stands right before it.
+    pub(crate) trails: bool,
     pub(crate) rereads: Rereads,
     /// It is a part of a document.
     pub(crate) part: Option<Box<Part>>,
@@ -54,6 +57,7 @@ impl Block {
             first: true,
             last: true,
             follows: false,
+            trails: false,
             rereads,
             part: None,
         }

@@ -3,7 +3,7 @@
 //! Every question here is answered from the bytes and the rules of the mode alone. So the framer can cut a stream without
 //! decoding it, and the decoder comes to the same documents whether it has the whole stream or a block of it.
 
-use crate::decode::{DecodeOptions, Mode};
+use crate::decode::{DecodeOptions, Framing, Mode};
 use crate::json::{Anomaly, Cursor, JsonError, JsonErrorKind, Simd};
 
 pub(crate) const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
@@ -96,6 +96,22 @@ pub(crate) fn after_white(text: &[u8], from: usize) -> Option<usize> {
 /// The first line from `start` on that is not blank: where it begins, and the index after its newline.
 pub(crate) fn first_line(text: &[u8], start: usize) -> Option<(usize, usize)> {
     Some(line_of(text, start, after_white(text, start)?))
+}
+
+/// How documents lie in a stream whose first one ends at `end`, and where in the text it goes on: behind a line that this one
+/// fills, or right behind it. `None` while that needs more text.
+pub(crate) fn behind_first(text: &[u8], end: usize, last: bool) -> Option<(Framing, usize)> {
+    let documents = (Framing::Documents, end);
+    let next = match after_white(text, end) {
+        None if last => text.len(),
+        next => next?,
+    };
+    let gap = text.get(end..next).unwrap_or_default();
+    let fills = next < text.len() && memchr::memchr(b'\n', text.get(..end).unwrap_or_default()).is_none();
+    match memchr::memchr(b'\n', gap) {
+        Some(feed) if fills => Some((Framing::Lines, end + feed + 1)),
+        _ => Some(documents),
+    }
 }
 
 /// The line of the byte `first`, before which there is nothing but white space from `start` on: where it begins, and the index

@@ -252,9 +252,11 @@ impl Framer {
         }
         let origin = std::mem::replace(&mut self.origin, behind);
         self.scanner.shift(bytes.len());
-        let Carried { follows, rereads } = std::mem::replace(&mut self.carried, self.scanner.carried());
+        let Carried { follows, trails, rereads } =
+            std::mem::replace(&mut self.carried, self.scanner.carried());
         let first = std::mem::take(&mut self.first);
-        Block { bytes, framing, origin, counting, first, last: self.ended, follows, rereads, part: None }
+        let last = self.ended;
+        Block { bytes, framing, origin, counting, first, last, follows, trails, rereads, part: None }
     }
 
     fn take_part(&mut self, end: usize, next: usize, before: Vec<u8>, behind: &[u8], part: Part) -> Block {

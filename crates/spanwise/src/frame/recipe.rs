@@ -18,6 +18,7 @@ const LAST: u8 = 1 << 3;
 const FOLLOWS: u8 = 1 << 4;
 const PART: u8 = 1 << 5;
 const ENDS: u8 = 1 << 6;
+const TRAILS: u8 = 1 << 7;
 
 impl Block {
     /// Where its own bytes stand in the stream. Those of a part are not all of [`Self::bytes`].
@@ -62,7 +63,8 @@ impl Block {
                 | flag(self.last, LAST)
                 | flag(self.follows, FOLLOWS)
                 | flag(self.part.is_some(), PART)
-                | flag(ends, ENDS),
+                | flag(ends, ENDS)
+                | flag(self.trails, TRAILS),
         ];
         let Origin { offset, column, .. } = self.origin;
         let line = self.origin.line.get();
@@ -123,6 +125,7 @@ impl Block {
             first: flags & FIRST != 0,
             last: flags & LAST != 0,
             follows: flags & FOLLOWS != 0,
+            trails: flags & TRAILS != 0,
             rereads: Rereads::new(rereads),
             part,
         })

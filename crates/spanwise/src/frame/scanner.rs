@@ -1,11 +1,11 @@
 //! The search for places to cut: a machine over the text that is held, which goes on where it stopped when there is more.
 
 use super::boundary::{
-    BYTE_ORDER_MARK, Rereads, Rules, after_white, line_end, line_of, next_in_column_0, reach,
+    BYTE_ORDER_MARK, Rereads, Rules, after_white, behind_first, line_end, line_of, next_in_column_0, reach,
 };
 use super::framer::BlockSizes;
 use super::parts::{Halt, Part, PartSizes, Parts, Step};
-use super::survey::{Survey, Verdict, follows};
+use super::survey::{Survey, Verdict};
 use crate::decode::Framing;
 use crate::json::{Skip, UNDECIDED};
 
@@ -22,7 +22,7 @@ enum Phase {
     Value(Skip),
     /// What follows a document that ended.
     After,
-    /// A bracket in column 0, after what was no document.
+    /// A bracket in column 0, after what is no document.
     Lost,
     /// The same, where the block before has been cut already and what comes until then is of no use.
     Dropping,
@@ -141,6 +141,7 @@ pub(super) struct Scanner {
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Carried {
     pub(super) follows: bool,
+    pub(super) trails: bool,
     pub(super) rereads: Rereads,
 }
 
@@ -263,6 +264,7 @@ impl Scanner {
                         self.at = next;
                         self.phase = Phase::Begin;
                     } else {
+                        // The decoder finds it behind the document, in the same block.
                         self.horizon = self.horizon.max(next + SURROUNDINGS);
                         self.phase = Phase::Lost;
                     }
@@ -330,7 +332,7 @@ impl Scanner {
     /// A survey of the document that begins in the text at `offset` of the stream.
     pub(super) fn survey(&self, offset: u64) -> Survey {
         let line = self.framing == Framing::Lines;
-        Survey::new(self.rules, self.part_sizes(), line, self.undecided, (offset, self.begin))
+        Survey::new(self.rules, self.part_sizes(), line, (offset, self.begin))
     }
 
     /// What the survey found.
@@ -397,36 +399,23 @@ impl Scanner {
             }
             Ok(Step::Done(at)) => {
                 let line = cutting.line;
-                let good = follows(&self.rules, line, own, at, ended);
-                let single = !line && self.undecided && !cutting.newline;
-                let gap = own.get(at..).unwrap_or_default();
-                let gap = gap.get(..after_white(gap, 0).unwrap_or(gap.len())).unwrap_or_default();
-                let feed = memchr::memchr(b'\n', gap).map(|feed| at + feed + 1);
-                let within = memchr::memchr(b'\n', own.get(..at).unwrap_or_default()).is_some();
-                // The first line was a document, and more follows: the stream is one of lines.
-                let lines = single && !within && feed.is_some() && at + gap.len() < own.len();
-                if !lines && good != Some(true) {
-                    if good.is_none() {
-                        return Reached::More;
-                    }
-                    let fault = at + gap.len();
+                if line && !ended {
+                    return Reached::More;
+                }
+                if line && let Some(fault) = after_white(own, at) {
                     return self.torn(text, offset, fault, fault + SURROUNDINGS, behind_line, last);
                 }
-                let (before, part) = parts.end();
-                self.seen = true;
-                let next = match feed {
-                    Some(feed) if lines => {
-                        self.framing = Framing::Lines;
-                        feed
-                    }
-                    _ if line => behind_line,
-                    _ => {
-                        self.framing = Framing::Documents;
-                        at
-                    }
+                let goes_on = match () {
+                    () if line => Some((Framing::Lines, behind_line)),
+                    () if self.undecided && !cutting.newline => behind_first(own, at, ended),
+                    () => Some((Framing::Documents, at)),
                 };
+                let Some((framing, next)) = goes_on else { return Reached::More };
+                let (before, part) = cutting.parts.end();
+                self.seen = true;
+                self.framing = framing;
                 self.undecided = false;
-                self.phase = if self.framing == Framing::Lines { Phase::Line } else { Phase::After };
+                self.phase = if framing == Framing::Lines { Phase::Line } else { Phase::After };
                 self.at = next;
                 Reached::Cut(Cut::Part { end: at, next, before, behind: Vec::new(), part })
             }
@@ -509,7 +498,7 @@ impl Scanner {
 
     /// What the block that begins with the open document must know.
     pub(super) fn carried(&self) -> Carried {
-        Carried { follows: self.seen, rereads: self.rereads }
+        Carried { follows: self.seen, trails: matches!(self.phase, Phase::After), rereads: self.rereads }
     }
 
     /// Goes on with the ends of lines: the text begins with one, behind others.

@@ -1,6 +1,6 @@
 //! A first look at a document that is to be cut: what its parts need to know beforehand.
 
-use super::boundary::{Rules, after_white, is_blank};
+use super::boundary::{Rules, is_blank};
 use super::parts::{Halt, Late, PartSizes, Parts, Step};
 
 /// What a survey found.
@@ -23,12 +23,9 @@ pub(super) enum Verdict {
 /// [`push`](Self::push) until it has seen enough, then give it [back](super::Framer::surveyed).
 #[derive(Debug, Clone)]
 pub struct Survey {
-    rules: Rules,
     parts: Parts,
     /// A line feed ends the document.
     line: bool,
-    /// It may: the document is the stream's first line, unless a line feed is in it.
-    undecided: bool,
     held: Vec<u8>,
     offset: u64,
     /// Where in the stream what is held begins.
@@ -38,15 +35,9 @@ pub struct Survey {
 
 impl Survey {
     /// Of a document that begins some bytes behind a place in the stream, where its first part begins.
-    pub(super) fn new(
-        rules: Rules,
-        sizes: PartSizes,
-        line: bool,
-        undecided: bool,
-        (offset, at): (u64, usize),
-    ) -> Self {
+    pub(super) fn new(rules: Rules, sizes: PartSizes, line: bool, (offset, at): (u64, usize)) -> Self {
         let parts = Parts::survey(rules, sizes, at);
-        Self { rules, parts, line, undecided, held: Vec::new(), offset, held_at: offset, verdict: None }
+        Self { parts, line, held: Vec::new(), offset, held_at: offset, verdict: None }
     }
 
     /// From where on it wants to see the stream.
@@ -66,22 +57,17 @@ impl Survey {
             match self.parts.step(text, self.held_at, last) {
                 Ok(Step::More) => break,
                 Ok(Step::Cut { next, .. }) => {
-                    self.undecided &= !has_feed(text, next);
                     self.parts.cut(next);
                     self.held.drain(..next);
                     self.held_at += next as u64;
                     end -= next;
                 }
-                Ok(Step::Done(at)) => match follows(&self.rules, self.line, text, at, last) {
-                    None => break,
-                    Some(good) if good || self.undecided && !has_feed(text, at) && ends_line(text, at) => {
-                        let late = self.parts.take_late();
-                        self.verdict = Some(Verdict::Good(late));
-                    }
-                    // Lenient mode takes several documents in a line, and all of them or none.
-                    Some(_) if self.line => self.verdict = Some(Verdict::Shape),
-                    Some(_) => self.verdict = Some(Verdict::Bad),
-                },
+                Ok(Step::Done(_)) if self.line && !last => break,
+                // Lenient mode takes several documents in a line, and all of them or none.
+                Ok(Step::Done(at)) if self.line && !is_blank(text.get(at..).unwrap_or_default()) => {
+                    self.verdict = Some(Verdict::Shape);
+                }
+                Ok(Step::Done(_)) => self.verdict = Some(Verdict::Good(self.parts.take_late())),
                 Err(Halt::Shape) => self.verdict = Some(Verdict::Shape),
                 Err(Halt::Json(_)) => self.verdict = Some(Verdict::Bad),
                 Err(Halt::Contradiction(at)) => {
@@ -96,29 +82,4 @@ impl Survey {
     pub(super) fn into_verdict(self) -> Verdict {
         self.verdict.unwrap_or(Verdict::Bad)
     }
-}
-
-/// Whether what stands behind a document that ends at `at` leaves it a document; `None` while that needs more text.
-pub(super) fn follows(rules: &Rules, line: bool, text: &[u8], at: usize, last: bool) -> Option<bool> {
-    if line {
-        return last.then(|| is_blank(text.get(at..).unwrap_or_default()));
-    }
-    match after_white(text, at) {
-        None => last.then_some(true),
-        Some(next) => {
-            let gap = text.get(at..next).unwrap_or_default();
-            Some(text.get(next).is_some_and(|byte| rules.may_follow(gap, *byte)))
-        }
-    }
-}
-
-/// Whether a line feed is before the index.
-fn has_feed(text: &[u8], at: usize) -> bool {
-    memchr::memchr(b'\n', text.get(..at).unwrap_or_default()).is_some()
-}
-
-/// Whether nothing else stands in the line that a document ends in.
-fn ends_line(text: &[u8], at: usize) -> bool {
-    let rest = text.get(at..).unwrap_or_default();
-    memchr::memchr(b'\n', rest).is_some_and(|feed| is_blank(rest.get(..feed).unwrap_or_default()))
 }

@@ -7,7 +7,7 @@ use spanwise::frame::{BlockSizes, Contradiction, Framer};
 use spanwise::{Code, Decoder, Framing, Limits, Mode, Severity, SpanBatch};
 use spanwise_testgen::Dialect;
 
-use super::stream::{Reading, remade, same, same_spans};
+use super::stream::{JUNK, Reading, remade, same, same_spans, several};
 use super::{Input, SAMPLES, any_input, made_lines, options, runs};
 
 fn limits() -> Limits {
@@ -139,6 +139,11 @@ proptest! {
 
     #[test]
     fn documents_are_the_same_in_parts(text in any_input(), sizes in sizes(), chunk in any::<Index>()) {
+        check(&text, sizes, chunk.index(text.len() + 1))?;
+    }
+
+    #[test]
+    fn streams_are_the_same_in_parts(text in several(), sizes in sizes(), chunk in any::<Index>()) {
         check(&text, sizes, chunk.index(text.len() + 1))?;
     }
 
@@ -299,6 +304,41 @@ fn a_document_that_is_too_deep_is_so_in_parts() {
                         .collect::<Vec<_>>()
                 };
                 assert_eq!(fatal(&found), fatal(&expected), "{mode:?} {depth} {chunk}");
+            }
+        }
+    }
+}
+
+/// What trails a document is bad alone, and contradicts nothing of what was given.
+#[test]
+fn a_document_that_was_cut_is_kept_whatever_stands_behind_it() {
+    let big = document(true, 12);
+    let big = big.trim_end();
+    let line = big.replace('\n', " ");
+    let small = document(true, 1);
+    let sizes = BlockSizes { block: 200, document: 500, held: 500 };
+    for junk in JUNK {
+        for text in [
+            format!("{big}{junk}"),
+            format!("{big}{junk}{big}{junk}{big}"),
+            format!("{big}{junk}\n{small}{junk}\n{big}"),
+            format!("{line}{junk}{big}\n"),
+            format!("{line}{junk}"),
+            format!("\n{small}\n{big}{junk}\n{}", junk.repeat(100)),
+        ] {
+            for mode in [Mode::Strict, Mode::Lenient] {
+                for framing in [Framing::Auto, Framing::Documents] {
+                    let expected = whole(text.as_bytes(), mode, framing);
+                    for (chunk, twice) in [(30, true), (30, false), (195, true), (9000, false)] {
+                        let coming = Some(Coming { chunk, twice });
+                        let (found, contradiction) = in_parts(text.as_bytes(), mode, framing, sizes, coming);
+                        assert_eq!(contradiction, None, "{mode:?} {framing:?} {junk:?}");
+                        let checked = same(&found, &expected);
+                        assert!(checked.is_ok(), "{mode:?} {framing:?} {coming:?} {junk:?}: {checked:?}");
+                    }
+                    let (found, _) = in_parts(text.as_bytes(), mode, framing, sizes, None);
+                    assert!(same(&found, &expected).is_ok(), "{mode:?} {framing:?} {junk:?}");
+                }
             }
         }
     }

@@ -138,9 +138,30 @@ pub(crate) fn check(text: &[u8]) -> Result<(), TestCaseError> {
     check_cuts(text, &[1, length.saturating_sub(1)], length / 4 + 1)
 }
 
+/// What writers leave between and behind documents.
+pub(crate) const JUNK: [&str; 14] = [
+    "\nINFO flushed\n",
+    " \r\nWARN {\"a\":1}\r\n",
+    "\nFlushed 1 span.",
+    "\n[2026-01-02] done\n",
+    "\0\0\0\0",
+    "\n\0\0\0\0\n",
+    ",",
+    "\n,\n",
+    ",\n]\n",
+    "]\n",
+    "}",
+    "\n12\n",
+    " null \n\n",
+    "\u{feff}\n",
+];
+
 /// Inputs one after the other.
-fn several() -> impl Strategy<Value = Input> {
-    let gap = prop_oneof![Just("\n"), Just(""), Just(" \n\n"), Just(",\n"), Just("\n{\"resourceSpans\":[\n")];
+pub(crate) fn several() -> impl Strategy<Value = Input> {
+    let gap = prop_oneof![
+        4 => prop::sample::select(&["\n", "", " \n\n", ",\n", "\n{\"resourceSpans\":[\n"][..]),
+        3 => prop::sample::select(&JUNK[..]),
+    ];
     vec((any_input(), gap), 1..5).prop_map(|parts| {
         Input(parts.iter().flat_map(|(input, gap)| input.iter().chain(gap.as_bytes())).copied().collect())
     })
@@ -218,6 +239,57 @@ fn a_line_feed_ends_a_line_wherever_it_stands() {
         let mut batch = SpanBatch::new();
         decoder(Mode::Lenient).decode_block(text.clone(), Framing::Lines, &mut batch).unwrap();
         assert_eq!((batch.document_count(), batch.bad_documents()), (documents, bad), "{text}");
+    }
+}
+
+const SPAN: &str = r#"{"resourceSpans":[{"scopeSpans":[{"spans":[{"traceId":"0af7651916cd43dd8448eb211c80319c","spanId":"b7ad6b7169203331","name":"n"}]}]}]}"#;
+
+/// Streams with what is no document: `D` stands for a document of one span on one line, `P` for one that is spread over lines.
+/// How many spans they come to, and where what is bad begins.
+#[test]
+fn a_document_is_kept_whatever_stands_behind_it() {
+    use Code::{TrailingBytes as Trailing, UnexpectedByte as Byte, UnexpectedEnd as End};
+    let spread = SPAN.replace("[{", "[\n  {").replacen('{', "{\n", 1).replace("}]}]}]}", "}]}\n]}]\n}");
+    for (stream, spans, bad) in [
+        (
+            "INFO start\nD\nINFO done\nD\nINFO end",
+            2,
+            &[(Byte, "INFO start"), (Trailing, "INFO done"), (Trailing, "INFO end")][..],
+        ),
+        ("[2026-01-02] INFO\nD\n[2026-01-03] INFO\nD\n", 2, &[(Byte, "-01-02"), (Byte, "-01-03")]),
+        ("P\nFlushed 1 span.\n", 1, &[(Trailing, "Flushed")]),
+        ("P Flushed\n1 span.\nP", 2, &[(Trailing, "Flushed")]),
+        ("P\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0", 1, &[(Trailing, "\0")]),
+        ("D \0\0\0\0", 1, &[(Trailing, "\0")]),
+        ("D}", 1, &[(Trailing, "}")]),
+        ("P]\nP", 2, &[(Trailing, "]\n{")]),
+        ("P,\nP", 2, &[(Trailing, ",\n{\n")]),
+        ("P\n,\nP\n,", 2, &[(Trailing, ",\n{\n"), (Trailing, ",")]),
+        ("P\n12\nP", 2, &[(Trailing, "12\n")]),
+        ("[\nD,\nD,\nD\n", 3, &[(End, ""), (Trailing, ",\n{\"res"), (Trailing, ",\n{\"res")]),
+        ("[\nD,\nD,\n]", 2, &[(Byte, "]"), (Trailing, ",\n{\"res"), (Trailing, ",\n]")]),
+        ("x\ny\nP\nz {\n\nP\n\n{\nP", 3, &[(Byte, "x"), (Trailing, "z"), (Byte, "{\n\"resourceSpans")]),
+    ] {
+        let text = stream.replace('D', SPAN).replace('P', &spread);
+        for mode in [Mode::Strict, Mode::Lenient] {
+            let mut batch = SpanBatch::new();
+            decoder(mode).decode_block(text.clone(), Framing::Auto, &mut batch).unwrap();
+            let found: Vec<_> = batch
+                .diagnostics()
+                .filter(|found| matches!(found.code, Trailing | Byte | End))
+                .map(|found| (found.code, &text[found.offset as usize..]))
+                .collect();
+            let named = found.iter().zip(bad).all(|((code, at), (expected, begins))| {
+                code == expected && at.starts_with(begins) && at.is_empty() == begins.is_empty()
+            });
+            assert!(named && found.len() == bad.len(), "{mode:?} {stream:?}: {found:?}");
+            let counts = (batch.len(), batch.bad_documents(), batch.document_count());
+            assert_eq!(counts, (spans, bad.len() as u64, spans as u64), "{mode:?} {stream:?}");
+        }
+        for cut in (0..=text.len()).step_by(3) {
+            let checked = check_cuts(text.as_bytes(), &[cut, cut + 40], cut % 97 + 1);
+            assert!(checked.is_ok(), "{stream:?} cut at {cut}: {checked:?}");
+        }
     }
 }
 

@@ -215,7 +215,7 @@ proptest! {
 
     #[test]
     fn documents_after_one_another(
-        blocks in prop::collection::vec((bytes(), prop::sample::select(&["", "\n", "\r\n", "\n\n", "\n{\"resourceLogs\":[]}\n", "\n{\n\n"])), 2..5),
+        blocks in prop::collection::vec((bytes(), prop::sample::select(&["", "\n", "\r\n", "\n\n", "\n{\"resourceLogs\":[]}\n", "\n{\n\n", "\nQXZ\n", " QXZ\n", ",\n", "\0\0\0\n", "]\n"])), 2..5),
     ) {
         let mut text = Vec::new();
         for (bytes, end) in &blocks {
