@@ -509,7 +509,7 @@ impl From<Mode> for spanwise::Mode {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Framing {
-    /// Lines if the first line is a whole JSON value and more follows; documents otherwise
+    /// Lines if the first line is a whole JSON value and more follows that is no `{` or `[` alone in its line; documents otherwise
     Auto,
     /// Every line is a document
     Lines,

@@ -7,7 +7,10 @@ use super::reader::{Fatal, Reader};
 use super::{Decoder, SpanBatch};
 use crate::batch::{Mark, Text};
 use crate::diagnostic::{Code, DecodeError, Severity};
-use crate::frame::{Block, Part, Rereads, Rules, first_line, is_blank, line_end, next_in_column_0};
+use crate::frame::{
+    Block, Part, Rereads, Rules, after_white, first_line, is_blank, is_line_behind, line_end,
+    next_in_column_0,
+};
 
 impl Decoder {
     /// Decodes a block of documents into `batch`, which is cleared first: a file of JSON lines, say.
@@ -128,14 +131,14 @@ impl Reader<'_> {
         None
     }
 
-    /// Whether the first line that is not blank is a whole JSON value, with more than white space after it.
+    /// Whether the first line that is not blank is a whole JSON value, with more after it that may be a line.
     fn is_lines(&mut self, start: usize) -> bool {
         let text = self.cursor.text;
         let Some((from, end)) = first_line(text, start) else { return false };
         // A document that is laid out over several lines fails at the end of the first, without a second look at the rest.
         let line = self.cursor.slice(from, end);
-        let more = !is_blank(self.cursor.slice(end, text.len()));
-        more && Rules::new(&self.options).is_value(line, &mut self.cursor.anomalies)
+        let behind = after_white(text, end).and_then(|next| is_line_behind(text, next, true));
+        behind == Some(true) && Rules::new(&self.options).is_value(line, &mut self.cursor.anomalies)
     }
 
     /// Reads lines. Returns how many line feeds there are.

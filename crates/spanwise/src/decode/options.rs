@@ -16,7 +16,8 @@ pub enum Mode {
 /// How documents lie in an input of many.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Framing {
-    /// Lines if the first line that is not blank holds a whole JSON value and more follows; documents otherwise.
+    /// Lines if the first line that is not blank holds a whole JSON value and more follows, unless that begins with a `{` or `[`
+    /// alone in its line; documents otherwise.
     #[default]
     Auto,
     /// Every line is a document of its own. After a bad line, reading goes on at the next.

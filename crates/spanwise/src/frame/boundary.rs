@@ -98,6 +98,19 @@ pub(crate) fn first_line(text: &[u8], start: usize) -> Option<(usize, usize)> {
     Some(line_of(text, start, after_white(text, start)?))
 }
 
+/// Whether what follows the first line leaves that the first of a stream of lines; `next` is the first byte behind it that is not
+/// white. `None` while that needs more text.
+///
+/// A bracket alone in its line begins a document that is spread over lines. Should it be a line that was left unfinished, lines that
+/// begin in column 0 are read as documents all the same.
+pub(crate) fn is_line_behind(text: &[u8], next: usize, last: bool) -> Option<bool> {
+    match text.get(next..).unwrap_or_default() {
+        [b'{' | b'[', b'\n', ..] | [b'{' | b'[', b'\r', b'\n', ..] => Some(false),
+        [b'{' | b'['] | [b'{' | b'[', b'\r'] if !last => None,
+        _ => Some(true),
+    }
+}
+
 /// How documents lie in a stream whose first one ends at `end`, and where in the text it goes on: behind a line that this one
 /// fills, or right behind it. `None` while that needs more text.
 pub(crate) fn behind_first(text: &[u8], end: usize, last: bool) -> Option<(Framing, usize)> {
@@ -109,7 +122,7 @@ pub(crate) fn behind_first(text: &[u8], end: usize, last: bool) -> Option<(Frami
     let gap = text.get(end..next).unwrap_or_default();
     let fills = next < text.len() && memchr::memchr(b'\n', text.get(..end).unwrap_or_default()).is_none();
     match memchr::memchr(b'\n', gap) {
-        Some(feed) if fills => Some((Framing::Lines, end + feed + 1)),
+        Some(feed) if fills && is_line_behind(text, next, last)? => Some((Framing::Lines, end + feed + 1)),
         _ => Some(documents),
     }
 }

@@ -23,5 +23,6 @@ pub use survey::Survey;
 pub(crate) use parts::Part;
 
 pub(crate) use boundary::{
-    BYTE_ORDER_MARK, Rereads, Rules, first_line, is_blank, line_end, next_in_column_0,
+    BYTE_ORDER_MARK, Rereads, Rules, after_white, first_line, is_blank, is_line_behind, line_end,
+    next_in_column_0,
 };

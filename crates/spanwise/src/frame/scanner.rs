@@ -1,7 +1,8 @@
 //! The search for places to cut: a machine over the text that is held, which goes on where it stopped when there is more.
 
 use super::boundary::{
-    BYTE_ORDER_MARK, Rereads, Rules, after_white, behind_first, line_end, line_of, next_in_column_0, reach,
+    BYTE_ORDER_MARK, Rereads, Rules, after_white, behind_first, is_line_behind, line_end, line_of,
+    next_in_column_0, reach,
 };
 use super::framer::BlockSizes;
 use super::parts::{Halt, Part, PartSizes, Parts, Step};
@@ -568,7 +569,10 @@ impl Scanner {
                 return None;
             }
             let line = text.get(from..end).unwrap_or_default();
-            let lines = follows.is_some() && self.rules.is_value(line, &mut Vec::new());
+            let lines = match follows {
+                Some(next) => is_line_behind(text, next, last)? && self.rules.is_value(line, &mut Vec::new()),
+                None => false,
+            };
             self.framing = if lines { Framing::Lines } else { Framing::Documents };
         }
         self.at = start;

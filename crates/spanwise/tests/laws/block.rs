@@ -79,7 +79,8 @@ pub(crate) fn check_lines(text: &[u8], mode: Mode) -> Result<(), TestCaseError> 
     Ok(())
 }
 
-/// Auto is lines if the first line that is not blank holds a whole JSON value and more follows; documents otherwise.
+/// Auto is lines if the first line that is not blank holds a whole JSON value and more follows, but for a bracket alone in its
+/// line; documents otherwise.
 pub(crate) fn check_auto(text: &[u8], mode: Mode) -> Result<(), TestCaseError> {
     let mut rest = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
     if rest.len() < text.len() && mode == Mode::Strict {
@@ -94,11 +95,14 @@ pub(crate) fn check_auto(text: &[u8], mode: Mode) -> Result<(), TestCaseError> {
             break;
         }
     }
+    let next = rest.split_inclusive(|byte| *byte == b'\n').find(|line| !is_blank(line)).unwrap_or_default();
+    let next = &next[next.iter().position(|byte| !is_blank(&[*byte])).unwrap_or(0)..];
+    let opens = [&b"{\n"[..], b"{\r\n", b"[\n", b"[\r\n"].contains(&next);
     let whole = serde_json::from_slice::<serde_json::Value>(first).is_ok();
     let broken = fresh(first, options(mode))
         .is_err_and(|error| error.diagnostic().code.layer() == spanwise::Layer::Syntax);
     let expected = match (whole, broken) {
-        (true, _) if !is_blank(rest) => Framing::Lines,
+        (true, _) if !is_blank(rest) && !opens => Framing::Lines,
         (false, false) => return Ok(()),
         _ => Framing::Documents,
     };

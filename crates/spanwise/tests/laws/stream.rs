@@ -293,6 +293,38 @@ fn a_document_is_kept_whatever_stands_behind_it() {
     }
 }
 
+/// Behind a first document on one line, a bracket alone in its line begins one that is spread over lines.
+#[test]
+fn documents_are_no_lines_behind_one_that_would_pass_for_a_line() {
+    let spread = SPAN.replacen('{', "{\n", 1);
+    for (stream, spans, bad) in [
+        ("D\nP\nP\n", 3, 0),
+        ("D\r\n\r\n P", 2, 0),
+        ("\n D \nP\nD\nP", 4, 0),
+        ("D\n{\nD\nD", 3, 1),
+        // These are lines.
+        ("D\n{", 1, 1),
+        ("D\n{\r", 1, 1),
+        ("D\n{ \nD\nD", 3, 1),
+        ("D\nx\nD\nD", 3, 1),
+        ("D\nD\nP", 2, 2),
+    ] {
+        let text = stream
+            .replace('D', SPAN)
+            .replace('P', &spread)
+            .replace("{\n", if stream.contains('\r') { "{\r\n" } else { "{\n" });
+        for mode in [Mode::Strict, Mode::Lenient] {
+            let mut batch = SpanBatch::new();
+            decoder(mode).decode_block(text.clone(), Framing::Auto, &mut batch).unwrap();
+            assert_eq!((batch.len(), batch.bad_documents()), (spans, bad), "{mode:?} {stream:?}");
+        }
+        for cut in (0..=text.len()).step_by(3) {
+            let checked = check_cuts(text.as_bytes(), &[cut, cut + 1], cut % 97 + 1);
+            assert!(checked.is_ok(), "{stream:?} cut at {cut}: {checked:?}");
+        }
+    }
+}
+
 #[test]
 fn every_sample_is_the_same_cut_anywhere() {
     for sample in SAMPLES.iter() {
