@@ -68,7 +68,8 @@ pub(crate) fn reach(mut cursor: Cursor<'_>, error: JsonError) -> usize {
     if !matches!(error.kind, JsonErrorKind::InvalidUtf8 | JsonErrorKind::StringTooLong) {
         return error.offset;
     }
-    // A string is judged when its end has been found.
+    // A string is judged when its end has been found. It stands behind the white space that the cursor may stand at.
+    cursor.white();
     (cursor.tolerant, cursor.max_string) = (true, usize::MAX);
     if cursor.string().is_ok() { cursor.at } else { error.offset }
 }
@@ -164,15 +165,16 @@ impl Rereads {
     }
 }
 
-/// The next `{` or `[` in column 0 of a line after the one that `from` is in; `None` where there is none, or where its line
-/// is not there yet.
+/// The next `{` or `[` in column 0 of a line after the one that `from` is in, or behind a byte order mark there, as where files
+/// were put behind each other; `None` where there is none, or where its line is not there yet.
 pub(crate) fn next_in_column_0(text: &[u8], from: usize) -> Option<usize> {
     let mut at = from;
     loop {
         at = line_end(text, at);
-        match text.get(at) {
-            None => return None,
-            Some(b'{' | b'[') => return Some(at),
+        match text.get(at..) {
+            None | Some([]) => return None,
+            Some([b'{' | b'[', ..]) => return Some(at),
+            Some([0xEF, 0xBB, 0xBF, b'{' | b'[', ..]) => return Some(at + BYTE_ORDER_MARK.len()),
             Some(_) => {}
         }
     }

@@ -266,6 +266,7 @@ fn a_document_is_kept_whatever_stands_behind_it() {
         ("P,\nP", 2, &[(Trailing, ",\n{\n")]),
         ("P\n,\nP\n,", 2, &[(Trailing, ",\n{\n"), (Trailing, ",")]),
         ("P\n12\nP", 2, &[(Trailing, "12\n")]),
+        ("P\n\u{feff}P\n\u{feff}D", 3, &[(Trailing, "\u{feff}{\n"), (Trailing, "\u{feff}{\"")]),
         ("[\nD,\nD,\nD\n", 3, &[(End, ""), (Trailing, ",\n{\"res"), (Trailing, ",\n{\"res")]),
         ("[\nD,\nD,\n]", 2, &[(Byte, "]"), (Trailing, ",\n{\"res"), (Trailing, ",\n]")]),
         ("x\ny\nP\nz {\n\nP\n\n{\nP", 3, &[(Byte, "x"), (Trailing, "z"), (Byte, "{\n\"resourceSpans")]),
@@ -290,6 +291,21 @@ fn a_document_is_kept_whatever_stands_behind_it() {
             let checked = check_cuts(text.as_bytes(), &[cut, cut + 40], cut % 97 + 1);
             assert!(checked.is_ok(), "{stream:?} cut at {cut}: {checked:?}");
         }
+    }
+}
+
+/// What proves bad at the end of a string that is longer than a chunk is told alike, however the text comes.
+#[test]
+fn a_string_that_is_no_utf8_is_one_behind_any_white_space() {
+    for head in ["{\"\": \"", "{\"\":\n\t \"", "{ \"", "[ \"a\", \"", " \""] {
+        let text = [head.as_bytes(), b"\xff", &[b'y'; 400], b"\"}"].concat();
+        for cut in 1..head.len() + 80 {
+            let checked = check_cuts(&text, &[cut, cut + 1], 1);
+            assert!(checked.is_ok(), "{head:?} cut at {cut}: {checked:?}");
+        }
+        let every: Vec<usize> = (0..text.len()).collect();
+        let checked = check_cuts(&text, &every, 1);
+        assert!(checked.is_ok(), "{head:?} cut at every byte: {checked:?}");
     }
 }
 
