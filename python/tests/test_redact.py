@@ -146,7 +146,6 @@ def test_a_batch_is_redacted_into_one_of_its_own():
             {"detectors": {"on": ["email"], "custom": {"quiet": r"\bhu\S+"}}, "fold_case": False},
             {"input.value": "[REDACTED:quiet]", "note": "[REDACTED:email]", "user.id": "u"},
         ),
-        ({}, {"input.value": "hush", "note": "a@example.com", "user.id": "u"}),
     ],
 )
 def test_a_policy_is_made_of_its_settings(settings, expected):
@@ -221,9 +220,45 @@ def test_decisions_are_explained():
     assert repr(policy).startswith("<spanwise.Policy of ")
 
 
-def test_an_empty_policy_gives_the_bytes_back():
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {"presets": None},
+        {"presets": []},
+        {"rules": []},
+        {"mode": "deny"},
+        {"unknown": "keep"},
+        {"rules": [{"key": "a", "action": "keep"}]},
+        {"detectors": {"off": ["email"]}},
+    ],
+)
+def test_a_policy_that_changes_nothing_is_refused(settings):
+    with pytest.raises(spanwise.PolicyError, match="^the policy changes nothing: name a preset, a detector or a rule$"):
+        spanwise.Policy(**settings)
+
+
+def test_a_text_or_file_that_changes_nothing_is_refused(tmp_path):
+    path = tmp_path / "policy.toml"
+    for text in ("", "# to be written\n", '[[rules]]\nkey = "a"\naction = "keep"\n', '[detectors]\noff = ["email"]\n'):
+        path.write_text(text)
+        for make in (
+            lambda text=text: spanwise.Policy.from_toml(text),
+            lambda: spanwise.Policy.from_file(path),
+            lambda: spanwise.redact(document(), path),
+            lambda: spanwise.read(document(), policy=str(path)),
+        ):
+            with pytest.raises(spanwise.PolicyError, match="the policy changes nothing"):
+                make()
+
+
+def test_a_key_alone_is_a_policy(monkeypatch):
+    """Ids that are text are digests under it."""
+    monkeypatch.setenv("SPANWISE_TEST_KEY", "a key for the tests")
+    policy = spanwise.Policy(hash={"key_env": "SPANWISE_TEST_KEY"})
     payload = document(**{"input.value": "hush"})
-    assert spanwise.Policy().redact(payload).data == payload
+    assert policy.redact(payload).data == payload
+    assert b"joe" not in policy.redact(payload.replace(b"b7ad6b7169203331", b"joe")).data
 
 
 def test_policies_go_to_other_processes(tmp_path):

@@ -80,14 +80,7 @@ pub fn load(names: &[OsString]) -> Result<CompiledPolicy, UnusablePolicy> {
     }
     let policy = file.map_or(Ok(Policy::new()), read)?;
     let policy = presets.into_iter().fold(policy, Policy::preset);
-    let has_key = policy.key_source().is_some();
-    compile(&policy, file.and_then(Path::parent))
-        .and_then(|policy| {
-            let vain = "the policy changes nothing: name a preset, a detector or a rule";
-            // A key alone is of use: ids that are text are digests under it.
-            if policy.is_empty() && !has_key { Err(UnusablePolicy::new(vain)) } else { Ok(policy) }
-        })
-        .map_err(|error| error.in_file(file))
+    compile(&policy, file.and_then(Path::parent)).map_err(|error| error.in_file(file))
 }
 
 /// The policy of a file in TOML.
@@ -112,7 +105,7 @@ pub fn read(path: &Path) -> Result<Policy, UnusablePolicy> {
 ///
 /// # Errors
 /// The key is not where the policy says (which is not shown: it may be the key, put there by mistake), or the policy cannot
-/// be applied.
+/// be applied or changes nothing.
 pub fn compile(policy: &Policy, folder: Option<&Path>) -> Result<CompiledPolicy, UnusablePolicy> {
     let key = match policy.key_source() {
         None => None,
@@ -131,7 +124,13 @@ pub fn compile(policy: &Policy, folder: Option<&Path>) -> Result<CompiledPolicy,
             Some(HashKey::new(key.strip_suffix(b"\r").unwrap_or(key)))
         }
     };
-    Ok(policy.compile(key)?)
+    // A key alone is of use: ids that are text are digests under it.
+    let has_key = key.is_some();
+    let compiled = policy.compile(key)?;
+    if compiled.is_empty() && !has_key {
+        return Err(UnusablePolicy::new("the policy changes nothing: name a preset, a detector or a rule"));
+    }
+    Ok(compiled)
 }
 
 #[cfg(test)]

@@ -183,8 +183,9 @@ fn report_dict<'py>(
 /// What to take out of traces: presets, rules for keys, detectors for values. Made of keywords as in a policy file, which
 /// the guide describes: `Policy(["privacy-mode"], identity="drop", rules=[{"glob": "app.*.note", "action": "mask"}])`.
 ///
-/// A policy that cannot be applied raises `PolicyError`. The key of pseudonyms is never in the policy: `hash` names an
-/// environment variable (`key_env`) or a file (`key_file`).
+/// A policy that cannot be applied raises `PolicyError`, and so does one that changes nothing: name a preset, a detector or a
+/// rule. That holds for whatever makes one: `Policy`, `from_toml`, `from_file`. The key of pseudonyms is never in the policy: `hash`
+/// names an environment variable (`key_env`) or a file (`key_file`).
 #[pyclass(frozen, module = "spanwise")]
 pub(crate) struct Policy {
     loaded: Loaded,
@@ -278,7 +279,8 @@ impl Policy {
         Ok(Self::new_of(compiled, Made::Presets(names)))
     }
 
-    /// The policy of a TOML text.
+    /// The policy of a TOML text. Raises `PolicyError` with its line and column where one is at fault, and for a text that changes
+    /// nothing.
     #[staticmethod]
     fn from_toml(py: Python<'_>, text: &str) -> PyResult<Self> {
         let read = CorePolicy::from_toml(text).map_err(UnusablePolicy::from);
@@ -287,7 +289,7 @@ impl Policy {
         made.map_err(|error| unusable(py, &error))
     }
 
-    /// The policy of a file in TOML.
+    /// The policy of a file in TOML. Raises `PolicyError` as `from_toml` does, and for a file that cannot be read.
     #[staticmethod]
     fn from_file(py: Python<'_>, path: PathBuf) -> PyResult<Self> {
         let read = policy::read(&path);
