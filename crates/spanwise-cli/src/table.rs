@@ -51,9 +51,14 @@ fn width(cell: &str) -> usize {
     cell.chars().count()
 }
 
-/// A text that does nothing to a terminal: names come from outside.
+/// A text that does nothing to a terminal, be it to move what stands beside it: names come from outside.
 pub(crate) fn visible(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+    text.chars().map(|c| if c.is_control() || turns(c) { '\u{fffd}' } else { c }).collect()
+}
+
+/// Whether a character says in which direction others are written: Unicode's `Bidi_Control`.
+fn turns(c: char) -> bool {
+    matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 /// A number with its thousands apart.
@@ -86,6 +91,19 @@ mod tests {
         let mut out = Vec::new();
         table.write(&mut out).unwrap();
         assert_eq!(String::from_utf8(out).unwrap(), "model       requests\nhéron\u{fffd}[31m         7\n");
+    }
+
+    #[test]
+    fn what_turns_the_direction_of_writing_is_shown_as_what_it_is_not() {
+        for (text, shown) in [
+            ("a\u{202e}b", "a\u{fffd}b"),
+            ("\u{2066}\u{2067}\u{2068}\u{2069}", "\u{fffd}\u{fffd}\u{fffd}\u{fffd}"),
+            ("\u{61c}\u{200e}\u{200f}\u{202a}", "\u{fffd}\u{fffd}\u{fffd}\u{fffd}"),
+            // Letters are written as they are, and what joins them stays.
+            ("שלום \u{200d}", "שלום \u{200d}"),
+        ] {
+            assert_eq!(visible(text), shown);
+        }
     }
 
     #[test]

@@ -42,6 +42,20 @@ fn ids_and_counts() {
 }
 
 #[test]
+fn ids_cannot_steer_a_terminal() {
+    let folder = tempfile::tempdir().unwrap();
+    let id = r"x\n0af7651916cd43dd8448eb211c80319c b7ad6b7169203331\u001b[31m\u202e";
+    let body = format!(
+        r#"{{"resourceSpans":[{{"scopeSpans":[{{"spans":[{{"traceId":"{id}","spanId":"{id}","name":"chat"}}]}}]}}]}}"#
+    );
+    let shown = "x\u{fffd}0af7651916cd43dd8448eb211c80319c b7ad6b7169203331\u{fffd}[31m\u{fffd}";
+    for words in [&["{ }", "--ids"][..], &["{ }"]] {
+        let run = run_with(["query"].iter().chain(words), body.as_bytes(), folder.path());
+        assert_eq!(run.stdout.matches(shown).count(), 2, "{run:?}");
+    }
+}
+
+#[test]
 fn orders_hold_for_queries_of_either_kind() {
     for text in ["{ duration > 1ms }", "{ duration > 1ms && traceDuration >= 0s }"] {
         let ids = |words: &[&str]| {

@@ -7,6 +7,7 @@ use spanwise::{Projection, SpanBatch, SpanRef};
 use spanwise_arrow::Converter;
 use spanwise_arrow::write::{FileFormat, to_vec};
 
+use crate::table::visible;
 use crate::timestamp::{duration, rfc3339};
 
 /// What is shown of spans.
@@ -58,7 +59,8 @@ impl Shape {
             Self::Ids => spans
                 .map(|span| Found {
                     key: key(span, order),
-                    shown: Shown::Line(format!("{} {}", span.trace_id(), span.span_id())),
+                    // An id that is none may be any text.
+                    shown: Shown::Line(format!("{} {}", visible(&span.trace_id()), visible(&span.span_id()))),
                 })
                 .collect(),
             Self::Cells => {
