@@ -1,13 +1,27 @@
 //! Where a command writes to: a file that is there whole or not at all, so that an output may be one of the inputs.
 
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use spanwise_io::AtomicFile;
 
 /// Whether an output is standard output.
 pub(crate) fn is_stdout(path: &Path) -> bool {
     path.as_os_str() == "-"
+}
+
+/// Whether two paths name one file, which need not be there yet.
+pub(crate) fn is_same_file(one: &Path, other: &Path) -> bool {
+    one == other || matches!((place(one), place(other)), (Ok(one), Ok(other)) if one == other)
+}
+
+/// Where the file of this path is, or would be. A link that leads nowhere is none of these: it is not written through.
+fn place(path: &Path) -> io::Result<PathBuf> {
+    path.canonicalize().or_else(|error| {
+        let name = path.file_name().ok_or(error)?;
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+        Ok(folder.unwrap_or(Path::new(".")).canonicalize()?.join(name))
+    })
 }
 
 /// An error of writing to `path`, which says so.
@@ -71,6 +85,42 @@ mod tests {
         output.commit().unwrap();
         assert_eq!(std::fs::read(&path).unwrap(), b"new");
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_file_has_several_names_even_before_it_is_there() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        std::fs::create_dir(path("in")).unwrap();
+        std::fs::write(path("a"), "a").unwrap();
+        let mut pairs = vec![
+            ("a", "a", true),
+            ("a", "in/../a", true),
+            ("new", "new", true),
+            ("new", "./new", true),
+            ("new", "in/../new", true),
+            ("a", "new", false),
+            ("new", "in/new", false),
+            ("new", "newer", false),
+            ("nowhere/new", "nowhere/newer", false),
+        ];
+        #[cfg(unix)]
+        {
+            let link = |target: &str, name: &str| std::os::unix::fs::symlink(target, path(name)).unwrap();
+            link("a", "to_a");
+            link("in", "to_in");
+            link("loop", "loop");
+            pairs.extend([
+                ("a", "to_a", true),
+                ("a", "to_in/../to_a", true),
+                ("in/new", "to_in/new", true),
+                ("new", "to_in/new", false),
+                ("loop", "new", false),
+            ]);
+        }
+        for (one, other, same) in pairs {
+            assert_eq!(is_same_file(&path(one), &path(other)), same, "{one} {other}");
+        }
     }
 
     #[test]

@@ -15,6 +15,7 @@ use spanwise_io::{
 };
 
 use crate::arguments;
+use crate::output::is_same_file;
 use crate::progress::Progress;
 
 /// How often progress is drawn while no block is ready.
@@ -197,7 +198,7 @@ impl Reading {
     pub(crate) fn reads(&self, path: &Path) -> bool {
         self.sources.iter().any(|source| {
             let Source::File(file) = source else { return false };
-            file == path || matches!((file.canonicalize(), path.canonicalize()), (Ok(a), Ok(b)) if a == b)
+            is_same_file(file, path)
         })
     }
 

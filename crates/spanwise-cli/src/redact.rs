@@ -10,7 +10,7 @@ use spanwise_io::Unreadable;
 
 use crate::Outcome;
 use crate::arguments::Redact;
-use crate::output::{Output, is_stdout, named};
+use crate::output::{Output, is_same_file, is_stdout, named};
 use crate::policy;
 use crate::reading::{Reading, Stopped};
 use crate::table::{Align, Table, counted, grouped};
@@ -64,7 +64,9 @@ impl Redact {
             () if to_stdout && output.is_none_or(is_stdout) => {
                 Some("the traces go to standard output, so --report must name a file, or --output must")
             }
-            () if !to_stdout && output == Some(report) => Some("the report needs a file of its own"),
+            () if !to_stdout && output.is_some_and(|output| is_same_file(output, report)) => {
+                Some("the report needs a file of its own")
+            }
             () if reading.reads(report) => Some("the report is one of the sources"),
             () => None,
         }

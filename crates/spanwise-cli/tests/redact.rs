@@ -119,6 +119,9 @@ fn of_several_sources_none_is_the_output_and_a_report_has_a_place_of_its_own() {
         (&["in/a.json", "--report=-"], "--report must name a file"),
         (&["in/a.json", "-o-", "--report=-"], "--report must name a file"),
         (&["in/a.json", "-o", "out.jsonl", "--report=out.jsonl"], "a file of its own"),
+        (&["in/a.json", "-o", "out.jsonl", "--report=./out.jsonl"], "a file of its own"),
+        (&["in/a.json", "-o", "in/../out.jsonl", "--report=out.jsonl"], "a file of its own"),
+        (&["in/a.json", "-o", "in/out.jsonl", "--report=in/./out.jsonl"], "a file of its own"),
         (&["in/a.json", "-o", "out.jsonl", "--report=in/a.json"], "the report is one of the sources"),
     ] {
         let run = redact(words);
@@ -126,6 +129,13 @@ fn of_several_sources_none_is_the_output_and_a_report_has_a_place_of_its_own() {
         assert!(run.stderr.starts_with("spanwise: ") && run.stderr.contains(said), "{words:?}: {run:?}");
         assert_eq!(fs::read_to_string(path("in/out.jsonl")).unwrap(), first, "{words:?}");
         assert_eq!(fs::read_to_string(path("in/a.json")).unwrap(), document("x"), "{words:?}");
+    }
+    #[cfg(unix)]
+    {
+        std::os::unix::fs::symlink("in", path("link")).unwrap();
+        let run = redact(&["in/a.json", "-o", "in/new.jsonl", "--report=link/new.jsonl"]);
+        assert!(run.code == 2 && run.stderr.contains("a file of its own"), "{run:?}");
+        assert!(!path("in/new.jsonl").exists());
     }
     let told = redact(&["in/a.json", "-o", "out.jsonl", "--report=-"]);
     assert_eq!((told.code, told.json()["changes"].clone()), (0, 1.into()), "{told:?}");
