@@ -15,6 +15,7 @@ use crate::arguments::Convert;
 use crate::output::{Output, is_stdout};
 use crate::policy;
 use crate::reading::{Reading, Stopped};
+use crate::table::visible;
 
 /// The bytes that are handed to the system at once.
 const BUFFER: usize = 1 << 20;
@@ -176,7 +177,7 @@ fn write(
                 }
                 // Rows that were written lack what came too late: no file is better than a wrong one.
                 Err(stopped) if stopped.contradicts => {
-                    return Err(Failure::Contradiction(inputs.name(input).to_owned(), stopped.message));
+                    return Err(Failure::Contradiction(visible(inputs.name(input)), stopped.message));
                 }
                 Err(Stopped { message, .. }) => inputs.fault(input, message),
             }

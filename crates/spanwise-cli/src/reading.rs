@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Poll;
 use std::time::Duration;
 
 use spanwise::frame::Block;
-use spanwise::{DecodeOptions, Decoder, SpanBatch};
+use spanwise::{Code, DecodeOptions, Decoder, SpanBatch};
 use spanwise_io::{
     Foreign, Piece, ReadError, ReadErrorKind, ReadSettings, Scan, Source, SpanIndex, Unreadable, expand,
 };
@@ -17,6 +17,7 @@ use spanwise_io::{
 use crate::arguments;
 use crate::output::is_same_file;
 use crate::progress::Progress;
+use crate::table::{grouped, visible};
 
 /// How often progress is drawn while no block is ready.
 const PULSE: Duration = Duration::from_millis(100);
@@ -30,11 +31,45 @@ pub(crate) struct Reading {
     places: Vec<usize>,
     settings: ReadSettings,
     threads: usize,
-    looks: Looks,
+    noticed: Shared,
 }
 
-/// Of inputs that are no JSON, what they look like.
-type Looks = Arc<Mutex<BTreeMap<usize, Foreign>>>;
+type Shared = Arc<Mutex<Noticed>>;
+
+/// What is told of inputs although it is no error by itself.
+#[derive(Default)]
+struct Noticed {
+    /// Of inputs that are no JSON, what they look like.
+    looks: BTreeMap<usize, Foreign>,
+    /// Documents with nothing of OTLP in them.
+    without_traces: u64,
+    /// The input that the first of them is in.
+    first_without: Option<usize>,
+}
+
+impl Noticed {
+    /// `None` where there is nothing to tell.
+    fn of_documents(&self, inputs: &[(String, Option<String>)]) -> Option<String> {
+        let what = match self.without_traces {
+            0 => return None,
+            1 => "document that holds no traces, in",
+            _ => "documents that hold no traces, the first in",
+        };
+        let (name, _) = self.first_without.and_then(|input| inputs.get(input))?;
+        Some(format!("{} {what} {}", grouped(self.without_traces), visible(name)))
+    }
+}
+
+/// Documents of a batch that are JSON with nothing of OTLP in it.
+pub(crate) fn without_traces(batch: &SpanBatch) -> u64 {
+    batch.diagnostic_counts().filter(|(code, _)| *code == Code::NoKnownField).map(|(_, count)| count).sum()
+}
+
+/// Which of the sources that share a block, a line each, has the first of these documents.
+fn first_without(batch: &SpanBatch) -> usize {
+    let found = batch.diagnostics().find(|found| found.code == Code::NoKnownField);
+    found.and_then(|found| usize::try_from(found.line.saturating_sub(1)).ok()).unwrap_or_default()
+}
 
 /// What can be read in one go.
 pub(crate) enum Portion {
@@ -47,7 +82,7 @@ pub(crate) enum Portion {
 /// Of each input its name, and what is wrong with it.
 pub(crate) struct Inputs {
     all: Vec<(String, Option<String>)>,
-    looks: Looks,
+    noticed: Shared,
 }
 
 impl Inputs {
@@ -72,22 +107,37 @@ impl Inputs {
         }
     }
 
-    /// Says what is wrong, and gives it back with the number of inputs with which nothing is.
+    /// Says what is wrong, and which documents hold no traces; gives back what is wrong, with the number of inputs with which
+    /// nothing is.
     pub(crate) fn tell(self, errors: &mut dyn Write) -> io::Result<(u64, Vec<Unreadable>)> {
+        let documents = self.noticed().of_documents(&self.all);
+        let told = self.tell_faults(errors)?;
+        if let Some(message) = documents {
+            writeln!(errors, "spanwise: {message}")?;
+        }
+        Ok(told)
+    }
+
+    /// The same without the documents, for a command to which these are findings.
+    pub(crate) fn tell_faults(self, errors: &mut dyn Write) -> io::Result<(u64, Vec<Unreadable>)> {
         let (mut fine, mut unreadable) = (0, Vec::new());
-        let looks = self.looks.lock().unwrap_or_else(PoisonError::into_inner);
+        let looks = std::mem::take(&mut self.noticed().looks);
         for (input, (name, message)) in self.all.into_iter().enumerate() {
             if let Some(foreign) = looks.get(&input) {
-                writeln!(errors, "spanwise: {name}: {foreign}")?;
+                writeln!(errors, "spanwise: {}: {foreign}", visible(&name))?;
             }
             let Some(message) = message else {
                 fine += 1;
                 continue;
             };
-            writeln!(errors, "spanwise: {name}: {message}")?;
+            writeln!(errors, "spanwise: {}: {}", visible(&name), visible(&message))?;
             unreadable.push(Unreadable { name, message });
         }
         Ok((fine, unreadable))
+    }
+
+    fn noticed(&self) -> MutexGuard<'_, Noticed> {
+        self.noticed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -131,7 +181,7 @@ impl Reading {
         let settings = ReadSettings { decode, framing: arguments.framing.into(), ..ReadSettings::default() };
         let threads = arguments.threads;
         let (inputs, sources, places) = (Vec::new(), Vec::new(), Vec::new());
-        let mut reading = Self { inputs, sources, places, settings, threads, looks: Looks::default() };
+        let mut reading = Self { inputs, sources, places, settings, threads, noticed: Shared::default() };
         for source in expand(&arguments.sources) {
             match source {
                 Ok(source) => {
@@ -152,7 +202,7 @@ impl Reading {
 
     /// The same, to add to.
     pub(crate) fn ledger(&self) -> Inputs {
-        Inputs { all: self.inputs.clone(), looks: Arc::clone(&self.looks) }
+        Inputs { all: self.inputs.clone(), noticed: Arc::clone(&self.noticed) }
     }
 
     /// The sources with the numbers of their inputs.
@@ -181,7 +231,7 @@ impl Reading {
                             places: Vec::new(),
                             settings: self.settings.clone(),
                             threads: self.threads,
-                            looks: Arc::clone(&self.looks),
+                            noticed: Arc::clone(&self.noticed),
                         }));
                     }
                     if let Some(Portion::Sources(reading)) = portions.last_mut() {
@@ -247,7 +297,7 @@ impl Reading {
                 }
                 let block = match block {
                     Ok(block) => block,
-                    Err(error) => return Some((source, Err(Stopped::from(error)), None)),
+                    Err(error) => return Some((source, Err(Stopped::from(error)), None, None)),
                 };
                 let foreign = if block.range().start == 0 { Foreign::of(block.own()) } else { None };
                 let made = of(&block);
@@ -256,11 +306,14 @@ impl Reading {
                     return None;
                 }
                 let foreign = foreign.filter(|_| read.is_err() || batch.bad_documents() > 0);
+                let without = Some(without_traces(&batch))
+                    .filter(|count| *count > 0)
+                    .map(|count| (count, if sources > 1 { source + first_without(&batch) } else { source }));
                 spans.fetch_add(batch.len() as u64, Ordering::Relaxed);
                 let result = read
                     .map(|()| work(made, &mut batch))
                     .map_err(|error| Stopped::from(error.diagnostic().message().to_owned()));
-                Some((source, result, foreign))
+                Some((source, result, foreign, without))
             }
         };
         let mut scan = Scan::joining(self.sources, self.settings, self.threads, worker);
@@ -270,11 +323,16 @@ impl Reading {
             match polled {
                 Poll::Pending => {}
                 Poll::Ready(None) => return Ok(()),
-                Poll::Ready(Some((source, result, foreign))) => {
-                    let input = self.places.get(source).copied().unwrap_or(source);
-                    if let Some(foreign) = foreign {
-                        let mut looks = self.looks.lock().unwrap_or_else(PoisonError::into_inner);
-                        looks.insert(input, foreign);
+                Poll::Ready(Some((source, result, foreign, without))) => {
+                    let input_of = |source: usize| self.places.get(source).copied().unwrap_or(source);
+                    let input = input_of(source);
+                    if foreign.is_some() || without.is_some() {
+                        let mut noticed = self.noticed.lock().unwrap_or_else(PoisonError::into_inner);
+                        noticed.looks.extend(foreign.map(|foreign| (input, foreign)));
+                        if let Some((count, source)) = without {
+                            noticed.without_traces += count;
+                            noticed.first_without.get_or_insert(input_of(source));
+                        }
                     }
                     each(input, result)?;
                 }

@@ -13,7 +13,7 @@ use crate::arguments::Redact;
 use crate::output::{Output, is_same_file, is_stdout, named};
 use crate::policy;
 use crate::reading::{Reading, Stopped};
-use crate::table::{Align, Table, counted, grouped};
+use crate::table::{Align, Table, counted, grouped, visible};
 
 /// Runs the command.
 pub(crate) fn run(arguments: &Redact, output: &mut dyn Write, errors: &mut dyn Write) -> io::Result<Outcome> {
@@ -134,7 +134,8 @@ fn redact(
             }
             // What was written lacks what came too late: no file is better than a wrong one.
             Err(stopped) if stopped.contradicts => {
-                return Err(io::Error::other(format!("{}: {}", inputs.name(input), stopped.message)));
+                let name = visible(inputs.name(input));
+                return Err(io::Error::other(format!("{name}: {}", stopped.message)));
             }
             Err(Stopped { message, .. }) => inputs.fault(input, message),
         }

@@ -300,6 +300,68 @@ fn names_cannot_steer_a_terminal() {
     assert!(run.stdout.contains("\u{fffd}[2Jx (1)"), "{run:?}");
 }
 
+#[cfg(unix)]
+#[test]
+fn names_of_files_that_were_found_cannot_steer_a_terminal() {
+    let folder = tempfile::tempdir().unwrap();
+    let name = "a\n\u{1b}[31mspanwise: all is well\u{202e}.json";
+    let shown = "a\u{fffd}\u{fffd}[31mspanwise: all is well\u{fffd}.json";
+    for text in [&b"\x1f\x8b\x08\x00"[..], b"PAR1\x15\x04", b"{\"name\":\"x\"}"] {
+        std::fs::write(folder.path().join(name), text).unwrap();
+        for words in [
+            &["validate", "."][..],
+            &["summary", "."],
+            &["query", "{ }", "."],
+            &["convert", ".", "-o-", "--to=csv"],
+            &["redact", ".", "--policy=secrets"],
+            &["index", ".", "-o", "traces.idx"],
+        ] {
+            let run = run_with(words, b"", folder.path());
+            let told = [&*run.stdout, &run.stderr].concat();
+            assert!(told.contains(shown), "{words:?}: {run:?}");
+            let steers = |c: char| c == '\u{1b}' || c == '\u{202e}';
+            assert!(!run.stdout.contains(steers) && !run.stderr.contains(steers), "{words:?}: {run:?}");
+        }
+    }
+}
+
+#[test]
+fn json_that_holds_no_traces_is_told_by_every_command() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
+    write("a.json", SPAN);
+    write("b.json", r#"{"name":"x","version":1}"#);
+    write("c.jsonl", "{}\n{\"name\":1}\n{\"name\":2}\n");
+    let one = "spanwise: 1 document that holds no traces, in b.json\n";
+    let three = "spanwise: 3 documents that hold no traces, the first in b.json\n";
+    for (sources, said) in [
+        (&["a.json"][..], ""),
+        (&["b.json"], one),
+        (&["a.json", "b.json", "c.jsonl"], three),
+        (&["."], three),
+    ] {
+        // `validate` has it among its findings.
+        for words in [
+            &["summary"][..],
+            &["query", "{ }"],
+            &["query", "{ } >> { }"],
+            &["convert", "-o-", "--to=csv"],
+            &["redact", "--policy=secrets"],
+            &["index", "-o", "traces.idx"],
+        ] {
+            let run = run_with(words.iter().chain(sources), b"", folder.path());
+            assert_eq!(run.code, 0, "{words:?}: {run:?}");
+            let told: String =
+                run.stderr.split_inclusive('\n').filter(|line| line.contains("no traces")).collect();
+            assert_eq!(told, said, "{words:?}: {run:?}");
+        }
+    }
+    let summary = run_with(["summary", "--format=json", "."], b"", folder.path()).json();
+    assert_eq!((&summary["documents"], &summary["foreign_documents"]), (&5.into(), &3.into()));
+    let summary = run_with(["summary", "."], b"", folder.path());
+    assert!(summary.stdout.contains("documents  5, 3 without traces\n"), "{summary:?}");
+}
+
 #[test]
 fn a_reader_that_closes_early_is_no_error() {
     let run = run_unread(["validate", "--format=json", "--mode=strict", "."], &folder("cases"));

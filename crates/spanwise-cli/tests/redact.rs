@@ -151,8 +151,12 @@ fn json_without_a_span_is_told() {
     fs::write(folder.path().join("b.jsonl"), format!("{line}\n{}\n", document("x"))).unwrap();
     fs::write(folder.path().join("c.jsonl"), "{}\n{\"resourceSpans\":[]}\n").unwrap();
     for (name, said) in [
-        ("a.jsonl", "spanwise: there is no span; 4 members that OTLP does not know are not in the output\n"),
-        ("b.jsonl", ""),
+        (
+            "a.jsonl",
+            "spanwise: 2 documents that hold no traces, the first in a.jsonl\n\
+             spanwise: there is no span; 4 members that OTLP does not know are not in the output\n",
+        ),
+        ("b.jsonl", "spanwise: 1 document that holds no traces, in b.jsonl\n"),
         ("c.jsonl", ""),
     ] {
         let redacted = run_with(["redact", "--policy=privacy-mode", name], b"", folder.path());

@@ -25,6 +25,8 @@ fn facts(totals: &Totals, out: &mut dyn Write) -> io::Result<()> {
     let documents = [
         Some(grouped(totals.documents)),
         (totals.other_signals > 0).then(|| format!("{} of other signals", grouped(totals.other_signals))),
+        (totals.foreign_documents > 0)
+            .then(|| format!("{} without traces", grouped(totals.foreign_documents))),
         (totals.bad_documents > 0).then(|| format!("{} could not be read", grouped(totals.bad_documents))),
     ];
     table.row(["documents", &documents.into_iter().flatten().collect::<Vec<_>>().join(", ")]);

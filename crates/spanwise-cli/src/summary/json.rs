@@ -15,6 +15,8 @@ struct Report<'a> {
     documents: u64,
     bad_documents: u64,
     other_signals: u64,
+    /// JSON with nothing of OTLP in it: among the documents.
+    foreign_documents: u64,
     spans: u64,
     traces: u64,
     /// Spans of each service.
@@ -81,6 +83,7 @@ pub(super) fn write(totals: &Totals, out: &mut dyn Write) -> io::Result<()> {
         documents: totals.documents,
         bad_documents: totals.bad_documents,
         other_signals: totals.other_signals,
+        foreign_documents: totals.foreign_documents,
         spans: totals.spans,
         traces: totals.requests.traces() as u64,
         services: &totals.services,

@@ -13,7 +13,7 @@ use spanwise_io::Unreadable;
 
 use crate::Outcome;
 use crate::arguments::{Format, Summary};
-use crate::reading::{Reading, Stopped};
+use crate::reading::{Reading, Stopped, without_traces};
 use models::{Calls, Model};
 
 /// What all inputs hold.
@@ -23,6 +23,7 @@ struct Totals {
     documents: u64,
     bad_documents: u64,
     other_signals: u64,
+    foreign_documents: u64,
     spans: u64,
     error_spans: u64,
     test_spans: u64,
@@ -43,6 +44,7 @@ impl Totals {
         self.documents += batch.document_count();
         self.bad_documents += batch.bad_documents();
         self.other_signals += batch.other_signals();
+        self.foreign_documents += without_traces(batch);
         self.spans += batch.len() as u64;
         let keys = LlmKeys::resolve(batch);
         let service = batch.key_id("service.name");

@@ -174,7 +174,7 @@ pub(crate) fn run(
         file.finish(arguments.shown());
         file.unreadable = inputs.wrong(input).map(str::to_owned);
     }
-    inputs.tell(errors)?;
+    inputs.tell_faults(errors)?;
     let mut total = Counts::default();
     for file in &files {
         total.add(file.counts);
