@@ -1,6 +1,8 @@
 """The columns of a table, held to their page, and as pyarrow works on them."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import duckdb
@@ -9,6 +11,7 @@ import pyarrow
 import pyarrow.compute
 import pyarrow.feather
 import pyarrow.ipc
+import pyarrow.parquet
 import pytest
 import spanwise
 
@@ -46,6 +49,24 @@ def in_words(data_type):
     if pyarrow.types.is_list(data_type):
         return "list of structs"
     return str(data_type).replace("tz=", "")
+
+
+def test_files_have_plain_strings_for_words(tmp_path):
+    assert "In files of Parquet and Arrow these are plain strings" in PAGE
+    table = spanwise.read(PAYLOAD)
+    table.write(tmp_path / "spans.parquet")
+    table.write(tmp_path / "spans.feather")
+    (tmp_path / "in.json").write_bytes(PAYLOAD)
+    for name in ("out.parquet", "out.arrow"):
+        command = [sys.executable, "-m", "spanwise", "convert", "in.json", "-o", name]
+        subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
+    for name in ("spans.parquet", "out.parquet"):
+        schema = pyarrow.parquet.read_schema(tmp_path / name)
+        assert [schema.field(word).type for word in ("kind", "status_code")] == ["string", "string"]
+        assert not schema.field("kind").nullable
+    for name in ("spans.feather", "out.arrow"):
+        schema = pyarrow.ipc.open_file(tmp_path / name).schema
+        assert [schema.field(word).type for word in ("kind", "status_code")] == ["string", "string"]
 
 
 def test_the_page_has_the_names_and_types_of_the_schema():
