@@ -354,6 +354,13 @@ def test_few_columns_let_go_of_the_text_and_nothing_is_copied_when_told_so():
     assert address in [buffer.address for buffer in buffers if buffer is not None]
 
 
+def test_bytes_of_which_rows_are_null_count():
+    spans = [span({"n": {"intValue": "1"}}), span({})] * 5000
+    table = spanwise.read(b"\n".join(spans), columns=[], promote={"n": "int64"})
+    assert table.num_rows == 10_000
+    assert table.nbytes >= 10_000 * 8 + 10_000 // 8
+
+
 def test_a_table_shows_itself():
     table = spanwise.read(span({"k": {"stringValue": "<b>"}}))
     assert "1 spans" in repr(table)

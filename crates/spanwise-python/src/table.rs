@@ -81,7 +81,7 @@ impl Table {
         for column in self.batches.iter().flat_map(RecordBatch::columns) {
             let mut data = vec![column.to_data()];
             while let Some(next) = data.pop() {
-                for buffer in next.buffers() {
+                for buffer in next.buffers().iter().chain(next.nulls().map(|nulls| nulls.buffer())) {
                     buffers.insert(buffer.as_ptr(), buffer.len());
                 }
                 data.extend(next.child_data().iter().cloned());
