@@ -2,8 +2,8 @@
 
 import os
 import warnings
-from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Protocol, TypeAlias
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Protocol, TypeAlias, TypeGuard
 
 from spanwise._spanwise import SpanwiseWarning
 
@@ -33,14 +33,33 @@ def flat(source: Source) -> "list[Buffer | str | BinaryFile]":
 
 
 def _flat(source: object) -> "list[Buffer | str | BinaryFile]":
-    if isinstance(source, str | os.PathLike):
-        # Bytes are no path here: they would pass for a payload.
-        return [os.fsdecode(source)]
+    found: list[Buffer | str | BinaryFile] = []
+    # Collections that are gone through, each a part of the one before: deeper than calls may be.
+    opened: list[tuple[object, Iterator[object]]] = [(None, iter([source]))]
+    inside: set[int] = set()
+    while opened:
+        collection, parts = opened[-1]
+        for part in parts:
+            if _is_collection(part):
+                if id(part) in inside:
+                    raise ValueError(f"a {type(part).__name__} of sources holds itself")
+                inside.add(id(part))
+                opened.append((part, iter(part)))
+                break
+            # Bytes are no path here: they would pass for a payload.
+            found.append(os.fsdecode(part) if isinstance(part, str | os.PathLike) else part)  # type: ignore[arg-type]
+        else:
+            opened.pop()
+            inside.discard(id(collection))
+    return found
+
+
+def _is_collection(source: object) -> "TypeGuard[Iterable[object]]":
     if isinstance(source, Mapping):
         raise TypeError(f"a {type(source).__name__} is no source: pass the JSON text that it was read from, as bytes")
-    if hasattr(source, "read") or _is_bytes(source) or not isinstance(source, Iterable):
-        return [source]  # type: ignore[list-item]
-    return [item for part in source for item in _flat(part)]
+    if isinstance(source, str | os.PathLike) or hasattr(source, "read") or _is_bytes(source):
+        return False
+    return isinstance(source, Iterable)
 
 
 def _is_bytes(source: object) -> bool:

@@ -158,7 +158,7 @@ def test_errors_come_where_they_stand():
     assert len(names(found)) > COUNT - 200
     assert next(scan, None) is None
     scan = spanwise.scan(data, columns=["name"], batch_size=10_000)
-    with pytest.warns(spanwise.SpanwiseWarning, match="1 bad documents"):
+    with pytest.warns(spanwise.SpanwiseWarning, match="left out: 1 bad document;"):
         assert names(scan) == NAMES * 2
     assert scan.report.bad_documents == 1
     with pytest.raises((pyarrow.ArrowException, OSError), match=f"line {COUNT + 1}|unexpected-byte"):
@@ -174,7 +174,7 @@ def test_batches_say_what_was_found():
     assert repr(scan) == "<spanwise.BatchScan, so far: 0 spans>"
     first = len(next(scan))
     assert scan.report.spans == first
-    with pytest.warns(spanwise.SpanwiseWarning, match="1 bad documents; see .report") as caught:
+    with pytest.warns(spanwise.SpanwiseWarning, match="1 bad document; see .report") as caught:
         assert first + sum(map(len, scan)) == COUNT * 2
     assert caught[0].filename == __file__
     assert (scan.report.spans, scan.report.bad_documents) == (COUNT * 2, 1)
@@ -272,6 +272,23 @@ def test_an_interrupt_ends_a_run(call, threads):
     with pytest.raises(KeyboardInterrupt):
         run()
     timer.join()
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="needs a timer that sends signals")
+@pytest.mark.parametrize("framing", ["lines", "auto"])
+def test_signals_are_heeded_while_lines_are_redacted(framing):
+    """Python calls a handler when it is asked: once behind a call that never asks."""
+    data = LINES * (24 * 2**20 // len(LINES))
+    heard = []
+    before = signal.signal(signal.SIGALRM, lambda *_: heard.append(None))
+    signal.setitimer(signal.ITIMER_REAL, 0.001, 0.001)
+    try:
+        redacted = spanwise.redact(data, "privacy-mode", framing=framing)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    assert len(heard) > 3
+    assert redacted == data
 
 
 @pytest.mark.usefixtures("interruptible")

@@ -3,10 +3,12 @@
 import array
 import ctypes
 import errno
+import gzip
 import io
 import json
 import os
 import pickle
+import struct
 import subprocess
 import sys
 import threading
@@ -110,7 +112,7 @@ def test_what_cannot_be_read_says_so(tmp_path):
 
 def test_bad_documents_are_left_out_or_raise():
     data = REQUEST + b'\n{"resourceSpans":]}\n' + REQUEST + b"\n"
-    with pytest.warns(spanwise.SpanwiseWarning, match="1 bad documents"):
+    with pytest.warns(spanwise.SpanwiseWarning, match="left out: 1 bad document;"):
         table = spanwise.read(data)
     assert table.num_rows == 2
     assert (table.report.bad_documents, table.report.ok) == (1, False)
@@ -298,6 +300,60 @@ def test_other_things_that_are_no_traces_draw_a_warning():
         assert spanwise.read(empty).num_rows == 0
 
 
+def other_formats(folder):
+    spanwise.read(REQUEST).write(folder / "x.parquet")
+    index = spanwise.Index()
+    index.add(REQUEST)
+    index.save(folder / "x.idx")
+    yield (folder / "x.parquet").read_bytes(), "this looks like a Parquet file, not like JSON"
+    yield REQUEST.decode().encode("utf-16"), "this looks like text in UTF-16; JSON is UTF-8"
+    yield (folder / "x.idx").read_bytes(), "this looks like an index of spanwise, not like JSON"
+
+
+def test_what_is_no_json_is_known_by_its_first_bytes(tmp_path):
+    for data, said in other_formats(tmp_path):
+        path = tmp_path / "q.json"
+        path.write_bytes(data)
+        with pytest.warns(spanwise.SpanwiseWarning, match=f"bad documents?, {path}: {said}; see .report"):
+            table = spanwise.read(path)
+        assert table.report.foreign_sources == [f"{path}: {said}"]
+        assert spanwise.validate([REQUEST, path]).foreign_sources == [f"{path}: {said}"]
+        with pytest.raises(spanwise.DecodeError, match=said):
+            spanwise.read(path, on_error="raise")
+        for call in (
+            lambda data=data: spanwise.decode(data),
+            lambda data=data: spanwise.redact(data, "secrets"),
+            lambda data=data: spanwise.Index().add(data),
+        ):
+            with pytest.raises(spanwise.DecodeError, match=said):
+                call()
+        with pytest.warns(spanwise.SpanwiseWarning, match=said):
+            spanwise.redact(data, "secrets", framing="auto")
+    assert spanwise.validate([REQUEST, REQUEST[:-1]]).foreign_sources == []
+
+
+def test_what_takes_compressed_data_is_named_where_it_is_not_taken():
+    for data, name in ((gzip.compress(REQUEST), "gzip"), (b"\x28\xb5\x2f\xfd\0\0", "zstd")):
+        for call in (spanwise.decode, lambda data: spanwise.redact(data, "secrets")):
+            with pytest.raises(
+                spanwise.DecodeError, match=f"this looks like {name} data: decompress it, or use read, "
+            ):
+                call(data)
+
+
+def test_a_collection_that_holds_itself_is_an_error():
+    inner, outer = [REQUEST], []
+    outer += [inner, (outer,)]
+    with pytest.raises(ValueError, match="a list of sources holds itself"):
+        spanwise.read(outer)
+    # One that comes twice, or lies deep, does not.
+    assert spanwise.read([inner, [inner]]).num_rows == 2
+    deep = REQUEST
+    for _ in range(100_000):
+        deep = [deep]
+    assert spanwise.read(deep).num_rows == 1
+
+
 def test_no_source_draws_a_warning(tmp_path):
     for call in (spanwise.read, spanwise.validate, spanwise.scan, spanwise.scan_batches):
         with pytest.warns(spanwise.SpanwiseWarning, match="no source was given") as caught:
@@ -382,6 +438,9 @@ def test_options_of_the_wrong_kind_are_named():
         for promote in ([("i", "int64")], "i", {1: "int64"}):
             with pytest.raises(TypeError, match="promote must be a dict"):
                 call(promote=promote)
+        for promote in ({"": "string"}, {"resource:": "string"}):
+            with pytest.raises(ValueError, match=r'^promote: ".*" names no attribute$'):
+                call(promote=promote)
         assert call(columns=iter(["name"])).column_names == ["name"]
     for call, name in [
         (lambda number: spanwise.read(REQUEST, threads=number), "threads"),
@@ -392,8 +451,9 @@ def test_options_of_the_wrong_kind_are_named():
         (lambda number: index.values("name", limit=number), "limit"),
         (lambda number: index.histogram("duration", bins=number), "bins"),
     ]:
+        least, most = (1, 65536) if name == "bins" else (0, 2 ** (8 * struct.calcsize("P")) - 1)
         for number in (-1, 2**70):
-            with pytest.raises(ValueError, match=f"{name} must be from"):
+            with pytest.raises(ValueError, match=f"^{name} must be from {least} to {most}\\b"):
                 call(number)
         with pytest.raises(TypeError, match=f"{name} must be an int"):
             call("many")
@@ -422,6 +482,15 @@ def test_findings_become_rows_of_a_table():
     pickle.dumps(found)
     one, other = spanwise.decode(b'{"a":1}').diagnostics[0], spanwise.decode(b'{"a":1}').diagnostics[0]
     assert one == other and hash(one) == hash(other) and one != last and len({one, other, last}) == 2
+
+
+def test_findings_are_made_once():
+    with pytest.warns(spanwise.SpanwiseWarning):
+        table = spanwise.read(b'{"a":1}\n{"resourceSpans":]}\n')
+    report = table.report
+    assert report.diagnostics[0] is report.diagnostics[0] is table.report.diagnostics[0]
+    report.diagnostics.clear()
+    assert len(report.diagnostics) == len(table.report.diagnostics) == 3
 
 
 def test_spans_and_their_parts_are_equal_to_themselves():
@@ -573,7 +642,7 @@ def test_an_error_says_in_which_file(tmp_path):
         spanwise.read(tmp_path, on_error="raise")
     assert raised.value.source == str(torn)
     assert str(raised.value).startswith(f"{torn}: error[unexpected-end]")
-    with pytest.warns(spanwise.SpanwiseWarning, match="1 bad documents"):
+    with pytest.warns(spanwise.SpanwiseWarning, match="left out: 1 bad document;"):
         table = spanwise.read(tmp_path)
     assert table.num_rows == 30
     assert [d.source for d in table.report.diagnostics if d.severity == "error"] == [str(torn)]

@@ -128,6 +128,17 @@ impl Promotion {
     pub fn new(key: impl Into<String>, to: PromotedType) -> Self {
         Self { key: key.into(), to }
     }
+
+    /// Whether a key is named, and not a place alone.
+    ///
+    /// ```
+    /// use spanwise_arrow::{PromotedType, Promotion};
+    /// assert!(Promotion::new("resource:host.name", PromotedType::String).has_key());
+    /// assert!(!Promotion::new("resource:", PromotedType::String).has_key());
+    /// ```
+    pub fn has_key(&self) -> bool {
+        !crate::promote::place(&self.key).1.is_empty()
+    }
 }
 
 /// What a [`Converter`](crate::Converter) makes.

@@ -19,7 +19,7 @@ const SCOPE: usize = 1;
 const RESOURCE: usize = 2;
 
 /// Where the attribute stands, and its key there.
-fn place(key: &str) -> (usize, &str) {
+pub(crate) fn place(key: &str) -> (usize, &str) {
     for (prefix, place) in [("span:", SPAN), ("scope:", SCOPE), ("resource:", RESOURCE)] {
         if let Some(key) = key.strip_prefix(prefix) {
             return (place, key);

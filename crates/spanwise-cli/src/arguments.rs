@@ -334,7 +334,8 @@ fn promotion(text: &str) -> Result<Promotion, String> {
     // A key may hold colons, too.
     let (key, to) = text.rsplit_once(':').ok_or("write KEY:TYPE, such as gen_ai.usage.input_tokens:int64")?;
     let to = to.parse().map_err(|error: spanwise_arrow::OptionsError| error.to_string())?;
-    Ok(Promotion::new(key, to))
+    let promotion = Promotion::new(key, to);
+    if promotion.has_key() { Ok(promotion) } else { Err("it names no attribute".to_owned()) }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

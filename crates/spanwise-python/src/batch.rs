@@ -172,7 +172,14 @@ pub(crate) fn bytes_of(object: &Bound<'_, PyAny>) -> PyResult<Bytes> {
     Err(PyTypeError::new_err(format!("expected a bytes-like object, found {found}{hint}")))
 }
 
+/// As much of a payload as tells what it is that is no JSON.
+pub(crate) fn start_of(payload: &Bytes) -> Bytes {
+    payload.slice(..payload.len().min(512))
+}
+
 /// Decodes one request's payload, a bytes-like object, into a `SpanBatch`.
+///
+/// The payload is JSON text; what is compressed is for `read`, `scan`, `scan_batches`, `validate` and `summary`.
 ///
 /// `mode` is "lenient" (the default: takes what known exporters send, each liberty is a warning) or "strict". Raises
 /// `DecodeError` if the payload is not JSON, not UTF-8 (strict) or beyond a bound. Faults of single spans never raise: they are
@@ -182,12 +189,13 @@ pub(crate) fn bytes_of(object: &Bound<'_, PyAny>) -> PyResult<Bytes> {
 pub(crate) fn decode(py: Python<'_>, payload: &Bound<'_, PyAny>, mode: &str) -> PyResult<SpanBatch> {
     let mode = mode_of(mode)?;
     let payload = bytes_of(payload)?;
+    let start = start_of(&payload);
     let result = py.detach(|| {
         let mut batch = spanwise::SpanBatch::new();
         Decoder::new(DecodeOptions::default().with_mode(mode)).decode(payload, &mut batch).map(|()| batch)
     });
     match result {
         Ok(batch) => Ok(SpanBatch::new(batch)),
-        Err(error) => Err(decode_error(py, &Diagnostic::new(error.diagnostic()))),
+        Err(error) => Err(decode_error(py, &Diagnostic::new(error.diagnostic()).of_payload(&start))),
     }
 }

@@ -1,11 +1,14 @@
 //! Findings, and the report of a run.
 
+use std::fmt;
 use std::hash::{Hash, Hasher};
+use std::sync::{Arc, OnceLock};
 
 use pyo3::prelude::*;
-use pyo3::types::PyDict;
+use pyo3::types::{PyDict, PyList, PyTuple};
 use spanwise::{Code, SpanBatch};
 use spanwise_arrow::Converter;
+use spanwise_io::Foreign;
 
 use crate::redact::Done;
 
@@ -50,6 +53,19 @@ impl Diagnostic {
             rendered: diagnostic.to_string(),
             path: diagnostic.path.clone(),
         }
+    }
+
+    /// The same about a payload that begins so, with what it looks like if it is no JSON.
+    pub(crate) fn of_payload(self, start: &[u8]) -> Self {
+        self.looking(look_of_payload(start))
+    }
+
+    /// The same with what its source looks like.
+    pub(crate) fn looking(mut self, look: Option<impl fmt::Display>) -> Self {
+        if let Some(look) = look {
+            self.rendered.push_str(&format!("\n  {look}"));
+        }
+        self
     }
 
     /// A finding about the source of this number.
@@ -113,10 +129,25 @@ impl Diagnostic {
     }
 }
 
+/// The findings that a report keeps, shared by its copies.
+#[derive(Debug, Default)]
+struct Findings {
+    kept: Vec<Diagnostic>,
+    /// The same as Python's objects, once somebody has looked.
+    made: OnceLock<Py<PyTuple>>,
+}
+
+impl Clone for Findings {
+    fn clone(&self) -> Self {
+        Self { kept: self.kept.clone(), made: OnceLock::new() }
+    }
+}
+
 /// What a run found: `ok` (no error), `spans`, `rejected_spans`, `documents`, `bad_documents`, `other_signals` (documents of
-/// metrics, logs or profiles), `foreign_documents` (JSON objects with nothing of OTLP in them), `diagnostics` (the first thousand
-/// of each block, ten thousand in all; `dropped_diagnostics` counts the rest), `unreadable` (what is wrong with sources that could
-/// not be read, or not to their end). `to_dict()` has all of it as plain dicts and lists.
+/// metrics, logs or profiles), `foreign_documents` (JSON objects with nothing of OTLP in them), `foreign_sources` (what sources look
+/// like that are no JSON), `diagnostics` (the first thousand of each block, ten thousand in all; `dropped_diagnostics` counts the
+/// rest), `unreadable` (what is wrong with sources that could not be read, or not to their end). `to_dict()` has all of it as plain
+/// dicts and lists.
 #[pyclass(frozen, module = "spanwise")]
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Report {
@@ -132,10 +163,12 @@ pub(crate) struct Report {
     other_signals: u64,
     #[pyo3(get)]
     foreign_documents: u64,
+    /// Of the first sources that are no JSON what each looks like, a Parquet file say, behind its name.
+    #[pyo3(get)]
+    pub(crate) foreign_sources: Vec<String>,
     /// Values of another type than their field's.
     mistyped: u64,
-    #[pyo3(get)]
-    pub(crate) diagnostics: Vec<Diagnostic>,
+    findings: Arc<Findings>,
     #[pyo3(get)]
     dropped_diagnostics: u64,
     #[pyo3(get)]
@@ -153,12 +186,32 @@ pub(crate) struct Report {
     pub(crate) redaction: Option<Done>,
 }
 
+/// What a payload that begins so looks like, if it is no JSON, and what to do with it. Payloads are never decompressed.
+pub(crate) fn look_of_payload(start: &[u8]) -> Option<String> {
+    let data = match Foreign::of(start)? {
+        Foreign::Gzip => "gzip",
+        Foreign::Zstd => "zstd",
+        other => return Some(other.to_string()),
+    };
+    Some(format!(
+        "this looks like {data} data: decompress it, or use read, scan, scan_batches, validate or summary, which do so"
+    ))
+}
+
+/// `1 span`, `2 spans`.
+pub(crate) fn counted(number: u64, noun: &str) -> String {
+    format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
+}
+
 fn told(parts: &[String]) -> Option<String> {
     (!parts.is_empty()).then(|| format!("left out: {}; see .report", parts.join(", ")))
 }
 
 /// Findings kept of a whole run.
 const KEPT: usize = 10_000;
+
+/// Sources of which is kept what they look like: a warning names them.
+const LOOKS_KEPT: usize = 10;
 
 impl Report {
     /// Adds what was found in a batch, each as `found` has it.
@@ -179,12 +232,26 @@ impl Report {
             }
         }
         for diagnostic in batch.diagnostics() {
-            if self.diagnostics.len() < KEPT {
-                self.diagnostics.push(found(diagnostic));
+            if self.findings.kept.len() < KEPT {
+                self.findings_mut().push(found(diagnostic));
             } else {
                 self.dropped_diagnostics += 1;
             }
         }
+    }
+
+    /// Gives its findings the names of their sources.
+    pub(crate) fn name(&mut self, names: &[String]) {
+        if !self.findings.kept.is_empty() {
+            self.findings_mut().iter_mut().for_each(|found| found.name(names));
+        }
+    }
+
+    /// The findings, to add to.
+    fn findings_mut(&mut self) -> &mut Vec<Diagnostic> {
+        let findings = Arc::make_mut(&mut self.findings);
+        findings.made = OnceLock::new();
+        &mut findings.kept
     }
 
     fn is_ok(&self) -> bool {
@@ -202,14 +269,18 @@ impl Report {
         self.mistyped += part.mistyped;
         self.errors += part.errors;
         self.warnings += part.warnings;
-        let room = KEPT.saturating_sub(self.diagnostics.len());
-        self.dropped_diagnostics +=
-            part.dropped_diagnostics + part.diagnostics.len().saturating_sub(room) as u64;
-        self.diagnostics.extend(part.diagnostics.iter().take(room).cloned());
+        let room = KEPT.saturating_sub(self.findings.kept.len());
+        let found = &part.findings.kept;
+        self.dropped_diagnostics += part.dropped_diagnostics + found.len().saturating_sub(room) as u64;
+        if room > 0 && !found.is_empty() {
+            self.findings_mut().extend(found.iter().take(room).cloned());
+        }
         for (key, count) in &part.mismatches {
             *self.mismatches.entry(key.clone()).or_default() += count;
         }
         self.unreadable.extend_from_slice(&part.unreadable);
+        let room = LOOKS_KEPT.saturating_sub(self.foreign_sources.len());
+        self.foreign_sources.extend(part.foreign_sources.iter().take(room).cloned());
         match (&mut self.redaction, &part.redaction) {
             (Some(sum), Some(done)) => sum.merge(done),
             (None, Some(done)) => self.redaction = Some(done.clone()),
@@ -233,20 +304,23 @@ impl Report {
     pub(crate) fn warning(&self) -> Option<String> {
         let mut parts = Vec::new();
         if self.bad_documents > 0 {
-            parts.push(format!("{} bad documents", self.bad_documents));
+            parts.push(counted(self.bad_documents, "bad document"));
         }
+        parts.extend(self.foreign_sources.iter().cloned());
         if self.rejected_spans > 0 {
-            parts.push(format!("{} rejected spans", self.rejected_spans));
+            parts.push(counted(self.rejected_spans, "rejected span"));
         }
         if self.foreign_documents > 0 {
-            parts.push(format!("{} documents that hold no traces", self.foreign_documents));
+            let verb = if self.foreign_documents == 1 { "holds" } else { "hold" };
+            parts.push(format!("{} that {verb} no traces", counted(self.foreign_documents, "document")));
         }
         // Signals stand beside each other in what a Collector writes; without a span somebody was probably mistaken.
         if self.spans == 0 && self.other_signals > 0 {
-            parts.push(format!("{} documents of metrics, logs or profiles", self.other_signals));
+            parts.push(format!("{} of metrics, logs or profiles", counted(self.other_signals, "document")));
         }
         if self.spans == 0 && self.mistyped > 0 && parts.is_empty() {
-            parts.push(format!("{} values that are nothing of a trace", self.mistyped));
+            let verb = if self.mistyped == 1 { "is" } else { "are" };
+            parts.push(format!("{} that {verb} nothing of a trace", counted(self.mistyped, "value")));
         }
         parts.extend(self.mismatched_parts());
         parts.extend(self.unreadable.iter().cloned());
@@ -260,7 +334,11 @@ impl Report {
 
     fn mismatched_parts(&self) -> Vec<String> {
         let counts = self.mismatches.iter().filter(|(_, count)| **count > 0);
-        counts.map(|(key, count)| format!("{count} values of {key:?} that are not of its type")).collect()
+        let told = |(key, count): (&String, &u64)| {
+            let verb = if *count == 1 { "is" } else { "are" };
+            format!("{} of {key:?} that {verb} not of its type", counted(*count, "value"))
+        };
+        counts.map(told).collect()
     }
 }
 
@@ -270,6 +348,20 @@ impl Report {
     #[getter]
     fn redaction<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyDict>>> {
         self.redaction.as_ref().map(|done| done.to_dict(py)).transpose()
+    }
+
+    /// A list of its own each time, of objects that are made once.
+    #[getter]
+    fn diagnostics<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
+        let Findings { kept, made } = &*self.findings;
+        if let Some(made) = made.get() {
+            return Ok(made.bind(py).to_list());
+        }
+        let objects = kept.iter().map(|found| Bound::new(py, found.clone()));
+        let objects = PyTuple::new(py, objects.collect::<PyResult<Vec<_>>>()?)?;
+        // Nobody waits for it: another thread may have made them meanwhile.
+        let made = made.get_or_init(|| objects.unbind());
+        Ok(made.bind(py).to_list())
     }
 
     #[getter]
@@ -294,8 +386,10 @@ impl Report {
         ] {
             dict.set_item(name, count)?;
         }
-        let diagnostics = self.diagnostics.iter().map(|one| one.to_dict(py)).collect::<PyResult<Vec<_>>>()?;
+        let findings = &self.findings.kept;
+        let diagnostics = findings.iter().map(|found| found.to_dict(py)).collect::<PyResult<Vec<_>>>()?;
         dict.set_item("diagnostics", diagnostics)?;
+        dict.set_item("foreign_sources", &self.foreign_sources)?;
         dict.set_item("mismatches", &self.mismatches)?;
         dict.set_item("unreadable", &self.unreadable)?;
         dict.set_item("redaction", self.redaction(py)?)?;

@@ -1,5 +1,7 @@
 //! Options as Python spells them.
 
+use std::ops::RangeInclusive;
+
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyInt, PyMapping, PyString};
@@ -68,9 +70,14 @@ pub(crate) fn promote(wanted: &Bound<'_, PyAny>) -> PyResult<Option<Vec<(String,
 }
 
 fn count(name: &str, number: &Bound<'_, PyAny>) -> PyResult<usize> {
-    number.extract().map_err(|_| {
+    count_of(name, number, 0..=usize::MAX)
+}
+
+fn count_of(name: &str, number: &Bound<'_, PyAny>, range: RangeInclusive<usize>) -> PyResult<usize> {
+    let found = number.extract().ok().filter(|number| range.contains(number));
+    found.ok_or_else(|| {
         if number.is_instance_of::<PyInt>() {
-            PyValueError::new_err(format!("{name} must be from 0 to {}", usize::MAX))
+            PyValueError::new_err(format!("{name} must be from {} to {}", range.start(), range.end()))
         } else {
             PyTypeError::new_err(format!("{name} must be an int"))
         }
@@ -103,12 +110,7 @@ pub(crate) fn limit_of_values(number: &Bound<'_, PyAny>) -> PyResult<usize> {
 
 /// `bins`.
 pub(crate) fn bins(number: &Bound<'_, PyAny>) -> PyResult<usize> {
-    const MOST: usize = 1 << 16;
-    let bins = count("bins", number)?;
-    if bins == 0 || bins > MOST {
-        return Err(PyValueError::new_err(format!("bins must be from 1 to {MOST}")));
-    }
-    Ok(bins)
+    count_of("bins", number, 1..=1 << 16)
 }
 
 /// `shares`: what quantiles are asked for.
@@ -138,7 +140,14 @@ impl TableOptions<'_> {
             let to = to
                 .parse()
                 .map_err(|error: spanwise_arrow::OptionsError| PyValueError::new_err(error.to_string()))?;
-            promote.push(Promotion::new(key, to));
+            let promotion = Promotion::new(key, to);
+            if !promotion.has_key() {
+                return Err(PyValueError::new_err(format!(
+                    "promote: {:?} names no attribute",
+                    promotion.key
+                )));
+            }
+            promote.push(promotion);
         }
         Ok(ArrowOptions {
             layout: choice("layout", self.layout, &[("map", Layout::Map), ("typed", Layout::Typed)])?,

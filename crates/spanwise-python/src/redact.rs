@@ -5,18 +5,20 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use bytes::Bytes;
 use pyo3::IntoPyObjectExt as _;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList, PyTuple};
+use spanwise::frame::{BlockSizes, Framer};
 use spanwise::redact::{
     CompiledPolicy, Count, Place, Policy as CorePolicy, Preset, RedactError, RedactionReport, Redactor,
 };
 use spanwise::{DecodeOptions, Framing, Mode};
 use spanwise_cli::policy::{self, UnusablePolicy};
 
-use crate::batch::bytes_of;
-use crate::diagnostic::Diagnostic;
+use crate::batch::{bytes_of, start_of};
+use crate::diagnostic::{Diagnostic, counted, look_of_payload};
 use crate::errors::{SpanwiseWarning, decode_error, is_json, policy_error, shown};
 use crate::options::{framing as framing_of, mode_of};
 
@@ -61,7 +63,7 @@ impl Loaded {
         batch: &spanwise::SpanBatch,
     ) -> PyResult<spanwise::SpanBatch> {
         let redacted = py.detach(|| self.with_redactor(Mode::Lenient, |redactor| redactor.redact(batch)));
-        redacted.map(|redacted| redacted.batch).map_err(|error| redact_error(py, &error))
+        redacted.map(|redacted| redacted.batch).map_err(|error| redact_error(py, &error, &[]))
     }
 
     fn redact_json(
@@ -72,19 +74,76 @@ impl Loaded {
         framing: Option<Framing>,
     ) -> PyResult<(Vec<u8>, RedactionReport)> {
         let payload = bytes_of(payload)?;
-        let redacted = py.detach(|| {
-            self.with_redactor(mode, |redactor| match framing {
+        self.with_redactor(mode, |redactor| {
+            if let Some(framing) = framing.filter(|_| payload.len() > PIECE)
+                && is_lines(py, &payload, redactor.decode_options(), framing)
+            {
+                return redact_lines(py, redactor, payload);
+            }
+            let start = start_of(&payload);
+            let redacted = py.detach(|| match framing {
                 None => redactor.redact_json(payload),
                 Some(framing) => redactor.redact_block(payload, framing),
-            })
-        });
-        redacted.map(|redacted| (redacted.data, redacted.report)).map_err(|error| redact_error(py, &error))
+            });
+            let redacted = redacted.map_err(|error| redact_error(py, &error, &start))?;
+            Ok((redacted.data, redacted.report))
+        })
     }
 }
 
-fn redact_error(py: Python<'_>, error: &RedactError) -> PyErr {
+/// Bytes of lines that are redacted before signals are looked for: a hundredth of a second, and a batch that caches hold.
+const PIECE: usize = 4 << 20;
+
+/// Whether a payload is read line by line.
+fn is_lines(py: Python<'_>, payload: &Bytes, options: DecodeOptions, framing: Framing) -> bool {
+    match framing {
+        Framing::Lines => true,
+        Framing::Documents => false,
+        Framing::Auto => py.detach(|| {
+            let sizes = BlockSizes { document: usize::MAX, ..BlockSizes::default() };
+            let mut framer = Framer::over(payload.clone(), &options, framing, sizes);
+            framer.next_block().is_some() && framer.in_lines().is_some()
+        }),
+    }
+}
+
+/// Redacts lines piece by piece, so that a signal ends it.
+fn redact_lines(
+    py: Python<'_>,
+    redactor: &mut Redactor,
+    mut payload: Bytes,
+) -> PyResult<(Vec<u8>, RedactionReport)> {
+    let (mut data, mut report) = (Vec::new(), RedactionReport::default());
+    while !payload.is_empty() {
+        let done = py.detach(|| {
+            let rest = payload.get(PIECE..).unwrap_or_default();
+            let line_end = rest.iter().position(|byte| *byte == b'\n');
+            let line_end = line_end.map_or(payload.len(), |at| PIECE + at + 1);
+            let piece = payload.split_to(line_end);
+            // Of a line that was left out its end was, too, and with it that of the line before.
+            let open = data.last().is_some_and(|last| *last != b'\n');
+            if open {
+                data.push(b'\n');
+            }
+            let begin = data.len();
+            let done = redactor.redact_block_into(piece, Framing::Lines, &mut data);
+            if open && data.len() == begin {
+                data.pop();
+            }
+            done
+        });
+        report.add(&done.map_err(|error| redact_error(py, &error, &[]))?);
+        py.check_signals()?;
+    }
+    Ok((data, report))
+}
+
+/// The exception for a payload that begins so.
+fn redact_error(py: Python<'_>, error: &RedactError, start: &[u8]) -> PyErr {
     match error {
-        RedactError::Decode(error) => decode_error(py, &Diagnostic::new(error.diagnostic())),
+        RedactError::Decode(error) => {
+            decode_error(py, &Diagnostic::new(error.diagnostic()).of_payload(start))
+        }
         error => PyValueError::new_err(error.to_string()),
     }
 }
@@ -373,11 +432,19 @@ pub(crate) fn redact<'py>(
     let framing = framing.map(|framing| framing_of(&framing)).transpose()?;
     let (data, report) = policy.load(py)?.redact_json(py, payload, mode_of(mode)?, framing)?;
     if report.lost_anything() {
-        let RedactionReport { rejected_spans, bad_documents, other_signals, .. } = &report;
-        let message = std::ffi::CString::new(format!(
-            "left out: {rejected_spans} rejected spans, {bad_documents} bad documents, {other_signals} of other signals"
-        ));
-        let message = message.unwrap_or_default();
+        let counts = [
+            (report.bad_documents, "bad document", ""),
+            (report.rejected_spans, "rejected span", ""),
+            (report.other_signals, "document", " of metrics, logs or profiles"),
+        ];
+        let counts = counts.into_iter().filter(|(count, ..)| *count > 0);
+        let mut parts: Vec<_> =
+            counts.map(|(count, noun, rest)| format!("{}{rest}", counted(count, noun))).collect();
+        if report.bad_documents > 0 {
+            parts.extend(look_of_payload(&start_of(&bytes_of(payload)?)));
+        }
+        let message = format!("left out: {}", parts.join(", "));
+        let message = std::ffi::CString::new(message).unwrap_or_default();
         PyErr::warn(py, &py.get_type::<SpanwiseWarning>(), &message, 1)?;
     }
     Ok(PyBytes::new(py, &data))

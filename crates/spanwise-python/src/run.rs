@@ -14,7 +14,7 @@ use spanwise::frame::BlockSizes;
 use spanwise::redact::{RedactError, Redactor};
 use spanwise::{DecodeOptions, Decoder, Framing, Mode};
 use spanwise_arrow::{ConvertError, Converter};
-use spanwise_io::{Piece, ReadError, ReadErrorKind, ReadSettings, Scan};
+use spanwise_io::{Foreign, Piece, ReadError, ReadErrorKind, ReadSettings, Scan};
 
 use crate::diagnostic::{Diagnostic, Report};
 use crate::errors::{SpanwiseWarning, convert_error, decode_error, io_error, shown};
@@ -61,6 +61,8 @@ pub(crate) struct Part {
     /// Of a run without.
     pub(crate) batch: Option<spanwise::SpanBatch>,
     pub(crate) report: Report,
+    /// What a source looks like that is no JSON, with its number.
+    look: Option<(usize, Foreign)>,
 }
 
 /// Tells a callable how far a run is.
@@ -114,6 +116,7 @@ impl Worker {
             Ok(block) => block,
             Err(error) => return Some(Err(Stop::Source(source, error))),
         };
+        let look = if block.range().start == 0 { Foreign::of(block.own()) } else { None };
         let decoded = self.decoder.decode_framed(block, &mut self.batch);
         if sources > 1 {
             // Whoever looks at the batch is to find in it what was found in a file.
@@ -125,18 +128,19 @@ impl Worker {
         if let Err(error) = decoded {
             return Some(Err(Stop::Rejected(Box::new(Diagnostic::of(error.diagnostic(), source)))));
         }
-        Some(self.part(source, sources))
+        let look = look.filter(|_| self.batch.bad_documents() > 0);
+        Some(self.part(source, sources, look))
     }
 
     /// What comes of the batch of these sources.
-    fn part(&mut self, source: usize, sources: usize) -> Result<Part, Stop> {
+    fn part(&mut self, source: usize, sources: usize, look: Option<Foreign>) -> Result<Part, Stop> {
         let batch = &mut self.batch;
         if self.raises
             && let Some(found) = batch.rejection()
         {
-            return Err(Stop::Rejected(Box::new(Diagnostic::of(&found, source))));
+            return Err(Stop::Rejected(Box::new(Diagnostic::of(&found, source).looking(look))));
         }
-        let mut part = Part::default();
+        let mut part = Part { look: look.map(|look| (source, look)), ..Part::default() };
         part.report.add(batch, |found| match sources {
             1 => Diagnostic::of(&found, source),
             _ => Diagnostic::of_line(found, source),
@@ -242,7 +246,11 @@ impl Run {
                 }
                 Poll::Ready(None) => break,
                 Poll::Ready(Some(Ok(mut part))) => {
-                    part.report.diagnostics.iter_mut().for_each(|one| one.name(&self.names));
+                    part.report.name(&self.names);
+                    if let Some((source, look)) = part.look {
+                        let name = self.names.get(source).map_or("", String::as_str);
+                        part.report.foreign_sources.push(format!("{}: {look}", shown(name)));
+                    }
                     self.report.merge(&part.report);
                     return Ok(Some(part));
                 }
