@@ -5,6 +5,7 @@
     for part in spanwise.scan("huge.jsonl.gz"):    # Tables, in bounded memory; scan() is an Arrow stream, too
         ...
     report = spanwise.validate("traces/")          # what is wrong, and where
+    totals = spanwise.summary("traces/")           # spans, services, and per model requests, tokens, cost, latency
     batch = spanwise.decode(payload)               # one request: a sequence of Span
     safe = spanwise.redact(payload, "privacy-mode")  # the same JSON without prompts and completions
     index = spanwise.Index()                       # spans in memory, asked in TraceQL
@@ -51,8 +52,9 @@ from spanwise._spanwise import (
 from spanwise._spanwise import read as _read
 from spanwise._spanwise import scan as _scan
 from spanwise._spanwise import scan_batches as _scan_batches
+from spanwise._spanwise import summary as _summary
 from spanwise._spanwise import validate as _validate
-from spanwise._types import SpanKind, StatusCode
+from spanwise._types import ModelSums, SpanKind, StatusCode, Summary, UnreadableSource
 
 __all__ = [
     "BatchScan",
@@ -62,6 +64,7 @@ __all__ = [
     "Index",
     "IndexFileError",
     "Link",
+    "ModelSums",
     "Policy",
     "PolicyError",
     "Progress",
@@ -78,13 +81,16 @@ __all__ = [
     "SpanwiseWarning",
     "Status",
     "StatusCode",
+    "Summary",
     "Table",
+    "UnreadableSource",
     "__version__",
     "decode",
     "read",
     "redact",
     "scan",
     "scan_batches",
+    "summary",
     "validate",
 ]
 
@@ -238,6 +244,24 @@ def scan_batches(
         batch_size=batch_size,
         progress=teller(progress),
     )
+
+
+def summary(sources: Source, *, framing: Framing = "auto", threads: int = 0, progress: Told = None) -> Summary:
+    r"""Sum up what sources hold, and what the calls of language models in them took and cost.
+
+    A dict of plain values: what the command ``spanwise summary --format json`` prints. A request of which several spans
+    tell, or which was delivered twice, counts once, and tests do not count.
+
+        payload = b'{"resourceSpans":[{"scopeSpans":[{"spans":[{"name":"chat","attributes":[\
+        {"key":"gen_ai.request.model","value":{"stringValue":"gpt-5"}},\
+        {"key":"gen_ai.usage.input_tokens","value":{"intValue":"12"}}]}]}]}]}'
+        totals = spanwise.summary(payload)
+        assert totals["spans"] == 1
+        assert totals["models"]["gpt-5"]["input_tokens"] == 12
+
+    Warns of what was left out, as ``read`` does, and raises for what was named and cannot be read at all.
+    """
+    return _summary(flat(sources), framing=framing, threads=threads, progress=teller(progress))
 
 
 def validate(

@@ -6,7 +6,7 @@ from typing import Any, TypeAlias, final, overload
 from typing_extensions import Buffer, CapsuleType
 
 from spanwise._sources import BinaryFile
-from spanwise._types import SpanKind, StatusCode
+from spanwise._types import SpanKind, StatusCode, Summary
 
 _Teller: TypeAlias = Callable[[int, int | None, int, bool], None]
 _Value: TypeAlias = str | bool | int | float | bytes | list["_Value"] | dict[str, "_Value"] | None
@@ -42,6 +42,7 @@ __all__ = [
     "redact",
     "scan",
     "scan_batches",
+    "summary",
     "validate",
 ]
 
@@ -103,6 +104,8 @@ class Report:
     def other_signals(self) -> int: ...
     @property
     def foreign_documents(self) -> int: ...
+    @property
+    def foreign_sources(self) -> list[str]: ...
     @property
     def diagnostics(self) -> list[Diagnostic]: ...
     @property
@@ -440,6 +443,9 @@ def scan_batches(
     batch_size: int | None,
     progress: _Teller | None,
 ) -> BatchScan: ...
+def summary(
+    sources: list[Buffer | str | BinaryFile], *, framing: str, threads: int, progress: _Teller | None
+) -> Summary: ...
 def validate(
     sources: list[Buffer | str | BinaryFile], *, mode: str, framing: str, threads: int, progress: _Teller | None
 ) -> Report: ...

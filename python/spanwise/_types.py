@@ -1,7 +1,8 @@
-"""Enums of the specification, and times."""
+"""Enums of the specification, times, and the form of a summary."""
 
 from datetime import UTC, datetime, timedelta
 from enum import IntEnum
+from typing import TypedDict
 
 
 class SpanKind(IntEnum):
@@ -21,6 +22,57 @@ class StatusCode(IntEnum):
     UNSET = 0
     OK = 1
     ERROR = 2
+
+
+class ModelSums(TypedDict):
+    """What the requests to one model add up to; None where no request had one."""
+
+    requests: int
+    errors: int
+    input_tokens: int | None
+    output_tokens: int | None
+    total_tokens: int | None
+    input_cost: float | None
+    """Costs are in US dollars."""
+    output_cost: float | None
+    total_cost: float | None
+    p50_latency_ms: float | None
+    p95_latency_ms: float | None
+
+
+class UnreadableSource(TypedDict):
+    """A source that could not be read, or not to its end."""
+
+    file: str
+    message: str
+
+
+class Summary(TypedDict):
+    """What sources hold."""
+
+    files: int
+    documents: int
+    bad_documents: int
+    other_signals: int
+    foreign_documents: int
+    """JSON that holds no traces: among the documents."""
+    spans: int
+    traces: int
+    services: dict[str, int]
+    """Spans of each service."""
+    start_time: str | None
+    """RFC 3339, None where no span has a time."""
+    end_time: str | None
+    error_spans: int
+    events: int
+    links: int
+    test_spans: int
+    """A gateway's tests: among the spans, not in the models."""
+    duplicate_spans: int
+    """Spans that were delivered before: among the spans, not in the models."""
+    models: dict[str, ModelSums]
+    """By name; requests that name no model are under the empty one."""
+    unreadable: list[UnreadableSource]
 
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

@@ -1,10 +1,12 @@
 """The command that the wheel installs, and the examples of the README."""
 
+import gzip
 import json
 import re
 import shutil
 import subprocess
 import sys
+import textwrap
 from pathlib import Path
 
 import duckdb
@@ -50,6 +52,33 @@ def test_the_cost_of_the_examples(tmp_path):
 
 def spanwise_summary(path):
     return json.loads(run("summary", "--format=json", path).stdout)["models"]
+
+
+def test_a_summary_is_that_of_the_command(tmp_path):
+    shutil.copytree(ROOT / "examples", tmp_path / "traces")
+    (tmp_path / "traces/cut.jsonl.gz").write_bytes(gzip.compress((ROOT / "examples/collector.jsonl").read_bytes())[:-9])
+    (tmp_path / "traces/other.json").write_text('{"name":"x"}')
+    (tmp_path / "traces/bad.json").write_text('{"resourceSpans":[')
+    (tmp_path / "traces/gone.json").symlink_to("nowhere")
+    told = json.loads(run("summary", "--format=json", tmp_path / "traces").stdout)
+    with pytest.warns(spanwise.SpanwiseWarning, match="1 document that holds no traces"):
+        summary = spanwise.summary(tmp_path / "traces")
+    # What a folder has that cannot be read is known before the rest is.
+    told["unreadable"].sort(key=lambda fault: fault["file"] != str(tmp_path / "traces/gone.json"))
+    assert summary == told
+    assert list(summary) == list(told) == list(spanwise.Summary.__annotations__)
+    assert (summary["foreign_documents"], summary["bad_documents"], len(summary["unreadable"])) == (1, 1, 2)
+    assert all(list(sums) == list(spanwise.ModelSums.__annotations__) for sums in summary["models"].values())
+    for threads in (1, 2):
+        payload = (ROOT / "examples/agent.json").read_bytes()
+        assert spanwise.summary(payload, threads=threads) == spanwise.summary(ROOT / "examples/agent.json")
+    with pytest.raises(FileNotFoundError):
+        spanwise.summary(tmp_path / "none.json")
+
+
+def test_the_example_of_a_summary():
+    example = spanwise.summary.__doc__.split("\n\n")[2]
+    exec(textwrap.dedent(example), {"spanwise": spanwise})
 
 
 def test_the_example_of_the_readme(tmp_path, monkeypatch):

@@ -33,7 +33,7 @@ mod reading;
 mod redact;
 #[cfg(feature = "serve")]
 mod serve;
-mod summary;
+pub mod summary;
 mod table;
 mod timestamp;
 mod validate;

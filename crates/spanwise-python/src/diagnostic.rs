@@ -63,7 +63,7 @@ impl Diagnostic {
     /// The same with what its source looks like.
     pub(crate) fn looking(mut self, look: Option<impl fmt::Display>) -> Self {
         if let Some(look) = look {
-            self.rendered.push_str(&format!("\n  {look}"));
+            self.rendered = format!("{}\n  {look}", self.rendered);
         }
         self
     }

@@ -44,7 +44,7 @@ mod _spanwise {
     #[pymodule_export]
     use super::index::Index;
     #[pymodule_export]
-    use super::read::{BatchScan, read, scan_batches, validate};
+    use super::read::{BatchScan, read, scan_batches, summary, validate};
     #[pymodule_export]
     use super::redact::{Policy, Redaction, redact};
     #[pymodule_export]

@@ -4,8 +4,10 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
+use pyo3::types::PyBytes;
 use spanwise::{Framing, Mode};
 use spanwise_arrow::Converter;
+use spanwise_cli::summary::Totals;
 
 use crate::batch::SpanBatch;
 use crate::diagnostic::Report;
@@ -83,6 +85,36 @@ pub(crate) fn validate(
     let mut run = Run::new(py, &sources, &options, None, false, progress)?;
     while run.next(py)?.is_some() {}
     Ok(run.report().clone())
+}
+
+/// What sources hold, as the command `spanwise summary --format json` says it; see the package.
+#[pyfunction]
+#[pyo3(signature = (sources, *, framing, threads, progress))]
+#[allow(clippy::needless_pass_by_value, reason = "keywords in Python")]
+pub(crate) fn summary(
+    py: Python<'_>,
+    sources: Vec<Source>,
+    #[pyo3(from_py_with = framing)] framing: Framing,
+    #[pyo3(from_py_with = threads)] threads: usize,
+    progress: Option<Py<PyAny>>,
+) -> PyResult<Bound<'_, PyAny>> {
+    let (mode, raises) = (Mode::Lenient, false);
+    let options = RunOptions { mode, framing, raises, threads, block: None, shows: false, policy: None };
+    let mut run = Run::new(py, &sources, &options, None, true, progress)?;
+    let mut totals = Totals::default();
+    while let Some(part) = run.next(py)? {
+        if let Some(batch) = part.batch {
+            py.detach(|| totals.add(&batch));
+        }
+    }
+    warn(py, run.report(), 2)?;
+    let (files, unreadable) = run.inputs();
+    totals.read(files, unreadable);
+    let json = py.detach(|| {
+        let mut json = Vec::new();
+        totals.write_json(&mut json).map(|()| json)
+    })?;
+    py.import("json")?.getattr("loads")?.call1((PyBytes::new(py, &json),))
 }
 
 /// Goes through sources, a batch at a time, in bounded memory: an iterator of `SpanBatch`.

@@ -14,7 +14,7 @@ use spanwise::frame::BlockSizes;
 use spanwise::redact::{RedactError, Redactor};
 use spanwise::{DecodeOptions, Decoder, Framing, Mode};
 use spanwise_arrow::{ConvertError, Converter};
-use spanwise_io::{Foreign, Piece, ReadError, ReadErrorKind, ReadSettings, Scan};
+use spanwise_io::{Foreign, Piece, ReadError, ReadErrorKind, ReadSettings, Scan, Unreadable};
 
 use crate::diagnostic::{Diagnostic, Report};
 use crate::errors::{SpanwiseWarning, convert_error, decode_error, io_error, shown};
@@ -95,6 +95,10 @@ pub(crate) struct Run {
     raises: bool,
     progress: Option<Progress>,
     report: Report,
+    /// What could not be read, or not to its end; the report has it in words.
+    unreadable: Vec<Unreadable>,
+    /// Sources that were read to their end, once all are.
+    whole: u64,
 }
 
 /// What becomes of a block, on whatever thread.
@@ -196,13 +200,20 @@ impl Run {
         let progress =
             progress.map(|callback| Progress { callback, read, total: length, told: Instant::now() });
         let mut report = Report::default();
-        report.unreadable = unreadable;
+        report.unreadable = unreadable.iter().map(in_words).collect();
         report.redaction = options.policy.as_ref().map(Done::new);
         if let Some(converter) = converter {
             report.mismatched(converter);
         }
         let process = std::process::id();
-        Ok(Self { scan: Some(scan), process, names, found, raises, progress, report })
+        let whole = names.len() as u64;
+        Ok(Self { scan: Some(scan), process, names, found, raises, progress, report, unreadable, whole })
+    }
+
+    /// How many sources were read to their end, and which were not.
+    pub(crate) fn inputs(self) -> (u64, Vec<Unreadable>) {
+        let Self { ref unreadable, whole, .. } = self;
+        (whole, unreadable.clone())
     }
 
     /// What was found so far.
@@ -271,11 +282,11 @@ impl Run {
             Stop::Redact(error) => Err(PyValueError::new_err(error.to_string())),
             Stop::Source(number, error) => {
                 let name = self.names.get(number).map_or("", String::as_str);
-                let message = format!("{}: {error}", shown(name));
+                let fault = Unreadable { name: name.to_owned(), message: error.to_string() };
                 let found = self.found.get(number).copied().unwrap_or_default();
                 match error.into_kind() {
                     ReadErrorKind::Io(_) if found && !self.raises => {
-                        self.report.unreadable.push(message);
+                        self.not_whole(fault);
                         Ok(())
                     }
                     ReadErrorKind::Io(error) => Err(io_error(py, error, Path::new(name))),
@@ -285,13 +296,20 @@ impl Run {
                     | ReadErrorKind::Inflated
                         if !self.raises =>
                     {
-                        self.report.unreadable.push(message);
+                        self.not_whole(fault);
                         Ok(())
                     }
-                    _ => Err(PyOSError::new_err(message)),
+                    _ => Err(PyOSError::new_err(in_words(&fault))),
                 }
             }
         }
+    }
+
+    /// Takes note of a source that was not read to its end.
+    fn not_whole(&mut self, fault: Unreadable) {
+        self.report.unreadable.push(in_words(&fault));
+        self.unreadable.push(fault);
+        self.whole = self.whole.saturating_sub(1);
     }
 
     /// Ends the run, and waits for its threads without the interpreter's lock: they may need it to end.
@@ -304,6 +322,10 @@ impl Run {
             py.detach(move || drop(scan));
         }
     }
+}
+
+fn in_words(fault: &Unreadable) -> String {
+    format!("{}: {}", shown(&fault.name), fault.message)
 }
 
 /// Warns, once, of what was left out. `level` is how many Python functions the caller's code is away.

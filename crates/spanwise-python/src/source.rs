@@ -110,7 +110,7 @@ pub(crate) struct Expanded {
     /// Which of them were found in a directory or by a pattern, and not named.
     pub(crate) found: Vec<bool>,
     /// What else was found and cannot be read.
-    pub(crate) unreadable: Vec<String>,
+    pub(crate) unreadable: Vec<Unreadable>,
     /// Bytes of all as they are stored, where known.
     pub(crate) length: Option<u64>,
 }
@@ -141,7 +141,7 @@ impl Expanded {
                                 sources.push(file);
                             }
                             Err(error) if !raises && is_entry(&error, &path.to_string_lossy()) => {
-                                left_out.push(format!("{}: {}", shown(&error.name), error.message));
+                                left_out.push(error);
                             }
                             Err(error) => return Err(unreadable(py, &error)),
                         }

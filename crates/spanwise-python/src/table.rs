@@ -81,8 +81,11 @@ impl Table {
         for column in self.batches.iter().flat_map(RecordBatch::columns) {
             let mut data = vec![column.to_data()];
             while let Some(next) = data.pop() {
-                for buffer in next.buffers().iter().chain(next.nulls().map(|nulls| nulls.buffer())) {
+                for buffer in next.buffers() {
                     buffers.insert(buffer.as_ptr(), buffer.len());
+                }
+                if let Some(nulls) = next.nulls() {
+                    buffers.insert(nulls.buffer().as_ptr(), nulls.buffer().len());
                 }
                 data.extend(next.child_data().iter().cloned());
             }

@@ -16,9 +16,24 @@ use crate::arguments::{Format, Summary};
 use crate::reading::{Reading, Stopped, without_traces};
 use models::{Calls, Model};
 
-/// What all inputs hold.
+/// What all inputs hold: batches are added one after the other, and the spans that call models are remembered, each with its figures,
+/// until it is known which of them stand for a request.
+///
+/// ```
+/// use spanwise::{DecodeOptions, Decoder, SpanBatch};
+///
+/// let mut batch = SpanBatch::new();
+/// Decoder::new(DecodeOptions::default()).decode(&br#"{"resourceSpans":[]}"#[..], &mut batch)?;
+/// let mut totals = spanwise_cli::summary::Totals::default();
+/// totals.add(&batch);
+/// totals.read(1, Vec::new());
+/// let mut json = Vec::new();
+/// totals.write_json(&mut json)?;
+/// assert!(String::from_utf8(json)?.starts_with("{\n  \"files\": 1,\n  \"documents\": 1,"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Default)]
-struct Totals {
+pub struct Totals {
     files: u64,
     documents: u64,
     bad_documents: u64,
@@ -40,7 +55,8 @@ struct Totals {
 }
 
 impl Totals {
-    fn add(&mut self, batch: &SpanBatch) {
+    /// Adds a batch. Costs a look at each span.
+    pub fn add(&mut self, batch: &SpanBatch) {
         self.documents += batch.document_count();
         self.bad_documents += batch.bad_documents();
         self.other_signals += batch.other_signals();
@@ -64,6 +80,19 @@ impl Totals {
                 self.calls.note(number, span, &llm);
             }
         }
+    }
+
+    /// Says how many inputs were read to their end, and which were not.
+    pub fn read(&mut self, files: u64, unreadable: Vec<Unreadable>) {
+        (self.files, self.unreadable) = (files, unreadable);
+    }
+
+    /// Writes what `spanwise summary --format json` prints: one JSON object.
+    ///
+    /// # Errors
+    /// It cannot be written to `out`.
+    pub fn write_json(&self, out: &mut dyn Write) -> io::Result<()> {
+        json::write(self, out)
     }
 
     fn add_span(&mut self, span: SpanRef<'_>) {
@@ -98,10 +127,11 @@ pub(crate) fn run(
         }
         io::Result::Ok(())
     })?;
-    (totals.files, totals.unreadable) = inputs.tell(errors)?;
+    let (files, unreadable) = inputs.tell(errors)?;
+    totals.read(files, unreadable);
     match arguments.format {
         Format::Human => human::write(&totals, output)?,
-        Format::Json => json::write(&totals, output)?,
+        Format::Json => totals.write_json(output)?,
     }
     Ok(match () {
         () if !totals.unreadable.is_empty() => Outcome::Unreadable,
