@@ -263,7 +263,7 @@ def test_promoted_columns_and_their_misfits():
     data = b"\n".join(
         [span({"n": {"intValue": "1"}}), span({"n": {"stringValue": "2"}}), span({"n": {"boolValue": True}})]
     )
-    with pytest.warns(spanwise.SpanwiseWarning, match="1 values of"):
+    with pytest.warns(spanwise.SpanwiseWarning, match='left out: 1 value of "n" that is not of its type;'):
         table = spanwise.read(data, columns=["name"], promote={"n": "int64"})
     assert table.to_pyarrow().column("n").to_pylist() == [1, 2, None]
     assert table.report.mismatches == {"n": 1}
@@ -283,7 +283,7 @@ def test_misfits_are_told_of_by_every_way_to_a_table():
         (lambda: index.query("{ }", promote={"n": "int64", "m": "string"}), 4),
         (lambda: index.query('{ name = "b" }', limit=1, promote={"n": "int64", "m": "string"}), 1),
     ]:
-        with pytest.warns(spanwise.SpanwiseWarning, match=f'{count} values of "n"') as caught:
+        with pytest.warns(spanwise.SpanwiseWarning, match=f'{count} values? of "n" that (is|are) not') as caught:
             table = call()
         assert table.report.mismatches == {"n": count, "m": 0}
         assert table.report.spans == table.num_rows
