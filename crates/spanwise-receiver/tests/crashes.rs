@@ -271,7 +271,22 @@ fn a_record_that_is_not_what_it_says_is_kept_aside_and_the_others_become_parquet
 }
 
 #[test]
-fn damage_found_while_sealing_takes_no_record_before_it() {
+fn damage_found_while_sealing_takes_no_record_before_or_behind_it() {
+    for damaged in 0..3 {
+        damage_takes_one(damaged, false);
+    }
+}
+
+/// The newest segment, that of which no other says how much was acknowledged.
+#[test]
+fn damage_found_after_a_crash_takes_no_record_before_or_behind_it() {
+    // Behind the last nothing stands: it is as if it had not come to its end.
+    for damaged in 0..2 {
+        damage_takes_one(damaged, true);
+    }
+}
+
+fn damage_takes_one(damaged: u64, crashes: bool) {
     let runtime = support::runtime();
     let disk = MemoryDisk::new();
     let stand = Stand::on(Arc::new(disk.clone()), StoreOptions::default(), ReceiverOptions::default());
@@ -280,11 +295,20 @@ fn damage_found_while_sealing_takes_no_record_before_it() {
     }
     let segments = disk.files(".log");
     let [(path, bytes)] = &segments[..] else { panic!("{segments:?}") };
-    let last = bytes.windows(6).rposition(|window| window == b"span 2").unwrap();
-    disk.damage(path, last);
+    let name = format!("span {damaged}");
+    let place = bytes.windows(6).rposition(|window| window == name.as_bytes()).unwrap();
+    let (disk, stand) = if crashes {
+        let after = disk.after_crash(0);
+        after.damage(path, place);
+        let stand = open(&after);
+        (after, stand)
+    } else {
+        disk.damage(path, place);
+        (disk.clone(), stand)
+    };
     let metrics = Arc::clone(&stand.metrics);
     stand.close();
-    assert_eq!(found(&disk), (0..2).map(|n| (key(n), 1)).collect());
+    assert_eq!(found(&disk), (0..3).filter(|n| *n != damaged).map(|n| (key(n), 1)).collect());
     assert!(metrics.text().contains("spanwise_damaged_segments_total 1\n"), "{}", metrics.text());
     let kept: Vec<_> = disk.files(".log").into_iter().map(|(path, _)| path).collect();
     assert_eq!(kept, [Path::new("damaged").join(path.file_name().unwrap())]);

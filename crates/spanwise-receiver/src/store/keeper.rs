@@ -94,7 +94,7 @@ impl Keeper {
     fn seal(&self, sealer: &mut Sealer<'_>, segment: Closed) -> Result<(), SealError> {
         let begun = Instant::now();
         let queue = &self.shared.queue;
-        match sealer.seal(segment.id, segment.len, &|| queue.turn(segment.id)) {
+        match sealer.seal(segment, &|| queue.turn(segment.id)) {
             Ok(done) => {
                 self.metrics.sealed_segments.inc();
                 self.metrics.sealed_files.inc_by(done.files);

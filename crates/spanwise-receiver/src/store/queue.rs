@@ -17,6 +17,8 @@ pub(crate) struct Closed {
     pub(crate) id: u64,
     /// Bytes of it that count.
     pub(crate) len: u64,
+    /// What is damaged in it was told and counted already, and a copy is kept.
+    pub(crate) told: bool,
 }
 
 #[derive(Debug)]
@@ -188,7 +190,7 @@ mod tests {
     use std::sync::atomic::{AtomicBool, Ordering};
 
     fn segment(id: u64) -> Closed {
-        Closed { id, len: 100 }
+        Closed { id, len: 100, told: false }
     }
 
     fn queue(ids: &[u64]) -> Queue {

@@ -15,10 +15,10 @@
 //! again.
 
 use std::hash::Hasher as _;
-use std::io::{self, BufRead};
+use std::io::{self, BufRead, Read};
 use std::ops::Range;
 
-use bytes::BytesMut;
+use bytes::{Buf as _, BytesMut};
 use twox_hash::XxHash3_64;
 
 use super::SpanKey;
@@ -31,6 +31,10 @@ const PREFIX: usize = 24;
 const KEY: usize = 24;
 /// A record is at most what a batch can be decoded from, and its hashes; longer ones are damage.
 const LONGEST: u64 = 1 << 33;
+/// Bytes that are let go of at once while damage is passed over.
+const SCANNED: usize = 64 << 10;
+/// Bytes that may be hashed for each byte that is passed over.
+const WORK: u64 = 8;
 
 /// The segment before another, and how much of it was acknowledged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -118,15 +122,20 @@ impl From<io::Error> for ReadError {
     }
 }
 
-/// Reads the records of a segment, up to its end or to the first damage.
+/// Reads the records of a segment, up to its end or to damage, and on behind that.
 pub(crate) struct SegmentReader<R> {
-    input: R,
+    input: Again<R>,
     id: u64,
     before: Option<Predecessor>,
+    /// Where the input is.
     at: u64,
+    /// Behind the last record that was read.
+    whole: u64,
     end: u64,
     /// What stands before the JSON of the record at hand.
     head: BytesMut,
+    /// Bytes that may be hashed to find records behind damage.
+    work: u64,
 }
 
 impl<R: BufRead> SegmentReader<R> {
@@ -144,7 +153,8 @@ impl<R: BufRead> SegmentReader<R> {
         let is_whole =
             text.starts_with(MAGIC) && checksum == XxHash3_64::oneshot(text).to_le_bytes() && own == id;
         let before = is_whole.then_some(Predecessor { id: before, len });
-        Ok(Self { input, id, before, at: HEADER, end, head: BytesMut::new() })
+        let input = Again { back: BytesMut::new(), input };
+        Ok(Self { input, id, before, at: HEADER, whole: HEADER, end, head: BytesMut::new(), work: end })
     }
 
     /// The segment before; `None` where the header is damaged.
@@ -152,48 +162,204 @@ impl<R: BufRead> SegmentReader<R> {
         self.before
     }
 
-    /// Bytes read: the header and the records so far.
+    /// Where the last record ends that was read.
     pub(crate) fn position(&self) -> u64 {
-        self.at
+        self.whole
     }
 
-    /// The next record, its JSON appended to `text`; `None` at the end. Where it fails, a part may be appended.
+    /// The next record, its JSON appended to `text`; `None` at the end. Where it fails, a part may be appended, and where that is for
+    /// damage, [`Self::skip_damage`] finds what stands behind it.
     pub(crate) fn next(&mut self, text: &mut BytesMut) -> Result<Option<Record>, ReadError> {
         let left = self.end.saturating_sub(self.at);
         if left == 0 {
             return Ok(None);
         }
+        let mut prefix = [0; PREFIX];
         if left < PREFIX as u64 {
             return Err(ReadError::Damaged);
         }
-        let mut prefix = [0; PREFIX];
         self.input.read_exact(&mut prefix)?;
-        let mut numbers = &prefix[..];
+        let start = text.len();
+        self.head.clear();
+        match self.read_behind(Prefix::of(&prefix), left, text) {
+            Err(ReadError::Damaged) => {
+                let json = text.get(start..).unwrap_or_default();
+                self.input.give_back(&[&prefix, &self.head, json]);
+                Err(ReadError::Damaged)
+            }
+            other => other.map(Some),
+        }
+    }
+
+    /// The record of a prefix that is read already.
+    fn read_behind(&mut self, prefix: Prefix, left: u64, text: &mut BytesMut) -> Result<Record, ReadError> {
+        if !prefix.fits(left) {
+            return Err(ReadError::Damaged);
+        }
+        let mut sum = prefix.sum(self.id);
+        let start = text.len();
+        append(&mut self.input, prefix.rest() - prefix.json, &mut self.head)?;
+        sum.write(&self.head);
+        append(&mut self.input, prefix.json, text)?;
+        sum.write(text.get(start..).unwrap_or_default());
+        if prefix.checksum != sum.finish() {
+            return Err(ReadError::Damaged);
+        }
+        self.at += prefix.len();
+        self.whole = self.at;
+        let hashes = usize::try_from(prefix.hashes()).unwrap_or(usize::MAX);
+        let (hashes, skip) = self.head.split_at(hashes.min(self.head.len()));
+        let (received, keys) = (prefix.received, keys(hashes));
+        Ok(Record { received, keys, skip: skip.to_vec(), json: start..text.len() })
+    }
+
+    /// After [`Self::next`] found damage: whether a whole record stands anywhere behind it. That is the next one then.
+    ///
+    /// Every byte may be where it begins. Of a segment ten times its bytes are hashed at most, however many of them look like the beginning of
+    /// a long record: where somebody wrote a payload like that, a record close behind it may be passed over.
+    pub(crate) fn skip_damage(&mut self) -> io::Result<bool> {
+        let left = self.end.saturating_sub(self.at);
+        let mut window = std::mem::take(&mut self.input.back);
+        // From the beginning of what is no record: where in the window, and how far that is gone already.
+        let (mut place, mut gone) = (1, 0);
+        loop {
+            let at = gone + place as u64;
+            if !fill(&mut self.input.input, &mut window, place + PREFIX, left - gone)? {
+                return Ok(false);
+            }
+            let found = window.get(place..).and_then(|text| text.first_chunk::<PREFIX>()).map(Prefix::of);
+            if let Some(prefix) = found.filter(|prefix| prefix.fits(left - at) && prefix.len() <= self.work) {
+                self.work -= prefix.len();
+                let end = place + usize::try_from(prefix.len()).unwrap_or(usize::MAX);
+                if fill(&mut self.input.input, &mut window, end, left - gone)?
+                    && window.get(place + PREFIX..end).is_some_and(|text| prefix.is_of(self.id, text))
+                {
+                    window.advance(place);
+                    self.input.back = window;
+                    self.at += at;
+                    return Ok(true);
+                }
+            }
+            place += 1;
+            self.work = self.work.saturating_add(WORK);
+            if place >= SCANNED {
+                window.advance(place);
+                gone += place as u64;
+                place = 0;
+            }
+        }
+    }
+}
+
+/// What stands at the beginning of a record.
+#[derive(Debug, Clone, Copy)]
+struct Prefix {
+    checksum: u64,
+    lengths: u64,
+    json: u64,
+    spans: u64,
+    received: u64,
+}
+
+impl Prefix {
+    fn of(text: &[u8; PREFIX]) -> Self {
+        let mut numbers = &text[..];
         let (checksum, lengths, received) =
             (number(&mut numbers), number(&mut numbers), number(&mut numbers));
-        let json = lengths & u64::from(u32::MAX);
-        let spans = lengths >> 32;
-        let hashes = spans * KEY as u64;
-        let rest = hashes + spans.div_ceil(8) + json;
-        if rest > LONGEST || rest > left - PREFIX as u64 {
-            return Err(ReadError::Damaged);
-        }
-        let mut sum = XxHash3_64::with_seed(self.id);
-        sum.write(prefix.get(8..).unwrap_or_default());
-        self.head.clear();
-        append(&mut self.input, rest - json, &mut self.head)?;
-        sum.write(&self.head);
-        let start = text.len();
-        append(&mut self.input, json, text)?;
-        sum.write(text.get(start..).unwrap_or_default());
-        if checksum != sum.finish() {
-            return Err(ReadError::Damaged);
-        }
-        self.at += PREFIX as u64 + rest;
-        let (hashes, skip) =
-            self.head.split_at(usize::try_from(hashes).unwrap_or(usize::MAX).min(self.head.len()));
-        Ok(Some(Record { received, keys: keys(hashes), skip: skip.to_vec(), json: start..text.len() }))
+        Self { checksum, lengths, json: lengths & u64::from(u32::MAX), spans: lengths >> 32, received }
     }
+
+    fn hashes(self) -> u64 {
+        self.spans * KEY as u64
+    }
+
+    /// Bytes behind the prefix.
+    fn rest(self) -> u64 {
+        self.hashes() + self.spans.div_ceil(8) + self.json
+    }
+
+    fn len(self) -> u64 {
+        PREFIX as u64 + self.rest()
+    }
+
+    /// Whether so long a record may be there, where so much is left.
+    fn fits(self, left: u64) -> bool {
+        self.rest() <= LONGEST && self.len() <= left
+    }
+
+    /// The checksum so far, in a segment.
+    fn sum(self, id: u64) -> XxHash3_64 {
+        let mut sum = XxHash3_64::with_seed(id);
+        sum.write(&self.lengths.to_le_bytes());
+        sum.write(&self.received.to_le_bytes());
+        sum
+    }
+
+    /// Whether this stands behind it.
+    fn is_of(self, id: u64, text: &[u8]) -> bool {
+        let mut sum = self.sum(id);
+        sum.write(text);
+        self.checksum == sum.finish()
+    }
+}
+
+/// Input of which some can be read again.
+struct Again<R> {
+    back: BytesMut,
+    input: R,
+}
+
+impl<R> Again<R> {
+    /// Puts before what is to come what was read of it last.
+    fn give_back(&mut self, read: &[&[u8]]) {
+        let rest = std::mem::take(&mut self.back);
+        for part in read {
+            self.back.extend_from_slice(part);
+        }
+        self.back.extend_from_slice(&rest);
+    }
+}
+
+impl<R: BufRead> Read for Again<R> {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        if self.back.is_empty() {
+            return self.input.read(out);
+        }
+        let len = out.len().min(self.back.len());
+        self.back.copy_to_slice(out.get_mut(..len).unwrap_or_default());
+        Ok(len)
+    }
+}
+
+impl<R: BufRead> BufRead for Again<R> {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        if self.back.is_empty() { self.input.fill_buf() } else { Ok(&self.back) }
+    }
+
+    fn consume(&mut self, len: usize) {
+        if self.back.is_empty() {
+            self.input.consume(len);
+        } else {
+            self.back.advance(len.min(self.back.len()));
+        }
+    }
+}
+
+/// Reads on until the window has `wanted` bytes, of which there are no more than `most`. Whether it has.
+fn fill(input: &mut impl BufRead, window: &mut BytesMut, wanted: usize, most: u64) -> io::Result<bool> {
+    if wanted as u64 > most {
+        return Ok(false);
+    }
+    if window.len() < wanted {
+        // As much more as may be used soon, so that it is not copied for each byte.
+        let more = (wanted - window.len()).max(SCANNED) as u64;
+        let more = more.min(most - window.len() as u64);
+        match append(input, more, window) {
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {}
+            other => other?,
+        }
+    }
+    Ok(window.len() >= wanted)
 }
 
 /// Appends the next `len` bytes.
@@ -319,6 +485,65 @@ mod tests {
             let whole = ends.iter().copied().rfind(|end| *end <= at).unwrap_or(bytes.len());
             assert_eq!(reader.position(), whole as u64, "{at}");
         }
+    }
+
+    /// What is read of a segment with damage: how many spans each record has.
+    fn read_on(bytes: &[u8]) -> (Vec<usize>, u64) {
+        let input = io::BufReader::with_capacity(5, bytes);
+        let mut reader = SegmentReader::new(input, 7, bytes.len() as u64).unwrap();
+        let mut found = Vec::new();
+        loop {
+            match reader.next(&mut BytesMut::new()) {
+                Ok(Some(record)) => found.push(record.keys.len()),
+                Ok(None) => break,
+                Err(ReadError::Damaged) => {
+                    if !reader.skip_damage().unwrap() {
+                        break;
+                    }
+                }
+                Err(ReadError::Io(error)) => panic!("{error}"),
+            }
+        }
+        (found, reader.position())
+    }
+
+    #[test]
+    fn records_behind_damage_are_found() {
+        let (bytes, ends) = segment();
+        for at in ends[0]..bytes.len() {
+            let mut damaged = bytes.clone();
+            damaged[at] ^= 0x10;
+            let hit = ends.iter().filter(|end| **end <= at).count() - 1;
+            let mut expected = vec![0, 1, 9];
+            expected.remove(hit);
+            let end = if hit == 2 { ends[2] } else { bytes.len() };
+            assert_eq!(read_on(&damaged), (expected, end as u64), "{at}");
+            // Nothing of it is there, or more than was.
+            damaged.splice(ends[hit]..ends[hit + 1], vec![b' '; at]);
+            assert_eq!(read_on(&damaged).0.len(), 2, "{at}");
+        }
+        // What is left of an older segment, longer than what is let go of at once, and more of this one behind it.
+        let mut older = Vec::new();
+        for spans in 0..5000_usize {
+            write_record(6, 1000, &vec![SpanKey { content: 1, ids: 1 }; spans % 7], &[0], b"{}", &mut older);
+        }
+        assert_eq!(read_on(&[&bytes[..], &older].concat()), (vec![0, 1, 9], bytes.len() as u64));
+        let both = [&bytes[..], &older, &bytes[ends[0]..]].concat();
+        assert_eq!(read_on(&both), (vec![0, 1, 9, 0, 1, 9], both.len() as u64));
+    }
+
+    #[test]
+    fn what_looks_like_many_long_records_is_passed_over_in_linear_time() {
+        let (mut bytes, _) = segment();
+        let good = bytes.clone();
+        // At every eighth byte the beginning of a record of a megabyte. Were each read, it would take hours.
+        bytes.extend_from_slice(&[0, 0, 16, 0, 0, 0, 0, 0].repeat(1 << 18));
+        let long = bytes.len();
+        bytes.extend_from_slice(&good[HEADER_LEN..]);
+        let begun = std::time::Instant::now();
+        let (found, end) = read_on(&bytes);
+        assert_eq!((found, end), (vec![0, 1, 9, 0, 1, 9], bytes.len() as u64));
+        assert!(begun.elapsed().as_secs() < 60, "{long} bytes in {:?}", begun.elapsed());
     }
 
     #[test]

@@ -109,12 +109,13 @@ fn read_log(disk: &dyn Disk, recovered: &mut Recovered) -> io::Result<()> {
     let mut closed = Vec::new();
     for (id, len) in segments {
         let limit = acknowledged.get(&id).copied();
-        let Whole { len: whole, header } =
+        let Whole { len: whole, header, holes } =
             read_segment(disk, id, limit.map_or(len, |limit| limit.min(len)), recovered).inspect_err(|problem| {
                 error!(segment = id, kind = ?problem.kind(), "a segment cannot be read; move it away to start without it");
             })?;
         // Where its header never came to be, nothing in it was acknowledged.
-        if limit.is_some_and(|limit| whole < limit) || whole > HEADER && !header {
+        let is_damaged = holes || limit.is_some_and(|limit| whole < limit) || whole > HEADER && !header;
+        if is_damaged {
             error!(segment = id, "acknowledged records cannot be read; a copy is kept in `damaged`");
             recovered.damaged += 1;
             damaged::copy_segment(disk, id)?;
@@ -122,7 +123,7 @@ fn read_log(disk: &dyn Disk, recovered: &mut Recovered) -> io::Result<()> {
             info!(segment = id, bytes = len - whole, "no record that counts stands in the tail of a segment");
         }
         if whole > HEADER {
-            closed.push(Closed { id, len: whole });
+            closed.push(Closed { id, len: whole, told: is_damaged });
             recovered.before = Predecessor { id, len: whole };
         } else {
             disk.remove_file(&Path::new(LOG).join(segment_name(id)))?;
@@ -145,9 +146,11 @@ fn make_durable(disk: &dyn Disk, segments: &[Closed]) -> io::Result<()> {
 
 /// What is whole of a segment.
 struct Whole {
-    /// Bytes of header and records.
+    /// Bytes up to the end of its last record.
     len: u64,
     header: bool,
+    /// Records stand behind what is none: it is not where writing was cut short.
+    holes: bool,
 }
 
 /// Remembers the spans of a segment, and gives how much of it is whole.
@@ -155,11 +158,11 @@ fn read_segment(disk: &dyn Disk, id: u64, len: u64, recovered: &mut Recovered) -
     let file = disk.open(&Path::new(LOG).join(segment_name(id)))?;
     let mut reader = match SegmentReader::new(io::BufReader::with_capacity(1 << 20, file), id, len) {
         Ok(reader) => reader,
-        Err(ReadError::Damaged) => return Ok(Whole { len: 0, header: false }),
+        Err(ReadError::Damaged) => return Ok(Whole { len: 0, header: false, holes: false }),
         Err(ReadError::Io(error)) => return Err(error),
     };
     let header = reader.before().is_some();
-    let mut text = BytesMut::new();
+    let (mut text, mut holes) = (BytesMut::new(), false);
     loop {
         text.clear();
         match reader.next(&mut text) {
@@ -171,7 +174,10 @@ fn read_segment(disk: &dyn Disk, id: u64, len: u64, recovered: &mut Recovered) -
                     }
                 }
             }
-            Ok(None) | Err(ReadError::Damaged) => return Ok(Whole { len: reader.position(), header }),
+            Err(ReadError::Damaged) if reader.skip_damage()? => holes = true,
+            Ok(None) | Err(ReadError::Damaged) => {
+                return Ok(Whole { len: reader.position(), header, holes });
+            }
             Err(ReadError::Io(error)) => return Err(error),
         }
     }
@@ -184,6 +190,14 @@ mod tests {
     use super::*;
     use crate::store::{LocalDisk, SpanKey};
     use std::fs;
+
+    fn whole(id: u64, len: u64) -> Closed {
+        Closed { id, len, told: false }
+    }
+
+    fn told(id: u64, len: u64) -> Closed {
+        Closed { id, len, told: true }
+    }
 
     const HOUR: Duration = Duration::from_hours(1);
 
@@ -222,7 +236,7 @@ mod tests {
         let (second, second_ends) = segment(2, Predecessor { id: 1, len: ends[1] }, &[3]);
         let (_folder, disk) = store(&[(1, &first), (2, &second)]);
         let (closed, damaged, dedup) = recovered(&disk);
-        assert_eq!(closed, [Closed { id: 1, len: ends[1] }, Closed { id: 2, len: second_ends[0] }]);
+        assert_eq!(closed, [whole(1, ends[1]), whole(2, second_ends[0])]);
         assert_eq!((damaged, dedup.len()), (0, 3));
     }
 
@@ -232,7 +246,7 @@ mod tests {
         let torn = &bytes[..bytes.len() - 1];
         let (folder, disk) = store(&[(1, torn), (2, &[0; 10])]);
         let (closed, damaged, dedup) = recovered(&disk);
-        assert_eq!((closed, damaged, dedup.len()), (vec![Closed { id: 1, len: ends[0] }], 0, 1));
+        assert_eq!((closed, damaged, dedup.len()), (vec![whole(1, ends[0])], 0, 1));
         // A segment whose header never came to be is gone.
         assert!(!folder.path().join(LOG).join(segment_name(2)).exists());
         assert!(!folder.path().join(DAMAGED).exists());
@@ -247,7 +261,7 @@ mod tests {
         let (folder, disk) = store(&[(2, &over)]);
         fs::write(folder.path().join(SPARE), &old).unwrap();
         let (closed, damaged, dedup) = recovered(&disk);
-        assert_eq!((closed, damaged, dedup.len()), (vec![Closed { id: 2, len: ends[1] }], 0, 2));
+        assert_eq!((closed, damaged, dedup.len()), (vec![whole(2, ends[1])], 0, 2));
         assert!(!folder.path().join(SPARE).exists());
         // It was renamed, and the power went before its new header was written.
         let (folder, disk) = store(&[(2, &old)]);
@@ -262,7 +276,7 @@ mod tests {
         bytes[20] ^= 1;
         let (folder, disk) = store(&[(1, &bytes)]);
         let (closed, damaged, dedup) = recovered(&disk);
-        assert_eq!((closed, damaged, dedup.len()), (vec![Closed { id: 1, len: ends[1] }], 1, 2));
+        assert_eq!((closed, damaged, dedup.len()), (vec![told(1, ends[1])], 1, 2));
         assert_eq!(fs::read(folder.path().join(DAMAGED).join(segment_name(1))).unwrap(), bytes);
     }
 
@@ -274,8 +288,30 @@ mod tests {
         let (second, second_ends) = segment(2, Predecessor { id: 1, len: ends[1] }, &[3]);
         let (folder, disk) = store(&[(1, &first), (2, &second)]);
         let (closed, damaged, _) = recovered(&disk);
-        assert_eq!(closed, [Closed { id: 1, len: ends[0] }, Closed { id: 2, len: second_ends[0] }]);
+        assert_eq!(closed, [told(1, ends[0]), whole(2, second_ends[0])]);
         assert_eq!(damaged, 1);
         assert_eq!(fs::read(folder.path().join(DAMAGED).join(segment_name(1))).unwrap(), first);
+    }
+
+    #[test]
+    fn damage_takes_no_record_behind_it_whichever_segment_it_is() {
+        let (bytes, ends) = segment(1, Predecessor::default(), &[1, 2, 3, 4]);
+        let (next, next_ends) = segment(2, Predecessor { id: 1, len: ends[2] }, &[4, 5]);
+        let old = segment(0, Predecessor::default(), &[7, 8, 9, 10, 11, 12]).0;
+        for at in ends[0]..ends[1] {
+            let mut damaged = bytes.clone();
+            damaged[usize::try_from(at).unwrap()] ^= 1;
+            // The newest, written over an older one: what is left of that is no record.
+            let newest = [&damaged[..], &old[damaged.len()..]].concat();
+            let (folder, disk) = store(&[(1, &newest)]);
+            let (closed, count, dedup) = recovered(&disk);
+            assert_eq!((closed, count, dedup.len()), (vec![told(1, ends[3])], 1, 3), "{at}");
+            assert_eq!(fs::read(folder.path().join(DAMAGED).join(segment_name(1))).unwrap(), newest);
+            // One of which the last record was refused, and sent again.
+            let (_folder, disk) = store(&[(1, &damaged), (2, &next)]);
+            let (closed, count, dedup) = recovered(&disk);
+            assert_eq!(closed, [told(1, ends[2]), whole(2, next_ends[1])], "{at}");
+            assert_eq!((count, dedup.len()), (1, 4), "{at}");
+        }
     }
 }

@@ -28,6 +28,7 @@ use super::SpanKey;
 use super::damaged;
 use super::disk::{Disk, DiskFile, gone_is_fine};
 use super::partition::{OTHER_SERVICES, Partition, day, service_folder};
+use super::queue::Closed;
 use super::record::{ReadError, Record, SegmentReader};
 use super::times::TimeSetting;
 use super::writer::{LOG, SPARE, segment_name};
@@ -166,9 +167,10 @@ impl<'a> Sealer<'a> {
         Self { disk, converter, times, schema, decoder, batch: SpanBatch::new(), text: BytesMut::new() }
     }
 
-    /// Makes the files of a segment of which `len` bytes count, waits for `turn`, puts them in their places, and removes the
+    /// Makes the files of a segment, waits for `turn`, puts them in their places, and removes the
     /// segment. Where `turn` is false nothing is put anywhere.
-    pub(crate) fn seal(&mut self, id: u64, len: u64, turn: &dyn Fn() -> bool) -> Result<Sealed, SealError> {
+    pub(crate) fn seal(&mut self, segment: Closed, turn: &dyn Fn() -> bool) -> Result<Sealed, SealError> {
+        let id = segment.id;
         let folder = Path::new(STAGING).join(id.to_string());
         // An attempt before this one came as far as the manifest: the segment may be gone already.
         if let Some(manifest) = Manifest::read(self.disk, id)? {
@@ -187,13 +189,14 @@ impl<'a> Sealer<'a> {
             received: 0,
             sealed: Sealed::default(),
         };
-        self.read(len, &mut sealing)?;
+        self.read(segment, &mut sealing)?;
         self.publish(sealing, turn)
     }
 
-    fn read(&mut self, len: u64, sealing: &mut Sealing) -> Result<(), SealError> {
-        let segment = self.disk.open(&Path::new(LOG).join(segment_name(sealing.id)))?;
-        let mut reader = SegmentReader::new(BufReader::with_capacity(READ_AHEAD, segment), sealing.id, len)?;
+    fn read(&mut self, segment: Closed, sealing: &mut Sealing) -> Result<(), SealError> {
+        let Closed { id, len, mut told } = segment;
+        let file = self.disk.open(&Path::new(LOG).join(segment_name(id)))?;
+        let mut reader = SegmentReader::new(BufReader::with_capacity(READ_AHEAD, file), id, len)?;
         let mut records: Vec<Record> = Vec::new();
         let mut text = std::mem::take(&mut self.text);
         let mut spans = 0;
@@ -204,10 +207,15 @@ impl<'a> Sealer<'a> {
                 Ok(Some(record)) => record,
                 Ok(None) => break,
                 Err(ReadError::Damaged) => {
-                    // What was read before is good.
-                    damaged::copy_segment(self.disk, sealing.id)?;
-                    sealing.sealed.damaged += 1;
+                    // What stands before and behind is good.
+                    if !std::mem::replace(&mut told, true) {
+                        damaged::copy_segment(self.disk, id)?;
+                        sealing.sealed.damaged += 1;
+                    }
                     text.truncate(start);
+                    if reader.skip_damage()? {
+                        continue;
+                    }
                     break;
                 }
                 Err(error) => return Err(error.into()),

@@ -403,7 +403,8 @@ impl Writer {
             return;
         }
         self.before = Predecessor { id: segment.id, len: segment.len };
-        self.shared.hand_over(Closed { id: segment.id, len: segment.len }, &self.metrics);
+        let closed = Closed { id: segment.id, len: segment.len, told: false };
+        self.shared.hand_over(closed, &self.metrics);
     }
 }
 
