@@ -110,6 +110,8 @@ fn start_log(arguments: &Serve) {
         LogLevel::Debug => tracing::Level::DEBUG,
     };
     let log = tracing_subscriber::fmt().with_writer(io::stderr).with_ansi(false).with_max_level(level);
+    // It would be told on standard error, which is what cannot be written, and panic.
+    let log = log.log_internal_errors(false);
     // Fails only where a log is being kept already, as in a program that calls this more than once.
     let _ = match arguments.log_format {
         LogFormat::Text => log.with_target(false).try_init(),

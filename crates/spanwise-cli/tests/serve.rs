@@ -9,15 +9,15 @@ mod receiver;
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::hash::{BuildHasher as _, RandomState};
-use std::path::Path;
-use std::process::Command;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use parquet::file::reader::SerializedFileReader;
 use parquet::record::RowAccessor as _;
-use receiver::{Client, Served, command, parquet};
+use receiver::{Client, Served, command, parquet, until};
 
 fn body(span: u64, name: &str) -> Vec<u8> {
     format!(
@@ -175,6 +175,34 @@ fn the_commands_of_the_documentation_serve() {
         assert_eq!(client.send(&head, &body(1, "chat")).unwrap().0, 200, "{page}");
         assert!(served.end().0.success(), "{page}");
         assert_eq!(span_ids(&folder.path().join("traces")), BTreeMap::from([(1, 1)]), "{page}");
+    }
+}
+
+/// Settings by which a segment is Parquet after a second.
+fn soon(folder: &Path) -> PathBuf {
+    let path = folder.join("receiver.toml");
+    std::fs::write(&path, "[storage]\nseal_after_seconds = 1\n").unwrap();
+    path
+}
+
+#[test]
+fn a_log_that_nobody_reads_or_that_has_no_room_stops_nothing() {
+    for is_full in [false, true] {
+        let folder = tempfile::tempdir().unwrap();
+        let settings = soon(folder.path());
+        let store = folder.path().join("store");
+        let log: Stdio = if is_full {
+            File::options().write(true).open("/dev/full").unwrap().into()
+        } else {
+            std::io::pipe().unwrap().1.into()
+        };
+        let served = Served::start_silent(&store, &settings, log);
+        assert_eq!(served.connect().post(&body(1, "chat")).unwrap().0, 200);
+        until("Parquet", || !parquet(&store.join("spans")).is_empty());
+        assert_eq!(served.connect().post(&body(2, "chat")).unwrap().0, 200);
+        assert_eq!(served.connect().send("GET /readyz HTTP/1.1", b"").unwrap().0, 200);
+        assert!(served.end().0.success());
+        assert_eq!(span_ids(&store), BTreeMap::from([(1, 1), (2, 1)]));
     }
 }
 

@@ -52,6 +52,18 @@ impl Served {
         Self { child, address, log: Some(log) }
     }
 
+    /// Starts it on an address, with its log going elsewhere, and waits until it takes connections.
+    pub(crate) fn start_silent(store: &Path, settings: &Path, log: impl Into<Stdio>) -> Self {
+        // Nobody else is given the port so soon.
+        let address = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_spanwise"));
+        command.args(["serve", "--listen", &address.to_string(), "--store"]).arg(store);
+        command.arg("--config").arg(settings).stdin(Stdio::null()).stderr(log);
+        let served = Self { child: command.spawn().unwrap(), address, log: None };
+        until("it listens", || TcpStream::connect(address).is_ok());
+        served
+    }
+
     /// Ends it as a power cut would.
     pub(crate) fn kill(mut self) {
         self.child.kill().unwrap();
@@ -59,9 +71,19 @@ impl Served {
     }
 
     /// Tells it to end, and gives its exit status and its log.
-    pub(crate) fn end(mut self) -> (ExitStatus, String) {
+    pub(crate) fn end(self) -> (ExitStatus, String) {
+        self.signal("TERM");
+        self.ended()
+    }
+
+    /// Sends it a signal.
+    pub(crate) fn signal(&self, name: &str) {
         let pid = self.child.id().to_string();
-        assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+        assert!(Command::new("kill").args([&format!("-{name}"), &pid]).status().unwrap().success());
+    }
+
+    /// Waits for its end, and gives its exit status and its log.
+    pub(crate) fn ended(mut self) -> (ExitStatus, String) {
         let begun = Instant::now();
         let status = loop {
             if let Some(status) = self.child.try_wait().unwrap() {
@@ -70,7 +92,7 @@ impl Served {
             assert!(begun.elapsed() < PATIENCE * 3, "it does not end");
             std::thread::sleep(Duration::from_millis(10));
         };
-        let log = self.log.take().unwrap().join().unwrap();
+        let log = self.log.take().map(|log| log.join().unwrap()).unwrap_or_default();
         (status, log)
     }
 
@@ -89,6 +111,15 @@ impl Drop for Served {
         // It may have ended.
         let _ = self.child.kill();
         let _ = self.child.wait();
+    }
+}
+
+/// Waits until something is so.
+pub(crate) fn until(what: &str, mut is_so: impl FnMut() -> bool) {
+    let begun = Instant::now();
+    while !is_so() {
+        assert!(begun.elapsed() < PATIENCE, "never: {what}");
+        std::thread::sleep(Duration::from_millis(10));
     }
 }
 
@@ -112,6 +143,11 @@ impl Client {
         message.extend_from_slice(body);
         self.reader.get_mut().write_all(&message)?;
         self.answer()
+    }
+
+    /// Sends as it is, without waiting for an answer.
+    pub(crate) fn write(&mut self, text: &str) {
+        self.reader.get_mut().write_all(text.as_bytes()).unwrap();
     }
 
     pub(crate) fn post(&mut self, body: &[u8]) -> io::Result<(u16, String)> {
