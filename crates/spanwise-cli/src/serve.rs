@@ -143,13 +143,16 @@ async fn receive(config: &Config) -> Result<(), Problem> {
     serve(listener, receiver, server, async { signals.next().await }).await?;
     info!("making Parquet of what is left; a second signal leaves it to the next start");
     let closing = tokio::task::spawn_blocking(move || store.close(SEAL_AT_END));
-    tokio::select! {
+    let all = tokio::select! {
         closed = closing => closed?,
         () = signals.next() => {
             error!("ended by a second signal; nothing is lost");
             // The thread that seals would be waited for. The log is durable, and sealing may be cut short anywhere.
             std::process::exit(Outcome::Fine.code());
         }
+    };
+    if !all {
+        return Err("not all that was acknowledged became Parquet".into());
     }
     info!("ended");
     Ok(())

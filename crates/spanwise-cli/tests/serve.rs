@@ -206,6 +206,46 @@ fn a_log_that_nobody_reads_or_that_has_no_room_stops_nothing() {
     }
 }
 
+#[test]
+fn a_store_that_is_deleted_is_answered_503_and_told_at_the_end() {
+    for gone in ["", "log"] {
+        let folder = tempfile::tempdir().unwrap();
+        let store = folder.path().join("store");
+        let served = Served::start(command(&store, None::<&str>));
+        let mut client = served.connect();
+        assert_eq!(client.post(&body(1, "chat")).unwrap().0, 200);
+        std::fs::remove_dir_all(store.join(gone)).unwrap();
+        for span in 2..5 {
+            assert_eq!(client.post(&body(span, "chat")).unwrap().0, 503, "{gone}");
+            assert_eq!(client.send("GET /readyz HTTP/1.1", b"").unwrap().0, 503, "{gone}");
+        }
+        let metrics = client.send("GET /metrics HTTP/1.1", b"").unwrap().1;
+        // Once, and not for every delivery.
+        let (status, log) = served.end();
+        assert_eq!(status.code(), Some(2), "{log}");
+        assert!(log.contains("ERROR the file of a segment is gone"), "{log}");
+        assert!(metrics.contains("spanwise_spans_stored_total 1\n"), "{metrics}");
+        assert_eq!(log.matches("deliveries are refused").count(), 1, "{log}");
+    }
+}
+
+#[test]
+fn what_is_in_the_way_of_the_store_is_named() {
+    let plain: fn(&Path) = |path| std::fs::write(path, "").unwrap();
+    let folder: fn(&Path) = |path| std::fs::create_dir(path).unwrap();
+    for (make, place, above) in
+        [(plain, "spans", ""), (plain, "staging/5", "staging"), (folder, "log/00000000000005.log", "log")]
+    {
+        let store = tempfile::tempdir().unwrap();
+        std::fs::create_dir_all(store.path().join(above)).unwrap();
+        make(&store.path().join(place));
+        let output = command(store.path(), None::<&str>).output().unwrap();
+        let errors = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(2), "{place}: {errors}");
+        assert!(errors.lines().last().unwrap().contains(place), "{place}: {errors}");
+    }
+}
+
 /// What `make demo` shows, with `curl`.
 #[test]
 fn the_example_with_curl_ends_by_itself() {

@@ -174,7 +174,7 @@ impl Metrics {
             damaged_segments: add(
                 r,
                 "damaged_segments",
-                "Segments set aside because they cannot be read or made into Parquet",
+                "Segments that cannot be read or made into Parquet, or are gone",
                 Counter::default(),
             ),
             unsealed_bytes: add(

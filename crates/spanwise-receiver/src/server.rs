@@ -150,15 +150,23 @@ pub async fn serve(
     let room = Arc::new(Semaphore::new(options.connections.min(Semaphore::MAX_PERMITS)));
     let graceful = GracefulShutdown::new();
     let mut end = std::pin::pin!(end);
+    let mut accepts = true;
     info!(address = %listener.local_addr()?, "listening");
     loop {
         let stream = tokio::select! {
             () = &mut end => break,
             accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => stream,
+                Ok((stream, _)) => {
+                    if !std::mem::replace(&mut accepts, true) {
+                        info!("connections are accepted again");
+                    }
+                    stream
+                }
                 Err(error) => {
-                    // Too many open files, say: those that are open go on, and new ones wait.
-                    warn!(kind = ?error.kind(), os = error.raw_os_error(), "cannot accept a connection");
+                    // Too many open files, say: those that are open go on, and new ones wait. Told once, and not with each try.
+                    if std::mem::replace(&mut accepts, false) {
+                        warn!(kind = ?error.kind(), os = error.raw_os_error(), "cannot accept a connection");
+                    }
                     tokio::time::sleep(Duration::from_millis(50)).await;
                     continue;
                 }

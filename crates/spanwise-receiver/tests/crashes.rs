@@ -379,6 +379,42 @@ fn a_file_that_cannot_be_removed_does_not_keep_the_others() {
     assert_eq!(left, [files[1].0.clone()]);
 }
 
+#[test]
+fn a_segment_that_is_gone_is_told_and_keeps_no_other() {
+    let runtime = support::runtime();
+    let disk = MemoryDisk::new();
+    let stand = open(&disk);
+    disk.refuse_below(Some("staging"));
+    let answered = deliver(&stand, &runtime);
+    stand.store.flush();
+    let segments: Vec<_> = disk.files(".log").into_iter().map(|(path, _)| path).collect();
+    assert!(answered.len() as u64 == DELIVERIES && segments.len() > 2, "{segments:?}");
+    disk.remove_file(&segments[1]).unwrap();
+    disk.refuse_below(None);
+    assert!(!stand.store.close(Duration::from_mins(1)));
+    assert_eq!(stand.count("spanwise_damaged_segments_total"), 1);
+    assert_eq!((left_in_log(&disk), stand.store.unsealed_bytes()), (0, 0));
+    let found = found(&disk).len() as u64;
+    assert!(found < DELIVERIES && found > DELIVERIES / 2, "{found}");
+}
+
+#[test]
+fn a_segment_that_cannot_be_read_stops_the_start() {
+    let runtime = support::runtime();
+    let disk = MemoryDisk::new();
+    let stand = open(&disk);
+    disk.refuse_below(Some("staging"));
+    deliver(&stand, &runtime);
+    assert!(!stand.store.close(Duration::from_mins(1)), "sealing failed");
+    let last = disk.files(".log").pop().unwrap().0;
+    // What it says of the one before would not be known.
+    disk.break_once(&last);
+    let metrics = Arc::new(spanwise_receiver::Metrics::new());
+    let opened = spanwise_receiver::DurableStore::open_on(Arc::new(disk.clone()), options(), metrics);
+    let error = opened.unwrap_err().to_string();
+    assert!(error.contains(last.to_str().unwrap()), "{error}");
+}
+
 /// Waits until the receiver says that it is ready, though nothing is delivered.
 fn becomes_ready(stand: &Stand) -> bool {
     let begun = std::time::Instant::now();

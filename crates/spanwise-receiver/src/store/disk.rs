@@ -22,6 +22,12 @@ pub trait DiskFile: Write + Send {
     fn pad(&mut self, _len: u64) -> io::Result<()> {
         Ok(())
     }
+
+    /// Whether it has a name still. What is written to a file that was deleted meanwhile is gone when it is closed. Asked once for each
+    /// group of deliveries.
+    fn is_linked(&self) -> io::Result<bool> {
+        Ok(true)
+    }
 }
 
 /// One entry of a folder.
@@ -61,6 +67,11 @@ pub trait Disk: fmt::Debug + Send + Sync {
     /// Removes a file. That it is gone already is no error.
     fn remove_file(&self, path: &Path) -> io::Result<()>;
 
+    /// Removes a folder that is empty; one that is not stays, and that is an error. May do nothing.
+    fn remove_dir(&self, _path: &Path) -> io::Result<()> {
+        Ok(())
+    }
+
     /// Removes a folder and all that is in it. That it is gone already is no error.
     fn remove_dir_all(&self, path: &Path) -> io::Result<()>;
 
@@ -88,7 +99,8 @@ impl LocalDisk {
         let root = root.into();
         fs::create_dir_all(&root)?;
         let lock =
-            OpenOptions::new().create(true).truncate(false).write(true).open(root.join("receiver.lock"))?;
+            OpenOptions::new().create(true).truncate(false).write(true).open(root.join("receiver.lock"));
+        let lock = lock.map_err(|error| io::Error::new(error.kind(), format!("receiver.lock: {error}")))?;
         lock.try_lock().map_err(|error| match error {
             fs::TryLockError::WouldBlock => {
                 io::Error::new(io::ErrorKind::WouldBlock, "another receiver has the store open")
@@ -118,6 +130,12 @@ impl DiskFile for LocalFile {
 
     fn truncate(&mut self, len: u64) -> io::Result<()> {
         self.0.set_len(len)
+    }
+
+    #[cfg(unix)]
+    fn is_linked(&self) -> io::Result<bool> {
+        use std::os::unix::fs::MetadataExt as _;
+        Ok(self.0.metadata()?.nlink() > 0)
     }
 
     #[cfg(unix)]
@@ -192,6 +210,10 @@ impl Disk for LocalDisk {
 
     fn remove_file(&self, path: &Path) -> io::Result<()> {
         gone_is_fine(fs::remove_file(self.root.join(path)))
+    }
+
+    fn remove_dir(&self, path: &Path) -> io::Result<()> {
+        fs::remove_dir(self.root.join(path))
     }
 
     fn remove_dir_all(&self, path: &Path) -> io::Result<()> {

@@ -18,6 +18,7 @@ use super::disk::{Disk, LocalDisk};
 use super::keeper::Keeper;
 use super::queue::{Closed, Queue};
 use super::recovery::recover;
+use super::seal::{MOST_DAYS, MOST_PARTITIONS};
 use super::times::TimeSetting;
 use super::writer::{Message, State, Writer};
 use super::{Delivery, Store, StoreError, Storing, now};
@@ -54,6 +55,15 @@ pub struct StoreOptions {
     pub columns: ArrowOptions,
     /// The unit of times in the Parquet files.
     pub times: TimeSetting,
+}
+
+impl StoreOptions {
+    /// How many files a store opens at the same time, at most. Ordinary traffic takes a few of them.
+    pub fn open_files(&self) -> usize {
+        // A file for each folder that a segment is spread over; besides the segment, what is remembered, and folders to sync.
+        let sealing = MOST_PARTITIONS + MOST_DAYS + 4;
+        self.seal_threads.clamp(1, MOST_SEALERS) * sealing + 8
+    }
 }
 
 impl Default for StoreOptions {
@@ -114,6 +124,8 @@ pub(crate) struct Shared {
     unsealed_bytes: AtomicU64,
     /// The last group could not be written.
     pub(crate) failing: AtomicBool,
+    /// Something that was acknowledged did not become Parquet, though there was time.
+    short: AtomicBool,
     pub(crate) queue: Queue,
 }
 
@@ -130,7 +142,12 @@ impl Shared {
         self.queue.push(segment);
     }
 
-    /// A segment is Parquet, or set aside.
+    /// A segment is gone, or left for the next start since making Parquet of it failed.
+    pub(crate) fn falls_short(&self) {
+        self.short.store(true, Ordering::Relaxed);
+    }
+
+    /// A segment is Parquet, set aside, or gone.
     pub(crate) fn done(&self, segment: Closed, metrics: &Metrics) {
         let before = self.unsealed_bytes.fetch_sub(segment.len, Ordering::Relaxed);
         metrics.unsealed_bytes.set(i64::try_from(before.saturating_sub(segment.len)).unwrap_or(i64::MAX));
@@ -188,6 +205,7 @@ impl DurableStore {
         let shared = Arc::new(Shared {
             unsealed_bytes: AtomicU64::new(unsealed),
             failing: AtomicBool::new(false),
+            short: AtomicBool::new(false),
             queue: Queue::new(recovered.closed),
         });
         metrics.unsealed_bytes.set(i64::try_from(unsealed).unwrap_or(i64::MAX));
@@ -224,7 +242,10 @@ impl DurableStore {
 
     /// Takes no more deliveries, and returns when all is in Parquet or the time is over. What is not sealed by then is
     /// sealed after the next start.
-    pub fn close(&self, patience: Duration) {
+    ///
+    /// False where something that was acknowledged did not become Parquet though there was time: the disk failed, or the file of
+    /// a segment is gone. The log says which.
+    pub fn close(&self, patience: Duration) -> bool {
         // Where there is no such time, it never comes.
         let end = Instant::now().checked_add(patience);
         drop(self.messages.lock().unwrap_or_else(PoisonError::into_inner).take());
@@ -234,6 +255,7 @@ impl DurableStore {
         if left > 0 {
             warn!(segments = left, "segments are left for the next start");
         }
+        !self.shared.short.load(Ordering::Relaxed)
     }
 
     fn join(&self, threads: Vec<JoinHandle<()>>, end: Option<Instant>) {

@@ -12,6 +12,7 @@ use tracing::{error, info, warn};
 use super::damaged;
 use super::disk::{Disk, Entry};
 use super::durable::{Shared, StoreOptions};
+use super::named::Named;
 use super::queue::{Closed, Next};
 use super::retention::Retention;
 use super::seal::{DEDUP, STAGING, SealError, Sealer};
@@ -46,9 +47,9 @@ pub(crate) struct Keeper {
 impl Keeper {
     /// Works until the writer is gone and all is sealed, or sealing fails after the writer is gone.
     pub(crate) fn run(&self, converter: &Converter) {
-        let disk = Arc::clone(&self.disk);
+        let disk = Named(&*self.disk);
         let queue = &self.shared.queue;
-        let new = || Sealer::new(&*disk, converter.clone(), self.options.times);
+        let new = || Sealer::new(&disk, converter.clone(), self.options.times);
         let mut sealer = new();
         give_way();
         loop {
@@ -69,11 +70,26 @@ impl Keeper {
                     // Its room may be what is missing.
                     let _ = disk.remove_file(Path::new(SPARE));
                     self.metrics.seal_failures.inc();
-                    error!(segment = segment.id, kind = ?error.kind(), "cannot seal; the segment is kept");
-                    queue.failed(segment);
+                    error!(segment = segment.id, %error, "cannot seal; the segment is kept");
+                    if queue.failed(segment) {
+                        self.shared.falls_short();
+                    }
+                }
+                Err(SealError::Gone) => {
+                    // Those behind it need not wait: it says no more how much of the one before counts.
+                    self.metrics.damaged_segments.inc();
+                    let (segment_id, bytes) = (segment.id, segment.len);
+                    error!(
+                        segment = segment_id,
+                        bytes, "the file of a segment is gone, and what was acknowledged in it"
+                    );
+                    self.shared.falls_short();
+                    self.shared.done(segment, &self.metrics);
                 }
                 // The queue was abandoned.
-                Err(_) => queue.failed(segment),
+                Err(SealError::Abandoned | SealError::Table(_)) => {
+                    queue.failed(segment);
+                }
             }
         }
         // The last to end leaves none.

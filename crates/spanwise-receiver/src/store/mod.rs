@@ -16,6 +16,7 @@ mod dedup;
 mod disk;
 mod durable;
 mod keeper;
+mod named;
 mod partition;
 mod queue;
 mod record;

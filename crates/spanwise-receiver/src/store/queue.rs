@@ -167,12 +167,13 @@ impl Queue {
     }
 
     /// A segment could not be sealed now: it is given out again after a while, or, where no more will come, left for the
-    /// next start with all that are behind it.
-    pub(crate) fn failed(&self, segment: Closed) {
+    /// next start with all that are behind it. Whether that is so.
+    pub(crate) fn failed(&self, segment: Closed) -> bool {
         let mut state = self.state();
         state.sealing.remove(&segment.id);
         let place = state.waiting.partition_point(|other| other.id < segment.id);
         state.waiting.insert(place, segment);
+        let is_left = !state.open;
         if state.open {
             state.retry = Some(Instant::now() + state.delay);
             state.delay = (state.delay * 2).min(LONGEST_RETRY);
@@ -181,6 +182,7 @@ impl Queue {
         }
         drop(state);
         self.changed.notify_all();
+        is_left
     }
 }
 

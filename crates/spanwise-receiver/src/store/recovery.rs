@@ -11,6 +11,7 @@ use tracing::{error, info, warn};
 use super::damaged;
 use super::dedup::Dedup;
 use super::disk::Disk;
+use super::named::Named;
 use super::queue::Closed;
 use super::record::{HEADER, Predecessor, ReadError, SegmentReader};
 use super::seal::{DEDUP, Manifest, SPANS, STAGING, read_keys};
@@ -32,6 +33,7 @@ pub(crate) struct Recovered {
 
 /// Puts the folders of the store in order and reads what is not sealed.
 pub(crate) fn recover(disk: &dyn Disk, window: Duration, capacity: usize, now: u64) -> io::Result<Recovered> {
+    let disk = &Named(disk);
     for folder in [LOG, STAGING, SPANS, DEDUP] {
         disk.create_dir_all(Path::new(folder))?;
     }
@@ -102,17 +104,25 @@ fn read_log(disk: &dyn Disk, recovered: &mut Recovered) -> io::Result<()> {
     let mut acknowledged = HashMap::new();
     for (id, len) in &segments {
         let file = io::BufReader::new(disk.open(&Path::new(LOG).join(segment_name(*id)))?);
-        if let Some(before) = SegmentReader::new(file, *id, *len).ok().and_then(|reader| reader.before()) {
-            acknowledged.insert(before.id, before.len);
+        match SegmentReader::new(file, *id, *len) {
+            Ok(reader) => acknowledged.extend(reader.before().map(|before| (before.id, before.len))),
+            Err(ReadError::Damaged) => {}
+            // It would say how much of the one before counts: what was refused, and sent again, would count twice.
+            Err(ReadError::Io(error)) => return Err(error),
         }
     }
     let mut closed = Vec::new();
     for (id, len) in segments {
         let limit = acknowledged.get(&id).copied();
-        let Whole { len: whole, header, holes } =
-            read_segment(disk, id, limit.map_or(len, |limit| limit.min(len)), recovered).inspect_err(|problem| {
-                error!(segment = id, kind = ?problem.kind(), "a segment cannot be read; move it away to start without it");
-            })?;
+        let Whole { len: whole, header, holes } = read_segment(
+            disk,
+            id,
+            limit.map_or(len, |limit| limit.min(len)),
+            recovered,
+        )
+        .inspect_err(|problem| {
+            error!(segment = id, %problem, "a segment cannot be read; move it away to start without it");
+        })?;
         // Where its header never came to be, nothing in it was acknowledged.
         let is_damaged = holes || limit.is_some_and(|limit| whole < limit) || whole > HEADER && !header;
         if is_damaged {

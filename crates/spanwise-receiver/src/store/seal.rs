@@ -11,7 +11,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::io::{self, BufReader, BufWriter, Read as _, Write};
+use std::io::{self, BufReader, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 
 use arrow_array::{RecordBatch, UInt32Array};
@@ -45,9 +45,9 @@ const BLOCK_SPANS: usize = 64 << 10;
 const KEPT_TEXT: usize = 2 * BLOCK_BYTES;
 const READ_AHEAD: usize = 256 << 10;
 /// Folders that one segment is spread over, at most.
-const MOST_PARTITIONS: usize = 128;
+pub(crate) const MOST_PARTITIONS: usize = 128;
 /// Days of which each has a folder of its own for the services beyond those; of others it is that of the delivery.
-const MOST_DAYS: usize = 32;
+pub(crate) const MOST_DAYS: usize = 32;
 
 /// Why a segment is not sealed.
 #[derive(Debug)]
@@ -56,6 +56,8 @@ pub(crate) enum SealError {
     Io(io::Error),
     /// The table could not be made: a fault of ours, and the same the next time.
     Table(String),
+    /// The file of the segment is not there any more.
+    Gone,
     /// The store is closed before its turn came.
     Abandoned,
 }
@@ -65,6 +67,7 @@ impl fmt::Display for SealError {
         match self {
             Self::Io(error) => write!(f, "the disk failed: {:?}", error.kind()),
             Self::Table(problem) => f.write_str(problem),
+            Self::Gone => f.write_str("the segment is gone"),
             Self::Abandoned => f.write_str("the store is closed"),
         }
     }
@@ -177,6 +180,11 @@ impl<'a> Sealer<'a> {
             manifest.carry_out(self.disk, id)?;
             return Ok(Sealed::default());
         }
+        // Before anything is made: where all of the store is gone, it should not come back empty.
+        let file = match self.disk.open(&Path::new(LOG).join(segment_name(id))) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(SealError::Gone),
+            other => other?,
+        };
         // Left over where sealing failed before.
         self.disk.remove_dir_all(&folder)?;
         self.disk.create_dir_all(&folder)?;
@@ -189,13 +197,17 @@ impl<'a> Sealer<'a> {
             received: 0,
             sealed: Sealed::default(),
         };
-        self.read(segment, &mut sealing)?;
+        self.read(segment, file, &mut sealing)?;
         self.publish(sealing, turn)
     }
 
-    fn read(&mut self, segment: Closed, sealing: &mut Sealing) -> Result<(), SealError> {
+    fn read(
+        &mut self,
+        segment: Closed,
+        file: Box<dyn Read + Send>,
+        sealing: &mut Sealing,
+    ) -> Result<(), SealError> {
         let Closed { id, len, mut told } = segment;
-        let file = self.disk.open(&Path::new(LOG).join(segment_name(id)))?;
         let mut reader = SegmentReader::new(BufReader::with_capacity(READ_AHEAD, file), id, len)?;
         let mut records: Vec<Record> = Vec::new();
         let mut text = std::mem::take(&mut self.text);

@@ -13,7 +13,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
-use tracing::{error, info, warn};
+use tracing::{debug, error, info, warn};
 
 use super::dedup::{Dedup, Sighting};
 use super::disk::{Disk, DiskFile};
@@ -215,8 +215,14 @@ impl Writer {
                 Err(_) => break,
             }
         }
-        let result = if self.state.buffer.is_empty() { Ok(()) } else { self.commit(id) };
-        self.shared.failing.store(result.is_err(), Ordering::Relaxed);
+        let result = if self.state.buffer.is_empty() {
+            Ok(())
+        } else {
+            let result = self.commit(id);
+            // Where there was nothing to write, nothing is known.
+            self.shared.failing.store(result.is_err(), Ordering::Relaxed);
+            result
+        };
         if result.is_err() {
             for (key, sighting) in self.state.seen.drain(..).rev() {
                 self.dedup.forget(key, sighting);
@@ -296,9 +302,14 @@ impl Writer {
                 Err(StoreError::Full)
             }
             Ok(_) => Ok(()),
+            // What a segment takes that is open still would go with it.
+            Err(problem) if problem.kind() == io::ErrorKind::NotFound => {
+                self.complain("the folder of the store is gone");
+                Err(StoreError::Failed)
+            }
             // Not known: the write will tell.
             Err(problem) => {
-                warn!(kind = ?problem.kind(), "cannot ask for the free space");
+                debug!(kind = ?problem.kind(), "cannot ask for the free space");
                 Ok(())
             }
         }
@@ -320,7 +331,15 @@ impl Writer {
             }
             Err(problem) => {
                 self.metrics.log_failures.inc();
-                error!(segment = id, kind = ?problem.kind(), os = problem.raw_os_error(), "cannot write the log");
+                // Once, and not for every group: the counter has them all.
+                if !self.shared.failing.load(Ordering::Relaxed) {
+                    error!(
+                        segment = id,
+                        kind = ?problem.kind(),
+                        os = problem.raw_os_error(),
+                        "cannot write the log; deliveries are refused"
+                    );
+                }
                 self.give_up();
                 let full = [io::ErrorKind::StorageFull, io::ErrorKind::QuotaExceeded];
                 Err(if full.contains(&problem.kind()) { StoreError::Full } else { StoreError::Failed })
@@ -347,6 +366,9 @@ impl Writer {
             segment.room = end + PADDING;
         }
         segment.file.sync()?;
+        if !segment.file.is_linked()? {
+            return Err(io::Error::new(io::ErrorKind::NotFound, "the segment was deleted"));
+        }
         segment.len = end;
         Ok(())
     }

@@ -57,6 +57,8 @@ struct State {
     clinging: bool,
     /// This file cannot be removed.
     kept: Option<PathBuf>,
+    /// The next time that this file is opened, it cannot be read.
+    unreadable: Option<PathBuf>,
 }
 
 impl State {
@@ -92,6 +94,7 @@ impl MemoryDisk {
             reopened: 0,
             clinging: false,
             kept: None,
+            unreadable: None,
         })))
     }
 
@@ -120,6 +123,11 @@ impl MemoryDisk {
     /// From now on this file cannot be removed.
     pub(crate) fn cling_to(&self, path: &Path) {
         self.state().kept = Some(path.to_owned());
+    }
+
+    /// The next time that this file is opened, it cannot be read.
+    pub(crate) fn break_once(&self, path: &Path) {
+        self.state().unreadable = Some(path.to_owned());
     }
 
     /// Changes a byte of a file.
@@ -236,6 +244,15 @@ impl DiskFile for Open {
     }
 }
 
+/// A file in a bad place of the disk.
+struct Broken;
+
+impl Read for Broken {
+    fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+        Err(io::Error::from_raw_os_error(5))
+    }
+}
+
 fn not_found() -> io::Error {
     io::ErrorKind::NotFound.into()
 }
@@ -270,6 +287,9 @@ impl Disk for MemoryDisk {
     fn open(&self, path: &Path) -> io::Result<Box<dyn Read + Send>> {
         let mut state = self.state();
         state.operate()?;
+        if state.unreadable.take_if(|broken| broken == path).is_some() {
+            return Ok(Box::new(Broken));
+        }
         let file = state.files.get(path).ok_or_else(not_found)?;
         Ok(Box::new(io::Cursor::new(lock(&file.bytes).clone())))
     }
