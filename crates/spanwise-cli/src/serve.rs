@@ -6,15 +6,21 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use spanwise_receiver::{Config, DurableStore, Metrics, Receiver, serve};
+use spanwise_receiver::{
+    Config, DurableStore, Metrics, Receiver, ReceiverOptions, ServerOptions, StoreOptions, serve,
+};
 use tokio::net::TcpListener;
-use tracing::{error, info};
+use tokio::sync::oneshot;
+use tracing::{info, warn};
 
 use crate::arguments::{LogFormat, LogLevel, Serve};
 use crate::{Outcome, policy};
 
 /// How long what is left of the log may take to become Parquet at the end. The rest does after the next start.
 const SEAL_AT_END: Duration = Duration::from_mins(2);
+
+/// Files that the process has open beside those of the store and of connections.
+const OWN_FILES: usize = 16;
 
 /// Why there is no receiver.
 struct Problem(String);
@@ -124,9 +130,10 @@ async fn receive(config: &Config) -> Result<(), Problem> {
         [] => None,
         names => Some(policy::load(&names.iter().map(|name| name.clone().into()).collect::<Vec<_>>())?),
     };
-    let (receiver, server, storage) = (config.receiver(policy)?, config.server()?, config.storage()?);
+    let (receiver, mut server, storage) = (config.receiver(policy)?, config.server()?, config.storage()?);
     let folder = config.store.clone().ok_or("name a folder for the store: --store DIR")?;
-    raise_open_files();
+    tell_who_may_deliver(config, &receiver);
+    leave_files(&mut server, &storage, raise_open_files());
     let listen = config.listen;
     let listener =
         TcpListener::bind(listen).await.map_err(|error| format!("cannot listen on {listen}: {error}"))?;
@@ -140,30 +147,66 @@ async fn receive(config: &Config) -> Result<(), Problem> {
     let store = Arc::new(store);
     let receiver = Receiver::new(store.clone(), receiver, metrics);
     let mut signals = Signals::new()?;
-    serve(listener, receiver, server, async { signals.next().await }).await?;
-    info!("making Parquet of what is left; a second signal leaves it to the next start");
-    let closing = tokio::task::spawn_blocking(move || store.close(SEAL_AT_END));
-    let all = tokio::select! {
-        closed = closing => closed?,
-        () = signals.next() => {
-            error!("ended by a second signal; nothing is lost");
+    let (end, ended) = oneshot::channel();
+    let work = async {
+        serve(listener, receiver, server, async { drop(ended.await) }).await?;
+        info!("making Parquet of what is left; a second signal leaves it to the next start");
+        let all = tokio::task::spawn_blocking(move || store.close(SEAL_AT_END)).await?;
+        if all { Ok(()) } else { Err(Problem::from("not all that was acknowledged became Parquet")) }
+    };
+    let told_twice = async {
+        signals.next().await;
+        // If nobody waits for it, it has ended.
+        let _ = end.send(());
+        signals.next().await;
+    };
+    tokio::select! {
+        done = work => done?,
+        () = told_twice => {
+            info!("ended by a second signal; what was acknowledged is in the log, and nothing is lost");
             // The thread that seals would be waited for. The log is durable, and sealing may be cut short anywhere.
             std::process::exit(Outcome::Fine.code());
         }
-    };
-    if !all {
-        return Err("not all that was acknowledged became Parquet".into());
     }
     info!("ended");
     Ok(())
 }
 
-/// The bound on open files that most systems begin with is lower than that on connections.
-fn raise_open_files() {
+/// Says what is easily other than it was meant: an empty variable for the token, say, is none.
+fn tell_who_may_deliver(config: &Config, receiver: &ReceiverOptions) {
+    let secret = if receiver.auth.is_open() { "no secret" } else { "a secret" };
+    let names: Vec<_> = config.policy.iter().map(|name| name.display().to_string()).collect();
+    if names.is_empty() {
+        info!("{secret} is needed to deliver; no policy");
+    } else {
+        info!("{secret} is needed to deliver; policy: {}", names.join(", "));
+    }
+}
+
+/// Takes fewer connections where they would leave the store too few files: a delivery on one that is open already could not be
+/// stored.
+fn leave_files(server: &mut ServerOptions, storage: &StoreOptions, limit: Option<u64>) {
+    let Some(limit) = limit.and_then(|limit| usize::try_from(limit).ok()) else { return };
+    let kept = (storage.open_files() + OWN_FILES).min(limit / 2);
+    let room = limit - kept;
+    if room < server.connections {
+        warn!(
+            open_files = limit,
+            connections = room,
+            wanted = server.connections,
+            "the limit on open files has no room for so many connections"
+        );
+        server.connections = room;
+    }
+}
+
+/// The bound on open files that most systems begin with is lower than that on connections. What it is now.
+fn raise_open_files() -> Option<u64> {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
     let limit = getrlimit(Resource::Nofile);
-    // If it cannot be raised, connections beyond it wait.
+    // If it cannot be raised, there are fewer connections.
     let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit });
+    getrlimit(Resource::Nofile).current
 }
 
 /// What a process is told to end by.
@@ -171,19 +214,40 @@ fn raise_open_files() {
 struct Signals {
     interrupt: tokio::signal::unix::Signal,
     terminate: tokio::signal::unix::Signal,
+    /// The terminal is gone; nothing where that is to be taken no notice of.
+    hangup: Option<tokio::signal::unix::Signal>,
 }
 
 #[cfg(unix)]
 impl Signals {
     fn new() -> io::Result<Self> {
         use tokio::signal::unix::{SignalKind, signal};
-        Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
+        let hangup = if hangup_counts() { Some(signal(SignalKind::hangup())?) } else { None };
+        let (interrupt, terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+        Ok(Self { interrupt, terminate, hangup })
     }
 
     async fn next(&mut self) {
+        let hangup = async {
+            match &mut self.hangup {
+                Some(hangup) => hangup.recv().await,
+                None => std::future::pending().await,
+            }
+        };
         tokio::select! {
             _ = self.interrupt.recv() => {}
             _ = self.terminate.recv() => {}
+            _ = hangup => {}
         }
     }
+}
+
+/// Whether the process is not told to take no notice of SIGHUP, as `nohup` does. Where that cannot be seen, the system does with the
+/// signal what it would.
+#[cfg(unix)]
+fn hangup_counts() -> bool {
+    const SIGHUP: u64 = 1;
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).is_some_and(|mask| mask & SIGHUP == 0)
 }

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use parquet::file::reader::SerializedFileReader;
 use parquet::record::RowAccessor as _;
@@ -230,6 +230,59 @@ fn a_store_that_is_deleted_is_answered_503_and_told_at_the_end() {
 }
 
 #[test]
+fn idle_connections_leave_the_store_its_files() {
+    let folder = tempfile::tempdir().unwrap();
+    let settings = soon(folder.path());
+    let store = folder.path().join("store");
+    let serve = command(&store, ["--config", settings.to_str().unwrap()]);
+    let mut limited = Command::new("sh");
+    limited.args(["-c", "ulimit -n 150; exec \"$0\" \"$@\""]).arg(serve.get_program()).args(serve.get_args());
+    let served = Served::start(limited);
+    let mut client = served.connect();
+    assert_eq!(client.post(&body(0, "chat")).unwrap().0, 200);
+    let idle: Vec<_> = (0..200).map(|_| served.connect()).collect();
+    for (files, span) in (1..4).enumerate() {
+        assert_eq!(client.post(&body(span, "chat")).unwrap().0, 200);
+        until("Parquet", || parquet(&store.join("spans")).len() > files);
+    }
+    let (status, log) = served.end();
+    drop(idle);
+    assert!(status.success(), "{log}");
+    assert!(log.contains("WARN") && log.contains("connections="), "{log}");
+    assert!(!log.contains("cannot accept") && !log.contains("ERROR"), "{log}");
+    assert_eq!(span_ids(&store).len(), 4);
+}
+
+#[test]
+fn signals_end_it_and_a_second_one_at_once() {
+    for (first, second) in [("HUP", None), ("INT", None), ("TERM", Some("TERM")), ("HUP", Some("INT"))] {
+        let folder = tempfile::tempdir().unwrap();
+        let served = Served::start(command(folder.path(), None::<&str>));
+        let mut client = served.connect();
+        assert_eq!(client.post(&body(1, "chat")).unwrap().0, 200);
+        // A request that does not come to its end.
+        let mut slow = served.connect();
+        if second.is_some() {
+            let head = "POST /v1/traces HTTP/1.1\r\nHost: a\r\nContent-Type: application/json";
+            slow.write(&format!("{head}\r\nContent-Length: 9\r\n\r\n{{"));
+            until("two connections", || {
+                client.send("GET /metrics HTTP/1.1", b"").unwrap().1.contains("spanwise_connections 2\n")
+            });
+        }
+        served.signal(first);
+        let begun = Instant::now();
+        if let Some(second) = second {
+            // One that comes at the same time would be the same.
+            until("no more connections", || Client::connect(served.address).is_err());
+            served.signal(second);
+        }
+        let (status, log) = served.ended();
+        assert!(status.success() && !log.contains("ERROR"), "{first} {second:?}: {log}");
+        assert!(begun.elapsed() < Duration::from_secs(10), "{first} {second:?}: {log}");
+    }
+}
+
+#[test]
 fn what_is_in_the_way_of_the_store_is_named() {
     let plain: fn(&Path) = |path| std::fs::write(path, "").unwrap();
     let folder: fn(&Path) = |path| std::fs::create_dir(path).unwrap();
@@ -243,6 +296,20 @@ fn what_is_in_the_way_of_the_store_is_named() {
         let errors = String::from_utf8(output.stderr).unwrap();
         assert_eq!(output.status.code(), Some(2), "{place}: {errors}");
         assert!(errors.lines().last().unwrap().contains(place), "{place}: {errors}");
+    }
+}
+
+#[test]
+fn who_may_deliver_and_what_is_taken_out_is_told_at_the_start() {
+    for (token, policy, expected) in [
+        ("", "", "no secret is needed to deliver; no policy"),
+        ("t", "privacy-mode", "a secret is needed to deliver; policy: privacy-mode"),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let mut serve = command(folder.path(), None::<&str>);
+        serve.env("SPANWISE_TOKEN", token).env("SPANWISE_POLICY", policy);
+        let (_, log) = Served::start(serve).end();
+        assert_eq!(log.matches(expected).count(), 1, "{log}");
     }
 }
 
