@@ -346,6 +346,80 @@ fn services_that_differ_in_case_have_files_of_different_names() {
 }
 
 #[test]
+fn folder_and_column_of_a_service_agree_whatever_its_type() {
+    let runtime = support::runtime();
+    let disk = MemoryDisk::new();
+    let stand = Stand::on(Arc::new(disk.clone()), StoreOptions::default(), ReceiverOptions::default());
+    let values = [
+        r#"{"intValue":"5"}"#,
+        r#"{"doubleValue":1.5}"#,
+        r#"{"doubleValue":"NaN"}"#,
+        r#"{"boolValue":true}"#,
+        r#"{"bytesValue":"aGk="}"#,
+        r#"{"arrayValue":{"values":[{"stringValue":"a b"},{"intValue":"1"}]}}"#,
+        r#"{"kvlistValue":{"values":[{"key":"k","value":{"intValue":"1"}}]}}"#,
+        r#"{"stringValue":"null"}"#,
+        "{}",
+    ];
+    for (n, value) in (0..).zip(values) {
+        let body = body(7, n, &format!("span {n}")).replace(r#"{"stringValue":"shop"}"#, value);
+        assert_eq!(runtime.block_on(stand.post(body)), 200);
+    }
+    stand.close();
+    let files = disk.files(".parquet");
+    assert_eq!(files.len(), values.len());
+    for (path, bytes) in files {
+        let folder = path.parent().unwrap().file_name().unwrap().to_str().unwrap();
+        let row = &support::rows(bytes)[0];
+        let (_, field) = row.get_column_iter().find(|(name, _)| *name == "service_name").unwrap();
+        let column = match field {
+            parquet::record::Field::Str(text) => {
+                let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'.';
+                text.bytes()
+                    .map(
+                        |byte| {
+                            if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") }
+                        },
+                    )
+                    .collect()
+            }
+            _ => "__HIVE_DEFAULT_PARTITION__".to_owned(),
+        };
+        assert_eq!(folder, format!("service={column}"));
+    }
+}
+
+#[test]
+fn a_panic_behind_the_manifest_takes_no_file_with_it() {
+    let runtime = support::runtime();
+    let disk = MemoryDisk::new();
+    let stand = open(&disk);
+    assert_eq!(runtime.block_on(stand.post(body(7, 0, "span 0"))), 200);
+    disk.panic_once_below("spans");
+    stand.store.flush();
+    // It is tried again after a second.
+    let begun = std::time::Instant::now();
+    while stand.count("spanwise_sealed_segments_total") == 0 && begun.elapsed() < Duration::from_secs(30) {
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    assert_eq!(stand.count("spanwise_damaged_segments_total"), 0);
+    stand.close();
+    assert_eq!(found(&disk), BTreeMap::from([(key(0), 1)]));
+}
+
+#[test]
+fn a_folder_that_is_deleted_meanwhile_takes_no_file_with_it() {
+    let runtime = support::runtime();
+    let disk = MemoryDisk::new();
+    let stand = open(&disk);
+    assert_eq!(runtime.block_on(stand.post(body(7, 0, "span 0"))), 200);
+    // Between its being made and a file's coming there.
+    disk.lose_once_below("spans");
+    stand.close();
+    assert_eq!(found(&disk), BTreeMap::from([(key(0), 1)]));
+}
+
+#[test]
 fn a_staging_folder_that_cannot_be_removed_stops_nothing() {
     let runtime = support::runtime();
     let disk = MemoryDisk::new();

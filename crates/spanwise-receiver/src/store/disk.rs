@@ -67,7 +67,7 @@ pub trait Disk: fmt::Debug + Send + Sync {
     /// Removes a file. That it is gone already is no error.
     fn remove_file(&self, path: &Path) -> io::Result<()>;
 
-    /// Removes a folder that is empty; one that is not stays, and that is an error. May do nothing.
+    /// Removes a folder that is empty; one that is not stays, and that is an error. That it is gone already is none. May do nothing.
     fn remove_dir(&self, _path: &Path) -> io::Result<()> {
         Ok(())
     }
@@ -213,7 +213,7 @@ impl Disk for LocalDisk {
     }
 
     fn remove_dir(&self, path: &Path) -> io::Result<()> {
-        fs::remove_dir(self.root.join(path))
+        gone_is_fine(fs::remove_dir(self.root.join(path)))
     }
 
     fn remove_dir_all(&self, path: &Path) -> io::Result<()> {

@@ -15,7 +15,7 @@ use super::durable::{Shared, StoreOptions};
 use super::named::Named;
 use super::queue::{Closed, Next};
 use super::retention::Retention;
-use super::seal::{DEDUP, STAGING, SealError, Sealer};
+use super::seal::{DEDUP, Manifest, STAGING, SealError, Sealer};
 use super::writer::{LOG, SPARE, segment_name};
 use crate::metrics::Metrics;
 
@@ -138,6 +138,10 @@ impl Keeper {
     fn set_aside(&self, segment: Closed, problem: &str) -> Result<(), SealError> {
         if !self.shared.queue.turn(segment.id) {
             return Err(SealError::Abandoned);
+        }
+        if Manifest::read(&*self.disk, segment.id)?.is_some() {
+            // Its files are whole, and on their way.
+            return Err(SealError::Io(io::Error::other(problem.to_owned())));
         }
         damaged::copy_segment(&*self.disk, segment.id)?;
         self.metrics.damaged_segments.inc();

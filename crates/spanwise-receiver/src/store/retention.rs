@@ -1,10 +1,12 @@
 //! What is too old or too much goes: whole Parquet files, the oldest first.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use super::disk::{Disk, Entry};
+use super::partition::{Partition, day};
 use super::seal::SPANS;
 
 /// Which files stay.
@@ -25,14 +27,21 @@ pub(crate) struct Swept {
 }
 
 impl Retention {
-    /// Deletes what is not to stay at `now`. A folder that cannot be read and a file that cannot be deleted do not keep others
+    /// Deletes what is not to stay at `now`, and folders of other days that are empty then. A folder that cannot be read and a file that cannot be deleted do not keep others
     /// from going; the first such error is given beside.
     pub(crate) fn sweep(self, disk: &dyn Disk, now: SystemTime) -> (Swept, Option<io::Error>) {
         let mut problem = None;
         let mut files = Vec::new();
+        // How much is in each folder.
+        let mut inside = BTreeMap::new();
         for date in folders(disk, Path::new(SPANS), &mut problem) {
-            for service in folders(disk, &date, &mut problem) {
-                for entry in entries(disk, &service, &mut problem) {
+            let services = entries(disk, &date, &mut problem);
+            inside.insert(date.clone(), services.len());
+            for service in services.into_iter().filter(|entry| entry.is_dir) {
+                let service = date.join(service.name);
+                let found = entries(disk, &service, &mut problem);
+                inside.insert(service.clone(), found.len());
+                for entry in found {
                     if !entry.is_dir && entry.name.ends_with(".parquet") {
                         files.push((entry.modified, service.join(entry.name), entry.len));
                     }
@@ -52,11 +61,52 @@ impl Retention {
                 problem.get_or_insert(error);
                 continue;
             }
+            one_less(&mut inside, &path);
             swept.files += 1;
             swept.bytes += len;
             swept.left -= len;
         }
+        if self != Self::default() {
+            remove_empty(disk, inside, now, &mut problem);
+        }
         (swept, problem)
+    }
+}
+
+/// In the folder of this path there is one thing less.
+fn one_less(inside: &mut BTreeMap<PathBuf, usize>, path: &Path) {
+    if let Some(left) = path.parent().and_then(|folder| inside.get_mut(folder)) {
+        *left = left.saturating_sub(1);
+    }
+}
+
+/// Removes the folders of dates and their services that are empty. Those of today are about to be used; where another is used
+/// meanwhile, it is made again.
+fn remove_empty(
+    disk: &dyn Disk,
+    mut inside: BTreeMap<PathBuf, usize>,
+    now: SystemTime,
+    problem: &mut Option<io::Error>,
+) {
+    let since = now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    let day = day(0, u64::try_from(since.as_nanos()).unwrap_or(u64::MAX));
+    let today = Path::new(SPANS).join(Partition { day, service: String::new() }.path());
+    let today = today.parent();
+    // What is in a folder before the folder itself.
+    while let Some((folder, left)) = inside.pop_last() {
+        let name = folder.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        let is_ours = name.starts_with("date=") || name.starts_with("service=");
+        if left > 0 || !is_ours || today.is_some_and(|today| folder.starts_with(today)) {
+            continue;
+        }
+        match disk.remove_dir(&folder) {
+            Ok(()) => one_less(&mut inside, &folder),
+            // Something came there meanwhile.
+            Err(error) if error.kind() == io::ErrorKind::DirectoryNotEmpty => {}
+            Err(error) => {
+                problem.get_or_insert(error);
+            }
+        }
     }
 }
 
@@ -76,6 +126,7 @@ fn entries(disk: &dyn Disk, path: &Path, problem: &mut Option<io::Error>) -> Vec
 mod tests {
     use super::*;
     use crate::store::LocalDisk;
+    use crate::store::partition::Partition;
     use std::fs::{self, File};
 
     const HOUR: Duration = Duration::from_hours(1);
@@ -93,6 +144,40 @@ mod tests {
         }
         let disk = LocalDisk::open(folder.path()).unwrap();
         (folder, disk)
+    }
+
+    #[test]
+    fn folders_go_with_their_last_file_but_not_those_of_today() {
+        let folder = tempfile::tempdir().unwrap();
+        let now = SystemTime::now();
+        let since = now.duration_since(SystemTime::UNIX_EPOCH).unwrap();
+        let day = crate::store::partition::day(0, u64::try_from(since.as_nanos()).unwrap());
+        let today = Partition { day, service: "a".to_owned() }.path();
+        let places = [
+            &today,
+            "date=2026-01-01/service=a",
+            "date=2026-01-02/service=a",
+            "date=2026-01-02/service=b",
+            "mine/too",
+        ];
+        for place in places {
+            let path = folder.path().join(SPANS).join(place);
+            fs::create_dir_all(&path).unwrap();
+            fs::write(path.join("1.parquet"), [0; 100]).unwrap();
+        }
+        fs::write(folder.path().join(SPANS).join("date=2026-01-02/service=b/notes.txt"), "mine").unwrap();
+        // Empty from before.
+        fs::create_dir_all(folder.path().join(SPANS).join("date=2026-01-03/service=a")).unwrap();
+        let disk = LocalDisk::open(folder.path()).unwrap();
+        let left = |places: &[&str]| -> Vec<bool> {
+            places.iter().map(|place| folder.path().join(SPANS).join(place).exists()).collect()
+        };
+        Retention::default().sweep(&disk, now);
+        assert_eq!(left(&["date=2026-01-03/service=a"]), [true]);
+        let (swept, problem) = Retention { age: None, bytes: Some(0) }.sweep(&disk, now);
+        assert_eq!((swept.files, problem.map(|error| error.to_string())), (5, None));
+        assert_eq!(left(&places), [true, false, false, true, true]);
+        assert_eq!(left(&["date=2026-01-01", "date=2026-01-02", "date=2026-01-03"]), [false, true, false]);
     }
 
     #[test]

@@ -9,6 +9,7 @@
 //! A crash before 2 leaves a folder that recovery throws away, and the segment is sealed again. After 2, recovery goes on
 //! at 3: what is no longer in `staging/ID` is in its place already.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fmt;
 use std::io::{self, BufReader, BufWriter, Read, Write};
@@ -18,7 +19,7 @@ use arrow_array::{RecordBatch, UInt32Array};
 use arrow_schema::{ArrowError, SchemaRef};
 use arrow_select::take::take_record_batch;
 use bytes::{Bytes, BytesMut};
-use spanwise::{DecodeOptions, Decoder, Framing, SpanBatch};
+use spanwise::{DecodeOptions, Decoder, Framing, SpanBatch, ValueRef};
 use spanwise_arrow::write::{FileFormat, TableWriter, WriteError};
 use spanwise_arrow::{ConvertError, Converter};
 use tracing::warn;
@@ -353,7 +354,7 @@ impl<'a> Sealer<'a> {
     fn services(&self) -> Vec<String> {
         let folder = |resource: spanwise::ResourceRef<'_>| {
             let value = resource.attributes().get("service.name");
-            service_folder(&value.and_then(|value| value.as_str()).unwrap_or_default())
+            service_folder(&value.map_or_else(Cow::default, text_of))
         };
         self.batch.resources().map(folder).collect()
     }
@@ -391,6 +392,21 @@ impl<'a> Sealer<'a> {
         self.disk.sync_dir(&sealing.folder)?;
         manifest.carry_out(self.disk, sealing.id)?;
         Ok(sealed)
+    }
+}
+
+/// A value's text, as it stands in the column `service_name`.
+fn text_of(value: ValueRef<'_>) -> Cow<'_, str> {
+    match value {
+        ValueRef::Empty => Cow::default(),
+        ValueRef::String(text) => text,
+        other => {
+            let mut json = Vec::new();
+            other.write_json(&mut json);
+            // Bytes, and doubles that JSON has no number for.
+            let text = json.strip_prefix(b"\"").and_then(|text| text.strip_suffix(b"\"")).unwrap_or(&json);
+            String::from_utf8_lossy(text).into_owned().into()
+        }
     }
 }
 
@@ -474,17 +490,14 @@ impl Manifest {
         for (staged, target) in &self.moves {
             let target = Path::new(target);
             let parents: Vec<_> = target.ancestors().skip(1).filter(|path| *path != Path::new("")).collect();
-            if let Some(parent) = parents.first() {
-                disk.create_dir_all(parent)?;
-            }
-            // It may have been moved before a crash.
-            gone_is_fine(disk.rename(&folder.join(staged), target))?;
+            place(disk, &folder.join(staged), target)?;
             touched.extend(parents);
         }
         touched.sort_unstable();
         touched.dedup();
         for folder in touched.iter().rev() {
-            disk.sync_dir(folder)?;
+            // Where it is gone, so is the file, and somebody meant it.
+            gone_is_fine(disk.sync_dir(folder))?;
         }
         gone_is_fine(disk.rename(&Path::new(LOG).join(segment_name(id)), Path::new(SPARE)))?;
         disk.sync_dir(Path::new(LOG))?;
@@ -493,6 +506,25 @@ impl Manifest {
             warn!(segment = id, kind = ?error.kind(), "cannot remove a staging folder");
         }
         Ok(())
+    }
+}
+
+/// Gives a file its place, unless it has it from before a crash.
+fn place(disk: &dyn Disk, staged: &Path, target: &Path) -> io::Result<()> {
+    let mut tries = 3;
+    loop {
+        if let Some(parent) = target.parent() {
+            disk.create_dir_all(parent)?;
+        }
+        match disk.rename(staged, target) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => match disk.open(staged) {
+                // The folder was removed just now, as anybody may do while it is empty.
+                Ok(_) if tries > 1 => tries -= 1,
+                Ok(_) => return Err(error),
+                Err(error) => return gone_is_fine(Err(error)),
+            },
+            other => return other,
+        }
     }
 }
 

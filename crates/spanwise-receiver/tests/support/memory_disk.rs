@@ -59,6 +59,10 @@ struct State {
     kept: Option<PathBuf>,
     /// The next time that this file is opened, it cannot be read.
     unreadable: Option<PathBuf>,
+    /// The next file that comes to a place below this folder makes the disk panic.
+    panicking: Option<PathBuf>,
+    /// The folder of the next file that comes to a place below this one is removed just before.
+    losing: Option<PathBuf>,
 }
 
 impl State {
@@ -95,6 +99,8 @@ impl MemoryDisk {
             clinging: false,
             kept: None,
             unreadable: None,
+            panicking: None,
+            losing: None,
         })))
     }
 
@@ -128,6 +134,16 @@ impl MemoryDisk {
     /// The next time that this file is opened, it cannot be read.
     pub(crate) fn break_once(&self, path: &Path) {
         self.state().unreadable = Some(path.to_owned());
+    }
+
+    /// The next file that comes to a place below this folder makes the disk panic.
+    pub(crate) fn panic_once_below(&self, folder: &str) {
+        self.state().panicking = Some(folder.into());
+    }
+
+    /// The folder of the next file that comes to a place below this one is removed just before.
+    pub(crate) fn lose_once_below(&self, folder: &str) {
+        self.state().losing = Some(folder.into());
     }
 
     /// Changes a byte of a file.
@@ -327,9 +343,14 @@ impl Disk for MemoryDisk {
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
         let mut state = self.state();
         state.operate()?;
+        if state.losing.take_if(|folder| to.starts_with(folder)).is_some() {
+            state.folders.remove(to.parent().unwrap());
+        }
         if !state.folders.contains(to.parent().unwrap()) {
             return Err(not_found());
         }
+        let panics = state.panicking.take_if(|folder| to.starts_with(folder)).is_some();
+        assert!(!panics, "as the test wants it");
         let file = state.files.remove(from).ok_or_else(not_found)?;
         state.files.insert(to.to_owned(), file);
         Ok(())
