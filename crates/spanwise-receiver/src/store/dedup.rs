@@ -55,18 +55,22 @@ impl Dedup {
         self.current.spans.len() + self.previous.spans.len()
     }
 
-    /// Lets go of what is too old at `now`. Not between a [`Self::see`] and its [`Self::forget`].
+    /// Lets go of what is too old at `now`.
     pub(crate) fn advance(&mut self, now: u64) {
         let age = now.saturating_sub(self.current.since);
         if self.current.spans.is_empty() || (age < self.window && self.current.spans.len() < self.capacity) {
             return;
         }
-        std::mem::swap(&mut self.current, &mut self.previous);
-        // The memory of a generation that once was large is not kept for ever.
-        self.current = Generation::default();
+        self.begin();
         if age >= self.window.saturating_mul(2) {
             self.previous = Generation::default();
         }
+    }
+
+    /// Begins a generation.
+    fn begin(&mut self) {
+        // The memory of one that once was large is not kept for ever.
+        self.previous = std::mem::take(&mut self.current);
     }
 
     /// Looks a span up and remembers it. Spans without a span id are always new: nothing tells them apart.
@@ -76,6 +80,10 @@ impl Dedup {
         }
         if self.previous.spans.contains(&key.content) {
             return Sighting::Duplicate;
+        }
+        // In the midst of a group, too: how much comes at once is up to who sends it.
+        if self.current.spans.len() >= self.capacity && !self.current.spans.contains(&key.content) {
+            self.begin();
         }
         if self.current.spans.is_empty() {
             self.current.since = now;
@@ -91,11 +99,14 @@ impl Dedup {
 
     /// Takes back what [`Self::see`] remembered of a span that could not be stored.
     pub(crate) fn forget(&mut self, key: SpanKey, sighting: Sighting) {
-        if sighting != Sighting::Duplicate {
-            self.current.spans.remove(&key.content);
-        }
-        if sighting == Sighting::New {
-            self.current.ids.remove(&key.ids);
+        // A generation may have begun since.
+        for generation in [&mut self.current, &mut self.previous] {
+            if sighting != Sighting::Duplicate {
+                generation.spans.remove(&key.content);
+            }
+            if sighting == Sighting::New {
+                generation.ids.remove(&key.ids);
+            }
         }
     }
 }
@@ -170,10 +181,27 @@ mod tests {
     #[test]
     fn memory_is_bounded() {
         let mut dedup = dedup(10);
-        for n in 0..1000 {
-            dedup.advance(1);
+        // Whatever comes at once.
+        for n in 1..1000 {
+            if n % 70 == 0 {
+                dedup.advance(1);
+            }
+            assert_eq!(dedup.see(key(n, 1), 1), Sighting::New);
+            assert!(dedup.len() <= 10, "{}", dedup.len());
+            assert_eq!(dedup.see(key(n.saturating_sub(4).max(1), 1), 1), Sighting::Duplicate);
+        }
+        // What is taken back of a group that was too large is new again, all of it.
+        for n in 2000..2013 {
             dedup.see(key(n, 1), 1);
-            assert!(dedup.len() <= 11, "{}", dedup.len());
+        }
+        for n in (2000..2013).rev() {
+            dedup.forget(key(n, 1), Sighting::New);
+        }
+        for n in 2000..2004 {
+            assert_eq!(
+                (dedup.see(key(n, 1), 1), dedup.see(key(n, 2), 1)),
+                (Sighting::New, Sighting::Conflict)
+            );
         }
         let mut off = Dedup::new(Duration::from_secs(1), 0);
         assert_eq!((off.see(key(1, 1), 0), off.see(key(1, 1), 0)), (Sighting::New, Sighting::New));
