@@ -68,6 +68,7 @@ fn deliveries_become_parquet_at_the_end() {
     let metrics = client.send("GET /metrics HTTP/1.1\r\nAuthorization: Bearer t1", b"").unwrap().1;
     assert!(metrics.contains("spanwise_spans_stored_total 2\n"), "{metrics}");
     assert!(metrics.contains("spanwise_spans_duplicate_total 1\n"), "{metrics}");
+    assert!(metrics.contains("spanwise_requests_total{status=\"404\"} 3\n"), "{metrics}");
     let (status, log) = served.end();
     assert!(status.success(), "{log}");
     assert!(!log.contains("SECRET") && !log.contains("t1\n"), "{log}");

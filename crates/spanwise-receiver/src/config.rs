@@ -6,13 +6,14 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use http::uri::PathAndQuery;
 use serde::Deserialize;
 use spanwise::Mode;
 use spanwise::redact::{CompiledPolicy, without_value};
 use spanwise_arrow::{Layout, Promotion};
 
 use crate::auth::{Auth, Secret, SecretError};
-use crate::server::ServerOptions;
+use crate::server::{OWN_PATHS, ServerOptions};
 use crate::service::ReceiverOptions;
 use crate::store::{StoreOptions, TimeSetting};
 
@@ -298,10 +299,14 @@ impl Config {
     /// The options of the service. The policy is compiled by the caller, who may read files and the environment.
     ///
     /// # Errors
-    /// As [`Self::auth`], and a body within its bounds is longer than all the memory. That memory has room for what is made of the body
+    /// As [`Self::auth`], a bound is 0 with which nothing could be taken, and a body within its bounds is longer than all the memory. That memory has room for what is made of the body
     /// is not seen here: [`Receiver::new`](crate::Receiver::new) warns of that.
     pub fn receiver(&self, policy: Option<CompiledPolicy>) -> Result<ReceiverOptions, ConfigError> {
         let limits = &self.limits;
+        at_least_one("limits.body_bytes", limits.body_bytes as u64)?;
+        at_least_one("limits.body_seconds", limits.body_seconds)?;
+        at_least_one("limits.spans", limits.spans as u64)?;
+        at_least_one("limits.depth", limits.depth as u64)?;
         for (name, bytes) in [("body_bytes", limits.body_bytes), ("inflated_bytes", limits.inflated_bytes)] {
             if bytes > limits.memory_bytes {
                 return Err(ConfigError(format!(
@@ -332,11 +337,26 @@ impl Config {
     /// The options of the server.
     ///
     /// # Errors
-    /// A path does not begin with `/`.
+    /// There is no path, or one that no request has: it does not begin with `/`, holds what no URL does, or is one of the server's
+    /// own. No connection could be taken, or no head of a request come in time.
     pub fn server(&self) -> Result<ServerOptions, ConfigError> {
-        if let Some(path) = self.paths.iter().find(|path| !path.starts_with('/')) {
-            return Err(ConfigError(format!("the path {path:?} does not begin with /")));
+        if self.paths.is_empty() {
+            return Err(ConfigError("paths is empty: nothing could be delivered".to_owned()));
         }
+        for path in &self.paths {
+            let problem = if !path.starts_with('/') {
+                "does not begin with /"
+            } else if path.parse::<PathAndQuery>().map_or(true, |parsed| parsed.as_str() != path) {
+                "cannot stand in a request: spaces and the like are written in percent-encoding, and a # begins what is not sent"
+            } else if OWN_PATHS.contains(&path.split('?').next().unwrap_or_default()) {
+                "is the receiver's own"
+            } else {
+                continue;
+            };
+            return Err(ConfigError(format!("the path {path:?} {problem}")));
+        }
+        at_least_one("limits.connections", self.limits.connections as u64)?;
+        at_least_one("limits.head_seconds", self.limits.head_seconds)?;
         Ok(ServerOptions {
             paths: self.paths.clone(),
             connections: self.limits.connections,
@@ -348,9 +368,12 @@ impl Config {
     /// The options of the store.
     ///
     /// # Errors
-    /// A column is promoted to a type that is not known.
+    /// A column is promoted to a type that is not known, or a bound is 0 with which each delivery would be a file, or none be taken.
     pub fn storage(&self) -> Result<StoreOptions, ConfigError> {
         let storage = &self.storage;
+        at_least_one("storage.seal_bytes", storage.seal_bytes)?;
+        at_least_one("storage.seal_after_seconds", storage.seal_after_seconds)?;
+        at_least_one("storage.max_log_bytes", storage.max_log_bytes)?;
         let mut options = StoreOptions {
             seal_bytes: storage.seal_bytes,
             seal_after: Duration::from_secs(storage.seal_after_seconds),
@@ -378,6 +401,11 @@ impl Config {
         }
         Ok(options)
     }
+}
+
+/// Refuses 0.
+fn at_least_one(name: &str, value: u64) -> Result<(), ConfigError> {
+    if value == 0 { Err(ConfigError(format!("{name} is 0: it must be 1 at least"))) } else { Ok(()) }
 }
 
 #[cfg(test)]
@@ -463,6 +491,47 @@ mod tests {
             let expected = expected.map(str::to_owned);
             assert!(
                 error == expected || error.zip(expected).is_some_and(|(e, x)| e.starts_with(&x)),
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn settings_that_can_never_work_are_refused() {
+        for (text, expected) in [
+            ("paths = []", "paths is empty"),
+            ("paths = ['/ok', 'hook']", "the path \"hook\" does not begin with /"),
+            ("paths = ['/a b']", "the path \"/a b\" "),
+            ("paths = ['/a#b']", "the path \"/a#b\" "),
+            ("paths = ['/healthz']", "the path \"/healthz\" "),
+            ("paths = ['/readyz?a=1']", "the path \"/readyz?a=1\" "),
+            ("paths = ['/metrics']", "the path \"/metrics\" "),
+            ("[limits]\nconnections = 0", "limits.connections is 0"),
+            ("[limits]\nhead_seconds = 0", "limits.head_seconds is 0"),
+            ("[limits]\nbody_seconds = 0", "limits.body_seconds is 0"),
+            ("[limits]\nbody_bytes = 0", "limits.body_bytes is 0"),
+            ("[limits]\nspans = 0", "limits.spans is 0"),
+            ("[limits]\ndepth = 0", "limits.depth is 0"),
+            ("[storage]\nseal_bytes = 0", "storage.seal_bytes is 0"),
+            ("[storage]\nseal_after_seconds = 0", "storage.seal_after_seconds is 0"),
+            ("[storage]\nmax_log_bytes = 0", "storage.max_log_bytes is 0"),
+        ] {
+            let config = Config::from_toml(text).unwrap();
+            let tried = config
+                .server()
+                .map(drop)
+                .and(config.receiver(None).map(drop))
+                .and(config.storage().map(drop));
+            let error = tried.expect_err(text).to_string();
+            assert!(error.starts_with(expected), "{text}: {error}");
+        }
+        for text in [
+            "paths = ['/a%20b?key=1', '/ä', '/', '/healthz/']",
+            "[limits]\ndrain_seconds = 0\nbody_grace_seconds = 0\nworkers = 0",
+        ] {
+            let config = Config::from_toml(text).unwrap();
+            assert!(
+                config.server().is_ok() && config.receiver(None).is_ok() && config.storage().is_ok(),
                 "{text}"
             );
         }

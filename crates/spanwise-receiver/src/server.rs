@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::io;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::extract::{Request, State};
@@ -62,6 +62,9 @@ struct Routes {
     paths: Arc<[String]>,
 }
 
+/// Paths that answer something else than deliveries.
+pub(crate) const OWN_PATHS: [&str; 3] = ["/healthz", "/readyz", "/metrics"];
+
 /// The routes of a receiver: its paths, `/healthz`, `/readyz` and `/metrics`.
 ///
 /// `/metrics` wants the same secrets as deliveries do; the other two are open, and say nothing but `ok`.
@@ -93,10 +96,11 @@ struct Routes {
 /// ```
 pub fn router(receiver: Receiver, paths: &[String]) -> Router {
     let routes = Routes { receiver, paths: paths.into() };
+    let [health, readiness, counters] = OWN_PATHS;
     Router::new()
-        .route("/healthz", get(async || "ok\n"))
-        .route("/readyz", get(ready))
-        .route("/metrics", get(metrics))
+        .route(health, get(async || "ok\n"))
+        .route(readiness, get(ready))
+        .route(counters, get(metrics))
         // Not routes of axum's: a webhook's path is taken as it is written, whatever characters it has.
         .fallback(deliver)
         .with_state(routes)
@@ -124,11 +128,12 @@ async fn deliver(State(routes): State<Routes>, request: Request) -> Response {
     if routes.paths.iter().any(|taken| taken == path || whole.is_some_and(|whole| taken == whole.as_str())) {
         routes.receiver.receive(request).await.into_response()
     } else {
+        let begun = Instant::now();
         if !request.headers().contains_key(header::EXPECT) {
             let has_secret = routes.receiver.allows(request.headers());
             drain(std::pin::pin!(request.into_body()), has_secret).await;
         }
-        Answer::Path.into_response().into_response()
+        routes.receiver.respond(Answer::Path, begun).into_response()
     }
 }
 

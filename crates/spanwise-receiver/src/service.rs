@@ -201,6 +201,11 @@ impl Receiver {
                 refused
             }
         };
+        self.respond(answer, begun)
+    }
+
+    /// Counts an answer, and makes it a response.
+    pub(crate) fn respond(&self, answer: Answer, begun: Instant) -> Response<Full<Bytes>> {
         let label = StatusLabel { status: answer.status().as_u16() };
         self.inner.metrics.requests.get_or_create(&label).inc();
         self.inner.metrics.request_seconds.observe(begun.elapsed().as_secs_f64());
