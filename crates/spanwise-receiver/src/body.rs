@@ -114,6 +114,10 @@ where
         };
         // Trailers are nobody's business.
         let Ok(data) = frame.into_data() else { continue };
+        // Nothing to hold, and no first frame either.
+        if data.is_empty() {
+            continue;
+        }
         if gathered.len() + data.len() > limit {
             return Err(Answer::TooLarge(Bound::Body(limit)));
         }
@@ -257,6 +261,38 @@ mod tests {
             assert_eq!(most.load(Ordering::SeqCst), 2);
             let reserved = if announced { 200_000 } else { 256 << 10 };
             assert_eq!((memory.bytes(), budget.used()), (reserved, reserved));
+        }
+    }
+
+    /// These frames.
+    struct Frames(VecDeque<&'static str>);
+
+    impl Body for Frames {
+        type Data = Bytes;
+        type Error = Infallible;
+
+        fn poll_frame(
+            mut self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+        ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+            let frame = self.0.pop_front();
+            Poll::Ready(frame.map(|text| Ok(Frame::data(Bytes::from_static(text.as_bytes())))))
+        }
+    }
+
+    #[tokio::test]
+    async fn empty_frames_hold_nothing() {
+        let frames = |text: &'static str| {
+            let empty = std::iter::repeat_n("", 1000);
+            let all = empty.clone().chain([text]).chain(empty).collect();
+            Frames(all)
+        };
+        for (text, reserved) in [("", 0), ("text", READ_AT_ONCE)] {
+            let budget = Budget::new(1 << 20);
+            let mut memory = budget.reserve();
+            let body = std::pin::pin!(frames(text));
+            let read = read(body, 9, Pace::default(), &mut memory).await.map_err(|_| ()).unwrap();
+            assert_eq!((&read[..], memory.bytes()), (text.as_bytes(), reserved));
         }
     }
 

@@ -6,6 +6,7 @@ use bytes::Bytes;
 use flate2::read::MultiGzDecoder;
 use http::HeaderMap;
 use http::header::CONTENT_ENCODING;
+use zstd::zstd_safe::zstd_sys::ZSTD_ErrorCode;
 
 use crate::answer::{Answer, Bound};
 use crate::budget::Reservation;
@@ -71,6 +72,17 @@ fn broken() -> Answer {
     Answer::Invalid { message: "the body's compression is broken".to_owned(), field: None }
 }
 
+/// What is wrong, in a sentence. A frame that is whole, and only asks for too much, can be sent in another way.
+fn failed(error: &std::io::Error) -> Answer {
+    let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<zstd::Error>());
+    if inner.is_some_and(|inner| inner.is(ZSTD_ErrorCode::ZSTD_error_frameParameter_windowTooLarge)) {
+        let most = 1 << ZSTD_WINDOW_LOG;
+        let message = format!("the body's zstd frame wants a window of more than {most} bytes");
+        return Answer::Invalid { message, field: None };
+    }
+    broken()
+}
+
 /// Reads to the end, and takes memory before it grows.
 fn read(mut input: impl Read, limit: usize, memory: &mut Reservation) -> Result<Vec<u8>, Answer> {
     let mut out: Vec<u8> = Vec::new();
@@ -81,7 +93,7 @@ fn read(mut input: impl Read, limit: usize, memory: &mut Reservation) -> Result<
                 return Err(Answer::TooLarge(Bound::Inflated(limit)));
             }
             // One more than the bound, to see that there is more.
-            let size = (len * 2).max(FIRST_BUFFER).min(limit + 1).max(len + 1);
+            let size = (len * 2).max(FIRST_BUFFER).min(limit.saturating_add(1)).max(len + 1);
             memory.take(size - len)?;
             out.reserve_exact(size - len);
             out.resize(size, 0);
@@ -90,7 +102,7 @@ fn read(mut input: impl Read, limit: usize, memory: &mut Reservation) -> Result<
             Ok(0) => break,
             Ok(read) => len += read,
             Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
-            Err(_) => return Err(broken()),
+            Err(error) => return Err(failed(&error)),
         }
     }
     if len > limit {
@@ -133,7 +145,7 @@ mod tests {
                 (Encoding::Zstd, zstd::encode_all(&text[..], 3).unwrap()),
             ];
             for (encoding, body) in bodies {
-                for limit in [len, len + 1, 1 << 30] {
+                for limit in [len, len + 1, 1 << 30, usize::MAX] {
                     assert_eq!(
                         inflate(encoding, body.clone(), limit, 1 << 30).unwrap(),
                         text,
@@ -197,7 +209,10 @@ mod tests {
         encoder.window_log(27).unwrap();
         encoder.write_all(&vec![7; 1 << 20]).unwrap();
         let body = encoder.finish().unwrap();
-        assert_eq!(inflate(Encoding::Zstd, body, 64 << 20, 1 << 30), Err(broken()));
+        let Err(Answer::Invalid { message, .. }) = inflate(Encoding::Zstd, body, 64 << 20, 1 << 30) else {
+            panic!()
+        };
+        assert_eq!(message, "the body's zstd frame wants a window of more than 8388608 bytes");
     }
 
     #[test]
