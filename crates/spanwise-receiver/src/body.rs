@@ -297,6 +297,23 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_body_beyond_the_bound_is_refused_whether_its_length_is_announced_or_not() {
+        for announced in [true, false] {
+            for limit in [999, 1000] {
+                let most = Arc::new(AtomicUsize::new(0));
+                let text = vec![7; 1000].into();
+                let body = Bytewise { text, announced, alive: Arc::default(), most: Arc::clone(&most) };
+                let mut memory = Budget::new(1 << 30).reserve();
+                let read = read(std::pin::pin!(body), limit, Pace::default(), &mut memory).await;
+                let expected = if limit < 1000 { Err(Answer::TooLarge(Bound::Body(limit))) } else { Ok(1000) };
+                assert_eq!(read.map(|body| body.len()), expected, "{announced}");
+                // What is announced as too long is not even begun.
+                assert_eq!(most.load(Ordering::SeqCst) > 0, !announced || limit == 1000);
+            }
+        }
+    }
+
+    #[tokio::test]
     async fn a_body_of_one_frame_is_that_frame() {
         let frame = Bytes::from_static(b"one frame");
         let place = frame.as_ptr();

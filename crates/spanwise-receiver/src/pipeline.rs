@@ -297,4 +297,17 @@ mod tests {
             assert_eq!(growth(text), more, "{text:?}");
         }
     }
+
+    #[test]
+    fn the_same_span_of_another_scope_is_another_span() {
+        let span = r#"{"traceId":"5b8efff798038103d269b633813fc60c","spanId":"eee19b7ec3c1b174","name":"s"}"#;
+        let scope = |name: &str| format!(r#"{{"scope":{{"name":"{name}"}},"spans":[{span}]}}"#);
+        let scopes = ["a", "b", "a"].map(scope).join(",");
+        let body = format!(r#"{{"resourceSpans":[{{"scopeSpans":[{scopes}]}}]}}"#);
+        let mut batch = SpanBatch::new();
+        Decoder::new(DecodeOptions::default().with_record_sources(true)).decode(body, &mut batch).unwrap();
+        let keys = keys(&batch);
+        assert_eq!((keys.len(), keys[0].ids == keys[1].ids), (3, true));
+        assert!(keys[0].content != keys[1].content && keys[0].content == keys[2].content);
+    }
 }
