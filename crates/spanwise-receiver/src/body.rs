@@ -305,7 +305,8 @@ mod tests {
                 let body = Bytewise { text, announced, alive: Arc::default(), most: Arc::clone(&most) };
                 let mut memory = Budget::new(1 << 30).reserve();
                 let read = read(std::pin::pin!(body), limit, Pace::default(), &mut memory).await;
-                let expected = if limit < 1000 { Err(Answer::TooLarge(Bound::Body(limit))) } else { Ok(1000) };
+                let expected =
+                    if limit < 1000 { Err(Answer::TooLarge(Bound::Body(limit))) } else { Ok(1000) };
                 assert_eq!(read.map(|body| body.len()), expected, "{announced}");
                 // What is announced as too long is not even begun.
                 assert_eq!(most.load(Ordering::SeqCst) > 0, !announced || limit == 1000);
