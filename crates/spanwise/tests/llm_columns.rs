@@ -25,6 +25,7 @@ const PAYLOADS: &[&str] = &[
     "genkit.json",
     "langsmith-datadog.json",
     "adk-livekit-flue.json",
+    "litellm.json",
 ];
 
 fn cell(llm: &LlmSpan<'_>, column: Column) -> Option<String> {

@@ -115,6 +115,8 @@ conventions! {
     Adk "Google ADK" "google/adk-python src/google/adk/telemetry",
     /// LiveKit Agents.
     LiveKit "LiveKit Agents" "livekit/agents livekit-agents/livekit/agents/telemetry/trace_types.py",
+    /// The gateway `LiteLLM`, which prices what it passes on.
+    LiteLlm "LiteLLM" "BerriAI/litellm litellm/integrations/{opentelemetry.py,otel}",
 }
 
 /// How a value holds what the column wants.
@@ -262,15 +264,21 @@ pub const TABLE: &[Source] = &[
     ),
     // Cost.
     row(C::InputCost, V::OpenRouter, "gen_ai.usage.input_cost", Plain),
+    row(C::InputCost, V::LiteLlm, "gen_ai.cost.input_cost", Plain),
+    row(C::InputCost, V::LiteLlm, "litellm.cost.input_cost", Plain),
     row(C::InputCost, V::OpenInference, "llm.cost.prompt", Plain),
     row(C::InputCost, V::Langfuse, "langfuse.observation.cost_details", Member(&["input"])),
     row(C::InputCost, V::Mlflow, "mlflow.llm.cost", Member(&["input_cost"])),
     row(C::OutputCost, V::OpenRouter, "gen_ai.usage.output_cost", Plain),
+    row(C::OutputCost, V::LiteLlm, "gen_ai.cost.output_cost", Plain),
+    row(C::OutputCost, V::LiteLlm, "litellm.cost.output_cost", Plain),
     row(C::OutputCost, V::OpenInference, "llm.cost.completion", Plain),
     row(C::OutputCost, V::Langfuse, "langfuse.observation.cost_details", Member(&["output"])),
     row(C::OutputCost, V::Mlflow, "mlflow.llm.cost", Member(&["output_cost"])),
     row(C::Cost, V::OpenRouter, "gen_ai.usage.total_cost", Plain),
     row(C::Cost, V::OpenRouter, "gen_ai.usage.cost", Plain),
+    row(C::Cost, V::LiteLlm, "gen_ai.cost.total_cost", Plain),
+    row(C::Cost, V::LiteLlm, "litellm.cost.total_cost", Plain),
     row(C::Cost, V::OpenInference, "llm.cost.total", Plain),
     row(C::Cost, V::PydanticAi, "operation.cost", Plain),
     row(C::Cost, V::Langfuse, "langfuse.observation.cost_details", Member(&["total"])),
