@@ -1,9 +1,7 @@
 //! The rules of a policy, the user's and those of its presets, made ready to be matched.
 
-use regex::Regex;
-
 use super::compiled::{CompiledRule, Origin, Scan, Treatment};
-use super::rule::{KeyPattern, Matcher, glob_regex};
+use super::rule::{EventName, KeyPattern, Matcher};
 use super::{Action, Bodies, Identity, Policy, PolicyError, Preset};
 use crate::redact::catalogue::{Class, Match, Row};
 use crate::redact::place::Places;
@@ -14,7 +12,7 @@ const MOST_EVENTS: usize = 64;
 
 pub(super) struct Builder<'p> {
     pub(super) policy: &'p Policy,
-    pub(super) events: Vec<(String, Regex)>,
+    pub(super) events: Vec<(String, EventName)>,
     pub(super) rules: Vec<(Matcher, CompiledRule)>,
 }
 
@@ -116,7 +114,7 @@ impl Builder<'_> {
         if self.events.len() == MOST_EVENTS {
             return Err(PolicyError::new("rules ask for more than 64 names of events"));
         }
-        self.events.push((name.to_owned(), glob_regex(name)?));
+        self.events.push((name.to_owned(), EventName::new(name)?));
         Ok(Some(self.events.len() - 1))
     }
 }

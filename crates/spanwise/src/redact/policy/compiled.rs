@@ -5,7 +5,7 @@ use hashbrown::HashMap;
 use regex::Regex;
 
 use super::builder::Builder;
-use super::rule::{KeyPattern, Matcher, is_separator};
+use super::rule::{EventName, KeyPattern, Matcher, is_separator};
 use super::{Action, Mode, Policy, PolicyError, Preset, TextAction, Unknown, vain};
 use crate::redact::catalogue;
 use crate::redact::detector::{Builtin, DetectorIndex, DetectorSet, Look, Selection};
@@ -28,7 +28,7 @@ pub struct CompiledPolicy {
     /// Bytes of the longest of them. A key is looked at no further, or one of many parts would cost the square of its length.
     longest_prefix: usize,
     expressions: Vec<(u32, Regex)>,
-    events: Vec<Regex>,
+    events: Vec<EventName>,
     whole_paths: WholePaths,
     pub(super) folds_case: bool,
     pub(super) mode: Mode,
@@ -169,7 +169,7 @@ pub(super) fn compile(policy: &Policy, key: Option<HashKey>) -> Result<CompiledP
         prefixes: HashMap::default(),
         longest_prefix: 0,
         expressions: Vec::new(),
-        events: builder.events.iter().map(|(_, regex)| regex.clone()).collect(),
+        events: builder.events.iter().map(|(_, name)| name.clone()).collect(),
         whole_paths: WholePaths::of(policy),
         folds_case: policy.folds_case,
         mode: policy.mode,

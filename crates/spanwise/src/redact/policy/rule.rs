@@ -133,6 +133,27 @@ impl Matcher {
     }
 }
 
+/// The name of the events that a rule is for. It is asked for every event there is, so that a name without a star is compared.
+#[derive(Clone, Debug)]
+pub(super) enum EventName {
+    Exact(String),
+    Glob(Regex),
+}
+
+impl EventName {
+    pub(super) fn new(glob: &str) -> Result<Self, PolicyError> {
+        let regex = glob_regex(glob)?;
+        Ok(if glob.contains('*') { Self::Glob(regex) } else { Self::Exact(glob.to_owned()) })
+    }
+
+    pub(super) fn is_match(&self, name: &str) -> bool {
+        match self {
+            Self::Exact(exact) => exact == name,
+            Self::Glob(regex) => regex.is_match(name),
+        }
+    }
+}
+
 /// Where a key may go on behind a prefix.
 pub(crate) fn is_separator(character: char) -> bool {
     matches!(character, '.' | ':' | '[')

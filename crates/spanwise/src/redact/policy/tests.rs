@@ -26,13 +26,15 @@ fn every_row_of_the_catalogue_decides_what_becomes_of_its_keys() {
         if row.matching == Match::Tree {
             keys.extend([".7", ".7.content", ":x", "[0]"].map(|rest| format!("{}{rest}", row.pattern)));
         }
+        let is_of_a_member = |key: &str| {
+            let rest = key.strip_prefix(row.pattern).and_then(|rest| rest.rsplit_once('.'));
+            rest.is_some_and(|(_, name)| row.members.contains(&name))
+        };
         for key in keys {
             let verdict = policy.resolve(place, class, &key);
             let expected = match row.class {
                 Class::Content | Class::Credential => Treatment::Mask,
-                Class::Settings if row.members.iter().any(|name| key.ends_with(&format!(".{name}"))) => {
-                    Treatment::Mask
-                }
+                Class::Settings if is_of_a_member(&key) => Treatment::Mask,
                 Class::Settings => Treatment::Members,
                 Class::Numeric if row.label == "marker" => Treatment::KeepMark,
                 Class::Identity | Class::Kept | Class::Numeric => Treatment::Keep,
