@@ -249,8 +249,8 @@ def scan_batches(
 def summary(sources: Source, *, framing: Framing = "auto", threads: int = 0, progress: Told = None) -> Summary:
     r"""Sum up what sources hold, and what the calls of language models in them took and cost.
 
-    A dict of plain values: what the command ``spanwise summary --format json`` prints. A request of which several spans
-    tell, or which was delivered twice, counts once, and tests do not count.
+    A dict of plain values: what the command ``spanwise summary --format json`` prints. Of a request of which several
+    spans tell those count that ``is_request`` marks in a table; what was delivered again and tests do not.
 
         payload = b'{"resourceSpans":[{"scopeSpans":[{"spans":[{"name":"chat","attributes":[\
         {"key":"gen_ai.request.model","value":{"stringValue":"gpt-5"}},\

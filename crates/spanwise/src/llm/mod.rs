@@ -12,14 +12,20 @@
 //! [`Requests`] says which spans to add up:
 //!
 //! 1. A span that carries usage (a count or a cost above zero) stands for a request. Where requests below it in the same
-//!    trace carry usage, too, through any spans in between, their sums are compared, tokens in, out and in all, and cost:
-//!    - If no sum is more than its own figure, its figures include them, and it alone stands for what is told; but where the
-//!      sums are the same, and spans below name other models, they stand for it.
-//!    - Else, if no sum of those that name its model is more, it stands for its own calls (an agent that calls another), and
-//!      the others stand for theirs; but where it only says the same as all of them and less (no cost), they do.
-//!    - Else, if the sums of those that may be of its model are no less, its figures are a part of theirs (the last step of
-//!      an agent), and they stand for what is told.
-//!    - Else each tells of something else, and all of them stand for it.
+//!    trace carry usage, too, through any spans in between, their sums are compared with its figures: tokens in, out and
+//!    in all, and cost, those that both say. Names are of one model but for dates, versions and what stands before them.
+//!    - If nothing is said by both, they stand, and it does too: each has figures that the other lacks.
+//!    - If its figures are at least the sums, they include them, and it stands alone. But if it lacks one of them, such as the
+//!      cost, those below stand; and if all figures are the same, whoever says more does, or else, if they name other
+//!      models, those below.
+//!    - Else, if its figures are the sums of the calls, the lowest spans with usage, what stands in between told running
+//!      totals: it or the calls stand, as above.
+//!    - Else, if there are some of its model and others, it stands for its own where it includes them, beside the others.
+//!    - Else, if none below may be of its model, it tells of a call of its own (an agent that calls another) and stands
+//!      beside them, unless a call has the very same tokens.
+//!    - Else its figures are a part of theirs (the last step of an agent), or none that can be told, and they stand alone.
+//!
+//!    Of very many models and calls below one span, and of very many running totals above each other, not all are told apart.
 //! 2. A span that names a model and carries no usage (a failed request, say) stands for a request, unless it has an
 //!    ancestor that does by either rule, or a descendant that carries usage.
 //! 3. A test of a gateway stands for nothing, and neither does a span that was delivered before: with the same trace id,
@@ -28,6 +34,7 @@
 //! When to use the columns alone: to look at spans one by one. When to use [`Requests`]: whenever something is added up.
 
 mod keys;
+mod models;
 mod requests;
 mod table;
 mod trees;

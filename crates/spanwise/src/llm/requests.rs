@@ -8,8 +8,9 @@ use hashbrown::HashMap;
 use std::hash::BuildHasher;
 
 use super::LlmSpan;
+use super::models::{Models, OTHER_MODELS};
 use super::trees::{self, NO_PLACE, Says};
-use super::usage::{Models, NO_MODEL, Usage, amounts};
+use super::usage::{Usage, amounts};
 use crate::batch::{Id, SpanRef};
 
 /// A note of every span that was added: about 70 bytes each, and 40 more for each that carries usage.
@@ -132,7 +133,7 @@ impl Requests {
         self.duplicates -= again as u64;
         let usages = forgotten.iter().filter(|node| matches!(node.role, Role::Usage(_))).count();
         self.usages.truncate(self.usages.len() - usages);
-        let models = self.usages.iter().map(|usage| usage.model).filter(|model| *model != NO_MODEL);
+        let models = self.usages.iter().map(|usage| usage.model).filter(|model| *model < OTHER_MODELS);
         self.models.truncate(models.max().map_or(0, |last| last as usize + 1));
         self.nodes.truncate(spans);
         // Traces have their numbers in the order in which they came.
@@ -259,6 +260,42 @@ mod tests {
         assert_eq!(counted(&["1 - heron 20/2", "2 1 heron 10/1", "3 1 heron 20/2"]), [1, 2], "the last step");
         assert_eq!(counted(&["1 - heron 9/3", "2 1 heron 9/3//0.5"]), [1], "the cost as well");
         assert_eq!(counted(&["1 - heron //12", "2 1 heron 9/3"]), [1], "a total alone of one call");
+        assert_eq!(
+            counted(&["1 - heron 60/6", "2 1 heron 10/1//0.1", "3 1 heron 20/2//0.2"]),
+            [1, 2],
+            "a cost"
+        );
+        assert_eq!(under("1 - - 60/6"), [1, 2], "a cost, whatever else was not sent");
+        assert_eq!(under("1 - - 30/3//0.31"), [1, 2], "a fee");
+        assert_eq!(under("1 - - 29/4//0.31"), [1, 2], "figures that do not agree");
+        assert_eq!(counted(&["1 - heron 100/12", "2 1 heron 103/10"]), [1], "an estimate");
+        assert_eq!(counted(&["1 - heron 1000/50", "2 1 heron 200/50//0.01"]), [1], "what was cached");
+        assert_eq!(counted(&["1 - heron 10/35", "2 1 heron 10/5/45/0.1"]), [1], "what was thought");
+        assert_eq!(counted(&["1 - prod-chat 20/2", "2 1 heron 10/1", "3 1 heron 20/2"]), [1, 2], "an alias");
+    }
+
+    #[test]
+    fn running_totals_between_a_sum_and_its_calls_are_not_counted() {
+        let run = |root: &str, run: &str, costs: [&str; 3]| {
+            let [a, b, c] = costs;
+            let calls = [
+                format!("2 1 heron 100/10{a}"),
+                format!("4 3 {run} 50/5{b}"),
+                format!("5 1 heron 200/20{c}"),
+            ];
+            let above = format!("3 1 {run} 150/15");
+            counted(&[root, &calls[0], &above, &calls[1], &calls[2]])
+        };
+        assert_eq!(run("1 - heron 350/35", "owl", ["", "", ""]), [1, 3, 4]);
+        assert_eq!(run("1 - heron 350/35", "heron", ["", "", ""]), [0]);
+        assert_eq!(run("1 - heron 350/35", "owl", ["//0.1", "//0.05", "//0.2"]), [1, 3, 4]);
+        assert_eq!(run("1 - heron 350/35", "heron", ["//0.1", "//0.05", "//0.2"]), [1, 3, 4]);
+        assert_eq!(run("1 - heron 350/35//0.35", "owl", ["", "", ""]), [0]);
+        // The wrapper of it all stands for the same.
+        assert_eq!(
+            counted(&["1 - heron 150/15", "2 1 heron 150/15", "3 2 heron 100/10", "4 2 heron 50/5"]),
+            [0]
+        );
     }
 
     #[test]
@@ -268,6 +305,11 @@ mod tests {
             [0, 2],
             "an agent that calls one"
         );
+        assert_eq!(counted(&["1 - gpt-4.1 30/3", "2 1 gpt-4.1-mini 500/50"]), [0, 1], "like names");
+        let agents: Vec<String> = (2..30).map(|id| format!("{id} 1 m{id} 10/1")).collect();
+        let all: Vec<&str> =
+            std::iter::once("1 - m1 20/2").chain(agents.iter().map(String::as_str)).collect();
+        assert_eq!(counted(&all), (0..29).collect::<Vec<_>>(), "very many agents");
         assert_eq!(
             counted(&["1 - heron 9/3", "2 1 heron 9/3", "3 1 - -", "4 3 owl 500/50", "5 3 - 2"]),
             [0, 3, 4],

@@ -1,6 +1,7 @@
 //! Which spans of trees stand for a request, from what each of them says and where it stands.
 
-use super::usage::{Below, Models, Standing, Usage};
+use super::models::Models;
+use super::usage::{Below, Standing, Usage};
 
 /// The parent of a span that has none.
 pub(super) const NO_PLACE: u32 = u32::MAX;

@@ -1,62 +1,16 @@
-//! What spans carry, and whether what one of them says includes what those below it say.
-
-use foldhash::fast::RandomState;
-use hashbrown::HashMap;
+//! What spans carry, and which of them stand for it where one above others carries usage as they do.
 
 use super::LlmSpan;
+use super::models::{Model, Models, NO_MODEL, OTHER_MODELS};
 
 /// Tokens in, tokens out, tokens in all, US dollars. What was not sent is zero, and zero is as good as not sent.
 pub(super) type Amounts = [f64; 4];
-
-/// The number of a model's name; [`NO_MODEL`] for a span that names none.
-pub(super) type Model = u32;
-
-pub(super) const NO_MODEL: Model = u32::MAX;
-
-/// Names are told apart by so many bytes.
-const LONGEST_NAME: usize = 128;
 
 /// What a span carries.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Usage {
     pub(super) model: Model,
     pub(super) amounts: Amounts,
-}
-
-/// The names of models, numbered in the order in which they came.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Models {
-    numbers: HashMap<Box<str>, Model, RandomState>,
-    names: Vec<Box<str>>,
-}
-
-impl Models {
-    pub(super) fn number(&mut self, name: Option<&str>) -> Model {
-        // Gateways put the name of the maker before that of the model.
-        let name = name.map(|name| name.rsplit('/').next().unwrap_or(name)).filter(|name| !name.is_empty());
-        let Some(name) = name.and_then(|name| name.get(..name.floor_char_boundary(LONGEST_NAME))) else {
-            return NO_MODEL;
-        };
-        if let Some(number) = self.numbers.get(name) {
-            return *number;
-        }
-        let number = Model::try_from(self.names.len()).unwrap_or(NO_MODEL);
-        self.numbers.insert(name.into(), number);
-        self.names.push(name.into());
-        number
-    }
-
-    /// Forgets all but the first so many names.
-    pub(super) fn truncate(&mut self, names: usize) {
-        self.names.truncate(names);
-        self.numbers.retain(|_, number| (*number as usize) < names);
-    }
-
-    /// Whether two spans may speak of one model: what answers often has a longer name than what was asked for, with a date.
-    fn may_be_one(&self, a: Model, b: Model) -> bool {
-        let name = |model: Model| self.names.get(model as usize).map_or("", |name| name);
-        a == b || name(a).starts_with(name(b)) || name(b).starts_with(name(a))
-    }
 }
 
 /// Tokens and cost of a span.
@@ -77,13 +31,17 @@ pub(super) fn amounts(llm: &LlmSpan<'_>) -> Amounts {
 #[derive(Debug)]
 pub(super) struct Standing {
     stands: Vec<bool>,
-    /// Spans of one list, each with the place of the next.
+    /// Spans of a list of those that stand, each with the place of the next.
     next: Vec<u32>,
+    /// The same of lists of calls.
+    next_call: Vec<u32>,
 }
+
+const END: u32 = u32::MAX;
 
 impl Standing {
     pub(super) fn new(spans: usize) -> Self {
-        Self { stands: vec![false; spans], next: vec![u32::MAX; spans] }
+        Self { stands: vec![false; spans], next: vec![END; spans], next_call: vec![END; spans] }
     }
 
     pub(super) fn stands(&self, place: u32) -> bool {
@@ -96,24 +54,24 @@ impl Standing {
         }
     }
 
-    /// Puts the second list behind the first.
-    fn join(&mut self, first: &mut List, second: List) {
-        if let Some(next) = self.next.get_mut(first.last as usize) {
-            *next = second.first;
+    /// Those of a list no longer stand: a span above tells of them, or those below.
+    fn unseat(&mut self, list: List) {
+        let mut at = Some(list.first);
+        while let Some(place) = at {
+            self.set(place, false);
+            at = list.after(place, &self.next);
         }
-        first.last = second.last;
     }
 
-    /// A span above these tells of them.
-    fn include(&mut self, list: List) {
-        let mut place = list.first;
-        while place != u32::MAX {
-            self.set(place, false);
-            place = if place == list.last {
-                u32::MAX
-            } else {
-                self.next.get(place as usize).map_or(u32::MAX, |next| *next)
-            };
+    /// Those of a list of calls stand.
+    fn seat_calls(&mut self, list: List) {
+        let mut at = Some(list.first);
+        while let Some(place) = at {
+            self.set(place, true);
+            at = list.after(place, &self.next_call);
+            if let Some(next) = self.next.get_mut(place as usize) {
+                *next = at.unwrap_or(END);
+            }
         }
     }
 }
@@ -124,96 +82,229 @@ struct List {
     last: u32,
 }
 
-/// The requests below a span, by their model: what they carry, and which they are.
-#[derive(Debug, Default)]
-pub(super) struct Below(Vec<(Usage, List)>);
-
-/// So many models are told apart below one span.
-const MOST_MODELS: usize = 8;
-
-impl Below {
-    pub(super) fn is_empty(&self) -> bool {
-        self.0.is_empty()
+impl List {
+    fn after(self, place: u32, next: &[u32]) -> Option<u32> {
+        if place == self.last { None } else { next.get(place as usize).copied().filter(|next| *next != END) }
     }
 
-    pub(super) fn add_all(&mut self, other: Self, standing: &mut Standing) {
-        if self.0.is_empty() {
-            self.0 = other.0;
-        } else {
-            other.0.into_iter().for_each(|(usage, list)| self.add(usage, list, standing));
+    /// Puts another list behind this one.
+    fn join(&mut self, other: Self, next: &mut [u32]) {
+        if let Some(next) = next.get_mut(self.last as usize) {
+            *next = other.first;
         }
+        self.last = other.last;
     }
+}
 
-    fn add(&mut self, usage: Usage, list: List, standing: &mut Standing) {
+/// Spans with usage by their model: what they carry, and which they are.
+#[derive(Debug, Clone, Default)]
+struct Parts(Vec<(Usage, List)>);
+
+/// So many models are told apart below one span; the rest are others, which are none of its.
+const MOST_MODELS: usize = 16;
+
+impl Parts {
+    fn add(&mut self, usage: Usage, list: List, next: &mut [u32]) {
         let is_full = self.0.len() >= MOST_MODELS;
         let known = self.0.iter_mut().position(|(known, _)| known.model == usage.model);
         match known.or(is_full.then_some(MOST_MODELS - 1)).and_then(|at| self.0.get_mut(at)) {
             Some((known, of_known)) => {
                 if known.model != usage.model {
-                    known.model = NO_MODEL;
+                    known.model = OTHER_MODELS;
                 }
                 sum(&mut known.amounts, usage.amounts);
-                standing.join(of_known, list);
+                of_known.join(list, next);
             }
             None => self.0.push((usage, list)),
         }
     }
 
-    /// Puts a span that carries `usage` above these, and settles which of them stand for what is told. The head of [`super`] has
-    /// the rule.
-    pub(super) fn put_under(&mut self, place: u32, usage: Usage, models: &Models, standing: &mut Standing) {
-        let its = usage.amounts;
-        let names = |part: &Usage| part.model != NO_MODEL;
-        let may_be_its = |part: &Usage| models.may_be_one(part.model, usage.model);
-        let is_its = |part: &Usage| usage.model != NO_MODEL && names(part) && may_be_its(part);
-        let all = self.sum_of(|_| true);
-        let names_other = self.0.iter().any(|(part, _)| names(part) && !is_its(part));
-        let same = includes(its, all) && includes(all, its);
-        let told_below = match () {
-            () if includes(its, all) => same && names_other,
-            () if self.0.iter().any(|(part, _)| is_its(part)) && includes(its, self.sum_of(is_its)) => {
-                says_the_same(its, all)
-            }
-            () => says_the_same(its, all) || includes(self.sum_of(may_be_its), its),
-        };
-        if told_below {
-            return;
+    fn add_all(&mut self, other: Self, next: &mut [u32]) {
+        if self.0.is_empty() {
+            *self = other;
+        } else {
+            other.0.into_iter().for_each(|(usage, list)| self.add(usage, list, next));
         }
-        let includes_all = includes(its, all);
-        let includes_its = includes(its, self.sum_of(is_its));
-        self.0.retain(|(part, list)| {
-            let is_included = includes_all || includes_its && is_its(part);
-            if is_included {
-                standing.include(*list);
-            }
-            !is_included
-        });
-        standing.set(place, true);
-        self.add(usage, List { first: place, last: place }, standing);
     }
 
-    fn sum_of(&self, belongs: impl Fn(&Usage) -> bool) -> Amounts {
+    fn sum_of(&self, belongs: impl Fn(Model) -> bool) -> Amounts {
         let mut all = [0.0; 4];
-        for (part, _) in self.0.iter().filter(|(part, _)| belongs(part)) {
+        for (part, _) in self.0.iter().filter(|(part, _)| belongs(part.model)) {
             sum(&mut all, part.amounts);
         }
         all
+    }
+
+    fn any(&self, is: impl Fn(Model) -> bool) -> bool {
+        self.0.iter().any(|(part, _)| is(part.model))
+    }
+}
+
+/// What is known below a span.
+#[derive(Debug, Default)]
+pub(super) struct Below {
+    /// The spans that stand for requests.
+    requests: Parts,
+    /// The lowest spans with usage. Between them and what is above there may be sums, and sums of sums.
+    calls: Parts,
+    /// Tokens in and out of some of the calls.
+    some: Vec<[f64; 2]>,
+    /// Something else than the calls stands.
+    differs: bool,
+    /// How often the calls took the place of what stood.
+    changes: u8,
+}
+
+/// So many calls are known by their figures.
+const SOME: usize = 16;
+
+/// So often calls may take the place of what stands: each time they are all gone through.
+const MOST_CHANGES: u8 = 16;
+
+/// What becomes of a span and of the requests below it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Told {
+    /// It stands for all of them.
+    Above,
+    /// It stands for those of its own model, and the others for themselves.
+    AboveItsOwn,
+    /// They stand, and it does not.
+    Below,
+    /// The calls stand, and what stood between does not.
+    Calls,
+    /// All of them stand.
+    Both,
+}
+
+impl Below {
+    pub(super) fn is_empty(&self) -> bool {
+        self.requests.0.is_empty()
+    }
+
+    pub(super) fn add_all(&mut self, other: Self, standing: &mut Standing) {
+        self.requests.add_all(other.requests, &mut standing.next);
+        self.calls.add_all(other.calls, &mut standing.next_call);
+        let room = SOME.saturating_sub(self.some.len());
+        self.some.extend(other.some.into_iter().take(room));
+        self.differs |= other.differs;
+        self.changes = self.changes.max(other.changes);
+    }
+
+    /// Puts a span that carries `usage` above these, and settles which of them stand for what is told. The head of [`super`] has
+    /// the rule.
+    pub(super) fn put_under(&mut self, place: u32, usage: Usage, models: &Models, standing: &mut Standing) {
+        let own = List { first: place, last: place };
+        if self.is_empty() {
+            self.calls.add(usage, own, &mut standing.next_call);
+            self.some.push([usage.amounts[0], usage.amounts[1]]);
+        }
+        let told = self.told(usage, models);
+        let is_its = |model: Model| models.are_one(model, usage.model);
+        match told {
+            Told::Below => return,
+            Told::Calls => {
+                self.requests.0.drain(..).for_each(|(_, list)| standing.unseat(list));
+                self.calls.0.iter().for_each(|(_, list)| standing.seat_calls(*list));
+                self.requests = self.calls.clone();
+                self.differs = false;
+                self.changes = self.changes.saturating_add(1);
+                return;
+            }
+            Told::Above => self.requests.0.drain(..).for_each(|(_, list)| standing.unseat(list)),
+            Told::AboveItsOwn => self.requests.0.retain(|(part, list)| {
+                if is_its(part.model) {
+                    standing.unseat(*list);
+                }
+                !is_its(part.model)
+            }),
+            Told::Both => {}
+        }
+        standing.set(place, true);
+        self.differs = self.differs || !self.calls.0.iter().any(|(_, list)| list.first == place);
+        self.requests.add(usage, own, &mut standing.next);
+    }
+
+    fn told(&self, usage: Usage, models: &Models) -> Told {
+        let its = usage.amounts;
+        let is_its = |model: Model| models.are_one(model, usage.model);
+        let is_other = |model: Model| model != NO_MODEL && !is_its(model);
+        let all = Figures::of(its, self.requests.sum_of(|_| true));
+        if self.is_empty() || all.common && all.includes && !all.same && !all.lacks {
+            return Told::Above;
+        }
+        if !all.common {
+            return Told::Both;
+        }
+        if all.same {
+            let is_above = all.is_above(self.requests.any(is_other));
+            return if is_above { Told::Above } else { Told::Below };
+        }
+        if all.includes {
+            return Told::Below;
+        }
+        let calls = Figures::of(its, self.calls.sum_of(|_| true));
+        if self.differs && calls.common && calls.same && self.changes < MOST_CHANGES {
+            return if calls.is_above(self.calls.any(is_other)) { Told::Above } else { Told::Calls };
+        }
+        if self.requests.any(is_its) && self.requests.any(|model| !is_its(model)) {
+            let of_its = Figures::of(its, self.requests.sum_of(is_its));
+            let is_above = of_its.common && of_its.includes && !of_its.lacks;
+            return if is_above { Told::AboveItsOwn } else { Told::Below };
+        }
+        let is_one_of_them = self.some.contains(&[its[0], its[1]]);
+        let names_others_only = usage.model != NO_MODEL && !self.requests.any(|model| !is_other(model));
+        if names_others_only && !is_one_of_them { Told::Both } else { Told::Below }
+    }
+}
+
+/// How a span's figures stand to the sums below it, by those that both say: what was not sent is not less.
+#[derive(Debug, Clone, Copy)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a question of its own")]
+struct Figures {
+    /// There are any that both say.
+    common: bool,
+    /// Its are at least theirs.
+    includes: bool,
+    /// They are the same.
+    same: bool,
+    /// It lacks one that they say.
+    lacks: bool,
+    /// They lack one that it says.
+    has_more: bool,
+    /// Only they say what it cost.
+    lacks_cost: bool,
+}
+
+/// How much two figures may differ and be the same. Costs are rounded, and have fees put on them.
+const MARGINS: Amounts = [1e-6, 1e-6, 1e-6, 0.05];
+
+impl Figures {
+    fn of(its: Amounts, theirs: Amounts) -> Self {
+        let pairs = || its.into_iter().zip(theirs).zip(MARGINS);
+        let both = || pairs().filter(|((its, theirs), _)| *its > 0.0 && *theirs > 0.0);
+        let includes = both().all(|((its, theirs), margin)| its * (1.0 + margin) >= theirs);
+        let is_included = both().all(|((its, theirs), margin)| theirs * (1.0 + margin) >= its);
+        Self {
+            common: both().next().is_some(),
+            includes,
+            same: includes && is_included,
+            lacks: pairs().any(|((its, theirs), _)| its == 0.0 && theirs > 0.0),
+            has_more: pairs().any(|((its, theirs), _)| its > 0.0 && theirs == 0.0),
+            lacks_cost: its[3] == 0.0 && theirs[3] > 0.0,
+        }
+    }
+
+    /// Who stands where they are the same: who says more, at least the cost; else those below, if they name other models.
+    fn is_above(self, they_name_others: bool) -> bool {
+        match (self.lacks, self.has_more) {
+            (true, true) => !self.lacks_cost,
+            (true, false) => false,
+            (false, true) => true,
+            (false, false) => !they_name_others,
+        }
     }
 }
 
 fn sum(amounts: &mut Amounts, more: Amounts) {
     amounts.iter_mut().zip(more).for_each(|(amount, more)| *amount += more);
-}
-
-/// Costs are sums of what was rounded.
-const ROUNDING: f64 = 1e-6;
-
-/// Whether nothing of `parts` is more than `whole` says.
-fn includes(whole: Amounts, parts: Amounts) -> bool {
-    whole.iter().zip(parts).all(|(whole, part)| whole * (1.0 + ROUNDING) >= part)
-}
-
-/// Whether each figure is that of `all`, though not each of these may be there.
-fn says_the_same(its: Amounts, all: Amounts) -> bool {
-    includes(all, its) && its.iter().zip(all).all(|(its, all)| *its == 0.0 || its * (1.0 + ROUNDING) >= all)
 }
