@@ -114,8 +114,8 @@ columns! {
     TraceMetadata "trace_metadata" "TraceMetadata",
     /// A gateway's connection test or canned generation.
     IsTest "is_test" "IsTest",
-    /// The span that stands for a request, of several that may tell of it: those to add up. See
-    /// [`Converter::across_batches`](crate::Converter::across_batches).
+    /// The span that stands for a request, of several that may tell of it: those to add up. Told of each batch alone, unless
+    /// [`Converter::across_batches`](crate::Converter::across_batches) or [`RequestMarks`](crate::RequestMarks) tell it over all.
     IsRequest "is_request" "IsRequest",
 }
 

@@ -15,7 +15,7 @@ use crate::attributes::SpanAttributes;
 use crate::column::{Column, promoted};
 use crate::key_views::KeyViews;
 use crate::list::{Events, Links};
-use crate::llm::{Llm, marks};
+use crate::llm::Llm;
 use crate::promote::{Promoted, is_of_list, promoted_places};
 use crate::same_columns;
 use crate::scalar::{CountColumn, DurationColumn, IdColumn, TextColumn, TimeColumn, WordColumn};
@@ -23,7 +23,7 @@ use crate::scope::{Owner, OwnerAttributes, ScopeText, ServiceName};
 use crate::shapes::Shapes;
 use crate::text::{BUILT, Texts};
 use crate::views::{Buffers, Compactor, Pools, Views};
-use crate::{ArrowOptions, Compact, ConvertError, Ids, OptionsError};
+use crate::{ArrowOptions, Compact, ConvertError, Ids, OptionsError, RequestMarks};
 
 /// Spans that all columns take before the first takes more.
 const STRIDE: usize = 128;
@@ -38,6 +38,17 @@ pub(crate) trait Build {
 
     /// The finished column.
     fn finish(self: Box<Self>, shapes: &Shapes, buffers: &mut Buffers) -> Result<ArrayRef, ArrowError>;
+}
+
+/// When it is told which spans stand for a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Telling {
+    /// Of each batch alone.
+    Alone,
+    /// Over all batches, when there are no more.
+    Across,
+    /// By somebody else.
+    Later,
 }
 
 /// Makes record batches of one schema out of span batches.
@@ -62,8 +73,8 @@ pub struct Converter {
     built: usize,
     /// Whether the columns of the last batch let go of its input.
     compacted: bool,
-    /// Whether requests are told over all batches, and those of the batches so far.
-    across: bool,
+    telling: Telling,
+    /// Those of the batches so far, where they are told across.
     requests: Option<Requests>,
 }
 
@@ -108,7 +119,7 @@ impl Converter {
             mismatches: vec![0; options.promote.len()],
             built: 0,
             compacted: false,
-            across: false,
+            telling: Telling::Alone,
             requests: None,
         })
     }
@@ -117,17 +128,36 @@ impl Converter {
     /// Then it is false everywhere until [`settle`](Self::settle), and the converter keeps some 60 bytes of every span.
     ///
     /// Several spans may tell of one request, and the sums of all of them would count it twice; if they came in two batches,
-    /// each batch alone would still have one that stands for it.
+    /// each batch alone would still have one that stands for it. Who cannot hold all record batches until then reads twice:
+    /// [`RequestMarks`](crate::RequestMarks).
     #[must_use]
     pub fn across_batches(mut self, across: bool) -> Self {
-        self.across = across && self.columns.contains(&Column::IsRequest);
+        let across = across && self.tells_requests();
+        self.telling = if across { Telling::Across } else { Telling::Alone };
         self
+    }
+
+    /// Leaves [`Column::IsRequest`] false everywhere, for [`RequestMarks`](crate::RequestMarks) to put it in.
+    #[must_use]
+    pub fn marked_later(mut self) -> Self {
+        self.telling = Telling::Later;
+        self
+    }
+
+    /// Whether there is the column [`Column::IsRequest`].
+    pub fn tells_requests(&self) -> bool {
+        self.columns.contains(&Column::IsRequest)
+    }
+
+    /// The place of a column.
+    pub(crate) fn place(&self, column: Column) -> Option<usize> {
+        self.columns.iter().position(|own| *own == column)
     }
 
     /// Whether requests are told over all batches: [`across_batches`](Self::across_batches) was asked for, and there is a column
     /// that tells of it. Then one converter must be given all batches in their order.
     pub fn is_across_batches(&self) -> bool {
-        self.across
+        self.telling == Telling::Across
     }
 
     /// Says in all record batches that this converter has made, given in their order, which spans stand for a request.
@@ -136,8 +166,9 @@ impl Converter {
     /// These are not the record batches of this converter: they have other columns, or another number of rows. None is changed
     /// then, and they may be settled yet.
     pub fn settle(&mut self, batches: &mut [RecordBatch]) -> Result<(), ConvertError> {
-        let place = self.columns.iter().position(|column| *column == Column::IsRequest);
-        let Some(place) = place.filter(|_| self.across) else { return Ok(()) };
+        if !self.is_across_batches() {
+            return Ok(());
+        }
         for batch in &*batches {
             same_columns::check(batch, &self.schema).map_err(ConvertError::Foreign)?;
         }
@@ -148,20 +179,7 @@ impl Converter {
             return Err(ConvertError::Foreign(ArrowError::InvalidArgumentError(message)));
         }
         let Some(requests) = self.requests.take() else { return Ok(()) };
-        let mut counted = requests.counted().peekable();
-        let mut first = 0;
-        for batch in batches {
-            let end = first + batch.num_rows();
-            let rows = std::iter::from_fn(|| counted.next_if(|row| *row < end)).map(|row| row - first);
-            let mut columns = batch.columns().to_vec();
-            if let Some(column) = columns.get_mut(place) {
-                *column = marks(batch.num_rows(), rows);
-            }
-            let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
-            *batch = RecordBatch::try_new_with_options(batch.schema(), columns, &options)?;
-            first = end;
-        }
-        Ok(())
+        RequestMarks::new(&requests, self).mark_all(batches)
     }
 
     /// The schema of all record batches that this converter makes.
@@ -293,8 +311,13 @@ impl Converter {
         let mut llm = Llm::new(&self.pools, &self.columns, &mut texts);
         let mut promoted = Promoted::new(&self.pools, &self.options.promote, batch);
         let mut alone = None;
-        let requests = if self.across { &mut self.requests } else { &mut alone };
-        let mut requests = llm.tells_requests().then(|| requests.get_or_insert_default());
+        let requests = match self.telling {
+            Telling::Alone => Some(&mut alone),
+            Telling::Across => Some(&mut self.requests),
+            Telling::Later => None,
+        };
+        let requests = requests.filter(|_| llm.tells_requests());
+        let mut requests = requests.map(Option::get_or_insert_default);
         for (stride, rows) in batch.span_rows().chunks(STRIDE).enumerate() {
             texts.copying = copying;
             for column in &mut columns {

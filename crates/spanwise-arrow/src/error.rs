@@ -82,6 +82,13 @@ pub enum ConvertError {
     Arrow(ArrowError),
     /// These are not the record batches that were meant: they have other columns, or other rows.
     Foreign(ArrowError),
+    /// There are not as many rows as [`RequestMarks`](crate::RequestMarks) were made of: what was read has changed since.
+    Changed {
+        /// Rows that there were.
+        told: usize,
+        /// Rows that there are, as far as they came.
+        found: usize,
+    },
 }
 
 impl fmt::Display for ConvertError {
@@ -90,6 +97,10 @@ impl fmt::Display for ConvertError {
             Self::TooLarge => f.write_str("the batch is too large for one Arrow record batch"),
             Self::Arrow(error) => write!(f, "Arrow refused the columns: {error}"),
             Self::Foreign(error) => write!(f, "record batches of something else: {error}"),
+            Self::Changed { told, found } => {
+                let found = if found > told { "more".to_owned() } else { found.to_string() };
+                write!(f, "{told} spans when requests were told, and {found} now")
+            }
         }
     }
 }
@@ -97,7 +108,7 @@ impl fmt::Display for ConvertError {
 impl std::error::Error for ConvertError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            Self::TooLarge => None,
+            Self::TooLarge | Self::Changed { .. } => None,
             Self::Arrow(error) | Self::Foreign(error) => error.source(),
         }
     }

@@ -9,6 +9,7 @@ use spanwise::llm::{LlmKeys, LlmSpan, Requests};
 use spanwise::{SpanBatch, SpanRow};
 
 use crate::attributes::Maps;
+use crate::request_marks::bits;
 use crate::shapes::Shapes;
 use crate::text::{EMPTY, Texts};
 use crate::views::{Buffers, Pools, Views};
@@ -186,10 +187,5 @@ impl Llm {
 
 /// A column of `len` rows that is true in some.
 pub(crate) fn marks(len: usize, rows: impl IntoIterator<Item = usize>) -> ArrayRef {
-    let mut values = BooleanBufferBuilder::new(len);
-    values.append_n(len, false);
-    for row in rows {
-        values.set_bit(row, true);
-    }
-    Arc::new(BooleanArray::new(values.finish(), None))
+    Arc::new(BooleanArray::new(bits(len, rows), None))
 }

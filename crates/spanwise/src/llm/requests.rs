@@ -7,11 +7,12 @@ use foldhash::fast::RandomState;
 use hashbrown::HashMap;
 use std::hash::BuildHasher;
 
-use super::LlmSpan;
 use super::models::{Models, OTHER_MODELS};
 use super::trees::{self, NO_PLACE, Says};
 use super::usage::{Usage, amounts};
-use crate::batch::{Id, SpanRef};
+use super::{LlmKeys, LlmSpan};
+use crate::batch::{Id, SpanBatch, SpanRef};
+use crate::decode::Projection;
 
 /// A note of every span that was added: about 70 bytes each, and 40 more for each that carries usage.
 ///
@@ -74,6 +75,30 @@ enum Role {
 const NO_TRACE: u32 = u32::MAX;
 
 impl Requests {
+    /// What a decoder must keep of spans that are added.
+    pub const PROJECTION: Projection = Projection { span_attributes: true, ..Projection::NONE };
+
+    /// Notes all spans of a batch, as [`add`](Self::add) does.
+    ///
+    /// ```
+    /// use spanwise::llm::Requests;
+    /// use spanwise::{DecodeOptions, Decoder, SpanBatch};
+    /// let body = br#"{"resourceSpans":[{"scopeSpans":[{"spans":[{"name":"chat"},{"name":"chat heron-2","attributes":[
+    ///     {"key":"gen_ai.request.model","value":{"stringValue":"heron-2"}}]}]}]}]}"#;
+    /// let mut batch = SpanBatch::new();
+    /// Decoder::new(DecodeOptions::default().with_projection(Requests::PROJECTION)).decode(&body[..], &mut batch)?;
+    /// let mut requests = Requests::default();
+    /// requests.add_batch(&batch);
+    /// assert_eq!((requests.spans(), requests.counted().collect()), (2, vec![1]));
+    /// # Ok::<(), spanwise::DecodeError>(())
+    /// ```
+    pub fn add_batch(&mut self, batch: &SpanBatch) {
+        let keys = LlmKeys::resolve(batch);
+        for span in batch.spans() {
+            self.add(span, &keys.read(span));
+        }
+    }
+
     /// Notes a span and what it says. Spans are numbered from 0 in the order in which they are added.
     ///
     /// Returns whether the span is new; `false` for one that was added before.
@@ -183,7 +208,6 @@ impl Requests {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::llm::LlmKeys;
 
     /// `id parent model usage operation`, a span each; `-` for none. Usage is tokens in, or these, tokens out, tokens in all and
     /// cost, with slashes.

@@ -1,0 +1,138 @@
+//! [`RequestMarks`]: which rows stand for a request, where that was told before there were rows.
+//!
+//! Which spans do is known when all have been seen. Who cannot hold all record batches until then reads twice: first for the
+//! requests alone, then for the rows. Rows are known by their numbers, so that converters on several threads need not know of it:
+//! whoever gets their record batches in order puts the marks in.
+
+use std::sync::Arc;
+
+use arrow_array::{BooleanArray, RecordBatch, RecordBatchOptions};
+use arrow_buffer::{BooleanBuffer, BooleanBufferBuilder};
+use spanwise::llm::Requests;
+
+use crate::{Column, ConvertError, Converter};
+
+/// Of rows that are read again, which stand for a request: a bit for each.
+///
+/// ```
+/// use arrow_array::cast::AsArray as _;
+/// use spanwise::llm::Requests;
+/// use spanwise_arrow::{ArrowOptions, Converter, RequestMarks};
+/// let span = |id: u8, parent: &str| {
+///     let attribute = r#"{"key":"gen_ai.usage.input_tokens","value":{"intValue":"9"}}"#;
+///     let ids = format!(r#""traceId":"t","spanId":"{id}","parentSpanId":"{parent}""#);
+///     format!(r#"{{"resourceSpans":[{{"scopeSpans":[{{"spans":[{{{ids},"attributes":[{attribute}]}}]}}]}}]}}"#)
+/// };
+/// // The call comes in a batch before that of the agent, which includes it.
+/// let batches = [spanwise::decode(span(2, "1"))?, spanwise::decode(span(1, ""))?];
+/// let mut requests = Requests::default();
+/// batches.iter().for_each(|batch| requests.add_batch(batch));
+///
+/// let options = ArrowOptions { columns: Some(vec!["is_request".into()]), ..ArrowOptions::default() };
+/// let mut converter = Converter::new(&options)?.marked_later();
+/// let mut marks = RequestMarks::new(&requests, &converter);
+/// for (batch, expected) in batches.iter().zip([false, true]) {
+///     let rows = marks.mark(converter.convert(batch)?)?;
+///     assert_eq!(rows.column(0).as_boolean().value(0), expected);
+/// }
+/// marks.finish()?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct RequestMarks {
+    marks: BooleanBuffer,
+    /// The row that is next.
+    next: usize,
+    /// The place of the column.
+    column: Option<usize>,
+}
+
+impl RequestMarks {
+    /// What `requests` say, for record batches with the columns of `converter`. Takes the time of [`Requests::counted`].
+    pub fn new(requests: &Requests, converter: &Converter) -> Self {
+        let marks = bits(requests.spans(), requests.counted());
+        Self { marks, next: 0, column: converter.place(Column::IsRequest) }
+    }
+
+    /// Puts the marks of the next rows into their column, if they have it.
+    ///
+    /// # Errors
+    /// There are more rows than spans were told of, or the column is none of a record batch of that converter.
+    pub fn mark(&mut self, batch: RecordBatch) -> Result<RecordBatch, ConvertError> {
+        let (first, rows) = (self.next, batch.num_rows());
+        self.next = first.saturating_add(rows);
+        if self.next > self.marks.len() {
+            return Err(ConvertError::Changed { told: self.marks.len(), found: self.next });
+        }
+        let Some(column) = self.column else { return Ok(batch) };
+        let (schema, mut columns, _) = batch.into_parts();
+        if let Some(column) = columns.get_mut(column) {
+            // Copied, so that a record batch does not keep the marks of all.
+            let marks = BooleanBuffer::collect_bool(rows, |row| self.marks.value(first + row));
+            *column = Arc::new(BooleanArray::new(marks, None));
+        }
+        let options = RecordBatchOptions::new().with_row_count(Some(rows));
+        RecordBatch::try_new_with_options(schema, columns, &options).map_err(ConvertError::Foreign)
+    }
+
+    /// Puts the marks into all rows that are left.
+    ///
+    /// # Errors
+    /// As of [`mark`](Self::mark) and [`finish`](Self::finish).
+    pub fn mark_all(mut self, batches: &mut [RecordBatch]) -> Result<(), ConvertError> {
+        for batch in batches {
+            *batch = self.mark(batch.clone())?;
+        }
+        self.finish()
+    }
+
+    /// To be called behind the last rows.
+    ///
+    /// # Errors
+    /// There are fewer rows than spans were told of.
+    pub fn finish(&self) -> Result<(), ConvertError> {
+        let (told, found) = (self.marks.len(), self.next);
+        if found == told { Ok(()) } else { Err(ConvertError::Changed { told, found }) }
+    }
+}
+
+/// So many bits, of which these are set.
+pub(crate) fn bits(len: usize, set: impl IntoIterator<Item = usize>) -> BooleanBuffer {
+    let mut bits = BooleanBufferBuilder::new(len);
+    bits.append_n(len, false);
+    for bit in set {
+        bits.set_bit(bit, true);
+    }
+    bits.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ArrowOptions;
+
+    #[test]
+    fn another_number_of_rows_is_an_error() {
+        let of = |spans: usize| {
+            let spans = vec!["{}"; spans].join(",");
+            let body = format!(r#"{{"resourceSpans":[{{"scopeSpans":[{{"spans":[{spans}]}}]}}]}}"#);
+            spanwise::decode(body.into_bytes()).unwrap()
+        };
+        let mut requests = Requests::default();
+        requests.add_batch(&of(5));
+        for names in [vec!["name".into(), "is_request".into()], vec!["name".into()], vec![]] {
+            let options = ArrowOptions { columns: Some(names), ..ArrowOptions::default() };
+            let mut converter = Converter::new(&options).unwrap().marked_later();
+            let mut rows = |spans| converter.convert(&of(spans)).unwrap();
+            let (two, three) = (rows(2), rows(3));
+            let mut marks = RequestMarks::new(&requests, &converter);
+            assert_eq!(marks.mark(two.clone()).unwrap(), two);
+            let few = marks.clone().finish().unwrap_err();
+            assert!(matches!(few, ConvertError::Changed { told: 5, found: 2 }), "{few}");
+            assert_eq!(marks.mark(three).unwrap().num_rows(), 3);
+            marks.finish().unwrap();
+            let more = marks.mark(two).unwrap_err();
+            assert!(matches!(more, ConvertError::Changed { told: 5, found: 7 }), "{more}");
+        }
+    }
+}
