@@ -41,7 +41,8 @@ pub(crate) enum Command {
     /// Write the spans as a table: Parquet, Arrow, JSON lines or CSV
     #[command(
         long_about = "Write the spans as a table, one row each: Parquet, Arrow, JSON lines or CSV.\n\nThe file is there \
-                            whole or not at all. Exits 1 if documents or spans had to be left out: `validate` says why."
+                            whole or not at all. Where the column is_request is wanted, sources are read twice: what can be read only \
+                            once is kept in a temporary file. Exits 1 if documents or spans had to be left out: `validate` says why."
     )]
     Convert(Convert),
     /// Make an index of traces, which `query` answers from

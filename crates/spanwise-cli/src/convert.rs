@@ -15,6 +15,7 @@ use crate::arguments::Convert;
 use crate::output::{Output, is_stdout};
 use crate::policy;
 use crate::reading::{Reading, Stopped};
+use crate::requests::{Told, Untold};
 use crate::table::visible;
 
 /// The bytes that are handed to the system at once.
@@ -55,7 +56,7 @@ pub(crate) fn run(arguments: &Convert, errors: &mut dyn Write) -> io::Result<Out
     };
     let options = arguments.options();
     let converter = match Converter::new(&options) {
-        Ok(converter) => converter,
+        Ok(converter) => converter.marked_later(),
         Err(error) => return wrong(errors, &error.to_string()),
     };
     let decode =
@@ -88,12 +89,19 @@ enum Failure {
     Redact(RedactError),
     /// Of the source of this name.
     Contradiction(String, String),
+    Requests(Untold),
     NothingRead,
 }
 
 impl From<io::Error> for Failure {
     fn from(error: io::Error) -> Self {
         Self::Io(error)
+    }
+}
+
+impl From<Untold> for Failure {
+    fn from(untold: Untold) -> Self {
+        Self::Requests(untold)
     }
 }
 
@@ -114,6 +122,7 @@ impl fmt::Display for Failure {
             Self::Convert(error) => error.fmt(f),
             Self::Redact(error) => error.fmt(f),
             Self::Contradiction(source, message) => write!(f, "not written: {source}: {message}"),
+            Self::Requests(untold) => untold.fmt(f),
             Self::NothingRead => f.write_str("nothing could be read, so nothing is written"),
         }
     }
@@ -158,6 +167,12 @@ fn write(
     errors: &mut dyn Write,
 ) -> Result<Output, Failure> {
     let output = BufWriter::with_capacity(BUFFER, Output::create(&arguments.output)?);
+    let (mut told, reading) = if converter.tells_requests() {
+        let (told, reading) = Told::of(reading, converter)?;
+        (Some(told), reading)
+    } else {
+        (None, reading)
+    };
     let mut table = Some(Table::Waiting(output));
     let mut inputs = reading.ledger();
     counts.mismatches = vec![0; arguments.promote.len()];
@@ -170,6 +185,10 @@ fn write(
                     if let Some(rows) = part.rows?
                         && let Some(begun) = table.take()
                     {
+                        let rows = match &mut told {
+                            Some(told) => told.mark(rows)?,
+                            None => rows,
+                        };
                         let mut writer = begun.begin(format, converter)?;
                         writer.write(&rows)?;
                         table = Some(Table::Begun(writer));
@@ -185,6 +204,9 @@ fn write(
         },
     )?;
     counts.unreadable = inputs.tell(errors)?.1.len() as u64;
+    if let Some(told) = told {
+        told.finish()?;
+    }
     let Some(table) = table.filter(|_| !counts.read_nothing()) else { return Err(Failure::NothingRead) };
     table.begin(format, converter)?.finish()?.into_inner().map_err(|error| error.into_error().into())
 }

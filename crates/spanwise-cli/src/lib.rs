@@ -31,6 +31,7 @@ mod progress;
 mod query;
 mod reading;
 mod redact;
+mod requests;
 #[cfg(feature = "serve")]
 mod serve;
 pub mod summary;

@@ -11,14 +11,16 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 const LONG: Duration = Duration::from_millis(500);
 
 const KNOWN: &str =
-    "{bar:30} {binary_bytes} of {binary_total_bytes}, {binary_bytes_per_sec}, {msg}, {eta} left";
-const UNKNOWN: &str = "{spinner} {binary_bytes}, {binary_bytes_per_sec}, {msg}";
+    "{prefix}{bar:30} {binary_bytes} of {binary_total_bytes}, {binary_bytes_per_sec}, {msg}, {eta} left";
+const UNKNOWN: &str = "{prefix}{spinner} {binary_bytes}, {binary_bytes_per_sec}, {msg}";
 
 /// Bytes, spans and time left, drawn on standard error where that is a terminal and the run is long. Nothing elsewhere.
 pub(crate) struct Progress {
     bar: Option<ProgressBar>,
     wanted: bool,
     begun: Instant,
+    /// What stands before all else.
+    stage: &'static str,
     /// Bytes of all sources, where known.
     total: Option<u64>,
     read: Arc<AtomicU64>,
@@ -26,9 +28,14 @@ pub(crate) struct Progress {
 }
 
 impl Progress {
-    pub(crate) fn new(total: Option<u64>, read: Arc<AtomicU64>, spans: Arc<AtomicU64>) -> Self {
+    pub(crate) fn new(
+        stage: &'static str,
+        total: Option<u64>,
+        read: Arc<AtomicU64>,
+        spans: Arc<AtomicU64>,
+    ) -> Self {
         let wanted = io::stderr().is_terminal();
-        Self { bar: None, wanted, begun: Instant::now(), total, read, spans }
+        Self { bar: None, wanted, begun: Instant::now(), stage, total, read, spans }
     }
 
     /// Draws, if it is time to. Called by the thread that holds standard error: a thread that only draws would wait for it.
@@ -40,7 +47,8 @@ impl Progress {
             let bar = ProgressBar::with_draw_target(self.total, ProgressDrawTarget::stderr_with_hz(10));
             let template = if self.total.is_some() { KNOWN } else { UNKNOWN };
             let style = ProgressStyle::with_template(template);
-            style.map_or(bar.clone(), |style| bar.with_style(style)).with_elapsed(self.begun.elapsed())
+            let bar = style.map_or(bar.clone(), |style| bar.with_style(style));
+            bar.with_prefix(self.stage).with_elapsed(self.begun.elapsed())
         });
         let spans = self.spans.load(Ordering::Relaxed);
         #[allow(clippy::cast_precision_loss, reason = "a rate, for reading")]

@@ -9,9 +9,11 @@ use std::task::Poll;
 use std::time::Duration;
 
 use spanwise::frame::Block;
+use spanwise::llm::Requests;
 use spanwise::{Code, DecodeOptions, Decoder, SpanBatch};
 use spanwise_io::{
-    Foreign, Piece, ReadError, ReadErrorKind, ReadSettings, Scan, Source, SpanIndex, Unreadable, expand,
+    FileLooks, FirstReading, Foreign, Kept, Piece, ReadError, ReadErrorKind, ReadSettings, Scan, Source,
+    SpanIndex, Unreadable, expand,
 };
 
 use crate::arguments;
@@ -32,6 +34,8 @@ pub(crate) struct Reading {
     settings: ReadSettings,
     threads: usize,
     noticed: Shared,
+    /// What progress is shown with: which reading it is, of several.
+    stage: &'static str,
 }
 
 type Shared = Arc<Mutex<Noticed>>;
@@ -181,7 +185,8 @@ impl Reading {
         let settings = ReadSettings { decode, framing: arguments.framing.into(), ..ReadSettings::default() };
         let threads = arguments.threads;
         let (inputs, sources, places) = (Vec::new(), Vec::new(), Vec::new());
-        let mut reading = Self { inputs, sources, places, settings, threads, noticed: Shared::default() };
+        let noticed = Shared::default();
+        let mut reading = Self { inputs, sources, places, settings, threads, noticed, stage: "" };
         for source in expand(&arguments.sources) {
             match source {
                 Ok(source) => {
@@ -232,6 +237,7 @@ impl Reading {
                             settings: self.settings.clone(),
                             threads: self.threads,
                             noticed: Arc::clone(&self.noticed),
+                            stage: self.stage,
                         }));
                     }
                     if let Some(Portion::Sources(reading)) = portions.last_mut() {
@@ -242,6 +248,55 @@ impl Reading {
             }
         }
         portions
+    }
+
+    /// How the files look that are to be read.
+    pub(crate) fn file_looks(&self) -> FileLooks {
+        FileLooks::of(&self.sources)
+    }
+
+    /// Two of it, one after the other: what can be read only once is kept for the second.
+    ///
+    /// # Errors
+    /// There is no room to keep the source of this name.
+    pub(crate) fn twice(mut self) -> Result<[Self; 2], (String, io::Error)> {
+        let mut again = Vec::new();
+        for source in &mut self.sources {
+            let second = if let Some(second) = source.again() {
+                second
+            } else {
+                let name = source.name();
+                let once = std::mem::replace(source, Source::Bytes(Vec::new().into()));
+                let kept = keep(once).map_err(|error| (name, error))?;
+                *source = kept.source();
+                kept.source()
+            };
+            again.push(second);
+        }
+        let second = Self {
+            inputs: self.inputs.clone(),
+            sources: again,
+            places: self.places.clone(),
+            settings: ReadSettings { bytes_read: Arc::default(), ..self.settings.clone() },
+            threads: self.threads,
+            noticed: Arc::clone(&self.noticed),
+            stage: "2 of 2 ",
+        };
+        self.stage = "1 of 2 ";
+        Ok([self, second])
+    }
+
+    /// The spans of all that can be read, noted in their order. Says nothing of what cannot.
+    pub(crate) fn requests(self) -> Requests {
+        let total = self.sources.iter().map(Source::length).sum();
+        let (read, spans) = (Arc::clone(&self.settings.bytes_read), Arc::new(AtomicU64::new(0)));
+        let mut progress = Progress::new(self.stage, total, read, Arc::clone(&spans));
+        let mut reading = FirstReading::new(self.sources, self.settings, self.threads);
+        while reading.poll(PULSE).is_pending() {
+            spans.store(reading.spans() as u64, Ordering::Relaxed);
+            progress.draw();
+        }
+        reading.finish()
     }
 
     /// Whether `path` is one of the sources.
@@ -287,7 +342,8 @@ impl Reading {
         let options = self.settings.decode;
         let spans = Arc::new(AtomicU64::new(0));
         let total = self.sources.iter().map(Source::length).sum();
-        let mut progress = Progress::new(total, Arc::clone(&self.settings.bytes_read), Arc::clone(&spans));
+        let read = Arc::clone(&self.settings.bytes_read);
+        let mut progress = Progress::new(self.stage, total, read, Arc::clone(&spans));
         let worker = || {
             let (mut work, spans) = (worker(), Arc::clone(&spans));
             let (mut decoder, mut batch) = (Decoder::new(options), SpanBatch::new());
@@ -368,4 +424,14 @@ impl Reading {
             Err(stopped) => each(input, Err(stopped)),
         })
     }
+}
+
+/// Keeps what can be read only once, and shows how far it is.
+fn keep(source: Source) -> io::Result<Kept> {
+    let read = Arc::new(AtomicU64::new(0));
+    let mut progress = Progress::new("to read twice: ", None, Arc::clone(&read), Arc::default());
+    Kept::of(source, |bytes| {
+        read.fetch_add(bytes, Ordering::Relaxed);
+        progress.draw();
+    })
 }

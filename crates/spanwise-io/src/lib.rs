@@ -7,6 +7,8 @@
 //!   in order.
 //! - A [`SpanIndex`] is an index over the spans of files, kept in a file of its own.
 //! - An [`AtomicFile`] is there whole or not at all.
+//! - A [`FirstReading`] tells which spans stand for a request, before they are read again. What can be read only once is [`Kept`]
+//!   for that, and [`FileLooks`] tell whether a file changed in between.
 //! - [`Foreign`] says what a source looks like that is no JSON.
 //!
 //! Memory is bounded by the size of blocks and the number of threads, never by the size of a source. Files are read, not
@@ -18,6 +20,7 @@ mod atomic;
 mod blocks;
 mod compression;
 mod error;
+mod first_reading;
 mod foreign;
 mod index_file;
 mod input;
@@ -28,15 +31,18 @@ mod settings;
 mod small_files;
 mod source;
 mod thread_count;
+mod twice;
 mod unnamed;
 
 pub use atomic::AtomicFile;
 pub use blocks::Blocks;
 pub use compression::Compression;
 pub use error::{ReadError, ReadErrorKind};
+pub use first_reading::FirstReading;
 pub use foreign::Foreign;
 pub use index_file::{BlockPlace, IndexFileError, LeftOut, SpanIndex};
 pub use input::Input;
 pub use scan::{Piece, Scan};
 pub use settings::ReadSettings;
 pub use source::{Source, Unreadable, expand};
+pub use twice::{FileLooks, Kept};

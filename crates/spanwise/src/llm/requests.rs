@@ -346,6 +346,11 @@ mod tests {
         );
         assert_eq!(counted(&["1 - - ///0.7", "2 1 heron 10/1"]), [0, 1], "a cost above and tokens below");
         assert_eq!(
+            counted(&["1 - heron 64///0.7", "2 1 heron /21"]),
+            [0, 1],
+            "tokens in above and out below"
+        );
+        assert_eq!(
             counted(&["1 - - 600/60", "2 1 heron 30/3", "3 2 owl 500/50"]),
             [0],
             "both are included further up"

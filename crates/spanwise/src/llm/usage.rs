@@ -19,10 +19,12 @@ pub(super) fn amounts(llm: &LlmSpan<'_>) -> Amounts {
     let tokens = |count: Option<i64>| count.unwrap_or(0).max(0) as f64;
     let cost = |amount: Option<f64>| amount.unwrap_or(0.0).max(0.0);
     let (input, output) = (tokens(llm.input_tokens), tokens(llm.output_tokens));
+    // One of both is no sum of them: the other may not have been sent.
+    let sum = if input > 0.0 && output > 0.0 { input + output } else { 0.0 };
     [
         input,
         output,
-        tokens(llm.total_tokens).max(input + output),
+        tokens(llm.total_tokens).max(sum),
         cost(llm.cost_usd).max(cost(llm.input_cost_usd) + cost(llm.output_cost_usd)),
     ]
 }
