@@ -306,3 +306,89 @@ def test_an_interrupt_ends_a_wait_for_a_pipe(tmp_path):
         child.send_signal(signal.SIGINT)
         _, errors = child.communicate(timeout=20)
     assert b"KeyboardInterrupt" in errors
+
+
+def call(trace, span, parent, key):
+    span = {
+        "traceId": f"{trace:032x}",
+        "spanId": f"{span:016x}",
+        "parentSpanId": parent and f"{parent:016x}",
+        "attributes": [{"key": key, "value": {"intValue": "9"}}, {"key": "text", "value": {"stringValue": "a" * 500}}],
+    }
+    return json.dumps({"resourceSpans": [{"scopeSpans": [{"spans": [span]}]}]}).encode() + b"\n"
+
+
+TRACES = 400
+CALLS = b"".join(call(trace, 2, 1, "gen_ai.usage.input_tokens") for trace in range(1, TRACES + 1))
+ROOTS = b"".join(call(trace, 1, None, "ai.usage.promptTokens") for trace in range(1, TRACES + 1))
+
+
+def marks(tables):
+    return [mark for table in tables for mark in table.to_pyarrow().column("is_request").to_pylist()]
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_requests_are_told_over_all_sources(tmp_path, threads):
+    # Roots lie far behind their calls, and all is delivered again.
+    (tmp_path / "a.jsonl").write_bytes(CALLS + ROOTS)
+    (tmp_path / "b.jsonl.gz").write_bytes(gzip.compress(CALLS + ROOTS))
+    expected = [False] * TRACES + [True] * TRACES + [False] * 2 * TRACES
+    for sources in tmp_path, [CALLS, ROOTS, tmp_path / "a.jsonl"], [tmp_path / "a.jsonl", tmp_path / "b.jsonl.gz"]:
+        whole = pyarrow.table(spanwise.read(sources, llm=True, threads=threads))
+        marked = expected[: whole.num_rows]
+        assert whole.column("is_request").to_pylist() == marked
+        scan = spanwise.scan(sources, llm=True, threads=threads, batch_size=20_000)
+        for _ in range(2):
+            assert pyarrow.table(scan).equals(whole)
+        assert duckdb.sql("select count(*) from scan where is_request").fetchall() == [(TRACES,)]
+        tables = list(scan)
+        assert len(tables) > 10
+        assert marks(tables) == marked
+        assert scan.report.spans == whole.num_rows
+        # Without the column nothing is read twice.
+        told = []
+        names = spanwise.scan(sources, columns=["name"], threads=threads, progress=told.append)
+        assert sum(table.num_rows for table in names) == whole.num_rows
+        scan = spanwise.scan(sources, columns=["is_request"], threads=threads, progress=told.append)
+        once = told[-1].bytes_read
+        assert marks(scan) == marked
+        assert told[-1].bytes_read == told[-1].bytes_total == 2 * once
+
+
+def test_requests_of_file_objects_are_told_table_by_table():
+    scan = spanwise.scan([CALLS, io.BytesIO(ROOTS)], columns=["is_request"], batch_size=20_000)
+    assert marks(scan) == [True] * 2 * TRACES
+
+
+def test_a_policy_changes_no_mark():
+    policy = spanwise.Policy(rules=[{"prefix": "gen_ai.", "action": "drop"}, {"prefix": "ai.", "action": "drop"}])
+    scan = spanwise.scan([CALLS, ROOTS], llm=True, policy=policy, batch_size=20_000)
+    tables = [*scan, spanwise.read([CALLS, ROOTS], llm=True, policy=policy, batch_size=20_000)]
+    assert marks(tables) == ([False] * TRACES + [True] * TRACES) * 2
+    assert all(table.to_pyarrow().column("llm_input_tokens").null_count == table.num_rows for table in tables)
+
+
+def test_a_file_that_changes_between_the_readings_is_an_error(tmp_path):
+    first, second = tmp_path / "a.jsonl", tmp_path / "b.jsonl"
+    for path in first, second:
+        path.write_bytes(CALLS + ROOTS)
+    options = {"columns": ["is_request"], "threads": 1, "batch_size": 20_000}
+    scan = spanwise.scan([first, second], **options)
+    next(scan)
+    with second.open("ab") as file:
+        file.write(CALLS)
+    with pytest.raises(OSError, match=r"b\.jsonl: changed while it was read"):
+        list(scan)
+    # From the beginning it is what it is now.
+    assert sum(marks(spanwise.scan([first, second], **options))) == TRACES
+
+
+def test_who_leaves_off_the_first_reading_stops_it():
+    def stop(_):
+        raise KeyboardInterrupt
+
+    scan = spanwise.scan([CALLS * 20, ROOTS], llm=True, threads=2, progress=stop)
+    with pytest.raises(KeyboardInterrupt):
+        list(scan)
+    assert next(scan, None) is None
+    spanwise.scan([CALLS, ROOTS], llm=True).close()

@@ -18,6 +18,7 @@ mod scan;
 mod source;
 mod span;
 mod table;
+mod twice;
 mod value;
 
 use std::ffi::OsString;

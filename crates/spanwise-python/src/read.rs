@@ -5,8 +5,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
+use spanwise::llm::Requests;
 use spanwise::{Framing, Mode};
-use spanwise_arrow::Converter;
+use spanwise_arrow::{Converter, RequestMarks};
 use spanwise_cli::summary::Totals;
 
 use crate::batch::SpanBatch;
@@ -46,14 +47,22 @@ pub(crate) fn read(
     let options = TableOptions { columns, promote, layout, llm, names, ids, compact }.read()?;
     let converter = Converter::new(&options).map_err(|error| PyValueError::new_err(error.to_string()))?;
     let mut converter = converter.across_batches(true);
+    // A policy changes no mark: with one, requests are told of what was there before.
+    let mut requests = (converter.is_across_batches() && policy.is_some()).then(Requests::default);
     let options =
         RunOptions { mode, framing, raises: on_error, threads, block: batch_size, shows: false, policy };
     // What is told over all batches is told by one converter, here; otherwise each thread has its own.
     let here = converter.is_across_batches();
     let mut run = Run::new(py, &sources, &options, (!here).then_some(&converter), here, progress)?;
+    if requests.is_some() {
+        converter = converter.marked_later();
+    }
     let mut rows = Vec::new();
     while let Some(part) = run.next(py)? {
         rows.extend(part.rows);
+        if let (Some(requests), Some(unredacted)) = (&mut requests, &part.unredacted) {
+            py.detach(|| requests.add_batch(unredacted));
+        }
         if let Some(batch) = part.batch.filter(|batch| !batch.is_empty()) {
             let part = py.detach(|| converter.convert_owned(batch));
             rows.push(part.map_err(|error| convert_error(&error))?);
@@ -61,7 +70,11 @@ pub(crate) fn read(
     }
     let mut report = run.report().clone();
     if here {
-        converter.settle(&mut rows).map_err(|error| convert_error(&error))?;
+        let settled = match &requests {
+            Some(requests) => RequestMarks::new(requests, &converter).mark_all(&mut rows),
+            None => converter.settle(&mut rows),
+        };
+        settled.map_err(|error| convert_error(&error))?;
         report.mismatched(&converter);
     }
     warn(py, &report, 2)?;

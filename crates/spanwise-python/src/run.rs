@@ -20,6 +20,7 @@ use crate::diagnostic::{Diagnostic, Report};
 use crate::errors::{SpanwiseWarning, convert_error, decode_error, io_error, shown};
 use crate::redact::{Done, Loaded};
 use crate::source::{Expanded, Source};
+use crate::twice::{First, Told};
 
 /// How often signals are looked for, and progress is told.
 const PULSE: Duration = Duration::from_millis(100);
@@ -60,6 +61,8 @@ pub(crate) struct Part {
     pub(crate) rows: Option<RecordBatch>,
     /// Of a run without.
     pub(crate) batch: Option<spanwise::SpanBatch>,
+    /// What the batch was before it was redacted, of a run that does not hand it out.
+    pub(crate) unredacted: Option<spanwise::SpanBatch>,
     pub(crate) report: Report,
     /// What a source looks like that is no JSON, with its number.
     look: Option<(usize, Foreign)>,
@@ -83,10 +86,19 @@ impl Progress {
     }
 }
 
+type Parts = Scan<Result<Part, Stop>>;
+
+/// How the reading begins that comes after the first.
+type Start = Box<dyn FnOnce() -> Parts + Send>;
+
 /// A run through sources.
 pub(crate) struct Run {
-    /// None once it has ended.
-    scan: Option<Scan<Result<Part, Stop>>>,
+    /// The reading that comes first, and how the other begins.
+    first: Option<(Box<First>, Start)>,
+    /// None before it begins, and once it has ended.
+    scan: Option<Parts>,
+    /// What the first reading told.
+    told: Option<Told>,
     /// The process that its threads belong to.
     process: u32,
     names: Vec<String>,
@@ -151,7 +163,8 @@ impl Worker {
         });
         if let Some((redactor, none)) = &mut self.redactor {
             let redacted = redactor.redact(batch).map_err(Stop::Redact)?;
-            *batch = redacted.batch;
+            let unredacted = std::mem::replace(batch, redacted.batch);
+            part.unredacted = (self.keep && !self.shows).then_some(unredacted);
             let mut done = none.clone();
             done.add(&redacted.report);
             part.report.redaction = Some(done);
@@ -189,25 +202,40 @@ impl Run {
         let settings = ReadSettings { decode, framing: options.framing, sizes, ..ReadSettings::default() };
         let threads = if length.is_some_and(|length| length <= SMALL) { 1 } else { options.threads };
         let read = Arc::clone(&settings.bytes_read);
-        let scan = Scan::joining(files, settings, threads, || {
-            let (decoder, batch) = (Decoder::new(decode), spanwise::SpanBatch::new());
-            let redactor = options.policy.as_ref();
-            let redactor = redactor.map(|policy| (Redactor::new(policy.compiled()), Done::new(policy)));
-            let (converter, shows) = (converter.cloned(), options.shows);
-            let mut worker = Worker { decoder, batch, redactor, converter, keep, shows, raises };
-            move |piece| worker.work(piece)
-        });
-        let progress =
-            progress.map(|callback| Progress { callback, read, total: length, told: Instant::now() });
+        let first = converter.and_then(|converter| First::of(&files, &settings, threads, converter));
+        let converter = converter.cloned();
+        let of_worker = converter.clone().map(|own| if first.is_some() { own.marked_later() } else { own });
+        let (policy, shows) = (options.policy.clone(), options.shows);
+        let start = move || {
+            Scan::joining(files, settings, threads, || {
+                let (decoder, batch) = (Decoder::new(decode), spanwise::SpanBatch::new());
+                let redactor = policy.as_ref();
+                let redactor = redactor.map(|policy| (Redactor::new(policy.compiled()), Done::new(policy)));
+                let converter = of_worker.clone();
+                let mut worker = Worker { decoder, batch, redactor, converter, keep, shows, raises };
+                move |piece| worker.work(piece)
+            })
+        };
+        // What is read twice is told as twice as long.
+        let total = if first.is_some() { length.map(|length| length.saturating_mul(2)) } else { length };
+        let progress = progress.map(|callback| Progress { callback, read, total, told: Instant::now() });
         let mut report = Report::default();
         report.unreadable = unreadable.iter().map(in_words).collect();
         report.redaction = options.policy.as_ref().map(Done::new);
-        if let Some(converter) = converter {
+        if let Some(converter) = &converter {
             report.mismatched(converter);
         }
         let process = std::process::id();
         let whole = names.len() as u64;
-        Ok(Self { scan: Some(scan), process, names, found, raises, progress, report, unreadable, whole })
+        let (first, scan) = match first {
+            Some(first) => {
+                let start: Start = Box::new(start);
+                (Some((Box::new(first), start)), None)
+            }
+            None => (None, Some(start())),
+        };
+        let told = None;
+        Ok(Self { first, scan, told, process, names, found, raises, progress, report, unreadable, whole })
     }
 
     /// How many sources were read to their end, and which were not.
@@ -245,7 +273,26 @@ impl Run {
         self.process != std::process::id()
     }
 
+    /// Reads for the first time, if it is to, and begins the other reading.
+    fn read_first(&mut self, py: Python<'_>) -> PyResult<()> {
+        while let Some((first, _)) = &mut self.first {
+            let polled = py.detach(|| first.poll(PULSE));
+            py.check_signals()?;
+            if let Some(progress) = &mut self.progress {
+                progress.tell(py, self.report.spans, false)?;
+            }
+            if polled.is_ready()
+                && let Some((first, start)) = self.first.take()
+            {
+                let (told, scan) = py.detach(|| (first.told(), start()));
+                (self.told, self.scan) = (Some(told), Some(scan));
+            }
+        }
+        Ok(())
+    }
+
     fn step(&mut self, py: Python<'_>) -> PyResult<Option<Part>> {
+        self.read_first(py)?;
         while let Some(scan) = &mut self.scan {
             let polled = py.detach(|| scan.poll(PULSE));
             py.check_signals()?;
@@ -255,12 +302,20 @@ impl Run {
                         progress.tell(py, self.report.spans, false)?;
                     }
                 }
-                Poll::Ready(None) => break,
+                Poll::Ready(None) => {
+                    if let Some(told) = &self.told {
+                        told.finish()?;
+                    }
+                    break;
+                }
                 Poll::Ready(Some(Ok(mut part))) => {
                     part.report.name(&self.names);
                     if let Some((source, look)) = part.look {
                         let name = self.names.get(source).map_or("", String::as_str);
                         part.report.foreign_sources.push(format!("{}: {look}", shown(name)));
+                    }
+                    if let Some(told) = &mut self.told {
+                        part.rows = part.rows.map(|rows| told.mark(rows)).transpose()?;
                     }
                     self.report.merge(&part.report);
                     return Ok(Some(part));
@@ -314,12 +369,12 @@ impl Run {
 
     /// Ends the run, and waits for its threads without the interpreter's lock: they may need it to end.
     pub(crate) fn stop(&mut self, py: Python<'_>) {
-        let Some(scan) = self.scan.take() else { return };
+        let left = (self.first.take(), self.scan.take());
         if self.is_of_another_process() {
             // Threads that are not here never end.
-            std::mem::forget(scan);
+            std::mem::forget(left);
         } else {
-            py.detach(move || drop(scan));
+            py.detach(move || drop(left));
         }
     }
 }
@@ -349,7 +404,7 @@ fn warn_of(py: Python<'_>, message: Option<String>, level: i32) -> PyResult<()> 
 impl Drop for Run {
     fn drop(&mut self) {
         // Nothing is left to do it in once the interpreter ends; then the threads end with the process.
-        if self.scan.is_some() {
+        if self.first.is_some() || self.scan.is_some() {
             Python::try_attach(|py| self.stop(py));
         }
     }
