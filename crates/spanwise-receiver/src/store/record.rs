@@ -33,8 +33,10 @@ const KEY: usize = 24;
 const LONGEST: u64 = 1 << 33;
 /// Bytes that are let go of at once while damage is passed over.
 const SCANNED: usize = 64 << 10;
-/// Bytes that may be hashed for each byte that is passed over.
+/// Bytes that may be hashed for each byte that is passed over, and at first: a number that is the same however much of a segment is
+/// read, so that every reading finds the same.
 const WORK: u64 = 8;
+const FIRST_WORK: u64 = 64 << 20;
 
 /// The segment before another, and how much of it was acknowledged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -154,7 +156,16 @@ impl<R: BufRead> SegmentReader<R> {
             text.starts_with(MAGIC) && checksum == XxHash3_64::oneshot(text).to_le_bytes() && own == id;
         let before = is_whole.then_some(Predecessor { id: before, len });
         let input = Again { back: BytesMut::new(), input };
-        Ok(Self { input, id, before, at: HEADER, whole: HEADER, end, head: BytesMut::new(), work: end })
+        Ok(Self {
+            input,
+            id,
+            before,
+            at: HEADER,
+            whole: HEADER,
+            end,
+            head: BytesMut::new(),
+            work: FIRST_WORK,
+        })
     }
 
     /// The segment before; `None` where the header is damaged.
@@ -215,8 +226,8 @@ impl<R: BufRead> SegmentReader<R> {
 
     /// After [`Self::next`] found damage: whether a whole record stands anywhere behind it. That is the next one then.
     ///
-    /// Every byte may be where it begins. Of a segment ten times its bytes are hashed at most, however many of them look like the beginning of
-    /// a long record: where somebody wrote a payload like that, a record close behind it may be passed over.
+    /// Every byte may be where it begins. Eight times what is passed over is hashed at most, and 64 MiB, however many bytes look like
+    /// the beginning of a long record: where somebody wrote a payload like that, a record close behind it may be passed over.
     pub(crate) fn skip_damage(&mut self) -> io::Result<bool> {
         let left = self.end.saturating_sub(self.at);
         let mut window = std::mem::take(&mut self.input.back);
@@ -228,7 +239,9 @@ impl<R: BufRead> SegmentReader<R> {
                 return Ok(false);
             }
             let found = window.get(place..).and_then(|text| text.first_chunk::<PREFIX>()).map(Prefix::of);
-            if let Some(prefix) = found.filter(|prefix| prefix.fits(left - at) && prefix.len() <= self.work) {
+            let may_be =
+                |prefix: &Prefix| prefix.has_json() && prefix.fits(left - at) && prefix.len() <= self.work;
+            if let Some(prefix) = found.filter(may_be) {
                 self.work -= prefix.len();
                 let end = place + usize::try_from(prefix.len()).unwrap_or(usize::MAX);
                 if fill(&mut self.input.input, &mut window, end, left - gone)?
@@ -280,6 +293,11 @@ impl Prefix {
 
     fn len(self) -> u64 {
         PREFIX as u64 + self.rest()
+    }
+
+    /// As every record does. Zeros, as a disk leaves them, do not.
+    fn has_json(self) -> bool {
+        self.json > 0
     }
 
     /// Whether so long a record may be there, where so much is left.

@@ -304,6 +304,37 @@ mod tests {
     }
 
     #[test]
+    fn zeros_in_the_place_of_records_take_none_behind_them_with_them() {
+        for hole in [4096, 8192, 20_000, 65_536] {
+            let (mut bytes, mut ends) = (Vec::new(), Vec::new());
+            write_header(1, Predecessor::default(), &mut bytes);
+            for span in 1..=200 {
+                ends.push(bytes.len());
+                let key = SpanKey { content: u128::from(span), ids: span };
+                write_record(1, 1000, &[key], &[0], &[b'x'; 1000], &mut bytes);
+            }
+            bytes[ends[100] - hole..ends[100]].fill(0);
+            let kept = 100 + ends.iter().filter(|end| **end <= ends[100] - hole).count() - 1;
+            let mut reader = SegmentReader::new(&bytes[..], 1, bytes.len() as u64).unwrap();
+            let (mut found, mut text) = (0, BytesMut::new());
+            loop {
+                match reader.next(&mut text) {
+                    Ok(Some(_)) => found += 1,
+                    Err(ReadError::Damaged) if reader.skip_damage().unwrap() => {}
+                    _ => break,
+                }
+            }
+            // As it is found when it is made Parquet, and with the room behind it that was not written to.
+            let end = bytes.len() as u64;
+            bytes.resize(bytes.len() + (1 << 20), 0);
+            let (_folder, disk) = store(&[(1, &bytes)]);
+            let recovered = recover(&disk, HOUR, 10_000, 1000).unwrap();
+            assert_eq!((found, recovered.dedup.len()), (kept, kept), "{hole}");
+            assert_eq!((Vec::from(recovered.closed), recovered.damaged), (vec![told(1, end)], 1), "{hole}");
+        }
+    }
+
+    #[test]
     fn damage_takes_no_record_behind_it_whichever_segment_it_is() {
         let (bytes, ends) = segment(1, Predecessor::default(), &[1, 2, 3, 4]);
         let (next, next_ends) = segment(2, Predecessor { id: 1, len: ends[2] }, &[4, 5]);

@@ -265,15 +265,16 @@ impl Scanner {
                         self.at = next;
                         self.phase = Phase::Begin;
                     } else {
-                        // The decoder finds it behind the document, in the same block.
-                        self.horizon = self.horizon.max(next + SURROUNDINGS);
+                        // The decoder finds it behind the document, in the same block. No more than its first byte tells.
+                        self.horizon = self.horizon.max(next + 1);
                         self.phase = Phase::Lost;
                     }
                 }
                 Phase::Lost => {
                     let next = self.next_in_column_0(text);
                     let enough = self.sizes.block.max(self.horizon);
-                    if next.unwrap_or(text.len()) > enough {
+                    // The mark before a bracket stays with the line feed before it.
+                    if next.unwrap_or(text.len()) > enough + BYTE_ORDER_MARK.len() {
                         self.phase = Phase::Dropping;
                         return Some(Cut::Block(enough));
                     }

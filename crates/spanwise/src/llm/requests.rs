@@ -368,6 +368,38 @@ mod tests {
         assert_eq!(counted(&deep.iter().map(String::as_str).collect::<Vec<_>>()), [0]);
     }
 
+    proptest::proptest! {
+        /// Which spans count does not depend on the order in which they come, and every call is told of by itself, or by one
+        /// above or below it.
+        #[test]
+        fn spans_may_come_in_any_order(
+            spans in proptest::collection::vec((0..14usize, 0..4usize, 0..4u32, 0..3u32, 0..3u32), 1..14),
+            order in proptest::prelude::Strategy::prop_shuffle(proptest::prelude::Just((0..14).collect::<Vec<usize>>())),
+        ) {
+            let names = ["-", "heron", "heron-2026-11-01", "owl"];
+            let parent = |at: usize, parent: usize| if parent < at { (parent + 1).to_string() } else { "-".to_owned() };
+            let lines: Vec<String> = spans.iter().enumerate().map(|(at, (above, model, input, output, cost))| {
+                let usage = format!("{}/{}//{}", input * 10, output, cost);
+                format!("{} {} {} {usage}", at + 1, parent(at, *above), names[*model])
+            }).collect();
+            let order: Vec<usize> = order.into_iter().filter(|at| *at < lines.len()).collect();
+            let all: Vec<&str> = lines.iter().map(String::as_str).collect();
+            let shuffled: Vec<&str> = order.iter().map(|at| all[*at]).collect();
+            let expected = counted(&all);
+            let mut found: Vec<usize> = counted(&shuffled).into_iter().map(|at| order[at]).collect();
+            found.sort_unstable();
+            proptest::prop_assert_eq!(&found, &expected);
+            let carries = |at: usize| { let (_, _, input, output, cost) = spans[at]; input + output + cost > 0 };
+            let above = |at: usize| Some(spans[at].0).filter(|parent| *parent < at);
+            let line = |at: usize| std::iter::successors(Some(at), |at| above(*at));
+            for at in (0..spans.len()).filter(|at| carries(*at)) {
+                let told = line(at).any(|place| expected.contains(&place))
+                    || expected.iter().any(|place| line(*place).any(|above| above == at));
+                proptest::prop_assert!(told, "{} of {:?}: {:?}", at, all, expected);
+            }
+        }
+    }
+
     #[test]
     fn a_request_without_usage_counts_where_nothing_else_tells_of_it() {
         assert_eq!(counted(&["1 - heron -", "2 1 - - chat", "3 1 - - chat"]), [0], "a failed request");

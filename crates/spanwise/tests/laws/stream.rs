@@ -159,7 +159,7 @@ pub(crate) const JUNK: [&str; 14] = [
 /// Inputs one after the other.
 pub(crate) fn several() -> impl Strategy<Value = Input> {
     let gap = prop_oneof![
-        4 => prop::sample::select(&["\n", "", " \n\n", ",\n", "\n{\"resourceSpans\":[\n"][..]),
+        4 => prop::sample::select(&["\n", "", " \n\n", ",\n", "\n\u{feff}", "\n{\"resourceSpans\":[\n"][..]),
         3 => prop::sample::select(&JUNK[..]),
     ];
     vec((any_input(), gap), 1..5).prop_map(|parts| {
@@ -291,6 +291,29 @@ fn a_document_is_kept_whatever_stands_behind_it() {
             let checked = check_cuts(text.as_bytes(), &[cut, cut + 40], cut % 97 + 1);
             assert!(checked.is_ok(), "{stream:?} cut at {cut}: {checked:?}");
         }
+    }
+}
+
+#[test]
+fn a_mark_before_a_document_is_not_parted_from_its_line() {
+    for length in 1..200 {
+        let text = format!("{}\n\u{feff}{SPAN}\n", "x".repeat(length));
+        let checked = check_cuts(text.as_bytes(), &[length, length + 2, length + 4], 64);
+        assert!(checked.is_ok(), "{length}: {checked:?}");
+        let mut batch = SpanBatch::new();
+        decoder(Mode::Lenient).decode_block(text, Framing::Auto, &mut batch).unwrap();
+        assert_eq!((batch.len(), batch.bad_documents()), (1, 1), "{length}");
+    }
+}
+
+/// Else all of such a stream would be one block.
+#[test]
+fn documents_with_junk_between_them_are_cut() {
+    for junk in ["INFO flushed\n", "---\n", &"-".repeat(100)] {
+        let text = format!("{}\n{junk}\n", SPAN.replacen('{', "{\n", 1)).repeat(50);
+        let read = in_chunks(&[text.as_bytes()], Framing::Auto, Mode::Lenient, 1000);
+        let spans: usize = read.batches.iter().map(SpanBatch::len).sum();
+        assert!(spans == 50 && read.batches.len() >= 7, "{junk:?}: {} blocks", read.batches.len());
     }
 }
 
