@@ -230,6 +230,16 @@ def test_lines_are_redacted_alike_however_many_they_are(framing):
             assert result.report["rules"] == {"privacy-mode: input.value": 9001}
 
 
+@pytest.mark.parametrize("blank", [b"\n", b" \n \r\n", b"\n" * (5 << 20)], ids=["a line", "lines", "MiBs"])
+def test_blank_lines_at_the_end_of_a_piece_are_no_document(blank):
+    one = document(**{"input.value": "hush", "note": "x" * (4 << 20)})
+    policy = spanwise.Policy.preset("privacy-mode")
+    expected = policy.redact(one).data
+    for lines in (one + b"\n" + blank, blank + one + b"\n", one + b"\n" + blank + one):
+        result = policy.redact(lines, framing="lines", mode="strict")
+        assert (result.report["bad_documents"], result.data.count(expected)) == (0, lines.count(one))
+
+
 def test_decisions_are_explained():
     policy = spanwise.Policy.preset("privacy-mode")
     assert "is masked" in policy.explain("gen_ai.prompt.0.content")

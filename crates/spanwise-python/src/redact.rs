@@ -116,10 +116,7 @@ fn redact_lines(
     let (mut data, mut report) = (Vec::new(), RedactionReport::default());
     while !payload.is_empty() {
         let done = py.detach(|| {
-            let rest = payload.get(PIECE..).unwrap_or_default();
-            let line_end = rest.iter().position(|byte| *byte == b'\n');
-            let line_end = line_end.map_or(payload.len(), |at| PIECE + at + 1);
-            let piece = payload.split_to(line_end);
+            let piece = payload.split_to(piece_end(&payload));
             // Of a line that was left out its end was, too, and with it that of the line before.
             let open = data.last().is_some_and(|last| *last != b'\n');
             if open {
@@ -136,6 +133,19 @@ fn redact_lines(
         py.check_signals()?;
     }
     Ok((data, report))
+}
+
+/// Where the first piece of these lines ends. None is blank but where all is: strict mode would find fault with it.
+fn piece_end(lines: &[u8]) -> usize {
+    let text_from = |from: usize| {
+        let rest = lines.get(from..).unwrap_or_default();
+        rest.iter().position(|byte| !matches!(byte, b' ' | b'\t' | b'\r' | b'\n')).map(|at| from + at)
+    };
+    let Some(text) = text_from(0) else { return lines.len() };
+    let least = text.max(PIECE);
+    let line_end = lines.get(least..).unwrap_or_default().iter().position(|byte| *byte == b'\n');
+    let line_end = line_end.map_or(lines.len(), |at| least + at + 1);
+    if text_from(line_end).is_none() { lines.len() } else { line_end }
 }
 
 /// The exception for a payload that begins so.
