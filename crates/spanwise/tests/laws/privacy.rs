@@ -18,7 +18,16 @@ const WORDS: &str = "resourcespans batches resourcelogs resourcemetrics resource
 fn foreign(text: &str) -> Option<String> {
     text.split(|character| "{}[]:,\"… ^".contains(character))
         .map(|word| word.replace('_', "").to_lowercase())
-        .find(|word| !word.is_empty() && !WORDS.split_ascii_whitespace().any(|known| known == word))
+        .find(|word| !is_literals(word) && !WORDS.split_ascii_whitespace().any(|known| known == word))
+}
+
+/// Where damage took what parts them, literals stand behind each other.
+fn is_literals(word: &str) -> bool {
+    let mut rest = word;
+    while let Some(next) = ["true", "false", "null"].iter().find_map(|literal| rest.strip_prefix(literal)) {
+        rest = next;
+    }
+    rest.is_empty()
 }
 
 fn check_diagnostic(found: &Diagnostic) -> Result<(), TestCaseError> {
@@ -75,6 +84,8 @@ fn no_message_holds_a_letter_of_the_canaries() {
 #[test]
 fn the_check_finds_what_it_looks_for() {
     assert_eq!(foreign(r#"{"key":"…","value":{"intValue":…}}"#), None);
+    assert_eq!(foreign("[nulltrue ,false]"), None);
+    assert_eq!(foreign("[nulltruejoe]"), Some("nulltruejoe".into()));
     assert_eq!(foreign(r#"{"key":"joe"}"#), Some("joe".into()));
     assert_eq!(foreign(r#"{"key":41}"#), Some("41".into()));
 }
