@@ -274,7 +274,7 @@ impl Scanner {
                     let next = self.next_in_column_0(text);
                     let enough = self.sizes.block.max(self.horizon);
                     // The mark before a bracket stays with the line feed before it.
-                    if next.unwrap_or(text.len()) > enough + BYTE_ORDER_MARK.len() {
+                    if next.unwrap_or(text.len()) > enough.saturating_add(BYTE_ORDER_MARK.len()) {
                         self.phase = Phase::Dropping;
                         return Some(Cut::Block(enough));
                     }
