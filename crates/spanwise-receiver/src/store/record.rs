@@ -36,7 +36,7 @@ const SCANNED: usize = 64 << 10;
 /// Bytes that may be hashed for each byte that is passed over, and at first: a number that is the same however much of a segment is
 /// read, so that every reading finds the same.
 const WORK: u64 = 8;
-const FIRST_WORK: u64 = 64 << 20;
+const FIRST_WORK: u64 = 1 << 30;
 
 /// The segment before another, and how much of it was acknowledged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -226,7 +226,7 @@ impl<R: BufRead> SegmentReader<R> {
 
     /// After [`Self::next`] found damage: whether a whole record stands anywhere behind it. That is the next one then.
     ///
-    /// Every byte may be where it begins. Eight times what is passed over is hashed at most, and 64 MiB, however many bytes look like
+    /// Every byte may be where it begins. Eight times what is passed over is hashed at most, and 1 GiB, however many bytes look like
     /// the beginning of a long record: where somebody wrote a payload like that, a record close behind it may be passed over.
     pub(crate) fn skip_damage(&mut self) -> io::Result<bool> {
         let left = self.end.saturating_sub(self.at);
@@ -247,6 +247,8 @@ impl<R: BufRead> SegmentReader<R> {
                 if fill(&mut self.input.input, &mut window, end, left - gone)?
                     && window.get(place + PREFIX..end).is_some_and(|text| prefix.is_of(self.id, text))
                 {
+                    // What was well spent may be spent again.
+                    self.work += prefix.len();
                     window.advance(place);
                     self.input.back = window;
                     self.at += at;

@@ -22,8 +22,9 @@
 //!      totals: it or the calls stand, as above.
 //!    - Else, if there are some of its model and others, it stands for its own where it includes them, beside the others.
 //!    - Else, if none below may be of its model, it tells of a call of its own (an agent that calls another) and stands
-//!      beside them, unless a call has the very same tokens.
-//!    - Else its figures are a part of theirs (the last step of an agent), or none that can be told, and they stand alone.
+//!      beside them, unless a call has the very same tokens in.
+//!    - Else its figures are a part of theirs (the last step of an agent), or none that can be told, and they stand alone, but
+//!      where only it says a cost: then it does.
 //!
 //!    Of very many models and calls below one span, and of very many running totals above each other, not all are told apart.
 //! 2. A span that names a model and carries no usage (a failed request, say) stands for a request, unless it has an

@@ -46,43 +46,95 @@ impl Models {
     }
 
     /// Whether two numbers are of one model: what answers often has a longer name than what was asked for, with a date or a
-    /// version.
+    /// version. Two dates are two models.
     pub(super) fn are_one(&self, a: Model, b: Model) -> bool {
-        let name = |model: Model| self.names.get(model as usize);
-        let (Some(a), Some(b)) = (name(a), name(b)) else { return false };
-        let (short, long) = if a.len() <= b.len() { (a, b) } else { (b, a) };
-        long.strip_prefix(&**short).is_some_and(is_version)
+        let name = |model: Model| self.names.get(model as usize).map(|name| stem(name));
+        let (Some((a, version_a)), Some((b, version_b))) = (name(a), name(b)) else { return false };
+        let (digits_a, digits_b) = (digits(version_a), digits(version_b));
+        // Words are in the way of digits: which one is the latest, nobody says.
+        let differ = !digits_a.is_empty() && !digits_b.is_empty() && digits_a != digits_b;
+        a.len() == b.len() && same(a).eq(same(b)) && !differ
     }
 }
 
-/// The name without what gateways and clouds put before it: `openai/gpt-4o`, `us.anthropic.claude-sonnet-4`.
+/// Names that stand before that of a model, with a colon.
+const PROVIDERS: [&str; 18] = [
+    "anthropic",
+    "azure",
+    "bedrock",
+    "cohere",
+    "deepseek",
+    "fireworks",
+    "gemini",
+    "google",
+    "google-gla",
+    "google-vertex",
+    "groq",
+    "huggingface",
+    "mistral",
+    "ollama",
+    "openai",
+    "openrouter",
+    "together",
+    "xai",
+];
+
+/// The name without what gateways and clouds put before it: `openai/gpt-4o`, `openai:gpt-4o`, `us.anthropic.claude-sonnet-4`.
 fn bare(name: &str) -> &str {
     let mut name = name.rsplit('/').next().unwrap_or(name);
+    if let Some((before, rest)) = name.split_once(':')
+        && PROVIDERS.iter().any(|provider| before.eq_ignore_ascii_case(provider))
+    {
+        name = rest;
+    }
     while let Some((before, rest)) = name.split_once('.')
         && !before.is_empty()
-        && before.bytes().all(|byte| byte.is_ascii_alphabetic())
+        && before.bytes().all(|byte| byte.is_ascii_alphabetic() || byte == b'-')
     {
         name = rest;
     }
     name
 }
 
-/// Whether what one name has more than another is a date, a version or a tag: `-2024-08-06`, `-0613`, `-latest`, `@20240620`,
-/// `-v1:0`, `:free`.
-fn is_version(rest: &str) -> bool {
-    let Some(first) = rest.chars().next() else { return true };
-    let is_number = |word: &str| !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_digit());
-    let is_version = |word: &str| word == "latest" || word.strip_prefix('v').is_some_and(is_number);
-    let mut words = rest.split(['-', '@', ':', '.']).skip(1);
-    match first {
-        ':' => true,
-        '-' | '@' => {
-            let begins =
-                words.next().is_some_and(|word| is_version(word) || is_number(word) && word.len() > 2);
-            begins && words.all(|word| is_version(word) || is_number(word))
+/// The name without a date, a version or a tag at its end, and these: `-2024-08-06`, `-0613`, `-latest`, `-preview-05-06`,
+/// `@20240620`, `-v1:0`, `:free`.
+fn stem(name: &str) -> (&str, &str) {
+    let whole = name;
+    let name = name.split(':').next().unwrap_or(name);
+    let mut end = name.len();
+    // Numbers of one or two digits are of a date only where one of more stands before them, or a word does.
+    let mut short = end;
+    loop {
+        let head = name.get(..short).unwrap_or_default();
+        let Some(cut) = head.rfind(['-', '@']).filter(|cut| *cut > 0) else { break };
+        let word = head.get(cut + 1..).unwrap_or_default();
+        let is_number = !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_digit());
+        let is_version = matches!(word, "latest" | "preview" | "exp")
+            || word
+                .strip_prefix('v')
+                .is_some_and(|rest| !rest.is_empty() && rest.bytes().all(|b| b.is_ascii_digit()));
+        match () {
+            () if is_version || is_number && word.len() > 2 => {
+                short = cut;
+                end = cut;
+            }
+            () if is_number => short = cut,
+            () => break,
         }
-        _ => false,
     }
+    whole.split_at(end)
+}
+
+/// The digits of a version.
+fn digits(version: &str) -> String {
+    let version = version.split(':').next().unwrap_or(version);
+    // `-v1` says nothing beside a date.
+    version.split(['-', '@']).filter(|word| word.bytes().all(|byte| byte.is_ascii_digit())).collect()
+}
+
+/// Points and hyphens are alike: `claude-3.5-sonnet`.
+fn same(name: &str) -> impl Iterator<Item = u8> + '_ {
+    name.bytes().map(|byte| if byte == b'.' { b'-' } else { byte })
 }
 
 #[cfg(test)]
@@ -100,6 +152,16 @@ mod tests {
             ("claude-3-5-sonnet", "claude-3-5-sonnet@20240620", true),
             ("claude-3-5-sonnet", "claude-3-5-sonnet-latest", true),
             ("deepseek-r1", "deepseek/deepseek-r1:free", true),
+            ("claude-3-5-haiku-latest", "claude-3-5-haiku-20241022", true),
+            ("claude-sonnet-4@20250514", "claude-sonnet-4-20250514", true),
+            ("openai:o3-mini", "o3-mini-2025-01-31", true),
+            ("gemini-2.5-pro", "gemini-2.5-pro-preview-05-06", true),
+            ("anthropic/claude-3.5-sonnet", "claude-3-5-sonnet-20241022", true),
+            ("us-gov.anthropic.claude-sonnet-4-20250514-v1:0", "claude-sonnet-4", true),
+            ("gpt-4-turbo", "gpt-4-turbo-preview", true),
+            ("gpt-4o-2024-05-13", "gpt-4o-2024-08-06", false),
+            ("openai:gpt-4o", "openai", false),
+            ("o1", "o3", false),
             ("gpt-4o", "gpt-4o-mini", false),
             ("gpt-4", "gpt-4.1", false),
             ("gpt-4", "gpt-4o", false),

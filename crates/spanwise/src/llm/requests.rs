@@ -296,6 +296,14 @@ mod tests {
         assert_eq!(counted(&["1 - heron 1000/50", "2 1 heron 200/50//0.01"]), [1], "what was cached");
         assert_eq!(counted(&["1 - heron 10/35", "2 1 heron 10/5/45/0.1"]), [1], "what was thought");
         assert_eq!(counted(&["1 - prod-chat 20/2", "2 1 heron 10/1", "3 1 heron 20/2"]), [1, 2], "an alias");
+        assert_eq!(counted(&["1 - prod-chat //22", "2 1 heron 10/1", "3 1 heron 20/2"]), [1, 2], "its total");
+        assert_eq!(counted(&["1 - prod-chat 10/5", "2 1 heron 10/35"]), [1], "without what was thought");
+        assert_eq!(
+            counted(&["1 - heron 20/2//0.3", "2 1 heron 10/1", "3 1 heron 20/2"]),
+            [0],
+            "the cost of all"
+        );
+        assert_eq!(counted(&["1 - heron 100", "2 1 heron 50//50"]), [0], "a sum that is no more");
     }
 
     #[test]

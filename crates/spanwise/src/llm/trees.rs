@@ -18,8 +18,8 @@ pub(super) enum Says {
 /// What becomes of a span.
 #[derive(Debug, Default)]
 struct State {
-    /// What the requests below it carry.
-    below: Below,
+    /// What the requests below it carry, if there are any.
+    below: Option<Box<Below>>,
     has_usage_below: bool,
     /// It stands for a request, or a span above it does.
     is_told: bool,
@@ -39,13 +39,16 @@ pub(super) fn requests(
     let mut standing = Standing::new(parents.len());
     for place in &order {
         let Some(state) = states.get_mut(*place as usize) else { continue };
-        let mut below = std::mem::take(&mut state.below);
-        state.has_usage_below = !below.is_empty();
+        let mut below = state.below.take();
+        state.has_usage_below = below.is_some();
         if let Says::Usage(usage) = says(*place as usize) {
-            below.put_under(*place, usage, models, &mut standing);
+            below.get_or_insert_default().put_under(*place, usage, models, &mut standing);
         }
-        if let Some(above) = states.get_mut(parent(*place)) {
-            above.below.add_all(below, &mut standing);
+        if let (Some(below), Some(above)) = (below, states.get_mut(parent(*place))) {
+            match &mut above.below {
+                Some(others) => others.add_all(*below, &mut standing),
+                none => *none = Some(below),
+            }
         }
     }
     for place in order.iter().rev() {
@@ -80,7 +83,7 @@ fn cut_circles(parents: &mut [u32]) {
     }
 }
 
-/// All places, each behind those below it. There are no circles.
+/// All places, each behind those below it, and soon behind the last of them. There are no circles.
 fn children_first(parents: &[u32]) -> Vec<u32> {
     let mut children = vec![0u32; parents.len()];
     for parent in parents {
@@ -88,17 +91,18 @@ fn children_first(parents: &[u32]) -> Vec<u32> {
             *children += 1;
         }
     }
-    let mut order: Vec<u32> =
+    let leaves: Vec<u32> =
         (0..).zip(&children).filter_map(|(place, children)| (*children == 0).then_some(place)).collect();
-    let mut next = 0;
-    while let Some(parent) = order.get(next).map(|place| parents.get(*place as usize)) {
-        next += 1;
-        let Some(parent) = parent else { continue };
-        if let Some(children) = children.get_mut(*parent as usize) {
-            *children -= 1;
-            if *children == 0 {
-                order.push(*parent);
-            }
+    let mut order = Vec::with_capacity(parents.len());
+    for leaf in leaves {
+        let mut next = Some(leaf);
+        while let Some(place) = next {
+            order.push(place);
+            let parent = parents.get(place as usize).copied().unwrap_or(NO_PLACE);
+            next = children.get_mut(parent as usize).and_then(|children| {
+                *children -= 1;
+                (*children == 0).then_some(parent)
+            });
         }
     }
     order

@@ -149,8 +149,8 @@ pub(super) struct Below {
     requests: Parts,
     /// The lowest spans with usage. Between them and what is above there may be sums, and sums of sums.
     calls: Parts,
-    /// Tokens in and out of some of the calls.
-    some: Vec<[f64; 2]>,
+    /// What some of the calls carry.
+    some: Vec<Amounts>,
     /// Something else than the calls stands.
     differs: bool,
     /// How often the calls took the place of what stood.
@@ -198,7 +198,7 @@ impl Below {
         let own = List { first: place, last: place };
         if self.is_empty() {
             self.calls.add(usage, own, &mut standing.next_call);
-            self.some.push([usage.amounts[0], usage.amounts[1]]);
+            self.some.push(usage.amounts);
         }
         let told = self.told(usage, models);
         let is_its = |model: Model| models.are_one(model, usage.model);
@@ -250,12 +250,17 @@ impl Below {
         }
         if self.requests.any(is_its) && self.requests.any(|model| !is_its(model)) {
             let of_its = Figures::of(its, self.requests.sum_of(is_its));
-            let is_above = of_its.common && of_its.includes && !of_its.lacks;
+            let is_above = of_its.common && of_its.includes && !of_its.lacks || of_its.has_cost_alone;
             return if is_above { Told::AboveItsOwn } else { Told::Below };
         }
-        let is_one_of_them = self.some.contains(&[its[0], its[1]]);
         let names_others_only = usage.model != NO_MODEL && !self.requests.any(|model| !is_other(model));
-        if names_others_only && !is_one_of_them { Told::Both } else { Told::Below }
+        match () {
+            () if names_others_only && !self.some.iter().any(|call| may_be_one_call(its, *call)) => {
+                Told::Both
+            }
+            () if all.has_cost_alone => Told::Above,
+            () => Told::Below,
+        }
     }
 }
 
@@ -275,7 +280,23 @@ struct Figures {
     has_more: bool,
     /// Only they say what it cost.
     lacks_cost: bool,
+    /// Only it does.
+    has_cost_alone: bool,
 }
+
+/// Whether two spans tell of the same call, whatever the names of its model: what went in is counted alike, unlike what came out,
+/// with thoughts or without.
+fn may_be_one_call(its: Amounts, call: Amounts) -> bool {
+    let same = |place: usize| its[place].total_cmp(&call[place]).is_eq();
+    match its {
+        [input, ..] if input > 0.0 => same(0),
+        [_, _, total, _] if total > 0.0 => same(2),
+        [_, output, ..] => output > 0.0 && same(1),
+    }
+}
+
+/// The place of tokens in all.
+const TOTAL: usize = 2;
 
 /// How much two figures may differ and be the same. Costs are rounded, and have fees put on them.
 const MARGINS: Amounts = [1e-6, 1e-6, 1e-6, 0.05];
@@ -290,9 +311,14 @@ impl Figures {
             common: both().next().is_some(),
             includes,
             same: includes && is_included,
-            lacks: pairs().any(|((its, theirs), _)| its == 0.0 && theirs > 0.0),
+            lacks: pairs().zip(0..).any(|(((figure, theirs), _), place)| {
+                // Who says what went in or came out need not say the sum.
+                let is_said = place == TOTAL && (its[0] > 0.0 || its[1] > 0.0);
+                figure == 0.0 && theirs > 0.0 && !is_said
+            }),
             has_more: pairs().any(|((its, theirs), _)| its > 0.0 && theirs == 0.0),
             lacks_cost: its[3] == 0.0 && theirs[3] > 0.0,
+            has_cost_alone: its[3] > 0.0 && theirs[3] == 0.0,
         }
     }
 
