@@ -199,7 +199,7 @@ def scan(
     is about how many bytes of text make a table.
 
     Where ``is_request`` is a column, paths and bytes are read twice each time: first for the requests alone, which
-    takes 200 to 400 bytes of memory a span, so that it is what ``read`` says. ``OSError`` is raised if a file changed in
+    takes 100 to 250 bytes of memory a span, so that it is what ``read`` says. ``OSError`` is raised if a file changed in
     between, and ``progress`` counts the bytes of both readings. Where a file object or a pipe is among the sources,
     which can be read only once, ``is_request`` is told within each table: spans of one request that lie far from each
     other may both have it.

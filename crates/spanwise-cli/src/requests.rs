@@ -1,7 +1,7 @@
 //! Which spans stand for a request, told by a reading of its own before the rows are written.
 //!
 //! Spans that tell of one request may lie anywhere in the sources, and rows that were written are not changed. So `convert`
-//! reads twice: the first reading takes 200 to 400 bytes a span, what is left of them for the second a bit.
+//! reads twice: the first reading takes 100 to 250 bytes a span, what is left of them for the second a bit.
 
 use std::fmt;
 use std::io;
