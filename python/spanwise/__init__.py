@@ -198,8 +198,8 @@ def scan(
     stops the work; ``close()``, or ``with``, does so at once. Options and errors as those of ``read``; ``batch_size``
     is about how many bytes of text make a table.
 
-    Where ``is_request`` is a column, paths and bytes are read twice each time: first for the requests alone, which
-    takes 100 to 250 bytes of memory a span, so that it is what ``read`` says. ``OSError`` is raised if a file changed in
+    Where ``is_request`` is a column, paths and bytes are read twice each time: first for the requests alone, with 100
+    to 250 bytes of memory a span, so that it is what ``read`` says. ``OSError`` is raised if a file changed in
     between, and ``progress`` counts the bytes of both readings. Where a file object or a pipe is among the sources,
     which can be read only once, ``is_request`` is told within each table: spans of one request that lie far from each
     other may both have it.
