@@ -62,9 +62,7 @@ fn every_convention_fills_the_columns_it_can() {
         Decoder::default().decode_block(bytes, Framing::Auto, &mut batch).unwrap();
         let keys = LlmKeys::resolve(&batch);
         let mut requests = Requests::default();
-        for span in batch.spans() {
-            requests.add(span, &keys.read(span));
-        }
+        requests.add_batch(&batch);
         let counted: Vec<usize> = requests.counted().collect();
         writeln!(found, "{payload}").unwrap();
         for (place, span) in batch.spans().enumerate() {

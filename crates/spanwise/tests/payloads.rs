@@ -32,9 +32,7 @@ type Sums = BTreeMap<&'static str, f64>;
 fn sums(batch: &SpanBatch) -> BTreeMap<String, Sums> {
     let keys = LlmKeys::resolve(batch);
     let mut requests = Requests::default();
-    for span in batch.spans() {
-        requests.add(span, &keys.read(span));
-    }
+    requests.add_batch(batch);
     let mut models: BTreeMap<String, Sums> = BTreeMap::new();
     for place in requests.counted() {
         let span = batch.span(place).unwrap();

@@ -19,7 +19,16 @@ const LONGEST_NAME: usize = 128;
 #[derive(Debug, Clone, Default)]
 pub(super) struct Models {
     numbers: HashMap<Box<str>, Model, RandomState>,
-    names: Vec<Box<str>>,
+    names: Vec<Name>,
+}
+
+/// What two names are compared by.
+#[derive(Debug, Clone)]
+struct Name {
+    /// Without its version. Points and hyphens are alike: `claude-3.5-sonnet`.
+    stem: Box<str>,
+    /// The numbers of its version: a date, most often.
+    numbers: Box<str>,
 }
 
 impl Models {
@@ -34,7 +43,8 @@ impl Models {
             .ok()
             .filter(|number| *number < OTHER_MODELS)
             .unwrap_or(OTHER_MODELS);
-        self.names.push(name.clone().into());
+        let (stem, version) = stem(&name);
+        self.names.push(Name { stem: stem.replace('.', "-").into(), numbers: digits(version).into() });
         self.numbers.insert(name.into(), number);
         number
     }
@@ -48,12 +58,10 @@ impl Models {
     /// Whether two numbers are of one model: what answers often has a longer name than what was asked for, with a date or a
     /// version. Two dates are two models.
     pub(super) fn are_one(&self, a: Model, b: Model) -> bool {
-        let name = |model: Model| self.names.get(model as usize).map(|name| stem(name));
-        let (Some((a, version_a)), Some((b, version_b))) = (name(a), name(b)) else { return false };
-        let (digits_a, digits_b) = (digits(version_a), digits(version_b));
-        // Words are in the way of digits: which one is the latest, nobody says.
-        let differ = !digits_a.is_empty() && !digits_b.is_empty() && digits_a != digits_b;
-        a.len() == b.len() && same(a).eq(same(b)) && !differ
+        let name = |model: Model| self.names.get(model as usize);
+        let (Some(a), Some(b)) = (name(a), name(b)) else { return false };
+        // Which one has none may be any: the latest, say.
+        a.stem == b.stem && (a.numbers == b.numbers || a.numbers.is_empty() || b.numbers.is_empty())
     }
 }
 
@@ -130,11 +138,6 @@ fn digits(version: &str) -> String {
     let version = version.split(':').next().unwrap_or(version);
     // `-v1` says nothing beside a date.
     version.split(['-', '@']).filter(|word| word.bytes().all(|byte| byte.is_ascii_digit())).collect()
-}
-
-/// Points and hyphens are alike: `claude-3.5-sonnet`.
-fn same(name: &str) -> impl Iterator<Item = u8> + '_ {
-    name.bytes().map(|byte| if byte == b'.' { b'-' } else { byte })
 }
 
 #[cfg(test)]

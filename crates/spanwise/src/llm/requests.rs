@@ -235,10 +235,7 @@ mod tests {
                 attributes.join(",")
             );
             let batch = crate::decode(body.into_bytes()).unwrap();
-            let keys = LlmKeys::resolve(&batch);
-            for span in batch.spans() {
-                requests.add(span, &keys.read(span));
-            }
+            requests.add_batch(&batch);
         }
         assert_eq!(requests.spans(), spans.len());
         requests.counted().collect()

@@ -179,7 +179,7 @@ enum Told {
 }
 
 impl Below {
-    pub(super) fn is_empty(&self) -> bool {
+    fn is_empty(&self) -> bool {
         self.requests.0.is_empty()
     }
 
@@ -196,7 +196,8 @@ impl Below {
     /// the rule.
     pub(super) fn put_under(&mut self, place: u32, usage: Usage, models: &Models, standing: &mut Standing) {
         let own = List { first: place, last: place };
-        if self.is_empty() {
+        let is_call = self.is_empty();
+        if is_call {
             self.calls.add(usage, own, &mut standing.next_call);
             self.some.push(usage.amounts);
         }
@@ -222,7 +223,7 @@ impl Below {
             Told::Both => {}
         }
         standing.set(place, true);
-        self.differs = self.differs || !self.calls.0.iter().any(|(_, list)| list.first == place);
+        self.differs |= !is_call;
         self.requests.add(usage, own, &mut standing.next);
     }
 
