@@ -11,9 +11,9 @@
 use std::arch::x86_64::{
     __m512i, _mm_clmulepi64_si128, _mm_cvtsi64_si128, _mm_cvtsi128_si64, _mm_set1_epi8,
     _mm512_cmpeq_epi8_mask, _mm512_cmple_epu8_mask, _mm512_cmpneq_epi8_mask, _mm512_loadu_si512,
-    _mm512_mask2_permutex2var_epi8, _mm512_maskz_compress_epi8, _mm512_maskz_loadu_epi8, _mm512_movepi8_mask,
-    _mm512_or_si512, _mm512_permutex2var_epi8, _mm512_set1_epi8, _mm512_setzero_si512, _mm512_storeu_si512,
-    _mm512_sub_epi8,
+    _mm512_mask2_permutex2var_epi8, _mm512_maskz_compress_epi8, _mm512_maskz_loadu_epi8, _mm512_min_epu8,
+    _mm512_movepi8_mask, _mm512_or_si512, _mm512_permutex2var_epi8, _mm512_set1_epi8, _mm512_setzero_si512,
+    _mm512_storeu_si512, _mm512_sub_epi8,
 };
 
 use super::kernel::{Kernel, Vectorized};
@@ -144,16 +144,40 @@ fn outline(
     keeps: &mut [u64],
     out: &mut [u8],
 ) -> Option<usize> {
+    // Where there should be no white space there are no control characters either, of which each block would have to be asked.
+    if !outline.takes_white_out() {
+        let mut state = *outline;
+        let (count, control) = outline_with::<false>(&mut state, blocks, keeps, out)?;
+        if !control {
+            *outline = state;
+            return Some(count);
+        }
+    }
+    outline_with::<true>(outline, blocks, keeps, out).map(|(count, _)| count)
+}
+
+/// How many bytes the outline of the blocks has, and whether there is a control character in them; where they stand is looked
+/// at only if `CONTROL`.
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vbmi,avx512vbmi2,avx2,bmi1,bmi2,popcnt,pclmulqdq")]
+#[inline]
+fn outline_with<const CONTROL: bool>(
+    outline: &mut Outline,
+    blocks: &[[u8; BLOCK]],
+    keeps: &mut [u64],
+    out: &mut [u8],
+) -> Option<(usize, bool)> {
     let mut state = *outline;
     let mut count = 0;
     let mut all = _mm512_setzero_si512();
+    let mut least = _mm512_set1_epi8(-1);
     for (block, keep) in blocks.iter().zip(keeps) {
         let lanes = load(block);
         all = _mm512_or_si512(all, lanes);
+        least = _mm512_min_epu8(least, lanes);
         *keep = state.add(&Told {
             quote: is(lanes, b'"'),
             backslash: is(lanes, b'\\'),
-            control: _mm512_cmple_epu8_mask(lanes, _mm512_set1_epi8(0x1f)),
+            control: if CONTROL { _mm512_cmple_epu8_mask(lanes, _mm512_set1_epi8(0x1f)) } else { 0 },
             simple: || is_one_of(lanes, &SIMPLE),
             digits: || digits(block),
             between: |feeds: bool| Between {
@@ -174,7 +198,8 @@ fn outline(
     }
     state.note_high(_mm512_movepi8_mask(all) != 0);
     *outline = state;
-    Some(count)
+    let control = _mm512_cmple_epu8_mask(least, _mm512_set1_epi8(0x1f)) != 0;
+    Some((count, control))
 }
 
 /// See [`Kernel::unescape`]. A block at a time: letters are replaced by what they stand for, then backslashes are pressed out.

@@ -91,6 +91,12 @@ impl Outline {
         self.white
     }
 
+    /// Whether white space between tokens is taken out.
+    #[cfg_attr(not(target_arch = "x86_64"), allow(dead_code, reason = "as above"))]
+    pub(super) fn takes_white_out(&self) -> bool {
+        self.spaces != Spaces::Stay
+    }
+
     /// Notes whether a byte above 0x7f was added.
     #[cfg_attr(not(target_arch = "x86_64"), allow(dead_code, reason = "as above"))]
     pub(super) fn note_high(&mut self, high: bool) {

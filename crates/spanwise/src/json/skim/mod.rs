@@ -17,6 +17,9 @@ const ATTRIBUTE_ITEMS: usize = 4;
 /// What of the outline of an attribute whose key comes first stands before its value.
 const BEFORE_VALUE: &[u8] = b"{\":\",\":{\":";
 
+/// The outline of one whose value is a string, with the comma behind it.
+const STRING_ATTRIBUTE: &[u8] = b"{\":\",\":{\":\"}},";
+
 /// The shortest outline of an attribute, with the byte behind it.
 const SHORTEST: usize = BEFORE_VALUE.len() + 4;
 
@@ -195,14 +198,22 @@ impl Walk {
         let (mut at, end, feeds) = (self.start, self.end, self.feeds);
         let (mut items, mut last) = (0, None);
         // What lies behind the end is of outlines before: what reaches into it does not count.
-        while let Some(attribute) = self.outline.get(at..).and_then(|rest| rest.first_chunk::<LENGTH>())
-            && let Some(value) = attribute.strip_prefix(BEFORE_VALUE)
-            && let Some(length) = short_value(value)
-            && let length = length + usize::from(value.get(length).is_some_and(|byte| is_white(*byte, feeds)))
-            && let Some([b'}', b'}', after]) = value.get(length..).and_then(|rest| rest.first_chunk())
-            && let behind = at + BEFORE_VALUE.len() + length + 2
-            && behind < end
-        {
+        while let Some(attribute) = self.outline.get(at..).and_then(|rest| rest.first_chunk::<LENGTH>()) {
+            if attribute.starts_with(STRING_ATTRIBUTE) && at + STRING_ATTRIBUTE.len() <= end {
+                items += ATTRIBUTE_ITEMS;
+                at += STRING_ATTRIBUTE.len();
+                continue;
+            }
+            let Some(value) = attribute.strip_prefix(BEFORE_VALUE) else { break };
+            let Some(length) = short_value(value) else { break };
+            let length = length + usize::from(value.get(length).is_some_and(|byte| is_white(*byte, feeds)));
+            let Some([b'}', b'}', after]) = value.get(length..).and_then(|rest| rest.first_chunk()) else {
+                break;
+            };
+            let behind = at + BEFORE_VALUE.len() + length + 2;
+            if behind >= end {
+                break;
+            }
             items += ATTRIBUTE_ITEMS;
             match after {
                 b',' => {}
