@@ -1,15 +1,16 @@
 """Times how requests become a table: `spanwise.read` beside what one writes with a JSON reader and a loop.
 
     pip install . pyarrow orjson msgspec pysimdjson polars duckdb opentelemetry-proto protobuf
-    spanwise generate --corpus llm --size 96MiB -o llm.jsonl
+    spanwise generate --corpus llm --size 96MiB -o llm.jsonl         # or micro
     python benches/python/read.py llm.jsonl                          # all of them
     python benches/python/read.py llm.jsonl orjson "msgspec, typed"  # these, beside `json`
 
-Seven columns: three of the span, four attributes. Every contestant must give the same table before it is timed. All
-take turns within a round, once with Python's garbage collector and once without. The figure is time on the wall, the
-median of the rounds, in bytes of JSON text by nanosecond, and the ratio is to `spanwise` within the same rounds. One
-that is not installed is left out and named. `protobuf json_format` reads ids as base64, which OTLP's are not, so its
-ids are not asked for; polars brings as many threads as it likes.
+Seven columns: three of the span, four attributes, which are those of the corpus. Every contestant must give the same
+table before it is timed. All take turns within a round, once with Python's garbage collector and once without. The
+figure is time on the wall, the median of the rounds, in bytes of JSON text by nanosecond, and the ratio is to
+`spanwise` on one thread within the same rounds. One that is not installed is left out and named. `protobuf
+json_format` reads ids as base64, which OTLP's are not, so its ids are not asked for; polars brings as many threads as
+it likes, DuckDB has one.
 """
 
 import argparse
@@ -25,17 +26,31 @@ import pyarrow as pa
 import spanwise
 
 NAMES = ["trace_id", "name", "duration_ns"]
-KEYS = {
-    "gen_ai.request.model": ("stringValue", "string"),
-    "gen_ai.usage.input_tokens": ("intValue", "int64"),
-    "gen_ai.usage.output_tokens": ("intValue", "int64"),
-    "gen_ai.usage.cost": ("doubleValue", "double"),
+KEYS_OF = {
+    "llm": {
+        "gen_ai.request.model": ("stringValue", "string"),
+        "gen_ai.usage.input_tokens": ("intValue", "int64"),
+        "gen_ai.usage.output_tokens": ("intValue", "int64"),
+        "gen_ai.usage.cost": ("doubleValue", "double"),
+    },
+    "micro": {
+        "db.system.name": ("stringValue", "string"),
+        "db.response.returned_rows": ("intValue", "int64"),
+        "server.port": ("intValue", "int64"),
+        "db.wait_ms": ("doubleValue", "double"),
+    },
 }
-SCHEMA = pa.schema(
-    [("trace_id", pa.string()), ("name", pa.string()), ("duration_ns", pa.int64())]
-    + [(key, pa.type_for_alias(kind)) for key, (_, kind) in KEYS.items()]
-)
+KEYS = KEYS_OF["llm"]
+SCHEMA = None
 ROUNDS = 5
+
+
+def choose(text):
+    """The attributes that are asked for: those of the corpus."""
+    global KEYS, SCHEMA
+    KEYS = next((keys for keys in KEYS_OF.values() if all(key.encode() in text for key in keys)), KEYS)
+    attributes = [(key, pa.type_for_alias(kind)) for key, (_, kind) in KEYS.items()]
+    SCHEMA = pa.schema([("trace_id", pa.string()), ("name", pa.string()), ("duration_ns", pa.int64()), *attributes])
 
 
 def table(columns):
@@ -67,9 +82,9 @@ def from_trees(requests):
     return table(columns)
 
 
-def with_spanwise(text):
+def with_spanwise(text, threads):
     promote = {key: kind for key, (_, kind) in KEYS.items()}
-    return spanwise.read(text, columns=NAMES, promote=promote).to_pyarrow(views=True)
+    return spanwise.read(text, columns=NAMES, promote=promote, threads=threads).to_pyarrow(views=True)
 
 
 def with_json(text):
@@ -198,8 +213,10 @@ def with_duckdb(path):
 
 def contestants(path):
     text = path.read_bytes()
+    choose(text)
     return {
-        "spanwise": lambda: with_spanwise(text),
+        "spanwise": lambda: with_spanwise(text, 1),
+        "spanwise, two threads": lambda: with_spanwise(text, 2),
         "json": lambda: with_json(text),
         "orjson": lambda: with_orjson(text),
         "pysimdjson": lambda: with_simdjson(text),
