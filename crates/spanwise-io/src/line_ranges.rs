@@ -78,7 +78,8 @@ impl LineRanges {
             at: offset,
             line: told,
             block: settings.sizes.block,
-            most: settings.sizes.document.min(MOST),
+            // As a framer has it: no document is large that fits into a block.
+            most: settings.sizes.document.max(settings.sizes.block).min(MOST),
             looked: Vec::new(),
             buffers,
             meter: Arc::clone(&settings.bytes_read),

@@ -18,20 +18,29 @@ use crate::diagnostic::{Counting, LineNumber, Origin};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BlockSizes {
     /// Bytes of a block, about: it ends at the first boundary from there on. Default 1 MiB, which a processor's cache still
-    /// holds when columns are made of what was decoded.
+    /// holds when columns are made of what was decoded. None is taken for 1.
     pub block: usize,
     /// Bytes of a document that is held whole; a larger one is cut between its spans. Default 8 MiB. Whoever bounds documents
     /// more tightly than by default ([`Limits::document_bytes`](crate::Limits), [`Limits::spans`](crate::Limits)) has them held
-    /// whole, up to the bound.
+    /// whole, up to the bound. Less than [`Self::block`] is taken for that many.
     pub document: usize,
     /// Bytes of such a document that are held back until resource and scope are known, where the stream is read once. Default
-    /// 64 MiB.
+    /// 64 MiB. The fewer there are, the more documents end in a [`Contradiction`].
     pub held: usize,
 }
 
 impl Default for BlockSizes {
     fn default() -> Self {
         Self { block: 1 << 20, document: 8 << 20, held: 64 << 20 }
+    }
+}
+
+impl BlockSizes {
+    /// What is taken for sizes beyond their bounds.
+    const fn clamped(self) -> Self {
+        let block = if self.block == 0 { 1 } else { self.block };
+        let document = if self.document < block { block } else { self.document };
+        Self { block, document, held: self.held }
     }
 }
 
@@ -121,13 +130,18 @@ impl Framer {
         Self::holding(Held::Growing(Vec::new()), options, framing, sizes)
     }
 
-    /// A framer of a stream that is in memory already. Blocks share its bytes.
+    /// A framer of a stream that is in memory already. Blocks share its bytes. It looks at large documents twice, as one
+    /// [with surveys](Self::with_surveys).
     pub fn over(bytes: Bytes, options: &DecodeOptions, framing: Framing, sizes: BlockSizes) -> Self {
-        Self { finished: true, ..Self::holding(Held::Whole(bytes), options, framing, sizes) }
+        let mut framer = Self::holding(Held::Whole(bytes), options, framing, sizes);
+        framer.finished = true;
+        framer.scanner.complete = true;
+        framer
     }
 
     fn holding(held: Held, options: &DecodeOptions, framing: Framing, sizes: BlockSizes) -> Self {
         let limits = &options.limits;
+        let sizes = sizes.clamped();
         let cuts = limits.document_bytes >= Text::MAX && limits.spans >= Limits::default().spans;
         Self {
             held,

@@ -27,6 +27,8 @@ enum Phase {
     Lost,
     /// The same, where the block before has been cut already and what comes until then is of no use.
     Dropping,
+    /// A line feed, behind a line that is bad and of whose rest nothing is of use.
+    DroppingLine,
     /// A survey of the document that begins with the text.
     Surveying,
     /// The elements of a document that begins with the text, or did: parts of it were cut.
@@ -114,10 +116,14 @@ pub(super) struct Scanner {
     cuts: bool,
     /// Somebody can read the stream twice.
     pub(super) surveyed: bool,
+    /// The stream is in memory.
+    pub(super) complete: bool,
     /// The open document cannot be cut.
     whole: bool,
     /// How documents lie is not known: the first line is a document that is being cut.
     undecided: bool,
+    /// The first line is large, and the document that it begins with is not.
+    short_first: bool,
     pub(super) contradiction: Option<Contradiction>,
     phase: Phase,
     at: usize,
@@ -154,8 +160,10 @@ impl Scanner {
             sizes,
             cuts,
             surveyed: false,
+            complete: false,
             whole: false,
             undecided: false,
+            short_first: false,
             contradiction: None,
             phase: Phase::Start,
             at: 0,
@@ -199,7 +207,9 @@ impl Scanner {
                         if begin > 0 {
                             return Some(Cut::Block(begin));
                         }
-                        self.begin = 0;
+                        let marked = offset == 0 && !self.seen && !self.rules.strict;
+                        let marked = marked && text.starts_with(BYTE_ORDER_MARK);
+                        self.begin = if marked { BYTE_ORDER_MARK.len() } else { 0 };
                         self.enter_parts(text, offset, last);
                         continue;
                     }
@@ -213,16 +223,18 @@ impl Scanner {
                     self.begin = self.after_white(text, self.at)?;
                     self.at = self.begin;
                     self.phase = Phase::Value(Skip::new(0));
-                    if self.begin >= self.sizes.block.max(self.horizon) && self.begin > 0 {
+                    // What is before the first document stays with it, as it does with a first line.
+                    let follows = self.seen || self.refused;
+                    if follows && self.begin >= self.sizes.block.max(self.horizon) {
                         return Some(Cut::Block(self.begin));
                     }
                 }
                 Phase::Value(skip) => {
                     let mut cursor = self.rules.cursor(text, self.at, Vec::new());
                     let result = skip.resume(&mut cursor, last);
+                    // A token that is not all there is not counted: how much of it is there is a matter of chunks.
                     let end = match &result {
-                        Ok(true) => cursor.at,
-                        Ok(false) => text.len(),
+                        Ok(_) => cursor.at,
                         Err(error) => error.offset,
                     };
                     if self.is_large(end.saturating_sub(self.begin)) {
@@ -236,6 +248,12 @@ impl Scanner {
                     }
                     if self.undecided && !matches!(result, Ok(false)) {
                         self.undecided = false;
+                        if result.is_ok() {
+                            // It is what is behind it that is long. What that is, says how documents lie.
+                            self.short_first = true;
+                            self.phase = Phase::Start;
+                            continue;
+                        }
                         self.framing = Framing::Documents;
                     }
                     match result {
@@ -288,6 +306,15 @@ impl Scanner {
                     }
                     None => return (self.at > 0).then_some(Cut::Drop(self.at)),
                 },
+                Phase::DroppingLine => {
+                    let feed = memchr::memchr(b'\n', text);
+                    if feed.is_some() {
+                        self.phase = Phase::Line;
+                    }
+                    let end = feed.map_or(text.len(), |at| at + 1);
+                    self.at = end;
+                    return (end > 0).then_some(Cut::Drop(end));
+                }
                 Phase::Surveying | Phase::Contradicted => return None,
                 Phase::Parts(_) => match self.part(text, offset, last) {
                     Reached::Cut(cut) => return Some(cut),
@@ -309,13 +336,14 @@ impl Scanner {
     /// Begins to cut the document at `begin`, or to wait for a survey of it.
     fn enter_parts(&mut self, text: &[u8], offset: u64, last: bool) {
         self.phase = Phase::Surveying;
-        if last {
+        if last && (self.surveyed || self.complete) {
             // All of it is there.
             let mut survey = self.survey(offset);
             let mut chunks = text.chunks(self.sizes.block.max(4096));
             while survey.push(chunks.next().unwrap_or_default()) {}
             self.surveyed_as(survey);
         } else if !self.surveyed {
+            // Also where all has come: whether it has by now is a matter of chunks.
             self.enter(Parts::new(self.rules, self.part_sizes(), self.begin, None), false);
         }
     }
@@ -464,25 +492,25 @@ impl Scanner {
             self.hold();
             return Reached::Phase;
         }
-        if !last && text.len() < reach && !cutting.line {
+        let line = cutting.line;
+        let ended = line && text.get(..behind_line).unwrap_or_default().ends_with(b"\n");
+        if !last && !ended && text.len() < reach {
             return Reached::More;
         }
         let (before, part) = cutting.parts.end();
-        let line = cutting.line;
         self.seen = true;
         self.undecided = false;
-        let (end, next) = if line {
-            (behind_line, behind_line)
-        } else {
-            // As far back as there is text: of a document that a writer left unfinished, the fault is in the next.
-            (reach.min(text.len()), self.rereads.after_torn(0, fault, offset))
-        };
-        if line {
-            self.phase = Phase::Line;
+        let end = reach.min(if line { behind_line } else { text.len() });
+        let next = if line {
+            // The rest of the line belongs to no block, and may be long.
+            self.phase = if ended && end == behind_line { Phase::Line } else { Phase::DroppingLine };
+            end
         } else {
             self.framing = Framing::Documents;
             self.phase = Phase::Dropping;
-        }
+            // As far back as there is text: of a document that a writer left unfinished, the fault is in the next.
+            self.rereads.after_torn(0, fault, offset)
+        };
         self.at = next;
         Reached::Cut(Cut::Part { end, next, before, behind: Vec::new(), part })
     }
@@ -516,7 +544,7 @@ impl Scanner {
 
     /// Whether what is held belongs to no block.
     pub(super) fn is_dropping(&self) -> bool {
-        matches!(self.phase, Phase::Dropping)
+        matches!(self.phase, Phase::Dropping | Phase::DroppingLine)
     }
 
     /// The text was cut at `from`.
@@ -555,25 +583,21 @@ impl Scanner {
             Some((from, searched)) => (from, line_end(text, searched)),
             None => line_of(text, start, self.after_white(text, start)?),
         };
-        let open = !last && end == text.len() && text.last() != Some(&b'\n');
         self.first_line = Some((from, end));
-        if self.framing == Framing::Auto && open && from == start && self.is_large(end - from) {
-            // Whether the stream is one of lines shows when the document has ended.
-            self.undecided = true;
-            self.at = from;
-            self.phase = Phase::Begin;
-            return Some(());
-        }
         if self.framing == Framing::Auto {
-            let follows = self.after_white(text, end);
-            if follows.is_none() && !last {
-                return None;
+            let behind = match self.after_white(text, end) {
+                Some(next) => is_line_behind(text, next, last),
+                None => last.then_some(false),
+            };
+            if behind.is_none() && !self.short_first && from == start && self.is_large(end - from) {
+                // Whether the stream is one of lines shows when the document has ended.
+                self.undecided = true;
+                self.at = from;
+                self.phase = Phase::Begin;
+                return Some(());
             }
             let line = text.get(from..end).unwrap_or_default();
-            let lines = match follows {
-                Some(next) => is_line_behind(text, next, last)? && self.rules.is_value(line, &mut Vec::new()),
-                None => false,
-            };
+            let lines = behind? && self.rules.is_value(line, &mut Vec::new());
             self.framing = if lines { Framing::Lines } else { Framing::Documents };
         }
         self.at = start;

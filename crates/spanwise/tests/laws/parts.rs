@@ -8,7 +8,7 @@ use spanwise::{Code, Decoder, Framing, Limits, Mode, Severity, SpanBatch};
 use spanwise_testgen::Dialect;
 
 use super::stream::{JUNK, Reading, remade, same, same_spans, several};
-use super::{Input, SAMPLES, any_input, made_lines, options, runs};
+use super::{Input, SAMPLES, any_input, damaged, damages, made_lines, options, runs};
 
 fn limits() -> Limits {
     Limits { diagnostics: usize::MAX, ..Limits::default() }
@@ -123,6 +123,32 @@ fn check(text: &[u8], sizes: BlockSizes, chunk: usize) -> Result<usize, TestCase
     Ok(most)
 }
 
+/// Chunks of these sizes are cut at the same places and come to the same. Where the stream can be read twice, that is so for
+/// one that is there as a whole, too.
+fn check_chunks(text: &[u8], sizes: BlockSizes, chunks: [usize; 2]) -> Result<(), TestCaseError> {
+    for mode in [Mode::Strict, Mode::Lenient] {
+        for framing in [Framing::Auto, Framing::Lines, Framing::Documents] {
+            for twice in [true, false] {
+                let mut comings = chunks.map(|chunk| Some(Coming { chunk, twice })).to_vec();
+                comings.extend(twice.then_some(None));
+                let mut readings = comings.iter().map(|coming| in_parts(text, mode, framing, sizes, *coming));
+                let Some((first, ending)) = readings.next() else { continue };
+                for ((other, ended), coming) in readings.zip(&comings[1..]) {
+                    let how = format!("{mode:?} {framing:?} {twice} {coming:?}");
+                    let [inputs, others] = [&first, &other]
+                        .map(|reading| reading.batches.iter().map(SpanBatch::input).collect::<Vec<_>>());
+                    let lengths = [&inputs, &others]
+                        .map(|inputs| inputs.iter().map(|input| input.len()).collect::<Vec<_>>());
+                    prop_assert!(inputs == others, "{how}: blocks of {lengths:?} bytes");
+                    prop_assert_eq!(ending, ended, "{}", how);
+                    same(&other, &first).map_err(|error| TestCaseError::fail(format!("{how}: {error}")))?;
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
 /// Whether there may be one, in any spelling.
 fn has_schema_url(text: &[u8]) -> bool {
     text.windows(2).any(|pair| pair == b"\\u")
@@ -130,7 +156,7 @@ fn has_schema_url(text: &[u8]) -> bool {
 }
 
 fn sizes() -> impl Strategy<Value = BlockSizes> {
-    (1..400usize, 0..1500usize, prop_oneof![Just(usize::MAX), 0..2000usize])
+    (0..400usize, 0..1500usize, prop_oneof![Just(usize::MAX), 0..2000usize])
         .prop_map(|(block, document, held)| BlockSizes { block, document, held })
 }
 
@@ -140,6 +166,16 @@ proptest! {
     #[test]
     fn documents_are_the_same_in_parts(text in any_input(), sizes in sizes(), chunk in any::<Index>()) {
         check(&text, sizes, chunk.index(text.len() + 1))?;
+    }
+
+    #[test]
+    fn cuts_do_not_depend_on_chunks(
+        text in several(), lines in made_lines(Dialect::LENIENT), damages in damages(), sizes in sizes(),
+        chunks in [any::<Index>(), any::<Index>()],
+    ) {
+        for text in [&*text, &*lines, &damaged(lines.to_vec(), &damages)] {
+            check_chunks(text, sizes, chunks.map(|chunk| chunk.index(text.len() + 1)))?;
+        }
     }
 
     #[test]
@@ -249,6 +285,31 @@ fn a_torn_document_is_bad_whether_or_not_it_is_cut() {
         let contradiction = contradiction.unwrap();
         assert!(contradiction.fault);
         assert_eq!(contradiction.spans, spans(&found));
+    }
+}
+
+/// What is left of its line behind the fault is no line of its own.
+#[test]
+fn a_large_line_that_is_torn_is_one_bad_line() {
+    let line = |spans| document(true, spans).trim_end().replace('\n', " ");
+    let (large, small) = (line(50), line(1));
+    let torn = large.replacen("span 20", "span \\x", 1);
+    for text in [format!("{small}\n{torn}\n{small}\n{small}"), format!("{torn}\n{small}\n"), torn.clone()] {
+        let expected = whole(text.as_bytes(), Mode::Lenient, Framing::Lines);
+        let counts = |reading: &Reading| {
+            let all = reading.batches.iter().flat_map(SpanBatch::diagnostics);
+            let errors = all.filter(|one| one.severity == Severity::Error);
+            let errors = errors.map(|one| (one.code, one.offset, one.path)).collect::<Vec<_>>();
+            (errors, reading.counts.bad_documents, reading.batches.iter().map(SpanBatch::len).sum::<usize>())
+        };
+        assert_eq!(expected.counts.bad_documents, 1);
+        for chunk in [1, 50, 999, text.len()] {
+            let coming = Some(Coming { chunk, twice: true });
+            let (found, contradiction) =
+                in_parts(text.as_bytes(), Mode::Lenient, Framing::Lines, SMALL, coming);
+            assert_eq!(contradiction, None);
+            assert_eq!(counts(&found), counts(&expected), "{chunk}");
+        }
     }
 }
 
@@ -457,5 +518,35 @@ fn a_document_of_several_lines_is_not_the_first_of_a_stream_of_lines() {
             }
         }
         check(text.as_bytes(), SMALL, 195).unwrap();
+    }
+}
+
+/// How much of a long token is there when a document is found to be large is a matter of chunks.
+#[test]
+fn cuts_do_not_depend_on_chunks_within_long_strings() {
+    let small = r#"{"resourceSpans":[{"scopeSpans":[{"spans":[{"name":"x"}]}]}]}"#;
+    let prompt = "x".repeat(7000);
+    let big = small.replace(
+        r#"{"name":"x"}"#,
+        &format!(
+            r#"{{"name":"one","attributes":[{{"key":"prompt","value":{{"stringValue":"{prompt}"}}}}]}},{{"name":"two"}}"#
+        ),
+    );
+    let unended = &big[..big.len() - 3];
+    for text in [
+        format!("{big}\n"),
+        format!("{small}\n{big}\n{small}\n"),
+        format!("\u{feff}{big}\n{small}"),
+        format!("{}\n{small}\n", &big[..5000]),
+        unended.to_owned(),
+        format!("{unended},\n{small}"),
+        big.replace(r#""two""#, "\"two"),
+        format!("{}\n{small}", big.replace(r#""two""#, "tw")),
+    ] {
+        for chunks in [[40, 300], [40, 3500], [40, text.len()], [700, text.len() / 2]] {
+            let sizes = BlockSizes { block: 278, document: 1005, held: 1306 };
+            let checked = check_chunks(text.as_bytes(), sizes, chunks);
+            assert!(checked.is_ok(), "{chunks:?} {}: {checked:?}", text.replace(&prompt, "..."));
+        }
     }
 }
