@@ -28,14 +28,17 @@ check: ## Formatting, lints, documentation
 	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --exclude spanwise-bench --no-deps --locked
 
-features: ## Lints of the core with fewer features, and of the command without the receiver
+features: ## Lints of the core with fewer features, of what is built on it with its own alone, of the command without the receiver
 	for set in "" index redact; do \
 		$(CARGO) clippy -p spanwise --no-default-features --features "$$set" --all-targets --locked -- -D warnings || exit 1; \
+	done
+	for crate in spanwise-arrow spanwise-io spanwise-receiver; do \
+		$(CARGO) clippy -p $$crate --locked -- -D warnings || exit 1; \
 	done
 	$(CARGO) clippy -p spanwise-cli --no-default-features --all-targets --locked -- -D warnings
 
 # Without the benchmark, whose peers take long to build.
-test: ## All tests
+test: ## All tests of the crates; those of the wheel are run by `make python`
 	$(CARGO) test --workspace --exclude spanwise-bench --locked
 
 python: ## Build the wheel into .venv and check it there: lints, types, stubs, all tests

@@ -23,6 +23,13 @@
 //!
 //! Options, here and in the other crates of `spanwise`, are structures with public fields, to which a release may add: write
 //! `..Default::default()` at the end of each.
+//!
+//! # Features
+//!
+//! Both are on by default, and both bring dependencies. Without them decoding, [`frame`], [`llm`] and [`encode`] are there.
+//!
+//! - `index`: the module `index`, TraceQL and the index of attributes.
+//! - `redact`: the module `redact`, which takes private text out of traces.
 
 #![deny(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
