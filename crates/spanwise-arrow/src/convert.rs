@@ -125,7 +125,8 @@ impl Converter {
     }
 
     /// Whether [`Column::IsRequest`] is told over all batches that the converter is given, instead of over each batch alone.
-    /// Then it is false everywhere until [`settle`](Self::settle), and the converter keeps some 60 bytes of every span.
+    /// Then it is false everywhere until [`settle`](Self::settle), and the converter keeps 100 to 250 bytes of every
+    /// span, as [`Requests`](spanwise::llm::Requests) says.
     ///
     /// Several spans may tell of one request, and the sums of all of them would count it twice; if they came in two batches,
     /// each batch alone would still have one that stands for it. Who cannot hold all record batches until then reads twice:

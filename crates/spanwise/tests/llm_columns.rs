@@ -112,6 +112,30 @@ fn sources() -> String {
     page
 }
 
+/// What the page says of `is_test` beside its keys.
+#[test]
+fn a_test_is_known_by_its_name_or_by_the_smallest_ids() {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/llm-columns.md");
+    let page = std::fs::read_to_string(page).unwrap();
+    assert!(page.contains("`openrouter-connection-test`") && page.contains("trace and span id are both 1"));
+    let (one, other) = (format!("{:032x}", 1), format!("{:016x}", 1));
+    let attribute = r#"{"key":"a","value":{"boolValue":true}}"#;
+    for (name, trace, attributes, is_test) in [
+        ("openrouter-connection-test", "0af7651916cd43dd8448eb211c80319c", attribute, true),
+        ("any", one.as_str(), "", true),
+        ("any", one.as_str(), attribute, false),
+        ("any", "0af7651916cd43dd8448eb211c80319c", "", false),
+    ] {
+        let span = format!(
+            r#"{{"traceId":"{trace}","spanId":"{other}","name":"{name}","attributes":[{attributes}]}}"#
+        );
+        let text = format!(r#"{{"resourceSpans":[{{"scopeSpans":[{{"spans":[{span}]}}]}}]}}"#);
+        let batch = spanwise::decode(text).unwrap();
+        let read = LlmKeys::resolve(&batch).read(batch.spans().next().unwrap()).is_test;
+        assert_eq!(read, is_test, "{span}");
+    }
+}
+
 #[test]
 fn the_page_lists_every_source() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/llm-columns.md");

@@ -28,7 +28,8 @@
 //!
 //!    Of very many models and calls below one span, and of very many running totals above each other, not all are told apart.
 //! 2. A span that names a model and carries no usage (a failed request, say) stands for a request, unless it has an
-//!    ancestor that does by either rule, or a descendant that carries usage.
+//!    ancestor that does by either rule, or a descendant that carries usage. One whose operation is `create_agent` or
+//!    `execute_tool` does not: the conventions put the model's name on those as well ([`LlmSpan::is_request`]).
 //! 3. A test of a gateway stands for nothing, and neither does a span that was delivered before: with the same trace id,
 //!    span id and times. Gateways deliver again what they believe was lost.
 //!

@@ -14,7 +14,8 @@ use super::{LlmKeys, LlmSpan};
 use crate::batch::{Id, SpanBatch, SpanRef};
 use crate::decode::Projection;
 
-/// A note of every span that was added: about 70 bytes each, and 40 more for each that carries usage.
+/// A note of every span that was added: 100 to 250 bytes each. Of many spans it is about 110, and 50 more for one that carries
+/// usage, and a third more while [`counted`](Self::counted) tells.
 ///
 /// ```
 /// use spanwise::llm::{LlmKeys, Requests};

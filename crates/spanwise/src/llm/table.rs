@@ -59,7 +59,8 @@ columns! {
     TraceName "trace_name",
     /// The name of the span, if it is a generation. It is no attribute, so it has no rows.
     GenerationName "generation_name",
-    /// A gateway's connection test or canned generation.
+    /// A gateway's connection test or canned generation. Beside what [`TABLE`] has it is true for a span of the name
+    /// `openrouter-connection-test`, and for one whose trace and span id are both 1 and which has no attributes.
     IsTest "is_test",
 }
 
@@ -161,7 +162,8 @@ const fn genkit(column: Column, key: &'static str, form: Form) -> Source {
     Source { column, key, convention: V::Genkit, form, only_if: GENKIT_MODEL }
 }
 
-/// Every source key, column by column, the preferred first.
+/// Every source key, column by column, the preferred first. [`Column::GenerationName`] has none, and [`Column::IsTest`] is told by
+/// more than keys.
 pub const TABLE: &[Source] = &[
     // The model. The request's name comes first, since it is what every span of one request agrees on.
     row(C::Model, V::GenAi, "gen_ai.request.model", Plain),
