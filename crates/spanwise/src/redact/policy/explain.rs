@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::compiled::CompiledRule;
-use super::{CompiledPolicy, KeyPattern, Mode, Origin, Treatment};
+use super::{CompiledPolicy, KeyPattern, Mode, Origin, TextAction, Treatment};
 use crate::redact::detector::Selection;
 use crate::redact::place::Place;
 
@@ -19,7 +19,7 @@ pub struct Explanation {
 
 impl CompiledPolicy {
     /// Says which rule decides what becomes of `key` at `place`, and why. `event` is the name of the event, if it is an
-    /// attribute of one.
+    /// attribute of one. Of a place without keys ([`Place::has_keys`]) it says what becomes of the text, whatever the key.
     ///
     /// ```
     /// use spanwise::redact::{Place, Policy, Preset};
@@ -36,6 +36,9 @@ impl CompiledPolicy {
     /// # Ok::<(), spanwise::redact::PolicyError>(())
     /// ```
     pub fn explain(&self, place: Place, key: &str, event: Option<&str>) -> Explanation {
+        if !place.has_keys() {
+            return self.explain_text(place);
+        }
         let class = event.map(|name| self.event_class(name)).unwrap_or_default();
         let verdict = self.resolve(place, class, key);
         let label = self.label(verdict.rule);
@@ -65,13 +68,35 @@ impl CompiledPolicy {
         };
         let is_read = !matches!(verdict.treatment, Treatment::Drop | Treatment::Mask | Treatment::Hash);
         let selection = if is_read { verdict.selection } else { Selection::NONE };
-        let ids = self.detectors.ids_of(selection);
-        let detectors = if ids.is_empty() {
-            "No detector looks at it.".to_owned()
-        } else {
-            format!("Detectors that look at it: {}.", ids.join(", "))
-        };
+        let detectors = self.who_looks(selection);
         Explanation { key: key.to_owned(), place, outcome, reason, detectors }
+    }
+
+    /// What becomes of a text without a key.
+    fn explain_text(&self, place: Place) -> Explanation {
+        let action = self.text_action(place);
+        let outcome = match action {
+            TextAction::Scan | TextAction::Keep => "stays",
+            // A placeholder is no trace state, and no URL.
+            TextAction::Mask if matches!(place, Place::TraceState | Place::Schema) => "is dropped",
+            TextAction::Mask => "is masked",
+        };
+        let selection = if action == TextAction::Scan { self.selection(place) } else { Selection::NONE };
+        Explanation {
+            key: String::new(),
+            place,
+            outcome: outcome.to_owned(),
+            reason: format!("It has no key: the setting `{}` of texts decides.", place.id()),
+            detectors: self.who_looks(selection),
+        }
+    }
+
+    fn who_looks(&self, selection: Selection) -> String {
+        let ids = self.detectors.ids_of(selection);
+        if ids.is_empty() {
+            return "No detector looks at it.".to_owned();
+        }
+        format!("Detectors that look at it: {}.", ids.join(", "))
     }
 }
 
@@ -97,14 +122,20 @@ impl CompiledRule {
 
 impl fmt::Display for Explanation {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let owner = match self.place {
-            Place::Resource => "a resource",
-            Place::Scope => "a scope",
-            Place::Event => "an event",
-            Place::Link => "a link",
-            _ => "a span",
-        };
         let Self { key, outcome, reason, detectors, .. } = self;
-        write!(formatter, "`{key}` of {owner} {outcome}.\n{reason}\n{detectors}")
+        let what = match self.place {
+            Place::Resource => format!("`{key}` of a resource"),
+            Place::Scope => format!("`{key}` of a scope"),
+            Place::Span => format!("`{key}` of a span"),
+            Place::Event => format!("`{key}` of an event"),
+            Place::Link => format!("`{key}` of a link"),
+            Place::SpanName => "The name of a span".to_owned(),
+            Place::EventName => "The name of an event".to_owned(),
+            Place::ScopeName => "The name or version of a scope".to_owned(),
+            Place::StatusMessage => "The message of a status".to_owned(),
+            Place::TraceState => "A trace state".to_owned(),
+            Place::Schema => "A schema URL, or text of an entity reference,".to_owned(),
+        };
+        write!(formatter, "{what} {outcome}.\n{reason}\n{detectors}")
     }
 }

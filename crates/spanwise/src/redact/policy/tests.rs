@@ -67,6 +67,23 @@ fn headers_are_known_whatever_is_in_the_key_and_shown_by_their_row() {
 }
 
 #[test]
+fn a_text_without_a_key_is_explained_as_one() {
+    let policy =
+        Policy::from_toml("presets = [\"secrets\"]\n[text]\nspan_name = \"mask\"\nschema = \"mask\"\n");
+    let policy = policy.unwrap().compile(None).unwrap();
+    for (place, outcome, scanned) in [
+        (Place::SpanName, "The name of a span is masked.", false),
+        (Place::Schema, "A schema URL, or text of an entity reference, is dropped.", false),
+        (Place::EventName, "The name of an event stays.", true),
+    ] {
+        let explanation = policy.explain(place, "gen_ai.prompt", None).to_string();
+        assert!(explanation.starts_with(outcome), "{explanation}");
+        assert!(explanation.contains(&format!("`{}`", place.id())), "{explanation}");
+        assert_eq!(explanation.contains("Detectors that look at it"), scanned, "{explanation}");
+    }
+}
+
+#[test]
 fn content_goes_and_what_only_looks_like_it_stays() {
     let policy = privacy_mode();
     for (key, expected) in [
