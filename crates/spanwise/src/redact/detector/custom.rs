@@ -21,7 +21,7 @@ pub enum CustomError {
     BadPattern(String),
     /// The expression matches the empty text, and so everywhere.
     MatchesNothing,
-    /// There is no room for another.
+    /// There is no room for another: 105 there can be.
     TooMany,
 }
 

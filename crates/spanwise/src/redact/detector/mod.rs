@@ -71,6 +71,9 @@ impl DetectorIndex {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub struct Selection(u128);
 
+const _: () =
+    assert!(Selection::MOST_CUSTOM == 105, "docs/redaction.md and `CustomError` say how many there can be");
+
 impl Selection {
     /// No detector.
     pub const NONE: Self = Self(0);

@@ -151,7 +151,9 @@ impl Redactor {
         Self::with_options(policy, DecodeOptions::default())
     }
 
-    /// A redactor that decodes so. Sources are recorded whatever the options say.
+    /// A redactor that decodes so. Whatever the options say, sources are recorded, all lists are kept
+    /// ([`Projection`](crate::Projection)), and 65,536 findings are ([`Limits::diagnostics`](crate::Limits)): what decoding took
+    /// liberties with must be known for the rest to come out as it went in.
     pub fn with_options(policy: impl Into<Arc<CompiledPolicy>>, options: DecodeOptions) -> Self {
         let mut options = options.with_record_sources(true);
         options.limits.diagnostics = MOST_FINDINGS;
@@ -279,7 +281,8 @@ impl Redactor {
     ///
     /// Costs a walk over the batch and a copy of what stays. Where the batch was decoded with
     /// [`DecodeOptions::record_sources`], untouched bytes come out as they went in; where not, or where decoding took
-    /// more liberties than [`crate::Limits::diagnostics`] keeps, all is written afresh in canonical form.
+    /// more liberties than [`crate::Limits::diagnostics`] keeps, all is written afresh in canonical form. Then the lists that a
+    /// [`Projection`](crate::Projection) did not keep are not in it.
     ///
     /// # Errors
     /// What was written afresh would hold more than 2 GiB − 1 of text; then nothing is written.
