@@ -56,6 +56,8 @@ def test_files_have_plain_strings_for_words(tmp_path):
     table = spanwise.read(PAYLOAD)
     table.write(tmp_path / "spans.parquet")
     table.write(tmp_path / "spans.feather")
+    with pytest.raises(ValueError, match="without columns"):
+        spanwise.read(PAYLOAD, columns=[]).write(tmp_path / "none.parquet")
     (tmp_path / "in.json").write_bytes(PAYLOAD)
     for name in ("out.parquet", "out.arrow"):
         command = [sys.executable, "-m", "spanwise", "convert", "in.json", "-o", name]

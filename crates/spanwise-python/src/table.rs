@@ -106,7 +106,7 @@ impl Table {
 
     /// Writes the table to a file, which is there whole or as it was before: `.parquet` (zstd), `.arrow`, `.feather`, `.arrows`
     /// (stream), `.jsonl`, `.ndjson` or `.csv`. Raises `OSError` with its number where the file cannot be written, and
-    /// `ValueError` for another name.
+    /// `ValueError` for another name, or a table without columns.
     #[allow(clippy::needless_pass_by_value, reason = "what Python gives")]
     fn write(&self, py: Python<'_>, path: PathBuf) -> PyResult<()> {
         let format = FileFormat::from_path(&path).ok_or_else(|| {
@@ -114,6 +114,9 @@ impl Table {
                 "the name must end in .parquet, .arrow, .feather, .arrows, .jsonl, .ndjson or .csv",
             )
         })?;
+        if self.schema.fields().is_empty() {
+            return Err(PyValueError::new_err("a table without columns cannot be written"));
+        }
         let written = py.detach(|| {
             let file = BufWriter::new(AtomicFile::create(&path)?);
             let mut writer = TableWriter::new(file, format, &self.schema)?;
