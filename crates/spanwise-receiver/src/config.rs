@@ -299,8 +299,9 @@ impl Config {
     /// The options of the service. The policy is compiled by the caller, who may read files and the environment.
     ///
     /// # Errors
-    /// As [`Self::auth`], a bound is 0 with which nothing could be taken, and a body within its bounds is longer than all the memory. That memory has room for what is made of the body
-    /// is not seen here: [`Receiver::new`](crate::Receiver::new) warns of that.
+    /// As [`Self::auth`], a bound is 0 with which nothing could be taken, or a body within its bounds is longer than all the
+    /// memory. Whether memory has room for what is made of the body is not seen here: [`Receiver::new`](crate::Receiver::new)
+    /// warns of that.
     pub fn receiver(&self, policy: Option<CompiledPolicy>) -> Result<ReceiverOptions, ConfigError> {
         let limits = &self.limits;
         at_least_one("limits.body_bytes", limits.body_bytes as u64)?;
