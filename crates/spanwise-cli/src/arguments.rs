@@ -69,7 +69,7 @@ pub(crate) enum Command {
                             comes by POST or PUT to /v1/traces. What is answered with 200 is on disk, and becomes Parquet \
                             files below DIR/spans. Flags go before the environment (SPANWISE_LISTEN, SPANWISE_STORE, \
                             SPANWISE_TOKEN, SPANWISE_HEADER, SPANWISE_POLICY), and that before the file. Ends in good order \
-                            at SIGINT or SIGTERM."
+                            at SIGINT, SIGTERM or SIGHUP."
     )]
     Serve(Serve),
     /// Write made-up traces to measure with: the corpora of the benchmark
@@ -206,12 +206,13 @@ pub(crate) struct Convert {
     #[arg(long, value_name = "PRESET|FILE")]
     pub(crate) policy: Vec<OsString>,
 
-    /// The columns to write, in this order [default: all but those of --llm]. Lists that none of them needs are only checked for
+    /// The columns to write, in this order, with commas between them [default: all but those of --llm]. Lists that none of them needs are only checked for
     /// being JSON in lenient mode, which takes less time
     #[arg(long, value_name = "NAME", value_delimiter = ',', value_parser = column)]
     pub(crate) columns: Option<Vec<String>>,
 
-    /// Make a column of an attribute of spans (or resource:KEY, scope:KEY). TYPE is string, int64, double or bool
+    /// Make a column of an attribute of spans (or resource:KEY, scope:KEY). TYPE is string, int64, double or bool. May be given
+    /// several times
     #[arg(long, value_name = "KEY:TYPE", value_parser = promotion)]
     pub(crate) promote: Vec<Promotion>,
 
@@ -271,12 +272,12 @@ pub(crate) struct Query {
     #[arg(long, conflicts_with_all = ["columns", "promote"])]
     pub(crate) ids: bool,
 
-    /// The columns to show, in this order, of those that `convert` writes; for json and jsonl
+    /// The columns to show, in this order, with commas between them, of those that `convert` writes; for json and jsonl
     #[arg(long, value_name = "NAME", value_delimiter = ',', value_parser = column)]
     pub(crate) columns: Option<Vec<String>>,
 
     /// Show an attribute of spans (or resource:KEY, scope:KEY) as a column, null where it is of another type; for json and
-    /// jsonl. TYPE is string, int64, double or bool
+    /// jsonl. TYPE is string, int64, double or bool. May be given several times
     #[arg(long, value_name = "KEY:TYPE", value_parser = promotion)]
     pub(crate) promote: Vec<Promotion>,
 

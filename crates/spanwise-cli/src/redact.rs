@@ -206,10 +206,12 @@ impl Redacted {
         }
         // Some are normal among spans. Where there is none, this was most likely not meant to be redacted as traces.
         if self.report.spans == 0 && self.report.unknown_members > 0 {
-            let members = counted(self.report.unknown_members, "member");
+            let count = self.report.unknown_members;
+            let members = counted(count, "member");
+            let verb = if count == 1 { "is" } else { "are" };
             writeln!(
                 errors,
-                "spanwise: there is no span; {members} that OTLP does not know are not in the output"
+                "spanwise: there is no span; {members} that OTLP does not know {verb} not in the output"
             )?;
         }
         Ok(())

@@ -148,6 +148,7 @@ fn json_without_a_span_is_told() {
     // As containers write what is logged in them.
     let line = r#"{"log":"hush","stream":"stdout"}"#;
     fs::write(folder.path().join("a.jsonl"), format!("{line}\n{line}\n")).unwrap();
+    fs::write(folder.path().join("one.jsonl"), "{\"log\":\"hush\"}\n").unwrap();
     fs::write(folder.path().join("b.jsonl"), format!("{line}\n{}\n", document("x"))).unwrap();
     fs::write(folder.path().join("c.jsonl"), "{}\n{\"resourceSpans\":[]}\n").unwrap();
     for (name, said) in [
@@ -155,6 +156,11 @@ fn json_without_a_span_is_told() {
             "a.jsonl",
             "spanwise: 2 documents that hold no traces, the first in a.jsonl\n\
              spanwise: there is no span; 4 members that OTLP does not know are not in the output\n",
+        ),
+        (
+            "one.jsonl",
+            "spanwise: 1 document that holds no traces, in one.jsonl\n\
+             spanwise: there is no span; 1 member that OTLP does not know is not in the output\n",
         ),
         ("b.jsonl", "spanwise: 1 document that holds no traces, in b.jsonl\n"),
         ("c.jsonl", ""),
