@@ -124,13 +124,7 @@ pub fn compile(policy: &Policy, folder: Option<&Path>) -> Result<CompiledPolicy,
             Some(HashKey::new(key.strip_suffix(b"\r").unwrap_or(key)))
         }
     };
-    // A key alone is of use: ids that are text are digests under it.
-    let has_key = key.is_some();
-    let compiled = policy.compile(key)?;
-    if compiled.is_empty() && !has_key {
-        return Err(UnusablePolicy::new("the policy changes nothing: name a preset, a detector or a rule"));
-    }
-    Ok(compiled)
+    Ok(policy.compile(key)?)
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use regex::Regex;
 
 use super::builder::Builder;
 use super::rule::{EventName, KeyPattern, Matcher, is_separator};
-use super::{Action, Mode, Policy, PolicyError, Preset, TextAction, Unknown, vain};
+use super::{Action, HashKeySource, Mode, Policy, PolicyError, Preset, TextAction, Unknown, vain};
 use crate::redact::catalogue;
 use crate::redact::detector::{Builtin, DetectorIndex, DetectorSet, Look, Selection};
 use crate::redact::place::{Place, Places};
@@ -198,12 +198,8 @@ pub(super) fn compile(policy: &Policy, key: Option<HashKey>) -> Result<CompiledP
         }
         compiled.rules.push(rule);
     }
-    let needs_key =
-        compiled.hashes_finds || compiled.rules.iter().any(|rule| rule.treatment == Treatment::Hash);
-    if needs_key && compiled.key.is_none() {
-        return Err(PolicyError::new(
-            "something is to be hashed, and there is no key: name an environment variable or a file under [hash]",
-        ));
+    if compiled.key.is_none() {
+        compiled.check_without_key(policy.key_source())?;
     }
     Ok(compiled)
 }
@@ -475,8 +471,29 @@ impl CompiledPolicy {
         self.longest_text
     }
 
-    /// Whether it changes nothing, whatever the trace.
-    pub fn is_empty(&self) -> bool {
+    /// Refuses what needs a key, or is of use with one alone. What a source says is not shown: it may be the key, put there by
+    /// mistake.
+    fn check_without_key(&self, source: Option<&HashKeySource>) -> Result<(), PolicyError> {
+        let hashes = self.hashes_finds || self.rules.iter().any(|rule| rule.treatment == Treatment::Hash);
+        if !hashes && !self.is_empty() {
+            return Ok(());
+        }
+        Err(PolicyError::new(match source {
+            Some(HashKeySource::Environment(_)) => {
+                "there is no key: whoever compiles the policy fetches it from the environment variable that `key_env` names"
+            }
+            Some(HashKeySource::File(_)) => {
+                "there is no key: whoever compiles the policy fetches it from the file that `key_file` names"
+            }
+            None if hashes => {
+                "something is to be hashed, and there is no key: name an environment variable or a file under [hash]"
+            }
+            None => "the policy changes nothing: name a preset, a detector or a rule",
+        }))
+    }
+
+    /// Whether it takes nothing out, whatever the trace. It has a key then: ids that are text are digests under it.
+    pub(crate) fn is_empty(&self) -> bool {
         self.rules.iter().all(|rule| rule.treatment == Treatment::Keep)
             && self.mode == Mode::Deny
             && self.unknown == Unknown::Keep

@@ -254,7 +254,7 @@ fn a_path_that_is_too_long_is_masked_only_for_rules_that_could_take_it() {
     let long = "x".repeat(91);
     let path: Vec<&str> = std::iter::repeat_n(long.as_str(), 30).chain(["name"]).collect();
     let of = |policy: Policy, path: &[&str]| {
-        let policy = policy.compile(None).unwrap();
+        let policy = policy.compile(Some(HashKey::new(b"a key for the tests"))).unwrap();
         policy.resolve_nested(Place::Span, EventClass::default(), path).map(|verdict| verdict.treatment)
     };
     let rule = |action| Rule::new(KeyPattern::Glob("zzz.*".into()), action);
@@ -316,9 +316,10 @@ fn rules_ask_for_so_many_names_of_events() {
 }
 
 #[test]
-fn an_empty_policy_changes_nothing_and_a_preset_drops_what_is_unknown() {
-    assert!(Policy::new().compile(None).unwrap().is_empty());
-    assert_eq!(Policy::new().compile(None).unwrap().unknown(), Unknown::Keep);
+fn a_key_alone_takes_nothing_out_and_a_preset_drops_what_is_unknown() {
+    let key_alone = Policy::new().compile(Some(HashKey::new(b"a key for the tests"))).unwrap();
+    assert!(key_alone.is_empty());
+    assert_eq!(key_alone.unknown(), Unknown::Keep);
     assert_eq!(privacy_mode().unknown(), Unknown::Drop);
     assert!(privacy_mode().selection(Place::Span).is_empty());
     assert!(!privacy_mode().is_empty());
@@ -470,6 +471,10 @@ fn a_setting_that_can_do_nothing_is_a_mistake() {
         ("[detectors]\non = [\"email\"]\noff = [\"email\"]\n", "both on and off"),
         ("presets = [\"privacy-mode\"]\n[detectors]\nnumbers = true\n", "none is on"),
         ("[detectors]\nplaces = [\"span\"]\n", "none is on"),
+        ("", "changes nothing"),
+        ("mode = \"deny\"\nunknown = \"keep\"\n", "changes nothing"),
+        ("[detectors]\noff = [\"email\"]\n", "changes nothing"),
+        ("[[rules]]\nkey = \"a\"\naction = \"keep\"\n", "changes nothing"),
     ] {
         let error = Policy::from_toml(file).unwrap().compile(None).unwrap_err();
         assert!(error.message().contains(message), "{file}: {error}");
@@ -478,7 +483,7 @@ fn a_setting_that_can_do_nothing_is_a_mistake() {
         "presets = [\"privacy-mode\"]\nidentity = \"drop\"\nbodies = \"structure\"\n",
         "presets = [\"secrets\"]\n[detectors]\nplaces = []\nonly = { email = [\"span\"] }\n",
         "[detectors]\nonly = { x = [\"span\"] }\ncustom = { x = 'y' }\n",
-        "[detectors]\noff = [\"email\"]\n",
+        "presets = [\"secrets\"]\n[detectors]\noff = [\"email\"]\n",
         "[[rules]]\nkey = \"a\"\naction = \"mask\"\nevent = \"x\"\n",
         "[[rules]]\nkey = \"a\"\naction = \"mask\"\nevent = \"x\"\nplaces = [\"event\"]\n",
         "[[rules]]\nregex = \"^a[*]$\"\naction = \"mask\"\n",
@@ -501,4 +506,27 @@ fn a_policy_that_cannot_be_applied_is_not() {
     assert!(Policy::new().detectors_on(["email"]).hash_finds(true).compile(None).is_err());
     assert!(Policy::new().detectors_on(["nothing"]).compile(None).is_err());
     assert!(Policy::new().content(Action::Keep).compile(None).is_err());
+}
+
+#[test]
+fn a_key_that_was_not_fetched_is_told_as_that() {
+    for (file, source) in [
+        ("presets = [\"privacy-mode\"]\nidentity = \"hash\"\n[hash]\nkey_env = \"c2VjcmV0\"\n", "`key_env`"),
+        (
+            "presets = [\"privacy-mode\"]\nidentity = \"hash\"\n[hash]\nkey_file = \"c2VjcmV0\"\n",
+            "`key_file`",
+        ),
+        ("[hash]\nkey_env = \"c2VjcmV0\"\n", "`key_env`"),
+    ] {
+        let error = Policy::from_toml(file).unwrap().compile(None).unwrap_err().to_string();
+        assert!(error.starts_with("there is no key") && error.contains(source), "{file}: {error}");
+        assert!(!error.contains("c2VjcmV0"), "{error}");
+    }
+    // Where nothing needs the key, a policy does without.
+    assert!(
+        Policy::from_toml("presets = [\"secrets\"]\n[hash]\nkey_env = \"X\"\n")
+            .unwrap()
+            .compile(None)
+            .is_ok()
+    );
 }
