@@ -253,9 +253,9 @@ fn a_record_that_is_not_what_it_says_is_kept_aside_and_the_others_become_parquet
         let stored = runtime.block_on(stand.store.store(delivery(n, spans))).unwrap();
         assert_eq!(stored.spans, spans as u64);
     }
-    let (store, metrics) = (Arc::clone(&stand.store), Arc::clone(&stand.metrics));
-    stand.close();
-    drop(store);
+    let metrics = Arc::clone(&stand.metrics);
+    assert!(!stand.store.close(Duration::from_mins(1)));
+    drop(stand);
     // The power goes: both are durable.
     for disk in [disk.clone(), disk.after_crash(0)] {
         assert_eq!(found(&disk), [0, 2].into_iter().map(|n| (key(n), 1)).collect());
@@ -307,7 +307,8 @@ fn damage_takes_one(damaged: u64, crashes: bool) {
         (disk.clone(), stand)
     };
     let metrics = Arc::clone(&stand.metrics);
-    stand.close();
+    assert!(!stand.store.close(Duration::from_mins(1)));
+    drop(stand);
     assert_eq!(found(&disk), (0..3).filter(|n| *n != damaged).map(|n| (key(n), 1)).collect());
     assert!(metrics.text().contains("spanwise_damaged_segments_total 1\n"), "{}", metrics.text());
     let kept: Vec<_> = disk.files(".log").into_iter().map(|(path, _)| path).collect();
@@ -405,6 +406,34 @@ fn a_panic_behind_the_manifest_takes_no_file_with_it() {
     assert_eq!(stand.count("spanwise_damaged_segments_total"), 0);
     stand.close();
     assert_eq!(found(&disk), BTreeMap::from([(key(0), 1)]));
+}
+
+#[test]
+fn a_segment_that_is_set_aside_is_told() {
+    let runtime = support::runtime();
+    let disk = MemoryDisk::new();
+    let stand = Stand::on(Arc::new(disk.clone()), StoreOptions::default(), ReceiverOptions::default());
+    assert_eq!(runtime.block_on(stand.post(body(7, 0, "span 0"))), 200);
+    disk.panic_once_below("staging");
+    assert!(!stand.store.close(Duration::from_mins(1)));
+    assert_eq!(stand.count("spanwise_damaged_segments_total"), 1);
+    assert_eq!((left_in_log(&disk), found(&disk)), (0, BTreeMap::new()));
+    let kept: Vec<_> = disk.files(".log").into_iter().map(|(path, _)| path).collect();
+    assert!(matches!(&kept[..], [path] if path.starts_with("damaged")), "{kept:?}");
+}
+
+/// Otherwise all would be answered with 200 and come to lie in `damaged`.
+#[test]
+fn columns_that_no_parquet_file_can_have_are_refused_when_a_store_opens() {
+    let mut options = StoreOptions::default();
+    options.columns.llm = false;
+    options.columns.columns = Some(Vec::new());
+    let disk = MemoryDisk::new();
+    let metrics = Arc::new(spanwise_receiver::Metrics::new());
+    let opened = spanwise_receiver::DurableStore::open_on(Arc::new(disk.clone()), options, metrics);
+    let error = opened.unwrap_err();
+    assert!(matches!(error, spanwise_receiver::OpenError::Table(_)), "{error:?}");
+    assert_eq!(disk.list(Path::new("")).unwrap(), []);
 }
 
 #[test]

@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+use spanwise_arrow::write::{FileFormat, TableWriter, WriteError};
 use spanwise_arrow::{ArrowOptions, Converter, OptionsError};
 use tokio::sync::oneshot;
 use tracing::{info, warn};
@@ -92,6 +93,8 @@ pub enum OpenError {
     Io(io::Error),
     /// The columns do not hold together.
     Columns(OptionsError),
+    /// Parquet has no file with these columns: there is none, say.
+    Table(WriteError),
 }
 
 impl fmt::Display for OpenError {
@@ -99,6 +102,7 @@ impl fmt::Display for OpenError {
         match self {
             Self::Io(error) => error.fmt(f),
             Self::Columns(error) => error.fmt(f),
+            Self::Table(error) => error.fmt(f),
         }
     }
 }
@@ -108,6 +112,7 @@ impl std::error::Error for OpenError {
         match self {
             Self::Io(error) => error.source(),
             Self::Columns(error) => error.source(),
+            Self::Table(error) => error.source(),
         }
     }
 }
@@ -124,7 +129,7 @@ pub(crate) struct Shared {
     unsealed_bytes: AtomicU64,
     /// The last group could not be written.
     pub(crate) failing: AtomicBool,
-    /// Something that was acknowledged did not become Parquet, though there was time.
+    /// Something that was acknowledged cannot be read, or did not become Parquet though there was time.
     short: AtomicBool,
     pub(crate) queue: Queue,
 }
@@ -142,7 +147,7 @@ impl Shared {
         self.queue.push(segment);
     }
 
-    /// A segment is gone, or left for the next start since making Parquet of it failed.
+    /// A segment is gone, left for the next start since making Parquet of it failed, or in part or as a whole in `damaged`.
     pub(crate) fn falls_short(&self) {
         self.short.store(true, Ordering::Relaxed);
     }
@@ -179,7 +184,8 @@ impl DurableStore {
     /// as reading the files does. Sealing goes on behind.
     ///
     /// # Errors
-    /// The folder cannot be read or written, another receiver has it open, or the columns do not hold together.
+    /// The folder cannot be read or written, another receiver has it open, or the columns do not hold together or cannot stand in
+    /// a Parquet file.
     pub fn open(
         folder: impl AsRef<Path>,
         options: StoreOptions,
@@ -198,6 +204,10 @@ impl DurableStore {
         metrics: Arc<Metrics>,
     ) -> Result<Self, OpenError> {
         let converter = Converter::new(&options.columns).map_err(OpenError::Columns)?;
+        // What was acknowledged could become Parquet neither now nor after any start.
+        TableWriter::new(io::sink(), FileFormat::Parquet, &options.times.schema(converter.schema()))
+            .map(drop)
+            .map_err(OpenError::Table)?;
         let recovered = recover(&*disk, options.dedup_window, options.dedup_spans, now())?;
         metrics.damaged_segments.inc_by(recovered.damaged);
         let unsealed: u64 = recovered.closed.iter().map(|segment| segment.len).sum();
@@ -205,7 +215,7 @@ impl DurableStore {
         let shared = Arc::new(Shared {
             unsealed_bytes: AtomicU64::new(unsealed),
             failing: AtomicBool::new(false),
-            short: AtomicBool::new(false),
+            short: AtomicBool::new(recovered.damaged > 0),
             queue: Queue::new(recovered.closed),
         });
         metrics.unsealed_bytes.set(i64::try_from(unsealed).unwrap_or(i64::MAX));
@@ -243,8 +253,9 @@ impl DurableStore {
     /// Takes no more deliveries, and returns when all is in Parquet or the time is over. What is not sealed by then is
     /// sealed after the next start.
     ///
-    /// False where something that was acknowledged did not become Parquet though there was time: the disk failed, or the file of
-    /// a segment is gone. The log says which.
+    /// False where something that was acknowledged did not become Parquet though there was time: the disk failed, the file of a
+    /// segment is gone, or what could not be read, now or when the store was opened, or not be made into a table, is in
+    /// `damaged`. The log says which.
     pub fn close(&self, patience: Duration) -> bool {
         // Where there is no such time, it never comes.
         let end = Instant::now().checked_add(patience);

@@ -119,6 +119,7 @@ impl Keeper {
                 self.metrics.seal_seconds.observe(seconds);
                 let (files, rows, bytes) = (done.files, done.rows, done.bytes);
                 if done.damaged > 0 {
+                    self.shared.falls_short();
                     self.metrics.damaged_segments.inc();
                     error!(
                         segment = segment.id,
@@ -144,6 +145,7 @@ impl Keeper {
             return Err(SealError::Io(io::Error::other(problem.to_owned())));
         }
         damaged::copy_segment(&*self.disk, segment.id)?;
+        self.shared.falls_short();
         self.metrics.damaged_segments.inc();
         error!(segment = segment.id, problem, "cannot be made into Parquet; set aside in `damaged`");
         let gone = || {
