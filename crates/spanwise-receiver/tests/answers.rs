@@ -283,6 +283,60 @@ async fn a_store_that_does_not_take_it_is_503_with_retry_after() {
     }
 }
 
+/// Waits twice for a word before it stores: once in a task, and once in the future itself.
+#[derive(Default)]
+struct Waiting {
+    word: Arc<tokio::sync::Notify>,
+    begun: AtomicUsize,
+    stored_by_task: Arc<AtomicUsize>,
+    stored_by_future: Arc<AtomicUsize>,
+}
+
+impl Store for Waiting {
+    fn store(&self, delivery: Delivery) -> Storing {
+        self.begun.fetch_add(1, Ordering::SeqCst);
+        let spans = delivery.keys.len();
+        let (word, stored) = (Arc::clone(&self.word), Arc::clone(&self.stored_by_task));
+        let task = tokio::spawn(async move {
+            word.notified().await;
+            stored.fetch_add(spans, Ordering::SeqCst);
+        });
+        let stored = Arc::clone(&self.stored_by_future);
+        Box::pin(async move {
+            task.await.map_err(|_| StoreError::Failed)?;
+            stored.fetch_add(spans, Ordering::SeqCst);
+            Ok(Stored::default())
+        })
+    }
+
+    fn is_ready(&self) -> bool {
+        true
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_goes_away_ends_what_a_store_does_in_its_future_and_no_task() {
+    let store = Arc::new(Waiting::default());
+    let receiver = Receiver::new(store.clone(), ReceiverOptions::default(), Arc::new(Metrics::new()));
+    for (goes_away, expected) in [(false, (1, 1)), (true, (2, 1))] {
+        let mut answer = Box::pin(receiver.receive(post(body(0, 0, "chat"))));
+        let begun = store.begun.load(Ordering::SeqCst);
+        while store.begun.load(Ordering::SeqCst) == begun {
+            let polled = tokio::time::timeout(Duration::from_millis(1), &mut answer).await;
+            assert!(polled.is_err(), "it was not told to store");
+        }
+        let answer = (!goes_away).then_some(answer);
+        store.word.notify_one();
+        if let Some(answer) = answer {
+            assert_eq!(answer.await.status(), 200);
+        }
+        while store.stored_by_task.load(Ordering::SeqCst) < expected.0 {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(store.stored_by_future.load(Ordering::SeqCst), expected.1, "goes away: {goes_away}");
+    }
+}
+
 #[tokio::test]
 async fn bodies_beyond_the_bound_are_413() {
     let small = ReceiverOptions { body_bytes: 1000, inflated_bytes: 2000, ..ReceiverOptions::default() };

@@ -245,6 +245,15 @@ fn what_the_system_alone_holds_is_on_disk_before_it_is_remembered() {
 }
 
 #[test]
+fn what_a_store_was_given_is_stored_though_nobody_waits_for_it() {
+    let disk = MemoryDisk::new();
+    let stand = open(&disk);
+    drop(stand.store.store(delivery(0, 1)));
+    stand.close();
+    assert_eq!(found(&disk), BTreeMap::from([(key(0), 1)]));
+}
+
+#[test]
 fn a_record_that_is_not_what_it_says_is_kept_aside_and_the_others_become_parquet() {
     let runtime = support::runtime();
     let disk = MemoryDisk::new();

@@ -170,9 +170,40 @@ pub type Storing = Pin<Box<dyn Future<Output = Result<Stored, StoreError>> + Sen
 /// ```
 pub trait Store: Send + Sync {
     /// Stores a delivery. The future is ready when it is durable: what it says is what the client is told.
+    ///
+    /// The call itself must not block: it is made on a thread that serves others. The future may be dropped before it is ready,
+    /// at any point where it waits: the client went away, or a layer's time is over. What must not be cut short there is handed to
+    /// a task or a thread of its own, and the future waits for that one's word, as a [`DurableStore`]'s does. A client that is gone
+    /// sends the delivery again: [`Delivery::keys`] tell what was stored already.
+    ///
+    /// ```
+    /// # use std::sync::Arc;
+    /// # use spanwise_receiver::{Delivery, Store, StoreError, Stored, Storing};
+    /// # struct Database;
+    /// # impl Database { async fn insert(&self, _: Delivery) -> std::io::Result<Stored> { Ok(Stored::default()) } }
+    /// struct InDatabase(Arc<Database>);
+    ///
+    /// impl Store for InDatabase {
+    ///     fn store(&self, delivery: Delivery) -> Storing {
+    ///         let database = Arc::clone(&self.0);
+    ///         // In the future alone, it would end between two rows.
+    ///         let inserting = tokio::spawn(async move { database.insert(delivery).await });
+    ///         Box::pin(async move {
+    ///             match inserting.await {
+    ///                 Ok(Ok(stored)) => Ok(stored),
+    ///                 Ok(Err(_)) | Err(_) => Err(StoreError::Failed),
+    ///             }
+    ///         })
+    ///     }
+    ///
+    ///     fn is_ready(&self) -> bool {
+    ///         true
+    ///     }
+    /// }
+    /// ```
     fn store(&self, delivery: Delivery) -> Storing;
 
-    /// Whether a delivery would be taken now.
+    /// Whether a delivery would be taken now. Must not block either.
     fn is_ready(&self) -> bool;
 }
 
