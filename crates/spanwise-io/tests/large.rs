@@ -60,7 +60,7 @@ fn read(source: Source, threads: usize) -> Outcome {
                 bad_documents += batch.bad_documents();
                 spans.extend(batch.spans().map(|span| {
                     let service = span.resource().attributes().get("service.name");
-                    let service = service.and_then(|value| value.as_str().map(|text| text.to_string()));
+                    let service = service.and_then(|value| value.as_str().map(str::to_owned));
                     (span.name().to_string(), service.unwrap_or_default())
                 }));
             }

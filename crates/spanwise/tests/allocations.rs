@@ -1,7 +1,7 @@
 //! Decoding into a warm decoder and batch allocates nothing, whatever the payload holds.
 //!
 //! A counting allocator counts this thread's allocations. A payload is decoded twice to warm up, then once more under
-//! the count. What a rejected document may allocate is its error.
+//! the count. What a rejected document may allocate is its error. Reading a text of it allocates where it has escapes, and once.
 
 #![allow(
     unsafe_code,
@@ -150,4 +150,32 @@ fn generated_documents_are_decoded_without_an_allocation() {
     let accepted = all_warm(&inputs);
     println!("{accepted} decodes of {} documents, no allocation", inputs.len());
     assert!(accepted > 8 * inputs.len(), "most documents are accepted");
+}
+
+/// A request whose only attribute `key` has a text of `length` bytes, each second of which is a backslash where it `has_escapes`.
+fn of_text(key: &str, length: usize, has_escapes: bool) -> SpanBatch {
+    let text = if has_escapes { "\\n" } else { "ab" }.repeat(length / 2);
+    spanwise::decode(format!(
+        r#"{{"resourceSpans":[{{"scopeSpans":[{{"spans":[{{"attributes":[{{"key":"{key}","value":{{"stringValue":"{text}"}}}}]}}]}}]}}]}}"#
+    ))
+    .unwrap()
+}
+
+#[test]
+fn a_text_with_escapes_is_allocated_once_and_any_other_never() {
+    for length in [2, 30, 64, 1000, 1 << 20] {
+        for (has_escapes, expected) in [(false, 0), (true, 1)] {
+            let batch = of_text("key", length, has_escapes);
+            let span = batch.spans().next().unwrap();
+            let count = allocations(|| {
+                let value = span.attributes().get("key").unwrap();
+                assert_eq!(value.as_str().map(str::is_empty), Some(false));
+                let text = value.into_str().unwrap();
+                if let std::borrow::Cow::Owned(text) = text {
+                    assert!(text.capacity() <= length + 64, "{length}: {}", text.capacity());
+                }
+            });
+            assert_eq!(count, expected, "{length}, {has_escapes}");
+        }
+    }
 }

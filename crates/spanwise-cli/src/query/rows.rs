@@ -100,7 +100,7 @@ fn key(span: SpanRef<'_>, order: Order) -> u64 {
 fn cells(span: SpanRef<'_>) -> [String; 7] {
     let start = span.start_time_unix_nano();
     let service = span.resource().attributes().get("service.name");
-    let service = service.and_then(|value| value.as_str().map(std::borrow::Cow::into_owned));
+    let service = service.and_then(|value| value.into_str().map(std::borrow::Cow::into_owned));
     [
         if start == 0 { "-".to_owned() } else { rfc3339(start) },
         duration(span.duration_nanos()),

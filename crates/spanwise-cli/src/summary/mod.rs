@@ -67,7 +67,7 @@ impl Totals {
         for span in batch.spans() {
             self.add_span(span);
             let name = service.and_then(|key| span.resource().attributes().get_by_id(key));
-            if let Some(name) = name.and_then(|name| name.as_str()) {
+            if let Some(name) = name.and_then(spanwise::ValueRef::into_str) {
                 match self.services.get_mut(&*name) {
                     Some(spans) => *spans += 1,
                     None => drop(self.services.insert(name.into_owned(), 1)),

@@ -99,7 +99,7 @@ impl<'a> AttributeRef<'a> {
 /// let batch = spanwise::decode(&body[..])?;
 /// let attributes = batch.spans().next().unwrap().resource().attributes();
 /// let get = |key| attributes.get(key).unwrap();
-/// assert_eq!(get("text").as_str().as_deref(), Some("a"));
+/// assert_eq!(get("text").as_str(), Some("a"));
 /// assert_eq!((get("bool").as_bool(), get("int").as_int(), get("double").as_double()), (Some(true), Some(-7), Some(0.5)));
 /// assert_eq!(get("bytes").as_bytes(), Some(&[1, 2][..]));
 /// assert_eq!(get("array").as_array().unwrap().get(1).unwrap().as_bool(), Some(false));
@@ -147,9 +147,29 @@ impl<'a> ValueRef<'a> {
     }
 
     /// The text of a `stringValue`.
-    pub fn as_str(&self) -> Option<Cow<'a, str>> {
+    pub fn as_str(&self) -> Option<&str> {
         match self {
-            Self::String(text) => Some(text.clone()),
+            Self::String(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// The text of a `stringValue`, for as long as the batch lives: borrowed unless escapes were undone.
+    ///
+    /// ```
+    /// # let body = br#"{"resourceSpans":[{"scopeSpans":[{"spans":[{"attributes":[
+    /// #     {"key":"gen_ai.prompt","value":{"stringValue":"Hello"}}]}]}]}]}"#;
+    /// let batch = spanwise::decode(&body[..])?;
+    /// let prompts: Vec<_> = batch
+    ///     .spans()
+    ///     .filter_map(|span| span.attributes().get("gen_ai.prompt")?.into_str())
+    ///     .collect();
+    /// assert_eq!(prompts, ["Hello"]);
+    /// # Ok::<(), spanwise::DecodeError>(())
+    /// ```
+    pub fn into_str(self) -> Option<Cow<'a, str>> {
+        match self {
+            Self::String(text) => Some(text),
             _ => None,
         }
     }

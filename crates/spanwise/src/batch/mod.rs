@@ -48,7 +48,7 @@ use crate::diagnostic::{Code, Diagnostic, DiagnosticLog, Diagnostics, Origin};
 /// let span = batch.spans().find(|span| span.name() == "chat").unwrap();
 /// assert_eq!(span.trace_id(), "0af7651916cd43dd8448eb211c80319c");
 /// let model = span.attributes().get("gen_ai.request.model").unwrap();
-/// assert_eq!(model.as_str().as_deref(), Some("heron-2"));
+/// assert_eq!(model.as_str(), Some("heron-2"));
 /// ```
 #[derive(Clone, Default)]
 pub struct SpanBatch {

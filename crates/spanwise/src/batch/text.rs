@@ -125,7 +125,8 @@ impl Text {
 
 #[cold]
 fn unescaped(raw: &[u8]) -> String {
-    let mut out = Vec::with_capacity(raw.len());
+    // Undoing takes the room that it needs, which is a little more than the text: what was taken before would be too small.
+    let mut out = Vec::new();
     escape::unescape_checked_into(raw, &mut out);
     String::from_utf8(out).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
 }

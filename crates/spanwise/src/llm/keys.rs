@@ -123,7 +123,7 @@ impl LlmKeys {
             }
             let Some(value) = found.value(resolved.slot) else { continue };
             let holds = resolved.only_if.is_none_or(|(slot, text)| {
-                found.value(slot).is_some_and(|value| value.as_str().as_deref() == Some(text))
+                found.value(slot).is_some_and(|value| value.as_str() == Some(text))
             });
             if holds {
                 out.fill(resolved.source, &value);

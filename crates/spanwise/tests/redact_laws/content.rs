@@ -75,7 +75,7 @@ fn is_content(key: &str) -> bool {
 /// attributes belong is one all the same.
 fn names_content(members: AttributesRef<'_>) -> bool {
     let mut members = members.iter().filter(|member| member.key() == "key");
-    members.any(|member| member.value().as_str().is_some_and(|name| is_content(&name)))
+    members.any(|member| member.value().as_str().is_some_and(is_content))
 }
 
 fn check_value(before: &ValueRef<'_>, after: &ValueRef<'_>) -> TestCaseResult {
