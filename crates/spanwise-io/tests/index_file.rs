@@ -354,6 +354,45 @@ fn an_index_that_is_written_through_a_link_finds_what_is_beside_the_link_and_bes
 }
 
 #[test]
+fn sources_rows_and_batches_that_are_not_there_are_told_as_that() {
+    let temporary = tempfile::tempdir().unwrap();
+    let source = temporary.path().join("source.jsonl");
+    fs::write(&source, Corpus::parse("micro").unwrap().to_vec(5, 10_000, Form::Ndjson)).unwrap();
+    let (mut empty, (batches, mut index)) =
+        (SpanIndex::default(), indexed(std::slice::from_ref(&source), BlockSizes::default()));
+    let block = spanwise_io::Blocks::open(Source::File(source), &ReadSettings::default()).unwrap().next();
+    let place = BlockPlace::of(&block.unwrap().unwrap());
+    let rows = index.index().len();
+    for source in [1, u32::MAX] {
+        for index in [&mut empty, &mut index] {
+            let before = (index.index().len(), index.batches().unwrap(), index.left_out());
+            let refused = index.add_block(source, place.clone(), &batches[0]);
+            assert!(matches!(refused, Err(IndexFileError::NoSource(found)) if found == source));
+            assert_eq!((index.index().len(), index.batches().unwrap(), index.left_out()), before);
+        }
+    }
+    assert!(matches!(empty.add_block(0, place.clone(), &batches[0]), Err(IndexFileError::NoSource(0))));
+    // What was refused is in no file, and stands in the way of nothing.
+    empty.merge(&index).unwrap();
+    for index in [&empty, &index, &reopened(&index, &temporary)] {
+        let last = index.batches().unwrap() - 1;
+        assert_eq!(index.batch_of(rows - 1).unwrap().0, last);
+        assert!(index.batch(last).is_ok());
+        for row in [rows, u32::MAX] {
+            assert!(matches!(index.batch_of(row), Err(IndexFileError::NoRow(found)) if found == row));
+        }
+        for number in [last + 1, usize::MAX] {
+            let error = index.batch(number).unwrap_err();
+            assert!(matches!(error, IndexFileError::NoBatch(found) if found == number), "{error}");
+            assert!(!error.to_string().contains("damaged"), "{error}");
+        }
+    }
+    let empty = SpanIndex::default();
+    assert!(matches!(empty.batch_of(0), Err(IndexFileError::NoRow(0))));
+    assert!(matches!(empty.batch(0), Err(IndexFileError::NoBatch(0))));
+}
+
+#[test]
 fn what_cannot_be_read_again_cannot_be_indexed() {
     let mut index = SpanIndex::default();
     let options = ReadSettings::default().decode;

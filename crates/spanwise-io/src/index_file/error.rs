@@ -26,6 +26,12 @@ pub enum IndexFileError {
     Fleeting,
     /// There would be more spans than an index holds.
     TooManyRows,
+    /// No source of this number was made known.
+    NoSource(u32),
+    /// The index has no row of this number.
+    NoRow(u32),
+    /// Its spans are in fewer batches.
+    NoBatch(usize),
 }
 
 impl fmt::Display for IndexFileError {
@@ -48,6 +54,9 @@ impl fmt::Display for IndexFileError {
                 f.write_str("only files can be indexed, since their spans are read from them later")
             }
             Self::TooManyRows => IndexError::TooManyRows.fmt(f),
+            Self::NoSource(number) => write!(f, "no source {number} was made known to the index"),
+            Self::NoRow(row) => write!(f, "the index has no row {row}"),
+            Self::NoBatch(number) => write!(f, "the index has no batch {number}"),
         }
     }
 }

@@ -164,13 +164,16 @@ impl SpanIndex {
     /// Adds a block of a source, decoded. The spans are not kept: they are read again when they are wanted.
     ///
     /// # Errors
-    /// As [`Self::add`].
+    /// As [`Self::add`], and [`Self::add_source`] gave no such number.
     pub fn add_block(
         &mut self,
         source: u32,
         place: BlockPlace,
         batch: &SpanBatch,
     ) -> Result<(), IndexFileError> {
+        if source as usize >= self.spans.sources.len() {
+            return Err(IndexFileError::NoSource(source));
+        }
         self.spans.places()?;
         self.index.add(batch)?;
         self.leave_out(batch);
@@ -187,9 +190,11 @@ impl SpanIndex {
     /// Adds the rows of another index after these.
     ///
     /// # Errors
-    /// There would be too many rows, or one of the two is of a file that cannot be read any more.
+    /// There would be too many rows or sources, or one of the two is of a file that cannot be read any more.
     pub fn merge(&mut self, other: &Self) -> Result<(), IndexFileError> {
-        let before = u32::try_from(self.spans.sources.len()).map_err(|_| IndexFileError::TooManyRows)?;
+        let (before, more) = (self.spans.sources.len(), other.spans.sources.len());
+        u32::try_from(before + more).map_err(|_| IndexFileError::TooManyRows)?;
+        let before = u32::try_from(before).map_err(|_| IndexFileError::TooManyRows)?;
         let theirs = other.spans.places()?;
         self.spans.places()?;
         self.index.merge(&other.index)?;
@@ -244,7 +249,7 @@ impl SpanIndex {
     /// The number of the batch that a row is in, and the row that this begins with.
     ///
     /// # Errors
-    /// The file cannot be read or is damaged.
+    /// There is no such row, or the file cannot be read or is damaged.
     pub fn batch_of(&self, row: u32) -> Result<(usize, u32), IndexFileError> {
         self.spans.batch_of(row)
     }
@@ -253,7 +258,7 @@ impl SpanIndex {
     /// again unless it comes after what was read last.
     ///
     /// # Errors
-    /// The source is not what it was, or cannot be read.
+    /// There is no such batch, or the source is not what it was, or cannot be read.
     pub fn batch(&self, number: usize) -> Result<Arc<SpanBatch>, IndexFileError> {
         self.spans.batch(number)
     }

@@ -162,11 +162,12 @@ impl Spans {
         self.places.get_mut().ok_or(IndexFileError::Damaged)
     }
 
-    /// Number of batches, and the one that a row is in with the first row of it.
+    /// The number of the batch that a row is in, and the first row of it.
     pub(super) fn batch_of(&self, row: u32) -> Result<(usize, u32), IndexFileError> {
-        let starts = &self.places()?.starts;
-        let number = starts.partition_point(|start| *start <= row).saturating_sub(1);
-        Ok((number, starts.get(number).copied().unwrap_or(0)))
+        let places = self.places()?;
+        let number = places.starts.partition_point(|start| *start <= row).checked_sub(1);
+        let found = number.and_then(|number| Some((number, *places.starts.get(number)?)));
+        found.filter(|_| row < places.end).ok_or(IndexFileError::NoRow(row))
     }
 
     pub(super) fn batches(&self) -> Result<usize, IndexFileError> {
@@ -176,7 +177,7 @@ impl Spans {
     /// The spans of a batch.
     pub(super) fn batch(&self, number: usize) -> Result<Arc<SpanBatch>, IndexFileError> {
         let places = self.places()?;
-        let place = places.all.get(number).ok_or(IndexFileError::Damaged)?;
+        let place = places.all.get(number).ok_or(IndexFileError::NoBatch(number))?;
         if let Place::Held(batch) = place {
             return Ok(Arc::clone(batch));
         }
