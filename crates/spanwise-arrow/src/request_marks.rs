@@ -8,8 +8,10 @@ use std::sync::Arc;
 
 use arrow_array::{BooleanArray, RecordBatch, RecordBatchOptions};
 use arrow_buffer::{BooleanBuffer, BooleanBufferBuilder};
+use arrow_schema::SchemaRef;
 use spanwise::llm::Requests;
 
+use crate::same_columns;
 use crate::{Column, ConvertError, Converter};
 
 /// Of rows that are read again, which stand for a request: a bit for each.
@@ -45,25 +47,38 @@ pub struct RequestMarks {
     next: usize,
     /// The place of the column.
     column: Option<usize>,
+    /// Of the record batches.
+    schema: SchemaRef,
 }
 
 impl RequestMarks {
     /// What `requests` say, for record batches with the columns of `converter`. Takes the time of [`Requests::counted`].
     pub fn new(requests: &Requests, converter: &Converter) -> Self {
         let marks = bits(requests.spans(), requests.counted());
-        Self { marks, next: 0, column: converter.place(Column::IsRequest) }
+        let (column, schema) = (converter.place(Column::IsRequest), converter.schema().clone());
+        Self { marks, next: 0, column, schema }
     }
 
     /// Puts the marks of the next rows into their column, if they have it.
     ///
     /// # Errors
-    /// There are more rows than spans were told of, or the column is none of a record batch of that converter.
+    /// There are more rows than spans were told of, or they have other columns than those of the converter. No marks are used up
+    /// then.
     pub fn mark(&mut self, batch: RecordBatch) -> Result<RecordBatch, ConvertError> {
+        same_columns::check(&batch, &self.schema).map_err(ConvertError::Foreign)?;
         let (first, rows) = (self.next, batch.num_rows());
-        self.next = first.saturating_add(rows);
-        if self.next > self.marks.len() {
-            return Err(ConvertError::Changed { told: self.marks.len(), found: self.next });
+        let end = first.saturating_add(rows);
+        if end > self.marks.len() {
+            return Err(ConvertError::Changed { told: self.marks.len(), found: end });
         }
+        let marked = self.marked(batch, first)?;
+        self.next = end;
+        Ok(marked)
+    }
+
+    /// A record batch with the marks from the row `first` on.
+    fn marked(&self, batch: RecordBatch, first: usize) -> Result<RecordBatch, ConvertError> {
+        let rows = batch.num_rows();
         let Some(column) = self.column else { return Ok(batch) };
         let (schema, mut columns, _) = batch.into_parts();
         if let Some(column) = columns.get_mut(column) {

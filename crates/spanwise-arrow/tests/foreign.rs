@@ -4,11 +4,13 @@
 
 use std::sync::Arc;
 
-use arrow_array::{ArrayRef, Int64Array, RecordBatch, StringArray};
+use arrow_array::cast::AsArray as _;
+use arrow_array::{ArrayRef, BooleanArray, Int64Array, RecordBatch, StringArray};
 use arrow_schema::Schema;
 use spanwise_arrow::write::{FileFormat, TableWriter, WriteError, to_vec};
 use spanwise_arrow::{
-    ArrowOptions, ConvertError, Converter, OptionsError, PromotedType, Promotion, pick, plain, plain_schema,
+    ArrowOptions, ConvertError, Converter, OptionsError, PromotedType, Promotion, RequestMarks, pick, plain,
+    plain_schema,
 };
 
 const FORMATS: [FileFormat; 5] = [
@@ -148,6 +150,45 @@ fn only_what_was_converted_is_settled() {
     assert_eq!(marks.collect::<Vec<_>>(), [2, 1]);
     // There is nothing left to settle.
     converter.settle(&mut []).unwrap();
+}
+
+#[test]
+fn only_rows_of_the_converter_are_marked_and_a_refusal_uses_no_marks_up() {
+    let of = |names: &[&str]| {
+        let body = r#"{"resourceSpans":[{"scopeSpans":[{"spans":[{"attributes":[{"key":"gen_ai.request.model","value":{"stringValue":"m"}},{"key":"gen_ai.usage.input_tokens","value":{"intValue":3}}]}]}]}]}"#;
+        let batch = spanwise::decode(body).unwrap();
+        let mut requests = spanwise::llm::Requests::default();
+        requests.add_batch(&batch);
+        let mut converter = converter(names).marked_later();
+        let rows = converter.convert(&batch).unwrap();
+        (RequestMarks::new(&requests, &converter), rows)
+    };
+    let booleans: ArrayRef = Arc::new(BooleanArray::from(vec![false]));
+    // At the column's place, and of its type.
+    let other_flag = (
+        "another flag",
+        RecordBatch::try_from_iter([
+            ("name", rows(&["name"], &["a"]).column(0).clone()),
+            ("is_test", booleans),
+        ])
+        .unwrap(),
+    );
+    for names in [&["name", "is_request"][..], &["name"]] {
+        let (mut marks, ours) = of(names);
+        let columns = others().into_iter().filter(|(_, other)| other.schema() != ours.schema());
+        for (name, other) in columns.chain([other_flag.clone()]) {
+            let marked = marks.mark(other.clone());
+            assert!(matches!(marked, Err(ConvertError::Foreign(_))), "{name}: {marked:?}");
+        }
+        let both = arrow_select::concat::concat_batches(&ours.schema(), [&ours, &ours]).unwrap();
+        let more = marks.mark(both).unwrap_err();
+        assert!(matches!(more, ConvertError::Changed { told: 1, found: 2 }), "{more}");
+        let marked = marks.mark(ours).unwrap();
+        if let Some(column) = marked.column_by_name("is_request") {
+            assert_eq!(column.as_boolean().true_count(), 1);
+        }
+        marks.finish().unwrap();
+    }
 }
 
 #[test]
