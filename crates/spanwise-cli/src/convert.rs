@@ -9,11 +9,11 @@ use spanwise::redact::{CompiledPolicy, RedactError, Redactor};
 use spanwise::{DecodeOptions, SpanBatch};
 use spanwise_arrow::write::{FileFormat, TableWriter, WriteError};
 use spanwise_arrow::{ArrowOptions, ConvertError, Converter};
+use spanwise_io::policy;
 
 use crate::Outcome;
 use crate::arguments::Convert;
 use crate::output::{Output, is_stdout};
-use crate::policy;
 use crate::reading::{Reading, Stopped};
 use crate::requests::{Told, Untold};
 use crate::table::visible;

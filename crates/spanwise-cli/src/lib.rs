@@ -26,7 +26,6 @@ mod convert;
 mod generate;
 mod index;
 mod output;
-pub mod policy;
 mod progress;
 mod query;
 mod reading;

@@ -6,12 +6,11 @@ use std::io::{self, BufWriter, Write};
 use serde::Serialize;
 use spanwise::redact::{CompiledPolicy, Count, RedactionReport, Redactor};
 use spanwise::{DecodeOptions, SpanBatch};
-use spanwise_io::Unreadable;
+use spanwise_io::{Unreadable, policy};
 
 use crate::Outcome;
 use crate::arguments::Redact;
 use crate::output::{Output, is_same_file, is_stdout, named};
-use crate::policy;
 use crate::reading::{Reading, Stopped};
 use crate::table::{Align, Table, counted, grouped, visible};
 

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use spanwise_io::policy;
 use spanwise_receiver::{
     Config, DurableStore, Metrics, Receiver, ReceiverOptions, ServerOptions, StoreOptions, serve,
 };
@@ -13,8 +14,8 @@ use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tracing::{info, warn};
 
+use crate::Outcome;
 use crate::arguments::{LogFormat, LogLevel, Serve};
-use crate::{Outcome, policy};
 
 /// How long what is left of the log may take to become Parquet at the end. The rest does after the next start.
 const SEAL_AT_END: Duration = Duration::from_mins(2);
@@ -128,7 +129,7 @@ fn start_log(arguments: &Serve) {
 async fn receive(config: &Config) -> Result<(), Problem> {
     let policy = match config.policy.as_slice() {
         [] => None,
-        names => Some(policy::load(&names.iter().map(|name| name.clone().into()).collect::<Vec<_>>())?),
+        names => Some(policy::load(names)?),
     };
     let (receiver, mut server, storage) = (config.receiver(policy)?, config.server()?, config.storage()?);
     let folder = config.store.clone().ok_or("name a folder for the store: --store DIR")?;

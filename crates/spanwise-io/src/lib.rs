@@ -9,6 +9,7 @@
 //! - An [`AtomicFile`] is there whole or not at all.
 //! - A [`FirstReading`] tells which spans stand for a request, before they are read again. What can be read only once is [`Kept`]
 //!   for that, and [`FileLooks`] tell whether a file changed in between.
+//! - [`policy`] loads redaction policies by the names of presets and files, and fetches their keys.
 //! - [`Foreign`] says what a source looks like that is no JSON.
 //!
 //! Memory is bounded by the size of blocks and the number of threads, never by the size of a source. Files are read, not
@@ -25,6 +26,7 @@ mod foreign;
 mod index_file;
 mod input;
 mod line_ranges;
+pub mod policy;
 mod positional;
 mod scan;
 mod settings;

@@ -15,7 +15,7 @@ use spanwise::redact::{
     CompiledPolicy, Count, Place, Policy as CorePolicy, Preset, RedactError, RedactionReport, Redactor,
 };
 use spanwise::{DecodeOptions, Framing, Mode};
-use spanwise_cli::policy::{self, UnusablePolicy};
+use spanwise_io::policy::{self, UnusablePolicy};
 
 use crate::batch::{bytes_of, start_of};
 use crate::diagnostic::{Diagnostic, counted, look_of_payload};

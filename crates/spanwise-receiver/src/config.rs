@@ -54,7 +54,7 @@ pub struct Config {
     pub headers: Secrets,
     /// Listen beyond the machine itself though everybody may deliver.
     pub allow_unauthenticated: bool,
-    /// Presets, and at most one policy file.
+    /// Presets, and at most one policy file. `spanwise_io::policy::load` makes a policy of these names.
     pub policy: Vec<PathBuf>,
     /// `lenient` or `strict`.
     pub mode: ModeSetting,
@@ -296,13 +296,17 @@ impl Config {
         Ok(self.auth()?.is_open() && !self.listen.ip().is_loopback() && !self.allow_unauthenticated)
     }
 
-    /// The options of the service. The policy is compiled by the caller, who may read files and the environment.
+    /// The options of the service. The policy is compiled by the caller, who may read files and the environment: as
+    /// `spanwise_io::policy::load(&config.policy)`, where there is one.
     ///
     /// # Errors
-    /// As [`Self::auth`], a bound is 0 with which nothing could be taken, or a body within its bounds is longer than all the
-    /// memory. Whether memory has room for what is made of the body is not seen here: [`Receiver::new`](crate::Receiver::new)
-    /// warns of that.
+    /// As [`Self::auth`], a policy is named and none given, a bound is 0 with which nothing could be taken, or a body within its
+    /// bounds is longer than all the memory. Whether memory has room for what is made of the body is not seen here:
+    /// [`Receiver::new`](crate::Receiver::new) warns of that.
     pub fn receiver(&self, policy: Option<CompiledPolicy>) -> Result<ReceiverOptions, ConfigError> {
+        if policy.is_none() && !self.policy.is_empty() {
+            return Err(ConfigError("policy names what is to be redacted, and none was loaded".to_owned()));
+        }
         let limits = &self.limits;
         at_least_one("limits.body_bytes", limits.body_bytes as u64)?;
         at_least_one("limits.body_seconds", limits.body_seconds)?;
@@ -476,6 +480,15 @@ mod tests {
         assert!(Config { paths: vec!["hook".into()], ..Config::default() }.server().is_err());
         let promoted = Config::from_toml("[columns]\npromote = { a = 'int' }\n").unwrap();
         assert!(promoted.storage().unwrap_err().to_string().contains("\"a\""));
+    }
+
+    #[test]
+    fn a_policy_that_is_named_and_not_given_is_an_error() {
+        let config = Config::from_toml("policy = ['privacy-mode']").unwrap();
+        let error = config.receiver(None).unwrap_err().to_string();
+        assert!(error.starts_with("policy names"), "{error}");
+        let policy = spanwise::redact::Policy::from_preset(spanwise::redact::Preset::PrivacyMode);
+        assert!(config.receiver(Some(policy.compile(None).unwrap())).is_ok());
     }
 
     #[test]

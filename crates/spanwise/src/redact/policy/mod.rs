@@ -290,7 +290,8 @@ impl Policy {
         self
     }
 
-    /// Where the key of the pseudonyms is kept. Whoever compiles the policy fetches it from there.
+    /// Where the key of the pseudonyms is kept. Whoever compiles the policy fetches it from there, as
+    /// `spanwise_io::policy::compile` does.
     #[must_use]
     pub fn hash_key_source(mut self, source: HashKeySource) -> Self {
         self.hash_key = Some(source);

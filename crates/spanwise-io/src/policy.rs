@@ -1,9 +1,9 @@
-//! Policies as they are named on a command line: presets and files, with the key of the pseudonyms fetched from where
-//! they say it is kept.
+//! Redaction policies as they are named on a command line or in settings: presets and files, with the key of the pseudonyms
+//! fetched from where they say it is kept.
 //!
 //! The core reads no environment and no files, so this is where that happens, for everything that applies policies.
 
-use std::ffi::OsString;
+use std::ffi::OsStr;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -64,14 +64,15 @@ impl std::error::Error for UnusablePolicy {}
 /// A name is neither a preset nor a file, the file cannot be read, or the policy cannot be applied or changes nothing.
 ///
 /// ```
-/// let policy = spanwise_cli::policy::load(&["privacy-mode".into(), "secrets".into()])?;
+/// let policy = spanwise_io::policy::load(&["privacy-mode", "secrets"])?;
 /// assert!(policy.rule_count() > 400);
-/// # Ok::<(), spanwise_cli::policy::UnusablePolicy>(())
+/// # Ok::<(), spanwise_io::policy::UnusablePolicy>(())
 /// ```
-pub fn load(names: &[OsString]) -> Result<CompiledPolicy, UnusablePolicy> {
+pub fn load(names: &[impl AsRef<OsStr>]) -> Result<CompiledPolicy, UnusablePolicy> {
     let mut presets = Vec::new();
     let mut file: Option<&Path> = None;
     for name in names {
+        let name = name.as_ref();
         match name.to_str().and_then(Preset::from_id) {
             Some(preset) => presets.push(preset),
             None if file.is_none() => file = Some(Path::new(name)),
@@ -107,27 +108,31 @@ pub fn read(path: &Path) -> Result<Policy, UnusablePolicy> {
 /// The key is not where the policy says (which is not shown: it may be the key, put there by mistake), or the policy cannot
 /// be applied or changes nothing.
 pub fn compile(policy: &Policy, folder: Option<&Path>) -> Result<CompiledPolicy, UnusablePolicy> {
-    let key = match policy.key_source() {
-        None => None,
-        Some(HashKeySource::Environment(name)) => {
+    let key = policy.key_source().map(|source| fetch(source, folder)).transpose()?;
+    Ok(policy.compile(key)?)
+}
+
+fn fetch(source: &HashKeySource, folder: Option<&Path>) -> Result<HashKey, UnusablePolicy> {
+    match source {
+        HashKeySource::Environment(name) => {
             let value = std::env::var_os(name).ok_or_else(|| {
                 UnusablePolicy::new("the environment variable that `key_env` names is not set")
             })?;
-            Some(HashKey::new(value.as_encoded_bytes()))
+            Ok(HashKey::new(value.as_encoded_bytes()))
         }
-        Some(HashKeySource::File(path)) => {
+        HashKeySource::File(path) => {
             let path = folder.unwrap_or(Path::new("")).join(path);
             let bytes = std::fs::read(&path).map_err(|error| {
                 UnusablePolicy::new(format!("cannot read the file that `key_file` names: {error}"))
             })?;
             let key = bytes.strip_suffix(b"\n").unwrap_or(&bytes);
-            Some(HashKey::new(key.strip_suffix(b"\r").unwrap_or(key)))
+            Ok(HashKey::new(key.strip_suffix(b"\r").unwrap_or(key)))
         }
-    };
-    Ok(policy.compile(key)?)
+    }
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test")]
 mod tests {
     use super::*;
     use spanwise::redact::Place;
@@ -143,12 +148,12 @@ mod tests {
         std::fs::write(folder.path().join("key"), "a key for the tests\r\n").unwrap();
         let text = "[hash]\nkey_file = \"key\"\n[[rules]]\nkey = \"input.value\"\naction = \"hash\"\n";
         std::fs::write(&path, text).unwrap();
-        let policy = load(&[path.clone().into(), "privacy-mode".into()]).unwrap();
+        let policy = load(&[path.as_os_str(), "privacy-mode".as_ref()]).unwrap();
         assert!(outcome(&policy, "input.value").contains("is hashed"));
         assert!(outcome(&policy, "output.value").contains("is masked"));
-        let alone = load(&[path.clone().into()]).unwrap();
+        let alone = load(&[&path]).unwrap();
         assert!(outcome(&alone, "output.value").contains("stays"));
-        let twice = load(&[path.clone().into(), path.into()]).unwrap_err();
+        let twice = load(&[&path, &path]).unwrap_err();
         assert!(twice.to_string().contains("more than one policy file"));
     }
 
@@ -175,10 +180,10 @@ mod tests {
             ),
         ] {
             std::fs::write(&path, text).unwrap();
-            let error = load(&[path.clone().into()]).unwrap_err().to_string();
+            let error = load(&[&path]).unwrap_err().to_string();
             assert!(error.contains(message) && !error.contains("a_secret"), "{error}");
         }
-        let error = load(&["privacy".into()]).unwrap_err().to_string();
+        let error = load(&["privacy"]).unwrap_err().to_string();
         assert!(
             error.contains(
                 "privacy: no such policy file, and no such preset; there are privacy-mode, secrets"
