@@ -15,7 +15,7 @@ use support::{column, count, text, word};
 /// Keys in the order in which they first come, with the last value of each.
 fn distinct(list: AttributesRef<'_>) -> Vec<(String, ValueRef<'_>)> {
     let mut entries: Vec<(String, ValueRef<'_>)> = Vec::new();
-    for attribute in list.iter() {
+    for attribute in list {
         match entries.iter_mut().find(|(key, _)| *key == attribute.key()) {
             Some((_, value)) => *value = attribute.value(),
             None => entries.push((attribute.key().into_owned(), attribute.value())),

@@ -16,7 +16,7 @@ pub(crate) fn to_python<'py>(py: Python<'py>, value: &ValueRef<'_>) -> PyResult<
         ValueRef::Bytes(bytes) => Ok(PyBytes::new(py, bytes).into_any()),
         ValueRef::Array(elements) => {
             let list = PyList::empty(py);
-            for element in elements.iter() {
+            for element in *elements {
                 list.append(to_python(py, &element)?)?;
             }
             Ok(list.into_any())
@@ -28,7 +28,7 @@ pub(crate) fn to_python<'py>(py: Python<'py>, value: &ValueRef<'_>) -> PyResult<
 /// The list as a dict; of equal keys the last.
 pub(crate) fn to_dict<'py>(py: Python<'py>, list: AttributesRef<'_>) -> PyResult<Bound<'py, PyDict>> {
     let dict = PyDict::new(py);
-    for attribute in list.iter() {
+    for attribute in list {
         dict.set_item(attribute.key(), to_python(py, &attribute.value())?)?;
     }
     Ok(dict)
@@ -37,7 +37,7 @@ pub(crate) fn to_dict<'py>(py: Python<'py>, list: AttributesRef<'_>) -> PyResult
 /// The list as pairs, as sent.
 pub(crate) fn to_items<'py>(py: Python<'py>, list: AttributesRef<'_>) -> PyResult<Bound<'py, PyList>> {
     let items = PyList::empty(py);
-    for attribute in list.iter() {
+    for attribute in list {
         items.append((attribute.key(), to_python(py, &attribute.value())?))?;
     }
     Ok(items)

@@ -10,7 +10,7 @@
 //!     "startTimeUnixNano":"1700000000000000000","endTimeUnixNano":"1700000001500000000",
 //!     "attributes":[{"key":"gen_ai.usage.output_tokens","value":{"intValue":"58"}}]}]}]}]}"#;
 //! let batch = spanwise::decode(&body[..])?;
-//! for span in batch.spans() {
+//! for span in &batch {
 //!     let tokens = span.attributes().get("gen_ai.usage.output_tokens").and_then(|value| value.as_int());
 //!     assert_eq!((span.duration_nanos(), tokens), (1_500_000_000, Some(58)));
 //! }
@@ -51,10 +51,11 @@ mod schema;
 mod splice;
 
 pub use batch::{
-    ArrayRef, AttributeRef, AttributeRow, AttributeSource, AttributesRef, ByteRange, DocumentRow,
-    EntityRefRef, EntityRefRow, EventRef, EventRow, EventSource, Id, KeyId, LinkRef, LinkRow, LinkSource,
-    RawValue, ResourceRef, ResourceRow, ResourceSource, Rows, ScopeRef, ScopeRow, ScopeSource, Sources,
-    SpanBatch, SpanKind, SpanRef, SpanRow, SpanSource, StatusCode, StatusRef, Text, TextKind, ValueRef,
+    ArrayRef, AttributeRef, AttributeRow, AttributeSource, Attributes, AttributesRef, ByteRange, DocumentRow,
+    Elements, EntityRefRef, EntityRefRow, EventRef, EventRow, EventSource, Id, KeyId, LinkRef, LinkRow,
+    LinkSource, RawValue, ResourceRef, ResourceRow, ResourceSource, Rows, ScopeRef, ScopeRow, ScopeSource,
+    Sources, SpanBatch, SpanKind, SpanRef, SpanRow, SpanSource, Spans, StatusCode, StatusRef, Text, TextKind,
+    ValueRef,
 };
 pub use decode::{DecodeOptions, Decoder, Framing, Limits, Mode, Projection, decode};
 pub use diagnostic::{Code, DecodeError, Diagnostic, Diagnostics, Layer, Severity};

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 
 use super::SpanBatch;
+use super::iterators::{Attributes, Elements};
 use super::rows::{AttributeRow, KeyId, RawValue, Rows};
 use super::views::{rows, view};
 
@@ -30,9 +31,8 @@ impl<'a> AttributesRef<'a> {
     }
 
     /// The entries, in the order in which they were sent.
-    pub fn iter(self) -> impl ExactSizeIterator<Item = AttributeRef<'a>> + DoubleEndedIterator + Clone {
-        let batch = self.batch;
-        self.rows.iter().map(move |row| AttributeRef::new(batch, row))
+    pub fn iter(self) -> Attributes<'a> {
+        Attributes::new(self.batch, self.rows)
     }
 
     /// The value of `key`, the last of equal keys.
@@ -129,7 +129,7 @@ pub enum ValueRef<'a> {
 }
 
 impl<'a> ValueRef<'a> {
-    fn new(batch: &'a SpanBatch, row: &'a AttributeRow) -> Self {
+    pub(super) fn new(batch: &'a SpanBatch, row: &'a AttributeRow) -> Self {
         Self::from_raw(batch, row.value())
     }
 
@@ -242,9 +242,8 @@ impl<'a> ArrayRef<'a> {
     }
 
     /// The elements.
-    pub fn iter(self) -> impl ExactSizeIterator<Item = ValueRef<'a>> + Clone {
-        let batch = self.batch;
-        self.rows.iter().map(move |row| ValueRef::new(batch, row))
+    pub fn iter(self) -> Elements<'a> {
+        Elements::new(self.batch, self.rows)
     }
 
     /// The element at `index`.

@@ -8,6 +8,7 @@
 
 mod attributes;
 mod equality;
+mod iterators;
 mod keys;
 pub(crate) mod memory;
 mod repeated;
@@ -22,6 +23,7 @@ use std::fmt;
 use bytes::Bytes;
 
 pub use attributes::{ArrayRef, AttributeRef, AttributesRef, ValueRef};
+pub use iterators::{Attributes, Elements, Spans};
 pub(crate) use keys::Keys;
 pub(crate) use rows::ValueTag;
 pub use rows::{
@@ -208,8 +210,8 @@ impl SpanBatch {
     }
 
     /// All spans, in document order.
-    pub fn spans(&self) -> impl ExactSizeIterator<Item = SpanRef<'_>> + Clone {
-        self.spans.iter().map(|row| SpanRef::new(self, row))
+    pub fn spans(&self) -> Spans<'_> {
+        Spans::new(self, &self.spans)
     }
 
     /// The row of the table of events at `index`, as a view.

@@ -78,7 +78,7 @@ pub trait SpanSource {
 
 impl SpanSource for Scan<'_> {
     fn spans(&self, rows: &RowSet, each: &mut dyn FnMut(u32, SpanRef<'_>)) -> Result<(), IndexError> {
-        for row in rows.iter() {
+        for row in rows {
             let span =
                 self.span(row).ok_or_else(|| IndexError::Source("there are fewer spans than rows".into()))?;
             each(row, span);

@@ -27,6 +27,6 @@ mod waiting;
 pub use facets::{Bin, FacetError, FacetValue, KeyFacet, ValuesFacet};
 pub use index::{Index, IndexError, Limits, SpanSource};
 pub use query::{Query, QueryError, QueryWarning};
-pub use rows::{Order, RowSet};
+pub use rows::{Order, RowNumbers, RowSet};
 pub use scan::Scan;
 pub use stored::Sections;

@@ -1,6 +1,7 @@
 //! What a query picks, and the order in which it is shown.
 
 use std::cmp::Reverse;
+use std::fmt;
 
 use roaring::RoaringBitmap;
 
@@ -28,8 +29,55 @@ impl RowSet {
     }
 
     /// The rows in ascending order.
-    pub fn iter(&self) -> impl Iterator<Item = u32> + '_ {
-        self.0.iter()
+    pub fn iter(&self) -> RowNumbers<'_> {
+        RowNumbers(self.0.iter())
+    }
+}
+
+impl<'a> IntoIterator for &'a RowSet {
+    type Item = u32;
+    type IntoIter = RowNumbers<'a>;
+
+    /// As [`RowSet::iter`].
+    fn into_iter(self) -> RowNumbers<'a> {
+        self.iter()
+    }
+}
+
+/// The rows of a set in ascending order: [`RowSet::iter`].
+#[derive(Clone)]
+pub struct RowNumbers<'a>(roaring::bitmap::Iter<'a>);
+
+impl Iterator for RowNumbers<'_> {
+    type Item = u32;
+
+    #[inline]
+    fn next(&mut self) -> Option<u32> {
+        self.0.next()
+    }
+
+    #[inline]
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        self.0.size_hint()
+    }
+
+    // Rows are stored in runs and words, which this goes through one after the other.
+    #[inline]
+    fn fold<B, F: FnMut(B, u32) -> B>(self, first: B, each: F) -> B {
+        self.0.fold(first, each)
+    }
+}
+
+impl DoubleEndedIterator for RowNumbers<'_> {
+    #[inline]
+    fn next_back(&mut self) -> Option<u32> {
+        self.0.next_back()
+    }
+}
+
+impl fmt::Debug for RowNumbers<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.clone()).finish()
     }
 }
 

@@ -22,7 +22,10 @@ use crate::{SpanBatch, SpanRef};
 /// let body = br#"{"resourceSpans":[{"scopeSpans":[{"spans":[{"name":"chat"},{"name":"tool"}]}]}]}"#;
 /// let batches = [spanwise::decode(&body[..])?];
 /// let found = Scan::new(&batches).run(&Query::parse(r#"{ name = "tool" }"#)?);
-/// assert_eq!(found.iter().collect::<Vec<_>>(), [1]);
+/// for row in &found {
+///     assert_eq!(row, 1);
+/// }
+/// assert_eq!(found.len(), 1);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug)]
