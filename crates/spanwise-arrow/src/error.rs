@@ -114,6 +114,16 @@ impl std::error::Error for ConvertError {
     }
 }
 
+/// For readers of record batches, whose errors are Arrow's.
+impl From<ConvertError> for ArrowError {
+    fn from(error: ConvertError) -> Self {
+        match error {
+            ConvertError::Arrow(error) | ConvertError::Foreign(error) => error,
+            other => Self::ExternalError(Box::new(other)),
+        }
+    }
+}
+
 impl From<ArrowError> for ConvertError {
     fn from(error: ArrowError) -> Self {
         Self::Arrow(error)

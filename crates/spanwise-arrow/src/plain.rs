@@ -13,6 +13,7 @@ use arrow_array::{
 use arrow_buffer::{OffsetBuffer, ScalarBuffer};
 use arrow_schema::{ArrowError, DataType, Field, FieldRef, Fields, Schema, SchemaRef};
 
+use crate::ConvertError;
 use crate::same_columns;
 
 /// The schema with `Utf8` in place of every `Utf8View`, those in maps, lists and structs included.
@@ -35,7 +36,8 @@ pub fn plain_schema(schema: &SchemaRef) -> SchemaRef {
 /// Costs a copy of the text of those columns; nothing else stays alive through them.
 ///
 /// # Errors
-/// The schema asks for something else, columns of other names included, or one row has more text than that.
+/// The schema asks for something else, columns of other names included ([`ConvertError::Foreign`]), or one row has more text than
+/// that ([`ConvertError::TooLarge`]).
 ///
 /// ```
 /// use arrow_array::cast::AsArray;
@@ -47,8 +49,8 @@ pub fn plain_schema(schema: &SchemaRef) -> SchemaRef {
 /// assert_eq!(rows[0].column(0).as_string::<i32>().value(0), "chat");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-pub fn plain(batch: &RecordBatch, schema: &SchemaRef) -> Result<Vec<RecordBatch>, ArrowError> {
-    same_columns::names(batch.schema_ref().fields(), schema.fields())?;
+pub fn plain(batch: &RecordBatch, schema: &SchemaRef) -> Result<Vec<RecordBatch>, ConvertError> {
+    same_columns::names(batch.schema_ref().fields(), schema.fields()).map_err(ConvertError::Foreign)?;
     let mut done = Vec::new();
     // The next on top.
     let mut left = vec![batch.clone()];
@@ -59,18 +61,16 @@ pub fn plain(batch: &RecordBatch, schema: &SchemaRef) -> Result<Vec<RecordBatch>
         match columns {
             Ok(columns) => {
                 let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
-                done.push(RecordBatch::try_new_with_options(schema.clone(), columns, &options)?);
+                let plain = RecordBatch::try_new_with_options(schema.clone(), columns, &options);
+                done.push(plain.map_err(ConvertError::Foreign)?);
             }
             Err(TooMuch::Text) if batch.num_rows() > 1 => {
                 let half = batch.num_rows() / 2;
                 left.push(batch.slice(half, batch.num_rows() - half));
                 left.push(batch.slice(0, half));
             }
-            Err(TooMuch::Text) => {
-                let message = "one row has more text than plain strings reach".to_owned();
-                return Err(ArrowError::InvalidArgumentError(message));
-            }
-            Err(TooMuch::Arrow(error)) => return Err(error),
+            Err(TooMuch::Text) => return Err(ConvertError::TooLarge),
+            Err(TooMuch::Arrow(error)) => return Err(ConvertError::Foreign(error)),
         }
     }
     Ok(done)

@@ -5,7 +5,6 @@
 mod support;
 
 use std::io::{self, Write};
-use std::sync::Arc;
 
 use arrow_array::RecordBatch;
 use arrow_ipc::reader::{FileReader, StreamReader};
@@ -16,7 +15,7 @@ use spanwise_arrow::{ArrowOptions, Compact, Converter, Ids, Layout, Names, Promo
 
 /// Rows as JSON lines: a form in which the types that the formats change look the same.
 fn lines(rows: &RecordBatch) -> Vec<serde_json::Value> {
-    let text = to_vec(FileFormat::JsonLines, &rows.schema(), &[Arc::new(rows.clone())]).unwrap();
+    let text = to_vec(FileFormat::JsonLines, &rows.schema(), [rows]).unwrap();
     let text = String::from_utf8(text).unwrap();
     text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
@@ -50,8 +49,8 @@ fn json_lines_are_rows() {
 #[test]
 fn arrow_files_and_streams_give_the_rows_back_two_batches_of_unknown_words_included() {
     for (name, rows) in tables() {
-        let batches = [Arc::new(rows.clone()), Arc::new(rows.slice(0, rows.num_rows() / 2))];
-        let expected: Vec<_> = batches.iter().map(|rows| lines(rows)).collect();
+        let batches = [rows.clone(), rows.slice(0, rows.num_rows() / 2)];
+        let expected: Vec<_> = batches.iter().map(lines).collect();
         let file = to_vec(FileFormat::ArrowFile, &rows.schema(), &batches).unwrap();
         let found = FileReader::try_new(std::io::Cursor::new(file), None).unwrap();
         let found: Vec<_> = found.map(|rows| lines(&rows.unwrap())).collect();
@@ -82,7 +81,7 @@ impl Write for Full {
 fn a_full_disk_is_told_wherever_it_is_met() {
     let (_, rows) = tables().remove(0);
     for format in [FileFormat::Parquet, FileFormat::JsonLines, FileFormat::Csv] {
-        let whole = to_vec(format, &rows.schema(), &[Arc::new(rows.clone())]).unwrap().len();
+        let whole = to_vec(format, &rows.schema(), [&rows]).unwrap().len();
         for room in (0..whole).step_by(1 + whole / 50).chain([whole - 1]) {
             let written = TableWriter::new(Full(room), format, &rows.schema()).and_then(|mut writer| {
                 writer.write(&rows)?;
@@ -104,7 +103,7 @@ fn arrow_files_do_not_carry_the_input() {
     let options = ArrowOptions { columns, compact: Compact::Never, ..ArrowOptions::default() };
     let rows = Converter::new(&options).unwrap().convert(&batch).unwrap();
     for format in [FileFormat::ArrowFile, FileFormat::ArrowStream, FileFormat::Parquet] {
-        assert!(to_vec(format, &rows.schema(), &[Arc::new(rows.clone())]).unwrap().len() < 2000);
+        assert!(to_vec(format, &rows.schema(), [&rows]).unwrap().len() < 2000);
     }
     assert!(compact(&rows).unwrap().get_array_memory_size() < 2000);
 }
@@ -112,7 +111,7 @@ fn arrow_files_do_not_carry_the_input() {
 #[test]
 fn parquet_gives_the_rows_back() {
     for (name, rows) in tables() {
-        let file = to_vec(FileFormat::Parquet, &rows.schema(), &[Arc::new(rows.clone())]).unwrap();
+        let file = to_vec(FileFormat::Parquet, &rows.schema(), [&rows]).unwrap();
         // Parquet knows no views: tell the reader that they are wanted.
         let options = ArrowReaderOptions::new().with_schema(rows.schema());
         let reader =
@@ -140,7 +139,7 @@ fn what_seldom_comes_again_has_no_dictionary_in_parquet() {
         let promote = vec![Promotion { key: "http.status".to_owned(), to: PromotedType::Int64 }];
         let options = ArrowOptions { names, ids, llm: true, promote, ..ArrowOptions::default() };
         let rows = Converter::new(&options).unwrap().convert(&batch).unwrap();
-        let file = to_vec(FileFormat::Parquet, &rows.schema(), &[Arc::new(rows)]).unwrap();
+        let file = to_vec(FileFormat::Parquet, &rows.schema(), [rows]).unwrap();
         let reader = ParquetRecordBatchReaderBuilder::try_new(bytes::Bytes::from(file)).unwrap();
         let columns = reader.metadata().row_group(0).columns();
         // Booleans never have one.

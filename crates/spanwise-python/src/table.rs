@@ -2,7 +2,6 @@
 
 use std::io::{BufWriter, IntoInnerError};
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use arrow_array::ffi_stream::FFI_ArrowArrayStream;
 use arrow_array::{Array as _, RecordBatch, RecordBatchIterator, RecordBatchReader};
@@ -170,7 +169,7 @@ impl Table {
         for batch in &self.batches {
             let part = batch.slice(0, left.min(batch.num_rows()));
             left -= part.num_rows();
-            parts.push(Arc::new(part));
+            parts.push(part);
         }
         let text = spanwise_arrow::write::to_vec(FileFormat::JsonLines, &self.schema, &parts)
             .map_err(|error| PyRuntimeError::new_err(error.to_string()))?;
@@ -201,10 +200,11 @@ pub(crate) fn stream<'py>(
         Some(wanted) => {
             let asked = wanted.clone();
             // Plain strings may take several batches for one of views.
-            let batches = reader.flat_map(move |batch| match batch.and_then(|batch| plain(&batch, &asked)) {
-                Ok(parts) => parts.into_iter().map(Ok).collect(),
-                Err(error) => vec![Err(error)],
-            });
+            let batches =
+                reader.flat_map(move |batch| match batch.and_then(|batch| Ok(plain(&batch, &asked)?)) {
+                    Ok(parts) => parts.into_iter().map(Ok).collect(),
+                    Err(error) => vec![Err(error)],
+                });
             FFI_ArrowArrayStream::new(Box::new(RecordBatchIterator::new(batches, wanted)))
         }
     };

@@ -15,6 +15,7 @@ mod rows;
 mod slices;
 mod watched;
 
+use std::borrow::Borrow;
 use std::fmt;
 use std::io::Write;
 use std::path::Path;
@@ -228,12 +229,12 @@ impl<W: Write + Send> Sink<W> {
                 }
             }
             Self::ArrowFile(writer, schema) => {
-                for part in plain(batch, schema)? {
+                for part in plain(batch, schema).map_err(ArrowError::from)? {
                     writer.write(&part)?;
                 }
             }
             Self::ArrowStream(writer, schema) => {
-                for part in plain(batch, schema)? {
+                for part in plain(batch, schema).map_err(ArrowError::from)? {
                     writer.write(&part)?;
                 }
             }
@@ -329,16 +330,26 @@ impl<W: Write + Send> fmt::Debug for TableWriter<W> {
 
 /// All of a table as one file in memory: for tests and for small tables.
 ///
+/// ```
+/// use spanwise_arrow::write::{FileFormat, to_vec};
+/// use spanwise_arrow::{ArrowOptions, Converter};
+/// let body = br#"{"resourceSpans":[{"scopeSpans":[{"spans":[{"name":"chat"}]}]}]}"#;
+/// let mut converter = Converter::new(&ArrowOptions { columns: Some(vec!["name".into()]), ..ArrowOptions::default() })?;
+/// let rows = vec![converter.convert(&spanwise::decode(&body[..])?)?];
+/// assert_eq!(to_vec(FileFormat::JsonLines, converter.schema(), &rows)?, b"{\"name\":\"chat\"}\n");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
 /// # Errors
 /// As [`TableWriter`]'s.
 pub fn to_vec(
     format: FileFormat,
     schema: &SchemaRef,
-    batches: &[Arc<RecordBatch>],
+    batches: impl IntoIterator<Item = impl Borrow<RecordBatch>>,
 ) -> Result<Vec<u8>, WriteError> {
     let mut writer = TableWriter::new(Vec::new(), format, schema)?;
     for batch in batches {
-        writer.write(batch)?;
+        writer.write(batch.borrow())?;
     }
     writer.finish()
 }

@@ -1,7 +1,5 @@
 //! A span that was found, as it is shown.
 
-use std::sync::Arc;
-
 use spanwise::index::Order;
 use spanwise::{Projection, SpanBatch, SpanRef};
 use spanwise_arrow::Converter;
@@ -70,8 +68,8 @@ impl Shape {
             Self::Json(converter) => {
                 let table = converter.convert(batch).map_err(|error| error.to_string())?;
                 let line = |row: u32| {
-                    let slice = [Arc::new(table.slice(row as usize, 1))];
-                    let line = to_vec(FileFormat::JsonLines, converter.schema(), &slice);
+                    let row = table.slice(row as usize, 1);
+                    let line = to_vec(FileFormat::JsonLines, converter.schema(), [row]);
                     let line = line.map_err(|error| error.to_string())?;
                     String::from_utf8(line).map_err(|error| error.to_string())
                 };
