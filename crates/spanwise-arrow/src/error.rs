@@ -14,15 +14,6 @@ pub enum OptionsError {
     UnknownColumn(String),
     /// Two columns would have this name.
     DuplicateColumn(String),
-    /// An option has no choice of this name.
-    UnknownWord {
-        /// What the option chooses.
-        option: &'static str,
-        /// The name that was given.
-        word: String,
-        /// The names that there are.
-        known: &'static [&'static str],
-    },
     /// An attribute of events or links is to be a column of spans, of which each may have many.
     UnknownPlace(String),
 }
@@ -44,18 +35,6 @@ impl fmt::Display for OptionsError {
                 f.write_str("; attributes become columns by `promote`")
             }
             Self::DuplicateColumn(name) => write!(f, "two columns would be named {:?}", start(name)),
-            Self::UnknownWord { option, word, known } => {
-                write!(f, "no {option} is named {:?}; known are ", start(word))?;
-                for (number, name) in known.iter().enumerate() {
-                    f.write_str(match known.len() - number {
-                        _ if number == 0 => "",
-                        1 => " and ",
-                        _ => ", ",
-                    })?;
-                    f.write_str(name)?;
-                }
-                Ok(())
-            }
             Self::UnknownPlace(key) => {
                 let key = start(key);
                 write!(

@@ -1,44 +1,6 @@
 //! Which columns a converter makes, and of which form.
 
-use std::fmt;
-use std::str::FromStr;
-
-use crate::OptionsError;
-
-/// The words of a choice: those that the command and Python know, too.
-macro_rules! words {
-    ($choice:ident, $option:literal, $($variant:ident $word:literal),+) => {
-        impl $choice {
-            /// Its word.
-            pub const fn as_str(self) -> &'static str {
-                match self {
-                    $(Self::$variant => $word,)+
-                }
-            }
-        }
-
-        impl fmt::Display for $choice {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.pad(self.as_str())
-            }
-        }
-
-        impl FromStr for $choice {
-            type Err = OptionsError;
-
-            fn from_str(word: &str) -> Result<Self, OptionsError> {
-                match word {
-                    $($word => Ok(Self::$variant),)+
-                    _ => Err(OptionsError::UnknownWord {
-                        option: $option,
-                        word: word.to_owned(),
-                        known: &[$($word),+],
-                    }),
-                }
-            }
-        }
-    };
-}
+use spanwise::words;
 
 words! { Layout, "layout", Map "map", Typed "typed" }
 words! { Ids, "form of ids", Text "text", Binary "binary" }

@@ -335,7 +335,7 @@ fn column(name: &str) -> Result<String, std::convert::Infallible> {
 fn promotion(text: &str) -> Result<Promotion, String> {
     // A key may hold colons, too.
     let (key, to) = text.rsplit_once(':').ok_or("write KEY:TYPE, such as gen_ai.usage.input_tokens:int64")?;
-    let to = to.parse().map_err(|error: spanwise_arrow::OptionsError| error.to_string())?;
+    let to = to.parse().map_err(|error: spanwise::UnknownWord| error.to_string())?;
     let promotion = Promotion::new(key, to);
     if promotion.has_key() { Ok(promotion) } else { Err("it names no attribute".to_owned()) }
 }
@@ -538,6 +538,24 @@ mod tests {
     #[test]
     fn the_command_line_holds_together() {
         Arguments::command().debug_assert();
+    }
+
+    /// The choices are listed here again for their help; their words are those of the crates.
+    #[test]
+    fn choices_have_the_words_that_the_crates_know() {
+        fn same<Ours: ValueEnum + Into<Theirs>, Theirs: std::fmt::Display>() {
+            for choice in Ours::value_variants() {
+                let word = choice.to_possible_value().unwrap().get_name().to_owned();
+                assert_eq!(choice.clone().into().to_string(), word);
+            }
+        }
+        same::<Mode, spanwise::Mode>();
+        same::<Framing, spanwise::Framing>();
+        same::<Order, spanwise::index::Order>();
+        same::<FileFormat, spanwise_arrow::write::FileFormat>();
+        same::<Layout, spanwise_arrow::Layout>();
+        same::<Ids, spanwise_arrow::Ids>();
+        same::<Names, spanwise_arrow::Names>();
     }
 }
 

@@ -37,17 +37,10 @@ fn facet_error(py: Python<'_>, error: FacetError) -> PyErr {
 }
 
 fn order_of(order: &str) -> PyResult<Order> {
-    Ok(match order {
-        "input" => Order::Input,
-        "earliest" => Order::Earliest,
-        "latest" => Order::Latest,
-        "shortest" => Order::Shortest,
-        "longest" => Order::Longest,
-        _ => {
-            return Err(PyValueError::new_err(
-                "order is one of \"input\", \"earliest\", \"latest\", \"shortest\" and \"longest\"",
-            ));
-        }
+    order.parse().map_err(|_| {
+        PyValueError::new_err(
+            "order is one of \"input\", \"earliest\", \"latest\", \"shortest\" and \"longest\"",
+        )
     })
 }
 

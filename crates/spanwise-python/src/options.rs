@@ -139,7 +139,7 @@ impl TableOptions<'_> {
         for (key, to) in self.promote.unwrap_or_default() {
             let to = to
                 .parse()
-                .map_err(|error: spanwise_arrow::OptionsError| PyValueError::new_err(error.to_string()))?;
+                .map_err(|error: spanwise::UnknownWord| PyValueError::new_err(error.to_string()))?;
             let promotion = Promotion::new(key, to);
             if !promotion.has_key() {
                 return Err(PyValueError::new_err(format!(

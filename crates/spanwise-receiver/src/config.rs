@@ -4,12 +4,14 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::str::FromStr;
 use std::time::Duration;
 
 use http::uri::PathAndQuery;
-use serde::Deserialize;
-use spanwise::Mode;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
 use spanwise::redact::{CompiledPolicy, without_value};
+use spanwise::{Mode, UnknownWord};
 use spanwise_arrow::{Layout, Promotion};
 
 use crate::auth::{Auth, Secret, SecretError};
@@ -57,7 +59,8 @@ pub struct Config {
     /// Presets, and at most one policy file. `spanwise_io::policy::load` makes a policy of these names.
     pub policy: Vec<PathBuf>,
     /// `lenient` or `strict`.
-    pub mode: ModeSetting,
+    #[serde(deserialize_with = "word")]
+    pub mode: Mode,
     /// Bounds of requests and connections.
     pub limits: LimitSettings,
     /// The log, and what becomes of it.
@@ -75,17 +78,6 @@ impl fmt::Debug for Secrets {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "[{} secrets]", self.0.len())
     }
-}
-
-/// The rules to decode by.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum ModeSetting {
-    /// What known exporters send.
-    #[default]
-    Lenient,
-    /// The letter of the specification.
-    Strict,
 }
 
 /// Bounds of requests and connections.
@@ -149,22 +141,12 @@ pub struct ColumnSettings {
     /// Add the columns of LLM traffic. Default true.
     pub llm: bool,
     /// `map` or `typed`.
-    pub layout: LayoutSetting,
+    #[serde(deserialize_with = "word")]
+    pub layout: Layout,
     /// `nanoseconds` or `microseconds`, which Spark wants.
     pub times: TimeSetting,
     /// Attributes that become columns, and their types: `string`, `int64`, `double`, `bool`.
     pub promote: BTreeMap<String, String>,
-}
-
-/// The form of attribute columns.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum LayoutSetting {
-    /// Text to text.
-    #[default]
-    Map,
-    /// Text to a struct of types.
-    Typed,
 }
 
 impl Default for Config {
@@ -178,7 +160,7 @@ impl Default for Config {
             headers: Secrets::default(),
             allow_unauthenticated: false,
             policy: Vec::new(),
-            mode: ModeSetting::default(),
+            mode: Mode::default(),
             limits: LimitSettings::default(),
             storage: StorageSettings::default(),
             columns: ColumnSettings::default(),
@@ -225,12 +207,7 @@ impl Default for StorageSettings {
 
 impl Default for ColumnSettings {
     fn default() -> Self {
-        Self {
-            llm: true,
-            layout: LayoutSetting::default(),
-            times: TimeSetting::default(),
-            promote: BTreeMap::new(),
-        }
+        Self { llm: true, layout: Layout::default(), times: TimeSetting::default(), promote: BTreeMap::new() }
     }
 }
 
@@ -321,10 +298,7 @@ impl Config {
             }
         }
         let mut options = ReceiverOptions { auth: self.auth()?, policy, ..ReceiverOptions::default() };
-        options.decode.mode = match self.mode {
-            ModeSetting::Lenient => Mode::Lenient,
-            ModeSetting::Strict => Mode::Strict,
-        };
+        options.decode.mode = self.mode;
         options.decode.limits.spans = limits.spans;
         options.decode.limits.depth = limits.depth;
         options.body_bytes = limits.body_bytes;
@@ -396,16 +370,24 @@ impl Config {
         }
         options.times = self.columns.times;
         options.columns.llm = self.columns.llm;
-        options.columns.layout = match self.columns.layout {
-            LayoutSetting::Map => Layout::Map,
-            LayoutSetting::Typed => Layout::Typed,
-        };
+        options.columns.layout = self.columns.layout;
         for (key, to) in &self.columns.promote {
-            let to = to.parse().map_err(|error| ConfigError(format!("columns.promote, {key:?}: {error}")))?;
+            let to = to
+                .parse()
+                .map_err(|error: UnknownWord| ConfigError(format!("columns.promote, {key:?}: {error}")))?;
             options.columns.promote.push(Promotion::new(key.clone(), to));
         }
         Ok(options)
     }
+}
+
+/// Reads a choice by its word.
+fn word<'de, D, T>(deserializer: D) -> Result<T, D::Error>
+where
+    D: Deserializer<'de>,
+    T: FromStr<Err = UnknownWord>,
+{
+    String::deserialize(deserializer)?.parse().map_err(D::Error::custom)
 }
 
 /// Refuses 0.
@@ -465,7 +447,9 @@ mod tests {
         for (text, expected) in [
             ("tokns = ['hush']\n", "line 1: unknown field `tokns`"),
             ("\n[limits]\nspan = 1\n", "line 3: unknown field `span`"),
-            ("mode = 'loose'\n", "line 1: unknown variant `loose`"),
+            ("mode = 'loose'\n", "line 1: no mode is named \"loose\"; known are strict and lenient"),
+            ("\n[columns]\nlayout = 'flat'\n", "line 3: no layout is named \"flat\""),
+            ("mode = 1\n", "line 1: invalid type: integer, expected a string"),
             ("tokens = 'hush'\n", "line 1: invalid type: string, expected a sequence"),
             ("headers = 'x-key=hush, expected'\n", "line 1: invalid type: string, expected a sequence"),
             ("[limits]\nworkers = 'hush'\n", "line 2: invalid type: string, expected usize"),

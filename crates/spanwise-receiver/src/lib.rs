@@ -42,9 +42,7 @@ mod store;
 pub use auth::{Auth, Secret, SecretError};
 pub use body::Pace;
 pub use budget::{Budget, Exhausted, Reservation};
-pub use config::{
-    ColumnSettings, Config, ConfigError, LayoutSetting, LimitSettings, ModeSetting, Secrets, StorageSettings,
-};
+pub use config::{ColumnSettings, Config, ConfigError, LimitSettings, Secrets, StorageSettings};
 pub use metrics::Metrics;
 pub use server::{ServerOptions, router, serve};
 pub use service::{Receiver, ReceiverOptions};

@@ -49,6 +49,7 @@ pub mod redact;
 mod schema;
 #[cfg(feature = "redact")]
 mod splice;
+mod words;
 
 pub use batch::{
     ArrayRef, AttributeRef, AttributeRow, AttributeSource, Attributes, AttributesRef, ByteRange, DocumentRow,
@@ -61,6 +62,7 @@ pub use decode::{DecodeOptions, Decoder, Framing, Limits, Mode, Projection, deco
 pub use diagnostic::{Code, DecodeError, Diagnostic, Diagnostics, Layer, Severity};
 pub use encode::{encode, encode_into, write_json_string};
 pub use json::Simd;
+pub use words::UnknownWord;
 
 /// The README's example is a test.
 #[cfg(doctest)]

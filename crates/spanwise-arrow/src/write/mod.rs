@@ -34,6 +34,7 @@ use parquet::schema::types::ColumnDescriptor;
 use crate::plain::{plain, plain_schema};
 use crate::same_columns;
 use crate::{Column, Names};
+use spanwise::words;
 use watched::{Failure, Watched};
 
 pub use compact::compact;
@@ -43,7 +44,14 @@ const GROUP_ROWS: usize = 128 << 10;
 /// Encoded bytes after which a Parquet row group is closed.
 const GROUP_BYTES: usize = 64 << 20;
 
+words! { FileFormat, "file format", Parquet "parquet", ArrowFile "arrow", ArrowStream "arrows", JsonLines "jsonl", Csv "csv" }
+
 /// The form of a file.
+///
+/// ```
+/// use spanwise_arrow::write::FileFormat;
+/// assert_eq!((FileFormat::JsonLines.to_string(), "jsonl".parse()), ("jsonl".to_owned(), Ok(FileFormat::JsonLines)));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FileFormat {
     /// Parquet, compressed with zstd.

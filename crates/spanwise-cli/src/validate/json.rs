@@ -91,7 +91,7 @@ impl<'a> Finding<'a> {
 pub(super) fn write(files: &[FileReport], total: Counts, mode: Mode, out: &mut dyn Write) -> io::Result<()> {
     let mut report = Report {
         ok: files.iter().all(is_ok),
-        mode: if mode == Mode::Strict { "strict" } else { "lenient" },
+        mode: spanwise::Mode::from(mode).as_str(),
         total: total.into(),
         codes: BTreeMap::new(),
         dropped_diagnostics: 0,

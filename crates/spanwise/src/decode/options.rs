@@ -2,8 +2,18 @@
 
 use crate::json::Simd;
 use crate::schema::Message;
+use crate::words;
+
+words! { Mode, "mode", Strict "strict", Lenient "lenient" }
+words! { Framing, "framing", Auto "auto", Lines "lines", Documents "documents" }
 
 /// How far from the specification's letter a payload may be.
+///
+/// ```
+/// use spanwise::{Framing, Mode};
+/// assert_eq!((Mode::Strict.to_string(), "strict".parse()), ("strict".to_owned(), Ok(Mode::Strict)));
+/// assert_eq!((Framing::Lines.to_string(), "lines".parse()), ("lines".to_owned(), Ok(Framing::Lines)));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Mode {
     /// The letter of OTLP/JSON, ProtoJSON and RFC 8259. A span with a fault is rejected alone.

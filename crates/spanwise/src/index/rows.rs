@@ -7,6 +7,7 @@ use roaring::RoaringBitmap;
 
 use super::times::Times;
 use super::{Index, IndexError, Scan};
+use crate::words;
 
 /// A set of rows, by number: spans in the order in which they were added.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -87,7 +88,14 @@ impl FromIterator<u32> for RowSet {
     }
 }
 
+words! { Order, "order", Input "input", Earliest "earliest", Latest "latest", Shortest "shortest", Longest "longest" }
+
 /// The order of rows in an answer. Rows that are equal in it keep the order of the input.
+///
+/// ```
+/// use spanwise::index::Order;
+/// assert_eq!((Order::Longest.to_string(), "longest".parse()), ("longest".to_owned(), Ok(Order::Longest)));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Order {
     /// As the spans were added.
