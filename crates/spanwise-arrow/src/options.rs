@@ -19,6 +19,7 @@ words! { PromotedType, "promoted type", String "string", Int64 "int64", Double "
 /// assert_eq!(error.to_string(), "no layout is named \"flat\"; known are map and typed");
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub enum Layout {
     /// Map of text to text. Strings are themselves; of other values the JSON text, bytes as base64 and doubles without a
     /// JSON number (`NaN`, `Infinity`, `-Infinity`) without quotes; null where an `AnyValue` has no member.
@@ -31,6 +32,7 @@ pub enum Layout {
 
 /// The form of id columns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub enum Ids {
     /// Lower-case hex, or the text that was sent where it is no id; empty where there is none.
     #[default]
@@ -41,6 +43,7 @@ pub enum Ids {
 
 /// Whose names the columns have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub enum Names {
     /// Our own: flat and in snake case.
     #[default]
@@ -51,6 +54,7 @@ pub enum Names {
 
 /// Whether columns let go of the input.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub enum Compact {
     /// Copy the text out when the columns refer to under half of the input's bytes, so that a few short columns do not keep
     /// every prompt in memory. After a batch that was copied the converter copies the next as it goes, whatever it refers to.
@@ -64,6 +68,7 @@ pub enum Compact {
 
 /// The type of a promoted column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum PromotedType {
     /// `Utf8View`.
     String,

@@ -81,6 +81,7 @@ fn same_map(array: &dyn Array, index: usize, expected: AttributesRef<'_>, layout
                 assert_eq!(found, plain(value), "{key}");
             }
             Layout::Typed => same_typed(values.as_struct(), index, value),
+            other => panic!("{other}"),
         }
     }
 }
@@ -99,6 +100,7 @@ fn same_id(array: &dyn Array, index: usize, expected: &str, bytes: Option<&[u8]>
         Ids::Binary => {
             assert_eq!(array.is_valid(index).then(|| array.as_fixed_size_binary().value(index)), bytes);
         }
+        other => panic!("{other}"),
     }
 }
 

@@ -347,7 +347,7 @@ impl Reading {
         let worker = || {
             let (mut work, spans) = (worker(), Arc::clone(&spans));
             let (mut decoder, mut batch) = (Decoder::new(options), SpanBatch::new());
-            move |Piece { source, sources, block }| {
+            move |Piece { source, sources, block, .. }| {
                 if sources > 1 && !joins {
                     return None;
                 }

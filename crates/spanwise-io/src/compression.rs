@@ -7,6 +7,7 @@ use flate2::bufread::GzDecoder;
 
 /// How a source is compressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Compression {
     /// gzip (RFC 1952), of any number of members.
     Gzip,

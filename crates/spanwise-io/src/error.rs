@@ -75,7 +75,7 @@ impl fmt::Display for ReadError {
                     "what stands behind the {compression} data, after {delivered} bytes of text, is no {compression}"
                 )
             }
-            ReadErrorKind::Contradiction(Contradiction { offset, spans, fault: true }) => {
+            ReadErrorKind::Contradiction(Contradiction { offset, spans, fault: true, .. }) => {
                 write!(
                     f,
                     "the document proves to be broken at byte {offset}, after {spans} of its spans were delivered"

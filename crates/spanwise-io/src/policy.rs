@@ -128,6 +128,7 @@ fn fetch(source: &HashKeySource, folder: Option<&Path>) -> Result<HashKey, Unusa
             let key = bytes.strip_suffix(b"\n").unwrap_or(&bytes);
             Ok(HashKey::new(key.strip_suffix(b"\r").unwrap_or(key)))
         }
+        _ => Err(UnusablePolicy::new("the key of the pseudonyms is kept where nothing here can fetch it")),
     }
 }
 

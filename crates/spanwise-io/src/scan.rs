@@ -24,6 +24,7 @@ use crate::thread_count::{is_room, useful};
 
 /// What a scan hands to the work: a block of a source, or why the source cannot be read, or not to its end.
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct Piece {
     /// The number of the source, in the order in which they were given, from 0.
     pub source: usize,

@@ -116,7 +116,7 @@ impl Outcome {
     }
 
     fn of(piece: Piece, decoder: &mut Decoder, batch: &mut SpanBatch) -> Option<Self> {
-        let Piece { source, sources, block } = piece;
+        let Piece { source, sources, block, .. } = piece;
         let block = match block {
             Ok(block) => block,
             Err(error) => {

@@ -127,7 +127,7 @@ struct Worker {
 impl Worker {
     /// `None`: each of the sources of the piece is to come alone.
     fn work(&mut self, piece: Piece) -> Option<Result<Part, Stop>> {
-        let Piece { source, sources, block } = piece;
+        let Piece { source, sources, block, .. } = piece;
         let block = match block {
             Ok(block) => block,
             Err(error) => return Some(Err(Stop::Source(source, error))),

@@ -53,6 +53,7 @@ words! { FileFormat, "file format", Parquet "parquet", ArrowFile "arrow", ArrowS
 /// assert_eq!((FileFormat::JsonLines.to_string(), "jsonl".parse()), ("jsonl".to_owned(), Ok(FileFormat::JsonLines)));
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum FileFormat {
     /// Parquet, compressed with zstd.
     Parquet,

@@ -91,6 +91,7 @@ enum Reached {
 
 /// Why the rest of a stream cannot be read: what comes at a place changes what spans that were given depended on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Contradiction {
     /// Where it comes, in bytes of the stream.
     pub offset: u64,

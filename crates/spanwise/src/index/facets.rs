@@ -14,6 +14,7 @@ use super::{Index, IndexError};
 
 /// A field that spans have.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct KeyFacet {
     /// The field as it is written in a query: `span.http.route`.
     pub field: String,

@@ -146,6 +146,7 @@ fn is_connection_test(span: SpanRef<'_>) -> bool {
 
 /// What one span says about a call of a model, whatever its convention. See [`Column`] for the meaning of each.
 #[derive(Debug, Clone, Default, PartialEq)]
+#[non_exhaustive]
 pub struct LlmSpan<'a> {
     /// [`Column::Model`].
     pub model: Option<Cow<'a, str>>,

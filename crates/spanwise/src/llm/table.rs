@@ -138,6 +138,7 @@ pub enum Form {
 
 /// One row of [`TABLE`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Source {
     /// The column that it fills.
     pub column: Column,

@@ -10,6 +10,7 @@
 /// assert!(Place::Link.has_keys() && !Place::SpanName.has_keys());
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
 pub enum Place {
     /// Attributes of resources.
     Resource,

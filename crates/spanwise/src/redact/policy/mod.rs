@@ -108,6 +108,7 @@ pub enum TextAction {
 
 /// Where the key of the pseudonyms is kept. Never in the policy.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum HashKeySource {
     /// The name of an environment variable.
     Environment(String),
