@@ -18,7 +18,7 @@ use super::bytes::{Reader, put};
 use super::error::IndexFileError;
 
 pub(crate) const MAGIC: [u8; 8] = *b"\x89SPWIDX\n";
-const VERSION: u32 = 2;
+const VERSION: u32 = 3;
 const HEADER: usize = 16;
 const FOOTER: usize = 48;
 

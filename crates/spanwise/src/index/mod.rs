@@ -8,6 +8,7 @@ mod answer;
 mod build;
 mod column;
 mod facets;
+mod ids;
 #[allow(clippy::module_inception, reason = "the type that the module is about")]
 mod index;
 mod merge;

@@ -35,7 +35,8 @@ impl Traces {
             return RoaringBitmap::new();
         }
         let (left, right) = (&in_groups(left, &common, groups), &in_groups(right, &common, groups));
-        let (span, parent) = (|row: u32| id_of(&self.span, row), |row: u32| id_of(&self.parent, row));
+        let (spans, parents) = self.told_apart();
+        let (span, parent) = (|row: u32| id_of(spans, row), |row: u32| id_of(parents, row));
         let group = |row: u32| group_of(row, groups);
         let of = |id: &dyn Fn(u32) -> u64| -> HashSet<(u32, u64)> {
             left.iter().map(|row| (group(row), id(row))).filter(|(_, id)| *id != 0).collect()
@@ -94,7 +95,8 @@ impl Traces {
 
     /// The rows of `right` that are reached from those of `left`.
     fn reached(&self, relation: Relation, rows: &[u32], left: &[u32], right: &[u32]) -> Vec<u32> {
-        let (span, parent) = (|row: u32| id_of(&self.span, row), |row: u32| id_of(&self.parent, row));
+        let (spans, parents) = self.told_apart();
+        let (span, parent) = (|row: u32| id_of(spans, row), |row: u32| id_of(parents, row));
         let (entry, exit): (&dyn Fn(u32) -> u64, &dyn Fn(u32) -> u64) = match relation {
             Relation::Ancestor => (&span, &parent),
             _ => (&parent, &span),
@@ -154,8 +156,9 @@ impl Lineage {
     fn of(traces: &Traces, rows: &[u32]) -> Self {
         let mut above: HashMap<u64, u64> = HashMap::new();
         let (mut ids, mut others) = (HashSet::new(), HashSet::new());
+        let (spans, parents) = traces.told_apart();
         for row in rows {
-            let (span, parent) = (id_of(&traces.span, *row), id_of(&traces.parent, *row));
+            let (span, parent) = (id_of(spans, *row), id_of(parents, *row));
             ids.extend([span, parent].into_iter().filter(|id| *id != 0));
             if span != 0 && parent != 0 && *above.entry(span).or_insert(parent) != parent {
                 others.insert((span, parent));
@@ -283,9 +286,10 @@ impl Lineage {
         right: &[u32],
         groups: &[u32],
     ) -> Vec<u32> {
+        let (spans, parents) = traces.told_apart();
         let (from, to) = match relation {
-            Relation::Ancestor => (&traces.parent, &traces.span),
-            _ => (&traces.span, &traces.parent),
+            Relation::Ancestor => (parents, spans),
+            _ => (spans, parents),
         };
         let numbers = |ids: &[u64], row: u32| self.numbers.get(&id_of(ids, row)).copied();
         // By group, the numbers of what its spans are below, or of what is below them; of those that lie in others, the others.
@@ -350,6 +354,7 @@ fn ring_above(start: u64, above: &HashMap<u64, u64>) -> Vec<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::index::ids::IdTexts;
 
     /// Row by row as the words say it.
     fn naive(
@@ -409,7 +414,7 @@ mod tests {
             let parent = parent.collect();
             let groups: Vec<u32> =
                 trace.iter().map(|trace| trace * 8 + u32::try_from(below(4)).unwrap_or(0)).collect();
-            let traces = Traces::of_parts(vec![1, 2], trace, span, parent);
+            let traces = Traces::of_parts(vec![1, 2], trace, span, parent, IdTexts::default());
             let mut some = || (0..rows).filter(|_| below(3) > 0).collect::<RoaringBitmap>();
             let (left, right) = (some(), some());
             for relation in [

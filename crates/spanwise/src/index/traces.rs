@@ -1,32 +1,31 @@
 //! Which spans make a trace, and who is whose parent.
 //!
-//! Ids are kept as numbers: a valid id is its own bytes, and of a text that is no id the first bytes of its SHA-256, which
-//! nobody can make meet and every process comes to. Spans without a trace id are a trace each. A parent is looked for in the
-//! same trace only; of several spans with one id, each is the parent.
+//! Ids are kept as numbers ([`super::ids`]). Spans without a trace id are a trace each. A parent is looked for in the same
+//! trace only; of several spans with one id, each is the parent.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::hash::BuildHasher as _;
 use std::sync::OnceLock;
 
 use hashbrown::HashTable;
 use roaring::RoaringBitmap;
-use sha2::{Digest as _, Sha256};
 
 use super::column::{SEED, ascending, bitmap_bytes, push};
+use super::ids::{IdTexts, SpanId, TraceId, read_trace_id, trace_id};
 use super::query::ast::Intrinsic;
 use super::times::Times;
-use crate::{Id, SpanBatch, SpanRow};
+use crate::{SpanBatch, SpanRow};
 
 /// Rows and traces, by number. A row's number is its place in the tables.
 #[derive(Debug, Default)]
 pub(crate) struct Traces {
-    /// The id of each trace, 0 where it has none.
+    /// The id of each trace, 0 where it has none. Which of them are sums of texts is in `texts`, as it is of spans.
     pub(crate) ids: Vec<u128>,
     /// Finds the traces with an id.
     table: HashTable<u32>,
     /// It was read from elsewhere, and the table is not there.
     unlisted: bool,
-    last: Option<(u128, u32)>,
+    last: Option<(TraceId, u32)>,
     pub(crate) trace: Vec<u32>,
     /// The span's id; 0 where it has none.
     pub(crate) span: Vec<u64>,
@@ -34,7 +33,10 @@ pub(crate) struct Traces {
     pub(crate) parent: Vec<u64>,
     /// Rows without a trace id.
     pub(crate) anonymous: RoaringBitmap,
+    pub(crate) texts: IdTexts,
     facts: OnceLock<Facts>,
+    /// Made where there are texts.
+    apart: OnceLock<(Vec<u64>, Vec<u64>)>,
 }
 
 /// What filters ask of traces.
@@ -52,47 +54,28 @@ fn matching<T: PartialEq>(values: &[T], wanted: &T) -> RoaringBitmap {
     ascending((0..).zip(values).filter(|(_, value)| *value == wanted).map(|(row, _)| row))
 }
 
-fn text_trace_number(text: &str) -> u128 {
-    let digest: [u8; 32] = Sha256::digest(text).into();
-    let [first, ..] = digest.as_chunks::<16>().0 else { return 0 };
-    u128::from_be_bytes(*first).max(1)
-}
-
-fn text_span_number(text: &str) -> u64 {
-    #[allow(clippy::cast_possible_truncation, reason = "half of it is enough within a trace")]
-    let half = text_trace_number(text) as u64;
-    if text.is_empty() { 0 } else { half | 1 }
-}
-
-/// The number of an id; 0 if there is none.
-pub(crate) fn span_number(batch: &SpanBatch, id: &Id<8>) -> u64 {
-    if id.valid { u64::from_be_bytes(id.bytes) } else { text_span_number(&batch.text(id.text)) }
-}
-
-fn trace_number(batch: &SpanBatch, id: &Id<16>) -> Option<u128> {
-    if id.valid {
-        return Some(u128::from_be_bytes(id.bytes));
-    }
-    let text = batch.text(id.text);
-    (!text.is_empty()).then(|| text_trace_number(&text))
-}
-
 impl Traces {
     /// A table that was read from elsewhere.
-    pub(crate) fn of_parts(ids: Vec<u128>, trace: Vec<u32>, span: Vec<u64>, parent: Vec<u64>) -> Self {
+    pub(crate) fn of_parts(
+        ids: Vec<u128>,
+        trace: Vec<u32>,
+        span: Vec<u64>,
+        parent: Vec<u64>,
+        texts: IdTexts,
+    ) -> Self {
         let nameless = |trace: &u32| ids.get(*trace as usize) == Some(&0);
         let anonymous = (0..).zip(&trace).filter(|(_, trace)| nameless(trace)).map(|(row, _)| row);
         let anonymous = RoaringBitmap::from_sorted_iter(anonymous).unwrap_or_default();
-        Self { ids, unlisted: true, trace, span, parent, anonymous, ..Self::default() }
+        Self { ids, unlisted: true, trace, span, parent, anonymous, texts, ..Self::default() }
     }
 
     pub(crate) fn push(&mut self, batch: &SpanBatch, row: &SpanRow) {
-        let trace = trace_number(batch, &row.trace_id);
-        let (span, parent) = (span_number(batch, &row.span_id), span_number(batch, &row.parent_span_id));
-        self.push_row(trace, span, parent);
+        let trace = trace_id(batch, &row.trace_id);
+        self.push_row(trace, SpanId::of(batch, &row.span_id), SpanId::of(batch, &row.parent_span_id));
     }
 
-    fn push_row(&mut self, trace: Option<u128>, span: u64, parent: u64) {
+    fn push_row(&mut self, trace: Option<TraceId>, span: SpanId, parent: SpanId) {
+        let row = self.len();
         let known = trace.and_then(|id| self.last.filter(|(last, _)| *last == id));
         let number = if let Some((_, number)) = known {
             number
@@ -101,25 +84,43 @@ impl Traces {
             self.last = Some((id, number));
             number
         } else {
-            let row = self.len();
             push(&mut self.anonymous, row);
             self.ids.push(0);
             self.count() - 1
         };
         self.trace.push(number);
-        self.span.push(span);
-        self.parent.push(parent);
+        let texts = &mut self.texts;
+        for (id, numbers, is_parent) in [(span, &mut self.span, false), (parent, &mut self.parent, true)] {
+            numbers.push(match id {
+                SpanId::Valid(number) => number,
+                SpanId::Text(sum) => {
+                    push(if is_parent { &mut texts.parents } else { &mut texts.spans }, row);
+                    self.apart = OnceLock::new();
+                    texts.intern(sum)
+                }
+            });
+        }
         self.facts = OnceLock::new();
     }
 
-    fn intern(&mut self, id: u128) -> u32 {
-        let hash = SEED.hash_one(id);
-        let ids = &self.ids;
-        if let Some(number) = self.table.find(hash, |number| ids.get(*number as usize) == Some(&id)) {
+    fn id_of(&self, trace: u32) -> TraceId {
+        (self.ids.get(trace as usize).copied().unwrap_or(0), self.texts.traces.contains(trace))
+    }
+
+    fn has_id(&self, trace: u32, (id, is_text): TraceId) -> bool {
+        self.ids.get(trace as usize) == Some(&id) && self.texts.traces.contains(trace) == is_text
+    }
+
+    fn intern(&mut self, id: TraceId) -> u32 {
+        let hash = SEED.hash_one(id.0);
+        if let Some(number) = self.table.find(hash, |number| self.has_id(*number, id)) {
             return *number;
         }
         let number = self.count();
-        self.ids.push(id);
+        self.ids.push(id.0);
+        if id.1 {
+            push(&mut self.texts.traces, number);
+        }
         let ids = &self.ids;
         self.table.insert_unique(hash, number, |number| {
             SEED.hash_one(ids.get(*number as usize).copied().unwrap_or(0))
@@ -145,35 +146,74 @@ impl Traces {
 
     /// Adds the rows of another table after these.
     pub(crate) fn append(&mut self, other: &Self) {
+        let id = |number: u64, is_text: bool| {
+            if is_text { SpanId::Text(other.texts.sum(number)) } else { SpanId::Valid(number) }
+        };
         let rows = other.trace.iter().zip(&other.span).zip(&other.parent);
-        for ((trace, span), parent) in rows {
-            let id = other.ids.get(*trace as usize).copied().filter(|id| *id != 0);
-            self.push_row(id, *span, *parent);
+        for (row, ((trace, span), parent)) in (0..).zip(rows) {
+            let trace = Some(other.id_of(*trace)).filter(|(id, _)| *id != 0);
+            let span = id(*span, other.texts.spans.contains(row));
+            self.push_row(trace, span, id(*parent, other.texts.parents.contains(row)));
         }
     }
 
     /// The rows whose id reads so.
     pub(crate) fn with_id(&self, which: Intrinsic, text: &str) -> RoaringBitmap {
-        let is_hex =
-            |len| text.len() == len && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
         if which == Intrinsic::TraceId {
             if text.is_empty() {
                 return self.anonymous.clone();
             }
-            let valid = if is_hex(32) { u128::from_str_radix(text, 16).ok() } else { None };
-            let id = valid.filter(|id| *id != 0).unwrap_or_else(|| text_trace_number(text));
+            let id = read_trace_id(text);
             // Without the table each is looked at, which costs less than making the table.
             let number = if self.unlisted {
-                (0..).zip(&self.ids).find(|(_, found)| **found == id).map(|(number, _)| number)
+                (0..self.count()).find(|number| self.has_id(*number, id))
             } else {
-                let found = |number: &u32| self.ids.get(*number as usize) == Some(&id);
-                self.table.find(SEED.hash_one(id), found).copied()
+                self.table.find(SEED.hash_one(id.0), |number| self.has_id(*number, id)).copied()
             };
             return number.map(|number| matching(&self.trace, &number)).unwrap_or_default();
         }
-        let valid = if is_hex(16) { u64::from_str_radix(text, 16).ok() } else { None };
-        let id = valid.filter(|id| *id != 0).unwrap_or_else(|| text_span_number(text));
-        matching(if which == Intrinsic::SpanId { &self.span } else { &self.parent }, &id)
+        let (numbers, texts) = match which {
+            Intrinsic::SpanId => (&self.span, &self.texts.spans),
+            _ => (&self.parent, &self.texts.parents),
+        };
+        match SpanId::read(text) {
+            SpanId::Valid(number) => matching(numbers, &number) - texts,
+            SpanId::Text(sum) => self.texts.find(sum).map_or_else(RoaringBitmap::new, |number| {
+                ascending(texts.iter().filter(|row| numbers.get(*row as usize) == Some(&number)))
+            }),
+        }
+    }
+
+    /// The numbers of spans and of parents by row, where no text has the number of a valid id: that of a text is one that no
+    /// span and no parent has.
+    pub(crate) fn told_apart(&self) -> (&[u64], &[u64]) {
+        if self.texts.sums.is_empty() {
+            return (&self.span, &self.parent);
+        }
+        let sides = [(&self.span, &self.texts.spans), (&self.parent, &self.texts.parents)];
+        let (spans, parents) = self.apart.get_or_init(|| {
+            // So many are not all taken.
+            let most = (self.span.len() * 2 + self.texts.sums.len()) as u64;
+            let mut taken = HashSet::new();
+            for (numbers, texts) in sides {
+                let low = (0..).zip(numbers).filter(|(_, number)| **number <= most);
+                taken.extend(low.filter(|(row, _)| !texts.contains(*row)).map(|(_, number)| *number));
+            }
+            let free = (1..=most).filter(|number| !taken.contains(number));
+            let free: Vec<u64> = free.take(self.texts.sums.len()).collect();
+            let [spans, parents] = sides.map(|(numbers, texts)| {
+                let mut numbers = numbers.clone();
+                for row in texts {
+                    if let Some(number) = numbers.get_mut(row as usize) {
+                        let place = number.checked_sub(1).and_then(|place| usize::try_from(place).ok());
+                        *number = place.and_then(|place| free.get(place)).copied().unwrap_or(0);
+                    }
+                }
+                numbers
+            });
+            (spans, parents)
+        });
+        (spans, parents)
     }
 
     /// Bytes on the heap, nearly.
@@ -183,6 +223,8 @@ impl Traces {
             + self.trace.capacity() * 4
             + (self.span.capacity() + self.parent.capacity()) * 8
             + bitmap_bytes(&self.anonymous)
+            + self.texts.bytes()
+            + self.apart.get().map_or(0, |(spans, parents)| (spans.len() + parents.len()) * 8)
             + self.facts.get().map_or(0, |facts| facts.children.len() * 4 + facts.root.len() * 16)
     }
 
@@ -204,6 +246,7 @@ impl Traces {
     pub(crate) fn facts(&self, times: &Times) -> &Facts {
         self.facts.get_or_init(|| {
             let traces = self.ids.len();
+            let (spans, parents) = self.told_apart();
             let mut children: HashMap<(u32, u64), u32> = HashMap::new();
             let mut root: Vec<Option<u32>> = vec![None; traces];
             let mut ends = vec![(u64::MAX, 0u64); traces];
@@ -212,7 +255,7 @@ impl Traces {
             let rank = |row: u32| start(row).wrapping_sub(1);
             for (row, trace) in (0..).zip(&self.trace) {
                 let at = row as usize;
-                let parent = self.parent.get(at).copied().unwrap_or(0);
+                let parent = parents.get(at).copied().unwrap_or(0);
                 if parent != 0 {
                     *children.entry((*trace, parent)).or_default() += 1;
                 } else if let Some(root) = root
@@ -227,7 +270,7 @@ impl Traces {
                     *last = start.saturating_add(duration).max(*last);
                 }
             }
-            let rows = self.trace.iter().zip(&self.span);
+            let rows = self.trace.iter().zip(spans);
             let children =
                 rows.map(|(trace, span)| children.get(&(*trace, *span)).copied().unwrap_or(0)).collect();
             let duration = ends.into_iter().map(|(first, last)| last.saturating_sub(first)).collect();

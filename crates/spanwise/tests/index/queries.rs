@@ -3,7 +3,7 @@
 use spanwise::Projection;
 use spanwise::index::{Limits, Query, Scan};
 
-use crate::built;
+use crate::{built, merged, rows, stored};
 
 #[test]
 fn whether_each_span_can_be_judged_by_itself() {
@@ -184,4 +184,62 @@ fn a_warning_says_where_and_what() {
     let found: Vec<_> =
         query.warnings().iter().map(|warning| (warning.column(), warning.message())).collect();
     assert_eq!(found, [(12, said)]);
+}
+
+#[test]
+fn no_valid_id_is_that_of_a_text() {
+    // What a valid id would have to be if a text went by its SHA-256, and if it went by its place.
+    for (trace, span) in [
+        ("ba7816bf8f01cfea414140de5dae2223", "414140de5dae2223"),
+        ("00000000000000000000000000000001", "0000000000000001"),
+        ("00000000000000000000000000000002", "0000000000000002"),
+    ] {
+        let document = |spans: &str| {
+            let spans = spans.replace("TRACE", trace).replace("SPAN", span);
+            let body = format!(r#"{{"resourceSpans":[{{"scopeSpans":[{{"spans":[{spans}]}}]}}]}}"#);
+            spanwise::decode(body.into_bytes()).unwrap()
+        };
+        let batches = [
+            document(
+                r#"{"traceId":"abc","spanId":"abc","name":"text"},{"traceId":"TRACE","spanId":"SPAN","name":"hex"}"#,
+            ),
+            document(
+                r#"{"traceId":"00000000000000000000000000000009","spanId":"abc","name":"text in a trace"},
+                {"traceId":"00000000000000000000000000000009","spanId":"0000000000000007","parentSpanId":"SPAN"},
+                {"traceId":"00000000000000000000000000000009","spanId":"0000000000000008","parentSpanId":"abc"},
+                {"traceId":"00000000000000000000000000000009","spanId":"SPAN","parentSpanId":"another text"}"#,
+            ),
+        ];
+        let scan = Scan::new(&batches);
+        for (text, expected) in [
+            (r#"{ span:id = "abc" }"#, &[0, 2][..]),
+            (r#"{ span:id != "abc" }"#, &[1, 3, 4, 5]),
+            (r#"{ span:id = "SPAN" }"#, &[1, 5]),
+            (r#"{ span:parentID = "abc" }"#, &[4]),
+            (r#"{ span:parentID = "SPAN" }"#, &[3]),
+            (r#"{ span:parentID = "" }"#, &[0, 1, 2]),
+            (r#"{ trace:id = "abc" }"#, &[0]),
+            (r#"{ trace:id != "abc" }"#, &[1, 2, 3, 4, 5]),
+            (r#"{ trace:id = "TRACE" }"#, &[1]),
+            (r#"{ name = "text" } && { name = "hex" }"#, &[]),
+            (r#"{ name = "text in a trace" } > { }"#, &[4]),
+            (r#"{ name = "text in a trace" } >> { }"#, &[4]),
+            ("{ } | by(name) | { } >> { }", &[3]),
+            (r#"{ span:id = "SPAN" } > { }"#, &[3]),
+            ("{ } < { }", &[2, 5]),
+            ("{ childCount = 1 }", &[2, 5]),
+        ] {
+            let text = text.replace("TRACE", trace).replace("SPAN", span);
+            let query = Query::parse(&text).unwrap();
+            assert_eq!(rows(&scan.run(&query)), expected, "{text}");
+            for index in [
+                built(&batches, Limits::default()),
+                merged(&batches, Limits::default()),
+                stored::opened(&built(&batches, Limits::default())),
+                stored::merged(&batches, Limits::default()),
+            ] {
+                assert_eq!(rows(&index.run(&query, &scan).unwrap()), expected, "{text}");
+            }
+        }
+    }
 }

@@ -29,7 +29,7 @@ pub(super) const TRACES: u32 = 2;
 pub(super) const COLUMNS: u32 = 3;
 
 /// Changes with every change of what the bytes mean.
-const FORMAT: u64 = 1;
+const FORMAT: u64 = 2;
 
 /// Gives the sections of an index that is stored somewhere.
 pub trait Sections: fmt::Debug + Send + Sync {

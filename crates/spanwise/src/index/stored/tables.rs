@@ -8,6 +8,7 @@ use foldhash::fast::RandomState;
 use roaring::RoaringBitmap;
 
 use super::bytes::{Reader, Writer};
+use crate::index::ids::IdTexts;
 use crate::index::times::Times;
 use crate::index::traces::Traces;
 
@@ -64,6 +65,17 @@ impl Writer {
         for parent in far {
             self.raw(&parent.to_le_bytes());
         }
+        self.id_texts(&traces.texts);
+    }
+
+    fn id_texts(&mut self, texts: &IdTexts) {
+        self.number(texts.sums.len() as u64);
+        for sum in &texts.sums {
+            self.raw(&sum.to_le_bytes());
+        }
+        for set in [&texts.spans, &texts.parents, &texts.traces] {
+            self.set(set);
+        }
     }
 }
 
@@ -115,5 +127,21 @@ pub(in crate::index) fn traces(bytes: &[u8], len: u32) -> Option<Traces> {
     for (row, id) in far.into_iter().zip(ids_of_far.as_chunks::<8>().0) {
         *parent.get_mut(row)? = u64::from_le_bytes(*id);
     }
-    reader.is_at_end().then(|| Traces::of_parts(ids, trace, span, parent))
+    let texts = id_texts(&mut reader, count, &span, &parent)?;
+    reader.is_at_end().then(|| Traces::of_parts(ids, trace, span, parent, texts))
+}
+
+fn id_texts(reader: &mut Reader<'_>, traces: u32, span: &[u64], parent: &[u64]) -> Option<IdTexts> {
+    let count = reader.number()?;
+    let sums = reader.raw(usize::try_from(count).ok()?.checked_mul(16)?)?;
+    let sums = sums.as_chunks::<16>().0.iter().map(|sum| u128::from_le_bytes(*sum)).collect();
+    let len = u32::try_from(span.len()).ok()?;
+    let [spans, parents, traces] = [reader.set(len)?, reader.set(len)?, reader.set(traces)?];
+    for (numbers, texts) in [(span, &spans), (parent, &parents)] {
+        let is_text = |row: u32| numbers.get(row as usize).is_some_and(|number| (1..=count).contains(number));
+        if !texts.iter().all(is_text) {
+            return None;
+        }
+    }
+    Some(IdTexts::of_parts(sums, spans, parents, traces))
 }
