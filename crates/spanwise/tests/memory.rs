@@ -1,5 +1,5 @@
 //! Decoding takes memory in proportion to its input: at most [`MULTIPLE`] times its bytes, tables that grow included, whatever
-//! the input holds. An allocator counts what this thread holds and the most that it held.
+//! the input holds. So do queries. An allocator counts what this thread holds and the most that it held.
 
 #![allow(
     unsafe_code,
@@ -12,6 +12,7 @@
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
+use spanwise::index::{Query, Scan};
 use spanwise::{DecodeOptions, Decoder, Framing, Mode, SpanBatch};
 
 /// The promise of SECURITY.md. The worst is a list of empty spans: three bytes of input for a row of the largest table.
@@ -204,4 +205,29 @@ fn usual_input_takes_a_small_multiple_of_itself() {
         seen += 1;
     }
     assert!(seen >= 15, "only {seen} payloads were read");
+}
+
+#[test]
+fn a_query_takes_a_small_multiple_of_its_spans_however_many_groups_meet_however_many_parents() {
+    const COUNT: usize = 1000;
+    // Ids come twice, with different parents.
+    let one = |at: usize| {
+        let (id, parent) = (at / 2 + 1, at * 7919 % (COUNT / 2) + 1);
+        format!(
+            r#"{{"traceId":"00000000000000000000000000000001","spanId":"{id:016x}","parentSpanId":"{parent:016x}","name":"n{at}"}}"#
+        )
+    };
+    let spans = (0..COUNT).map(one).collect::<Vec<_>>().join(",");
+    let input = format!(r#"{{"resourceSpans":[{{"scopeSpans":[{{"spans":[{spans}]}}]}}]}}"#);
+    let length = input.len();
+    let batches = [spanwise::decode(input.into_bytes()).unwrap()];
+    for text in ["{ } | by(name) | { } << { }", "{ } | by(name) | { } >> { }"] {
+        let (query, scan) = (Query::parse(text).unwrap(), Scan::new(&batches));
+        let held = most(|| {
+            std::hint::black_box(scan.run(&query));
+        });
+        let multiple = held as f64 / length as f64;
+        println!("{text:28} {multiple:.1}");
+        assert!(multiple <= 10.0, "{text} takes {multiple:.1} times its input");
+    }
 }

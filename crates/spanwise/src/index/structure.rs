@@ -292,16 +292,27 @@ impl Lineage {
             _ => (spans, parents),
         };
         let numbers = |ids: &[u64], row: u32| self.numbers.get(&id_of(ids, row)).copied();
-        // By group, the numbers of what its spans are below, or of what is below them; of those that lie in others, the others.
-        let mut of_groups: HashMap<u32, Vec<(u64, u64)>> = HashMap::new();
-        for row in left {
-            of_groups.entry(group_of(*row, groups)).or_default().extend(numbers(from, *row));
-        }
-        for found in of_groups.values_mut() {
+        let by_group = |rows: &[u32]| {
+            let mut rows: Vec<(u32, u32)> = rows.iter().map(|row| (group_of(*row, groups), *row)).collect();
+            rows.sort_unstable();
+            rows
+        };
+        let (left, right) = (by_group(left), by_group(right));
+        let mut right = right.chunk_by(|a, b| a.0 == b.0).peekable();
+        let mut related = Vec::new();
+        // The numbers of what a group's spans are below, or of what is below them; of those that lie in others, the others. One
+        // group after the other: each may meet all the other parents that there are.
+        let mut found: Vec<(u64, u64)> = Vec::new();
+        for left in left.chunk_by(|a, b| a.0 == b.0) {
+            let group_of = |rows: &[(u32, u32)]| rows.first().map(|(group, _)| *group);
+            while right.next_if(|right| group_of(right) < group_of(left)).is_some() {}
+            let Some(right) = right.next_if(|right| group_of(right) == group_of(left)) else { continue };
+            found.clear();
+            found.extend(left.iter().filter_map(|(_, row)| numbers(from, *row)));
             match relation {
                 _ if self.others.is_empty() => {}
-                Relation::Ancestor => self.add_above(found),
-                _ => self.add_below(found),
+                Relation::Ancestor => self.add_above(&mut found),
+                _ => self.add_below(&mut found),
             }
             found.sort_unstable_by_key(|(start, end)| (*start, Reverse(*end)));
             if relation == Relation::Descendant {
@@ -312,23 +323,20 @@ impl Lineage {
                     is_outside
                 });
             }
-        }
-        let is_related = |row: &u32| {
-            let (Some(found), Some((start, end))) =
-                (of_groups.get(&group_of(*row, groups)), numbers(to, *row))
-            else {
-                return false;
+            let is_related = |row: u32| {
+                let Some((start, end)) = numbers(to, row) else { return false };
+                if relation == Relation::Ancestor {
+                    let at = found.partition_point(|(number, _)| *number < start);
+                    found.get(at).is_some_and(|(number, _)| *number < end)
+                } else {
+                    let at = found.partition_point(|(first, _)| *first <= start);
+                    let before = at.checked_sub(1).and_then(|at| found.get(at));
+                    before.is_some_and(|(_, last)| start < *last)
+                }
             };
-            if relation == Relation::Ancestor {
-                let at = found.partition_point(|(number, _)| *number < start);
-                found.get(at).is_some_and(|(number, _)| *number < end)
-            } else {
-                let at = found.partition_point(|(first, _)| *first <= start);
-                let before = at.checked_sub(1).and_then(|at| found.get(at));
-                before.is_some_and(|(_, last)| start < *last)
-            }
-        };
-        right.iter().copied().filter(is_related).collect()
+            related.extend(right.iter().map(|(_, row)| *row).filter(|row| is_related(*row)));
+        }
+        related
     }
 }
 
