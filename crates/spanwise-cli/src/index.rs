@@ -70,11 +70,12 @@ pub(crate) fn gather(
     unreadable: &mut dyn FnMut(usize, String),
 ) -> SpanIndex {
     let mut index = SpanIndex::default();
-    for portion in portions {
+    for (at, portion) in portions.into_iter().enumerate() {
         match portion {
             Portion::Index(input, path) => {
                 let added = SpanIndex::open(&path).and_then(|opened| {
-                    if index.index().is_empty() && index.left_out() == LeftOut::default() {
+                    // What came before has sources to be held to, even if it has no spans.
+                    if at == 0 {
                         index = opened;
                         Ok(())
                     } else {

@@ -145,6 +145,34 @@ fn a_source_whose_spans_are_others_has_no_answer_printed() {
 /// Some file systems hold names to UTF-8, such as those of Apple.
 #[cfg(target_os = "linux")]
 #[test]
+fn a_source_without_spans_is_held_to_what_it_was_whatever_it_is_indexed_with() {
+    let temporary = tempfile::tempdir().unwrap();
+    let folder = temporary.path();
+    let span = r#"{"resourceSpans":[{"scopeSpans":[{"spans":[{"name":"x"}]}]}]}"#;
+    let none = format!("{:<1$}", r#"{"resourceSpans":[]}"#, span.len());
+    fs::write(folder.join("a.json"), &none).unwrap();
+    fs::write(folder.join("b.json"), span).unwrap();
+    for words in [
+        &["index", "b.json", "-o", "b.idx"][..],
+        &["index", "a.json", "b.json", "-o", "both.idx"],
+        &["index", "a.json", "b.idx", "-o", "merged.idx"],
+    ] {
+        assert_eq!(spanwise(words, folder).code, 0, "{words:?}");
+    }
+    let ask = |index| spanwise(&["query", "{ }", index, "--count"], folder);
+    fs::write(folder.join("a.json"), span).unwrap();
+    for index in ["both.idx", "merged.idx"] {
+        let run = ask(index);
+        assert_eq!((run.code, run.stdout.as_str()), (2, ""), "{index}");
+        assert!(run.stderr.contains("a.json has changed since it was indexed"), "{}", run.stderr);
+    }
+    fs::write(folder.join("a.json"), none).unwrap();
+    for index in ["both.idx", "merged.idx"] {
+        assert_eq!(ask(index).stdout, "1\n", "{index}");
+    }
+}
+
+#[test]
 fn a_name_need_not_be_utf_8() {
     use std::os::unix::ffi::OsStrExt as _;
     let temporary = tempfile::tempdir().unwrap();

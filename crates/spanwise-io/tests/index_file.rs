@@ -286,17 +286,62 @@ fn what_is_no_index_says_so() {
     );
 }
 
+/// Writes a file so that only what it says tells that it is another.
+fn rewrite(path: &Path, text: &[u8]) {
+    fs::write(path, text).unwrap();
+    let file = fs::File::options().write(true).open(path).unwrap();
+    file.set_modified(SystemTime::now() + Duration::from_secs(10)).unwrap();
+}
+
+#[test]
+fn a_source_is_another_wherever_it_has_changed_and_the_same_only_if_it_has_not() {
+    let temporary = tempfile::tempdir().unwrap();
+    let path = temporary.path().join("source.jsonl");
+    let span = br#"{"resourceSpans":[{"scopeSpans":[{"spans":[{"name":"chat"}]}]}]}"#;
+    let line = [&span[..], b"\n"].concat();
+    let none = b"{\"resourceSpans\":[]}\n";
+    let long = Corpus::parse("pretty").unwrap().to_vec(3, 100_000, Form::Document);
+    let sizes = BlockSizes { block: 300, document: 20_000, ..BlockSizes::default() };
+    for text in [
+        none.repeat(1),
+        none.repeat(100),
+        [&none.repeat(100)[..], &line.repeat(3), &none.repeat(100), &line].concat(),
+        [b"{}", &b" ".repeat(5000)[..]].concat(),
+        [&line[..], &b" ".repeat(5000), b"\n", &line, &b"\n \t".repeat(2000)].concat(),
+        [&line[..], &b"no JSON\n".repeat(200), &line].concat(),
+        [&b" ".repeat(5000)[..], &long, &b" ".repeat(5000)].concat(),
+    ] {
+        fs::write(&path, &text).unwrap();
+        let (_, index) = indexed(std::slice::from_ref(&path), sizes);
+        let mut both = SpanIndex::default();
+        both.merge(&reopened(&index, &temporary)).unwrap();
+        reopened(&both, &temporary);
+        let index = temporary.path().join("traces.idx");
+        rewrite(&path, &text);
+        SpanIndex::open(&index).unwrap();
+        // Another document in the place of any bytes.
+        for at in (0..=text.len().saturating_sub(span.len())).step_by(text.len() / 50 + 1) {
+            let mut other = text.clone();
+            let there = other.iter_mut().skip(at).zip(span);
+            there.for_each(|(byte, new)| *byte = *new);
+            if other == text {
+                continue;
+            }
+            rewrite(&path, &other);
+            let opened = SpanIndex::open(&index);
+            let start = String::from_utf8_lossy(&text[..text.len().min(30)]);
+            assert!(matches!(opened, Err(IndexFileError::SourceChanged(_))), "{start} … at {at}");
+        }
+    }
+}
+
 #[test]
 fn a_source_that_has_changed_is_an_error_and_a_copy_of_it_is_not() {
     let temporary = tempfile::tempdir().unwrap();
     let (batches, _) = small(&temporary);
     let (source, index) = (temporary.path().join("source.jsonl"), temporary.path().join("traces.idx"));
     let text = fs::read(&source).unwrap();
-    let write = |text: &[u8]| {
-        fs::write(&source, text).unwrap();
-        let file = fs::File::options().write(true).open(&source).unwrap();
-        file.set_modified(SystemTime::now() + Duration::from_secs(10)).unwrap();
-    };
+    let write = |text: &[u8]| rewrite(&source, text);
     let changed = |error: IndexFileError| {
         assert!(matches!(error, IndexFileError::SourceChanged(_)), "{error}");
         assert!(error.to_string().contains("source.jsonl has changed since it was indexed"), "{error}");

@@ -119,12 +119,15 @@ impl SpanIndex {
         let sources =
             sources_of(&container.read(directory.sources)?, folder).ok_or(IndexFileError::Damaged)?;
         let mut spans = Spans::stored(sources, Arc::clone(&container), directory.places);
-        for number in 0..spans.sources.len() {
-            if spans.sources.get(number).map(|source| source.looks_the_same()).transpose()? != Some(false) {
-                continue;
+        let mut other_times = Vec::new();
+        for (number, source) in (0..).zip(&spans.sources) {
+            if !source.looks_the_same()? {
+                other_times.push(number);
             }
-            spans.compare(u32::try_from(number).unwrap_or(u32::MAX))?;
-            if let Some(source) = spans.sources.get_mut(number).and_then(Arc::get_mut) {
+        }
+        spans.compare(&other_times)?;
+        for number in other_times {
+            if let Some(source) = spans.sources.get_mut(number as usize).and_then(Arc::get_mut) {
                 source.accept()?;
             }
         }

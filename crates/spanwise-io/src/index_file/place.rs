@@ -50,6 +50,8 @@ pub(super) struct Places {
     starts: Vec<u32>,
     all: Vec<Place>,
     end: u32,
+    /// Blocks of sources without spans: what is asked is only whether they are what they were.
+    without: Vec<Place>,
 }
 
 impl Places {
@@ -58,6 +60,8 @@ impl Places {
             self.starts.push(self.end);
             self.all.push(place);
             self.end = self.end.saturating_add(spans);
+        } else if matches!(place, Place::Source(..)) {
+            self.without.push(place);
         }
     }
 
@@ -71,9 +75,10 @@ impl Places {
         self.starts.get(number + 1).copied().unwrap_or(self.end) - start
     }
 
-    /// Each with its number of spans.
+    /// Each with its number of spans, those without any behind the others.
     pub(super) fn iter(&self) -> impl Iterator<Item = (&Place, u32)> {
-        self.all.iter().enumerate().map(|(number, place)| (place, self.spans_of(number)))
+        let all = self.all.iter().enumerate().map(|(number, place)| (place, self.spans_of(number)));
+        all.chain(self.without.iter().map(|place| (place, 0)))
     }
 
     pub(super) fn put(
@@ -81,7 +86,7 @@ impl Places {
         embedded: &mut dyn FnMut(&Place) -> Result<Extent, IndexFileError>,
     ) -> Result<Vec<u8>, IndexFileError> {
         let mut out = Vec::new();
-        put(&mut out, self.all.len() as u64);
+        put(&mut out, (self.all.len() + self.without.len()) as u64);
         for (place, spans) in self.iter() {
             put(&mut out, spans.into());
             match place {
@@ -105,9 +110,10 @@ impl Places {
         let mut reader = Reader::new(bytes);
         let mut places = Self::default();
         for _ in 0..reader.number()? {
-            let spans = u32::try_from(reader.number()?).ok().filter(|spans| *spans > 0)?;
+            let spans = u32::try_from(reader.number()?).ok()?;
             places.end.checked_add(spans)?;
             let place = match reader.number()?.checked_sub(1) {
+                None if spans == 0 => return None,
                 None => Place::Embedded(Arc::clone(container), Extent::read(&mut reader)?),
                 Some(source) => {
                     let source = u32::try_from(source).ok().filter(|source| (*source as usize) < sources)?;
@@ -232,15 +238,23 @@ impl Spans {
         Ok(batch)
     }
 
-    /// Whether all that was indexed of a source is there still.
-    pub(super) fn compare(&self, number: u32) -> Result<(), IndexFileError> {
-        let source = self.source(number)?;
+    /// Whether all that was indexed of these sources is there still. Their numbers ascend.
+    pub(super) fn compare(&self, numbers: &[u32]) -> Result<(), IndexFileError> {
+        if numbers.is_empty() {
+            return Ok(());
+        }
+        let mut blocks: Vec<(u32, &BlockPlace)> = Vec::new();
         for (place, _) in self.places()?.iter() {
-            if let Place::Source(found, block) = place
-                && *found == number
+            if let Place::Source(source, block) = place
+                && numbers.binary_search(source).is_ok()
             {
-                source.read(block.offset, block.len, block.sum)?;
+                blocks.push((*source, block));
             }
+        }
+        // What is compressed is gone through once.
+        blocks.sort_by_key(|(source, block)| (*source, block.offset));
+        for (source, block) in blocks {
+            self.source(source)?.read(block.offset, block.len, block.sum)?;
         }
         Ok(())
     }
