@@ -152,6 +152,10 @@ def test_a_file_has_the_index_and_its_spans(index, tmp_path):
     assert len(opened) == 24
     assert numbers(opened, query) == ["01", "04", "05"] * 3
     assert len(opened.query(query)) == 9
+    for order in ("input", "earliest", "latest", "shortest"):
+        table = opened.query("{ }", order=order).to_pyarrow()
+        pairs = list(zip(*(table[name].to_pylist() for name in ("trace_id", "span_id")), strict=True))
+        assert opened.ids("{ }", order=order) == pairs
     assert [entry.name for entry in tmp_path.iterdir()] == ["traces.idx"]
 
 

@@ -42,7 +42,7 @@ pub use compression::Compression;
 pub use error::{ReadError, ReadErrorKind};
 pub use first_reading::FirstReading;
 pub use foreign::Foreign;
-pub use index_file::{BlockPlace, IndexFileError, LeftOut, SpanIndex};
+pub use index_file::{BatchRows, BlockPlace, IndexFileError, LeftOut, SpanIndex};
 pub use input::Input;
 pub use scan::{Piece, Scan};
 pub use settings::ReadSettings;

@@ -24,7 +24,7 @@ use spanwise::frame::BlockSizes;
 use spanwise::index::{Order, Query, Scan as Looking};
 use spanwise::{Decoder, SpanBatch};
 use spanwise_corpora::{Corpus, Form};
-use spanwise_io::{BlockPlace, IndexFileError, ReadSettings, Scan, Source, SpanIndex};
+use spanwise_io::{BatchRows, BlockPlace, IndexFileError, ReadSettings, Scan, Source, SpanIndex};
 use tempfile::TempDir;
 
 fn settings(sizes: BlockSizes) -> ReadSettings {
@@ -72,6 +72,17 @@ fn compare(index: &SpanIndex, batches: &[SpanBatch], query: &str) {
     for (order, limit) in [(Order::Input, 3), (Order::Latest, 5), (Order::Longest, usize::MAX)] {
         let first = index.first(&parsed, order, limit).unwrap();
         assert_eq!(first, looking.first(&expected, order, limit), "{query} {order:?}");
+        let by_batch = index.by_batch(&first).unwrap();
+        assert!(by_batch.is_sorted_by_key(|rows| rows.number), "{query} {order:?}");
+        let mut places = vec![(0, 0); first.len()];
+        for BatchRows { number, spans } in by_batch {
+            assert!(!spans.is_empty() && spans.is_sorted(), "{query} {order:?}");
+            for (span, place) in spans {
+                places[place] = (number, span);
+            }
+        }
+        let alone = first.iter().map(|row| index.batch_of(*row).map(|(number, start)| (number, row - start)));
+        assert_eq!(places, alone.map(Result::unwrap).collect::<Vec<_>>(), "{query} {order:?}");
         for row in first {
             let (number, start) = index.batch_of(row).unwrap();
             let batch = index.batch(number).unwrap();
@@ -303,7 +314,7 @@ fn a_source_is_another_wherever_it_has_changed_and_the_same_only_if_it_has_not()
     let long = Corpus::parse("pretty").unwrap().to_vec(3, 100_000, Form::Document);
     let sizes = BlockSizes { block: 300, document: 20_000, ..BlockSizes::default() };
     for text in [
-        none.repeat(1),
+        none.to_vec(),
         none.repeat(100),
         [&none.repeat(100)[..], &line.repeat(3), &none.repeat(100), &line].concat(),
         [b"{}", &b" ".repeat(5000)[..]].concat(),

@@ -10,7 +10,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use spanwise::index::{FacetError, FacetValue, IndexError, Order, Query};
 use spanwise_arrow::{Converter, pick};
-use spanwise_io::{IndexFileError, SpanIndex};
+use spanwise_io::{BatchRows, IndexFileError, SpanIndex};
 
 use crate::batch::{SpanBatch, decode};
 use crate::diagnostic::Report;
@@ -60,13 +60,16 @@ fn table(index: &SpanIndex, rows: &[u32], mut converter: Converter) -> PyResult<
     if converter.is_across_batches() {
         numbers.extend((0..index.batches().map_err(index_file_error)?).map(|number| (number, 0)));
     }
-    let mut places = Vec::new();
-    let mut picked: BTreeMap<_, Vec<usize>> = BTreeMap::new();
-    for row in rows {
-        let (number, start) = index.batch_of(*row).map_err(index_file_error)?;
+    let mut places = vec![(0, 0); rows.len()];
+    let mut picked: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+    for BatchRows { number, spans } in index.by_batch(rows).map_err(index_file_error)? {
         numbers.insert(number, 0);
-        places.push((number, (row - start) as usize));
-        picked.entry(number).or_default().push((row - start) as usize);
+        for (span, place) in &spans {
+            if let Some(place) = places.get_mut(*place) {
+                *place = (number, *span as usize);
+            }
+        }
+        picked.insert(number, spans.into_iter().map(|(span, _)| span as usize).collect());
     }
     let mut tables = Vec::new();
     let mut report = Report::of_rows(rows.len(), &converter);
@@ -166,12 +169,15 @@ impl Index {
         let (query, order) = (parse(py, query)?, order_of(order)?);
         let found: Result<_, IndexFileError> = py.detach(|| {
             let index = self.read();
-            let mut ids = Vec::new();
-            for row in index.first(&query, order, limit.unwrap_or(usize::MAX))? {
-                let (number, start) = index.batch_of(row)?;
+            let rows = index.first(&query, order, limit.unwrap_or(usize::MAX))?;
+            let mut ids = vec![(String::new(), String::new()); rows.len()];
+            for BatchRows { number, spans } in index.by_batch(&rows)? {
                 let batch = index.batch(number)?;
-                let span = batch.span((row - start) as usize);
-                ids.extend(span.map(|span| (span.trace_id().into_owned(), span.span_id().into_owned())));
+                for (span, place) in spans {
+                    if let (Some(span), Some(ids)) = (batch.span(span as usize), ids.get_mut(place)) {
+                        *ids = (span.trace_id().into_owned(), span.span_id().into_owned());
+                    }
+                }
             }
             Ok(ids)
         });

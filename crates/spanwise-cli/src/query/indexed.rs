@@ -50,17 +50,14 @@ impl Finder {
         if answered {
             return Ok(taken);
         }
-        let mut first = index.index().first(&rows, self.order, self.limit)?;
-        // Batch by batch, each read once; the printer puts them in order.
-        first.sort_unstable();
-        let mut rest = first.as_slice();
-        while let (Some(row), Ok(())) = (rest.first(), &taken) {
-            let (number, start) = index.batch_of(*row)?;
-            let batch = index.batch(number)?;
-            let here = rest.partition_point(|row| ((row - start) as usize) < batch.len());
-            let (here, after) = rest.split_at(here.max(1));
-            rest = after;
-            let here: Vec<u32> = here.iter().map(|row| row - start).collect();
+        let first = index.index().first(&rows, self.order, self.limit)?;
+        // The printer puts them in order.
+        for rows in index.by_batch(&first)? {
+            if taken.is_err() {
+                break;
+            }
+            let batch = index.batch(rows.number)?;
+            let here: Vec<u32> = rows.spans.iter().map(|(span, _)| *span).collect();
             taken = take(part(true, 0, self.shape.render(&batch, &here, self.order)));
         }
         Ok(taken)

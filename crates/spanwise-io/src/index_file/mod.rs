@@ -27,7 +27,7 @@ use source_file::SourceFile;
 
 pub(crate) use container::MAGIC;
 pub use error::IndexFileError;
-pub use place::BlockPlace;
+pub use place::{BatchRows, BlockPlace};
 
 /// An index, and where its spans are.
 ///
@@ -255,6 +255,33 @@ impl SpanIndex {
     /// There is no such row, or the file cannot be read or is damaged.
     pub fn batch_of(&self, row: u32) -> Result<(usize, u32), IndexFileError> {
         self.spans.batch_of(row)
+    }
+
+    /// Rows by batch, in the order of the batches: who asks for the batches so reads each once, and what is compressed from its
+    /// beginning to its end, whatever order the rows are in. Costs sorting the rows.
+    ///
+    /// ```
+    /// # use std::sync::Arc;
+    /// # let body = br#"{"resourceSpans":[{"scopeSpans":[{"spans":[{"name":"chat"},{"name":"tool"}]}]}]}"#;
+    /// # let mut index = spanwise_io::SpanIndex::default();
+    /// index.add(Arc::new(spanwise::decode(&body[..])?))?;
+    /// index.add(Arc::new(spanwise::decode(&body[..])?))?;
+    /// let rows = [3, 0, 2];
+    /// let mut names = vec![String::new(); rows.len()];
+    /// for rows in index.by_batch(&rows)? {
+    ///     let batch = index.batch(rows.number)?;
+    ///     for (span, place) in rows.spans {
+    ///         names[place] = batch.span(span as usize).unwrap().name().into_owned();
+    ///     }
+    /// }
+    /// assert_eq!(names, ["tool", "chat", "chat"]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// There is no such row; or the file cannot be read or is damaged.
+    pub fn by_batch(&self, rows: &[u32]) -> Result<Vec<BatchRows>, IndexFileError> {
+        self.spans.by_batch(rows)
     }
 
     /// The spans of a batch, read and decoded unless they are in memory. Of a compressed source, all before it is decompressed

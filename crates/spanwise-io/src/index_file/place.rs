@@ -32,6 +32,15 @@ impl BlockPlace {
     }
 }
 
+/// Rows that are in one batch, of those that were asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BatchRows {
+    /// The number of the batch.
+    pub number: usize,
+    /// The number of each row's span in the batch, ascending, and the place that the row has among all that were asked for.
+    pub spans: Vec<(u32, usize)>,
+}
+
 /// Where the spans of one batch are.
 #[derive(Debug, Clone)]
 pub(super) enum Place {
@@ -174,6 +183,26 @@ impl Spans {
         let number = places.starts.partition_point(|start| *start <= row).checked_sub(1);
         let found = number.and_then(|number| Some((number, *places.starts.get(number)?)));
         found.filter(|_| row < places.end).ok_or(IndexFileError::NoRow(row))
+    }
+
+    /// Rows by batch, in the order of the batches.
+    pub(super) fn by_batch(&self, rows: &[u32]) -> Result<Vec<BatchRows>, IndexFileError> {
+        let mut places: Vec<(u32, usize)> = (0..).zip(rows).map(|(place, row)| (*row, place)).collect();
+        places.sort_unstable();
+        let mut rest = places.as_slice();
+        let mut batches = Vec::new();
+        while let Some((row, _)) = rest.first() {
+            let (number, start) = self.batch_of(*row)?;
+            let spans = self.places()?.spans_of(number);
+            let (here, after) = rest.split_at(rest.partition_point(|(row, _)| row - start < spans));
+            if here.is_empty() {
+                return Err(IndexFileError::Damaged);
+            }
+            let spans = here.iter().map(|(row, place)| (row - start, *place)).collect();
+            batches.push(BatchRows { number, spans });
+            rest = after;
+        }
+        Ok(batches)
     }
 
     pub(super) fn batches(&self) -> Result<usize, IndexFileError> {
