@@ -61,6 +61,7 @@ class PolicyError(ValueError):
     column: int | None
 
 class QueryError(ValueError):
+    line: int
     column: int
 
 class IndexFileError(Exception): ...

@@ -202,7 +202,10 @@ def test_files_that_are_no_index_or_a_damaged_one(index, tmp_path):
 def test_errors(index):
     with pytest.raises(spanwise.QueryError, match=r"column 3: the scope `parent\.` is not supported") as caught:
         index.count("{ parent.name }")
-    assert caught.value.column == 3
+    assert (caught.value.line, caught.value.column) == (1, 3)
+    with pytest.raises(spanwise.QueryError, match=r"^line 2, column 6: `=` cannot stand here") as caught:
+        index.count("{ .a = 1 &&\n .b == 2 }")
+    assert (caught.value.line, caught.value.column) == (2, 6)
     with pytest.raises(ValueError, match="order is one of"):
         index.ids("{ }", order="nonsense")
     with pytest.raises(ValueError, match="nonsense"):

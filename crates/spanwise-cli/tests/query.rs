@@ -194,6 +194,11 @@ fn a_query_that_cannot_be_read_is_shown_with_its_column() {
         run.stderr,
         "spanwise: the query, column 3: the scope `parent.` is not supported\n  { parent.name = \"x\" }\n    ^\n"
     );
+    let run = query(&["{ .a = 1 &&\n\t.b == 2 &&\n\t.c = 3 }"]);
+    assert_eq!(
+        run.stderr,
+        "spanwise: the query, line 2, column 6: `=` cannot stand here; a value is expected\n   .b == 2 &&\n       ^\n"
+    );
     let run = query(&["{ .a = 1 || .b = 2 && .c = 3 }", "--count"]);
     assert_eq!((run.code, run.stdout.as_str()), (0, "0\n"));
     assert!(run.stderr.starts_with("spanwise: the query, column "), "{}", run.stderr);

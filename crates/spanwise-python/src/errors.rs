@@ -80,7 +80,9 @@ pub(crate) fn convert_error(error: &spanwise_arrow::ConvertError) -> PyErr {
 /// A query that cannot be read.
 pub(crate) fn query_error(py: Python<'_>, error: &spanwise::index::QueryError) -> PyErr {
     let raised = QueryError::new_err(error.to_string());
-    match raised.value(py).setattr("column", error.column()) {
+    let value = raised.value(py);
+    let told = value.setattr("line", error.line()).and_then(|()| value.setattr("column", error.column()));
+    match told {
         Ok(()) => raised,
         Err(other) => other,
     }

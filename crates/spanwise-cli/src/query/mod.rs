@@ -249,10 +249,10 @@ fn shape(arguments: &arguments::Query) -> Result<Shape, String> {
 /// Says what is wrong with a query, and where.
 fn refuse(query: &str, error: &QueryError, errors: &mut dyn Write) -> io::Result<()> {
     writeln!(errors, "spanwise: the query, {error}")?;
-    // Where a query has several lines, the column alone must do.
-    if query.len() <= 200 && !query.chars().any(char::is_control) {
+    let line = query.lines().nth(error.line().saturating_sub(1)).unwrap_or_default().replace('\t', " ");
+    if !line.is_empty() && line.len() <= 200 && !line.chars().any(char::is_control) {
         let caret = " ".repeat(error.column().saturating_sub(1));
-        writeln!(errors, "  {query}\n  {caret}^")?;
+        writeln!(errors, "  {line}\n  {caret}^")?;
     }
     Ok(())
 }

@@ -36,6 +36,29 @@ fn a_query_may_be_as_long_as_a_mebibyte() {
     }
 }
 
+#[test]
+fn a_query_of_several_lines_has_lines_and_columns() {
+    for (text, expected) in [
+        ("{ .a = 1 &&\n  .b = }", "line 2, column 8: a value is expected here, not `}`"),
+        ("\r\n\n{ é = 1\n}", "line 3, column 3: this word means nothing here; is `.é` or `span.é` meant?"),
+        ("{ .a = 1 &&\n", "line 2, column 1: a value is expected here, not the end of the query"),
+        ("{ .a == 1\n}", "column 7: `=` cannot stand here; a value is expected"),
+        ("{ .a = `\n", "column 8: this text has no end"),
+    ] {
+        let error = Query::parse(text).unwrap_err();
+        assert_eq!(error.to_string(), expected, "{text}");
+        let place = match error.line() {
+            1 => format!("column {}: ", error.column()),
+            line => format!("line {line}, column {}: ", error.column()),
+        };
+        assert_eq!(format!("{place}{}", error.message()), expected, "{text}");
+    }
+    let query = Query::parse("{ .a = 1 || .b = 2 &&\n.c = 3 }\n&& { .d = 4 ||\n .e = 5 && .f = 6 }").unwrap();
+    let places: Vec<_> = query.warnings().iter().map(|warning| (warning.line(), warning.column())).collect();
+    assert_eq!(places, [(1, 20), (4, 9)]);
+    assert!(query.warnings()[1].to_string().starts_with("line 4, column 9: `&&` and `||`"));
+}
+
 /// A chain that begins with one in parentheses, which begins with one in parentheses: each as long as it may be, were what it
 /// begins with not counted.
 fn chains_that_begin_with_chains(levels: usize, step: &str) -> String {

@@ -3,11 +3,11 @@
 //! From the loosest to the tightest: `&&` and `||` alike; comparisons; `+` and `-`, unary minus as well; `!`; `*`, `/` and
 //! `%`; `^`, from the right. So `!.a = 1` is `(!.a) = 1`, and `a || b && c` is `(a || b) && c`.
 
-use super::QueryError;
 use super::ast::{Arithmetic, Comparison, Expr, Field, Literal, Type};
 use super::parse::Parser;
 use super::token::{Kind, TOO_LARGE};
 use super::value::Value;
+use super::{QueryError, hint};
 
 const LOGIC: u8 = 1;
 const COMPARISON: u8 = 2;
@@ -155,7 +155,10 @@ impl Parser<'_> {
             "parent" | "nestedSetLeft" | "nestedSetRight" | "nestedSetParent" => {
                 return Err(self.error(format!("the intrinsic `{word}` is not supported")));
             }
-            _ => return Err(self.error("this word means nothing here; text stands in double quotes")),
+            _ => {
+                let (before, behind) = self.around();
+                return Err(self.error(hint::of_value(word, before, behind)));
+            }
         })
     }
 

@@ -7,6 +7,7 @@ pub(crate) mod ast;
 mod error;
 pub(crate) mod evaluate;
 mod expression;
+mod hint;
 mod parse;
 mod pattern;
 mod token;
@@ -15,6 +16,7 @@ pub(crate) mod value;
 pub use error::QueryError;
 
 use ast::{Field, Spanset, Stage};
+use error::Lines;
 
 use crate::Projection;
 
@@ -24,12 +26,18 @@ const LONGEST: usize = 1 << 20;
 /// Something in a query that may not mean what its author thinks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct QueryWarning {
+    line: usize,
     column: usize,
     message: &'static str,
 }
 
 impl QueryWarning {
-    /// Where it is: characters from the start of the query, from 1.
+    /// The line of the query that it is in, from 1.
+    pub fn line(&self) -> usize {
+        self.line
+    }
+
+    /// Where it is in its line: characters, from 1.
     pub fn column(&self) -> usize {
         self.column
     }
@@ -42,7 +50,7 @@ impl QueryWarning {
 
 impl std::fmt::Display for QueryWarning {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "column {}: {}", self.column, self.message)
+        error::write_placed(f, self.line, self.column, self.message)
     }
 }
 
@@ -79,10 +87,17 @@ impl Query {
         if text.len() > LONGEST {
             return Err(QueryError::new(1, "the query is longer than 1 MiB"));
         }
-        let tokens = token::tokens(text)?;
+        let tokens = token::tokens(text).map_err(|error| error.in_line(text))?;
         let mut parser = parse::Parser::new(&tokens);
-        let stages = parser.query()?;
-        Ok(Self { stages, warnings: parser.warnings })
+        let stages = parser.query().map_err(|error| error.in_line(text))?;
+        let mut warnings = parser.warnings;
+        if !warnings.is_empty() {
+            let lines = Lines::of(text);
+            for warning in &mut warnings {
+                (warning.line, warning.column) = lines.place(warning.column);
+            }
+        }
+        Ok(Self { stages, warnings })
     }
 
     /// What may not mean what its author thinks.

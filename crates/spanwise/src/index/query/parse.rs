@@ -11,7 +11,7 @@
 use super::ast::{Aggregate, Comparison, Expr, Literal, Relation, Spanset, Stage, Step, Type};
 use super::pattern::Patterns;
 use super::token::{Kind, TOO_LARGE, Token};
-use super::{QueryError, QueryWarning};
+use super::{QueryError, QueryWarning, hint};
 
 /// How deep a query may nest. Every step of the parser and of those who walk its trees counts, so no query can exhaust
 /// the stack. What is parsed is handed up with its height: a chain in parentheses may begin a longer one.
@@ -43,6 +43,13 @@ impl<'a> Parser<'a> {
         self.tokens.get(self.next).map_or(&Kind::End, |token| &token.kind)
     }
 
+    /// What stands before the next token, and behind it.
+    pub(super) fn around(&self) -> (&'a Kind, &'a Kind) {
+        let kind =
+            |at: Option<usize>| at.and_then(|at| self.tokens.get(at)).map_or(&Kind::End, |token| &token.kind);
+        (kind(self.next.checked_sub(1)), kind(self.next.checked_add(1)))
+    }
+
     /// The column of the next token.
     pub(super) fn column(&self) -> usize {
         self.tokens.get(self.next).or(self.tokens.last()).map_or(1, |token| token.column)
@@ -69,7 +76,10 @@ impl<'a> Parser<'a> {
     pub(super) fn unexpected(&self, wanted: &str) -> QueryError {
         let found = match self.peek() {
             Kind::Sign(sign) => format!("`{sign}`"),
-            Kind::Word(_) => "a word".to_owned(),
+            Kind::Word(word) => match hint::of_operator(word) {
+                Some(meant) => format!("a word; {meant}"),
+                None => "a word".to_owned(),
+            },
             Kind::Text(_) => "a text".to_owned(),
             Kind::Int(_) | Kind::Float(_) => "a number".to_owned(),
             Kind::Duration(_) => "a duration".to_owned(),
@@ -103,7 +113,7 @@ impl<'a> Parser<'a> {
     /// Warns where `&&` and `||` stand side by side.
     pub(super) fn warn_mixed(&mut self, column: usize) {
         let message = "`&&` and `||` bind alike and from the left: put parentheses where they are mixed";
-        self.warnings.push(QueryWarning { column, message });
+        self.warnings.push(QueryWarning { line: 1, column, message });
     }
 
     /// The stages, and the height of the highest.

@@ -5,7 +5,8 @@
 //! number and no attribute.
 
 use super::QueryError;
-use super::ast::{Field, Intrinsic, Scope};
+use super::ast::{Intrinsic, Scope};
+use super::hint::attributes;
 
 /// A token, and the column of its first character.
 #[derive(Debug, Clone, PartialEq)]
@@ -57,6 +58,11 @@ pub(super) const TOO_LARGE: &str = "this number is too large";
 
 /// Characters of a name that are repeated in a message.
 const REPEATED: usize = 100;
+
+/// Whether a name may be repeated in a message.
+pub(super) fn is_short(name: &str) -> bool {
+    name.chars().nth(REPEATED).is_none()
+}
 
 /// All tokens of a query; the last is [`Kind::End`].
 pub(crate) fn tokens(query: &str) -> Result<Vec<Token>, QueryError> {
@@ -195,14 +201,11 @@ impl Lexer<'_> {
     fn no_scope(&mut self, column: usize, word: &str) -> QueryError {
         self.bump();
         let rest = self.name().ok().filter(|rest| !rest.contains(char::is_control));
-        let is_short = |text: &str| text.chars().nth(REPEATED).is_none();
         let message = match rest {
             _ if !is_short(word) => "this is no scope of attributes".to_owned(),
             Some(rest) if is_short(&rest) => {
-                let name = format!("{word}.{rest}");
-                let meant =
-                    [Scope::Unscoped, Scope::Span].map(|scope| Field::Attribute(scope, name.clone()).name());
-                format!("`{word}` is no scope of attributes; is `{}` or `{}` meant?", meant[0], meant[1])
+                let [name, of_span] = attributes(&format!("{word}.{rest}"));
+                format!("`{word}` is no scope of attributes; is `{name}` or `{of_span}` meant?")
             }
             _ => format!("`{word}` is no scope of attributes"),
         };
@@ -296,7 +299,12 @@ impl Lexer<'_> {
                     'v' => 11,
                     '\\' => b'\\',
                     '"' => b'"',
-                    _ => return Err(unknown),
+                    _ => {
+                        return Err(QueryError::new(
+                            unknown.column(),
+                            "there is no such escape; a backslash is written `\\\\`, or as it is in backticks",
+                        ));
+                    }
                 };
                 bytes.push(byte);
                 return Ok(());
