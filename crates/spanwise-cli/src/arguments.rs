@@ -304,9 +304,9 @@ pub(crate) enum QueryFormat {
 pub(crate) enum Order {
     /// As they stand in the sources
     Input,
-    /// By start, the earliest first
+    /// By start, the earliest first; spans of unknown start last
     Earliest,
-    /// By start, the latest first
+    /// By start, the latest first; spans of unknown start last
     Latest,
     /// By duration, the shortest first
     Shortest,

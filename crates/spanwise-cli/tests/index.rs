@@ -173,6 +173,33 @@ fn a_source_without_spans_is_held_to_what_it_was_whatever_it_is_indexed_with() {
 }
 
 #[test]
+fn spans_of_unknown_start_are_last_wherever_they_are() {
+    let temporary = tempfile::tempdir().unwrap();
+    let folder = temporary.path();
+    for (name, starts) in [("a.jsonl", ["5", "0"]), ("b.jsonl", ["7", "3"])] {
+        let line = |start: &str| {
+            let span = format!(r#"{{"name":"{name} {start}","startTimeUnixNano":"{start}"}}"#);
+            format!(r#"{{"resourceSpans":[{{"scopeSpans":[{{"spans":[{span}]}}]}}]}}"#)
+        };
+        fs::write(folder.join(name), starts.map(line).join("\n")).unwrap();
+    }
+    assert_eq!(spanwise(&["index", "a.jsonl", "b.jsonl", "-o", "both.idx"], folder).code, 0);
+    for sources in [&["a.jsonl", "b.jsonl"][..], &["both.idx"]] {
+        for query in ["{ }", "{ childCount = 0 }"] {
+            for (order, expected) in [
+                ("--order=earliest", ["b.jsonl 3", "a.jsonl 5", "b.jsonl 7", "a.jsonl 0"]),
+                ("--order=latest", ["b.jsonl 7", "a.jsonl 5", "b.jsonl 3", "a.jsonl 0"]),
+            ] {
+                let words =
+                    [&["query", query], sources, &[order, "--format=jsonl", "--columns=name"]].concat();
+                let expected = expected.map(|name| format!("{{\"name\":\"{name}\"}}\n")).concat();
+                assert_eq!(spanwise(&words, folder).stdout, expected, "{words:?}");
+            }
+        }
+    }
+}
+
+#[test]
 fn a_name_need_not_be_utf_8() {
     use std::os::unix::ffi::OsStrExt as _;
     let temporary = tempfile::tempdir().unwrap();

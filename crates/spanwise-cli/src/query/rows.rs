@@ -56,13 +56,13 @@ impl Shape {
             Self::Count => Vec::new(),
             Self::Ids => spans
                 .map(|span| Found {
-                    key: key(span, order),
+                    key: order.key(span),
                     // An id that is none may be any text.
                     shown: Shown::Line(format!("{} {}", visible(&span.trace_id()), visible(&span.span_id()))),
                 })
                 .collect(),
             Self::Cells => {
-                spans.map(|span| Found { key: key(span, order), shown: Shown::Cells(cells(span)) }).collect()
+                spans.map(|span| Found { key: order.key(span), shown: Shown::Cells(cells(span)) }).collect()
             }
             Self::Json(_) if rows.is_empty() => Vec::new(),
             Self::Json(converter) => {
@@ -76,21 +76,11 @@ impl Shape {
                 let mut found = Vec::new();
                 for (row, span) in rows.iter().zip(spans) {
                     let line = line(*row)?.trim_end().to_owned();
-                    found.push(Found { key: key(span, order), shown: Shown::Line(line) });
+                    found.push(Found { key: order.key(span), shown: Shown::Line(line) });
                 }
                 found
             }
         })
-    }
-}
-
-fn key(span: SpanRef<'_>, order: Order) -> u64 {
-    match order {
-        Order::Input => 0,
-        Order::Earliest => span.start_time_unix_nano(),
-        Order::Latest => !span.start_time_unix_nano(),
-        Order::Shortest => span.duration_nanos(),
-        Order::Longest => !span.duration_nanos(),
     }
 }
 

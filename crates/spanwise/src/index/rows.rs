@@ -1,12 +1,12 @@
 //! What a query picks, and the order in which it is shown.
 
-use std::cmp::Reverse;
 use std::fmt;
 
 use roaring::RoaringBitmap;
 
 use super::times::Times;
 use super::{Index, IndexError, Scan};
+use crate::SpanRef;
 use crate::words;
 
 /// A set of rows, by number: spans in the order in which they were added.
@@ -101,9 +101,9 @@ pub enum Order {
     /// As the spans were added.
     #[default]
     Input,
-    /// By start, the earliest first.
+    /// By start, the earliest first, and last what does not say when it starts.
     Earliest,
-    /// By start, the latest first.
+    /// By start, the latest first, and last what does not say when it starts.
     Latest,
     /// By duration, the shortest first.
     Shortest,
@@ -112,20 +112,43 @@ pub enum Order {
 }
 
 impl Order {
+    /// What ascends from span to span in this order; of equals, the one that was added first comes first.
+    ///
+    /// ```
+    /// use spanwise::index::Order;
+    /// let body = br#"{"resourceSpans":[{"scopeSpans":[{"spans":[{"startTimeUnixNano":"7"},{"startTimeUnixNano":"5"},{}]}]}]}"#;
+    /// let batch = spanwise::decode(&body[..])?;
+    /// let mut order: Vec<usize> = (0..3).collect();
+    /// order.sort_by_key(|span| Order::Earliest.key(batch.span(*span).unwrap()));
+    /// assert_eq!(order, [1, 0, 2]);
+    /// # Ok::<(), spanwise::DecodeError>(())
+    /// ```
+    pub fn key(self, span: SpanRef<'_>) -> u64 {
+        self.key_of(span.start_time_unix_nano(), span.duration_nanos())
+    }
+
+    fn key_of(self, start: u64, duration: u64) -> u64 {
+        match self {
+            Self::Input => 0,
+            // 0 is no time, and so becomes the last of all.
+            Self::Earliest => start.wrapping_sub(1),
+            Self::Latest => !start,
+            Self::Shortest => duration,
+            Self::Longest => !duration,
+        }
+    }
+
     /// The first `limit` of these rows.
     fn first(self, rows: &RowSet, limit: usize, times: &Times) -> Vec<u32> {
         match self {
             Self::Input => rows.iter().take(limit).collect(),
-            Self::Earliest => least(rows, limit, |row| times.start_of(row)),
-            Self::Latest => least(rows, limit, |row| Reverse(times.start_of(row))),
-            Self::Shortest => least(rows, limit, |row| times.duration_of(row)),
-            Self::Longest => least(rows, limit, |row| Reverse(times.duration_of(row))),
+            _ => least(rows, limit, |row| self.key_of(times.start_of(row), times.duration_of(row))),
         }
     }
 }
 
 /// The `limit` rows with the least keys, in their order; of equal keys, the rows that come first.
-fn least<K: Ord>(rows: &RowSet, limit: usize, key: impl Fn(u32) -> K) -> Vec<u32> {
+fn least(rows: &RowSet, limit: usize, key: impl Fn(u32) -> u64) -> Vec<u32> {
     let mut rows: Vec<u32> = rows.iter().collect();
     if limit < rows.len() {
         rows.select_nth_unstable_by_key(limit, |row| (key(*row), *row));

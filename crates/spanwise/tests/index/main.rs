@@ -176,6 +176,23 @@ fn an_order_holds_and_ties_keep_the_order_of_the_input() {
 }
 
 #[test]
+fn what_does_not_say_when_it_starts_is_last_however_spans_are_ordered_by_their_starts() {
+    let starts = ["0", "3", "18446744073709551615", "0", "1"];
+    let spans: Vec<String> =
+        starts.iter().map(|start| format!(r#"{{"startTimeUnixNano":"{start}"}}"#)).collect();
+    let body = format!(r#"{{"resourceSpans":[{{"scopeSpans":[{{"spans":[{}]}}]}}]}}"#, spans.join(","));
+    let batches = [spanwise::decode(body.into_bytes()).unwrap()];
+    let (index, scan) = (built(&batches, Limits::default()), Scan::new(&batches));
+    let all: RowSet = (0..5).collect();
+    for (order, expected) in [(Order::Earliest, [4, 1, 2, 0, 3]), (Order::Latest, [2, 1, 4, 0, 3])] {
+        for limit in 0..=5 {
+            assert_eq!(index.first(&all, order, limit).unwrap(), expected[..limit], "{order:?}");
+            assert_eq!(scan.first(&all, order, limit), expected[..limit], "{order:?}");
+        }
+    }
+}
+
+#[test]
 fn threads_that_ask_a_new_index_at_once_get_the_same() {
     let mut random = Random::new(4);
     for _ in 0..20 {
