@@ -74,7 +74,7 @@ pub enum PromotedType {
     String,
     /// `Int64`. Also takes a double that is a whole number of that size, and decimal digits in a string.
     Int64,
-    /// `Float64`. Also takes an integer that a double holds exactly, and a JSON number in a string.
+    /// `Float64`. Also takes an integer that a double holds exactly, and a JSON number, `NaN` or an infinity in a string.
     Double,
     /// `Boolean`.
     Bool,

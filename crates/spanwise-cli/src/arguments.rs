@@ -206,13 +206,14 @@ pub(crate) struct Convert {
     #[arg(long, value_name = "PRESET|FILE")]
     pub(crate) policy: Vec<OsString>,
 
-    /// The columns to write, in this order, with commas between them [default: all but those of --llm]. Lists that none of them needs are only checked for
-    /// being JSON in lenient mode, which takes less time
+    /// The columns to write, in this order, with commas between them [default: all but those of --llm]. Lists that none of them
+    /// needs are only checked for being JSON in lenient mode, which takes less time
     #[arg(long, value_name = "NAME", value_delimiter = ',', value_parser = column)]
     pub(crate) columns: Option<Vec<String>>,
 
-    /// Make a column of an attribute of spans (or resource:KEY, scope:KEY). TYPE is string, int64, double or bool. May be given
-    /// several times
+    /// Make a column of an attribute of spans (or resource:KEY, scope:KEY), null where it cannot be of that type. TYPE is string,
+    /// int64 (also of whole doubles, and of texts of digits), double (also of integers that it holds exactly, and of texts that are
+    /// numbers) or bool. May be given several times
     #[arg(long, value_name = "KEY:TYPE", value_parser = promotion)]
     pub(crate) promote: Vec<Promotion>,
 
@@ -276,8 +277,9 @@ pub(crate) struct Query {
     #[arg(long, value_name = "NAME", value_delimiter = ',', value_parser = column)]
     pub(crate) columns: Option<Vec<String>>,
 
-    /// Show an attribute of spans (or resource:KEY, scope:KEY) as a column, null where it is of another type; for json and
-    /// jsonl. TYPE is string, int64, double or bool. May be given several times
+    /// Show an attribute of spans (or resource:KEY, scope:KEY) as a column, null where it cannot be of that type; for json
+    /// and jsonl. TYPE is string, int64 (also of whole doubles, and of texts of digits), double (also of integers that it holds
+    /// exactly, and of texts that are numbers) or bool. May be given several times
     #[arg(long, value_name = "KEY:TYPE", value_parser = promotion)]
     pub(crate) promote: Vec<Promotion>,
 

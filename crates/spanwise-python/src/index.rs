@@ -121,7 +121,7 @@ impl Index {
         py.detach(|| self.write().add(batch)).map_err(index_file_error)
     }
 
-    /// The spans that a query picks, as a table; the options are those of `read`. Values that are not of their promoted column's
+    /// The spans that a query picks, as a table; the options are those of `read`. Values that cannot be of their promoted column's
     /// type are null, with a `SpanwiseWarning`, and counted in `table.report.mismatches`; nothing else is in that report but the
     /// number of rows.
     #[pyo3(signature = (
