@@ -200,8 +200,8 @@ impl Index {
         Ok(found)
     }
 
-    /// The commonest values of a field, each with how many spans have it. A last pair with None counts what is not
-    /// among them. `keys()` lists the fields, and `duration` (nanoseconds) has values, too. Raises `QueryError` for what has
+    /// The commonest values of a field, each with how many spans have it. A last pair with None counts the spans with others: those
+    /// that are more than `limit`, bytes, maps, and texts of more than 256 bytes. `keys()` lists the fields, and `duration` (nanoseconds) has values, too. Raises `QueryError` for what has
     /// none in an index: ids of spans and traces, and what is known of a trace as a whole.
     #[pyo3(signature = (field, *, limit=100))]
     fn values(
@@ -229,7 +229,8 @@ impl Index {
     }
 
     /// The numbers of a field in bins of one width: low, high and count of each; `bins` is from 1 to 65,536. One bin if all
-    /// numbers are the same, and none where there are none. Errors as those of `values`.
+    /// numbers are the same, and none where there are none. NaN and infinities are left out, and `status` and `kind` have the
+    /// numbers that OTLP gives their words. Errors as those of `values`.
     #[pyo3(signature = (field, *, bins=10))]
     fn histogram(
         &self,
@@ -243,7 +244,7 @@ impl Index {
     }
 
     /// Quantiles of a field's numbers, each a number that is there; `shares` are from 0 to 1. Empty where there are none.
-    /// Errors as those of `values`.
+    /// Which numbers there are is as in `histogram`. Errors as those of `values`.
     #[allow(clippy::needless_pass_by_value, reason = "what Python gives")]
     fn quantiles(
         &self,

@@ -1,6 +1,7 @@
 //! What an index knows of a field without a query: which fields there are, their commonest values, and how their numbers
 //! are spread.
 
+use std::borrow::Cow;
 use std::error::Error;
 use std::fmt;
 
@@ -22,7 +23,7 @@ pub struct KeyFacet {
     pub spans: u64,
     /// Distinct values that are itemised.
     pub distinct: u64,
-    /// Spans with values that are not: lists of values, and texts and numbers beyond the limits.
+    /// Spans with values that are not: bytes and maps, and texts and numbers beyond the limits.
     pub others: u64,
 }
 
@@ -44,7 +45,8 @@ pub enum FacetValue {
 pub struct ValuesFacet {
     /// Values with the spans that have them, the commonest first.
     pub values: Vec<(FacetValue, u64)>,
-    /// Spans with values that are not among them, because there are more, or because they are not itemised.
+    /// Spans with values that are not among them, because there are more, or because they are not itemised: bytes and maps, and
+    /// texts and numbers beyond the limits.
     pub others: u64,
 }
 
@@ -111,18 +113,31 @@ impl Column {
         numbers.extend(self.ints.rest.bits.iter().map(|bits| (i64::of_bits(*bits) as f64, 1)));
         numbers.extend(self.floats.rest.bits.iter().map(|bits| (f64::of_bits(*bits), 1)));
         numbers.retain(|(number, _)| number.is_finite());
+        for (number, _) in &mut numbers {
+            *number = unsigned(*number);
+        }
         numbers
     }
 
-    /// The values that are itemised, each with the rows that have it.
-    fn itemised(&self) -> Vec<(FacetValue, &RoaringBitmap)> {
+    /// The values that are itemised, each with the rows that have it. The two zeros are one, as they are in queries.
+    fn itemised(&self) -> Vec<(FacetValue, Cow<'_, RoaringBitmap>)> {
         let texts = self.texts.iter().map(|(text, rows)| (FacetValue::Text(text.to_owned()), rows));
         let ints = self.ints.values.iter().map(|number| FacetValue::Int(*number)).zip(&self.ints.postings);
-        let floats = self.floats.values.iter().map(|number| FacetValue::Double(*number));
+        let floats = self.floats.values.iter().map(|number| FacetValue::Double(unsigned(*number)));
         let floats = floats.zip(&self.floats.postings);
         let bools = [false, true].map(FacetValue::Bool).into_iter().zip(&self.bools);
-        let all = texts.chain(ints).chain(floats).chain(bools);
-        all.filter(|(_, rows)| !rows.is_empty()).collect()
+        let all = texts.chain(ints).chain(floats).chain(bools).filter(|(_, rows)| !rows.is_empty());
+        let mut itemised: Vec<_> = all.map(|(value, rows)| (value, Cow::Borrowed(rows))).collect();
+        let is_zero = |(value, _): &(FacetValue, _)| *value == FacetValue::Double(0.0);
+        if let Some(last) = itemised.iter().rposition(is_zero)
+            && let Some(first) = itemised.iter().position(is_zero).filter(|first| *first < last)
+        {
+            let (_, rows) = itemised.remove(last);
+            if let Some((_, zeros)) = itemised.get_mut(first) {
+                *zeros.to_mut() |= &*rows;
+            }
+        }
+        itemised
     }
 
     /// Rows with a value that is not itemised.
@@ -175,7 +190,7 @@ impl Index {
         itemised.sort_by_cached_key(|(_, rows)| std::cmp::Reverse(rows.len()));
         let more = itemised.split_off(limit.min(itemised.len()));
         // A span with several of them is one span.
-        let more = more.into_iter().map(|(_, rows)| rows).union();
+        let more = more.iter().map(|(_, rows)| &**rows).union();
         let others = (column.others() | more).len();
         let mut values: Vec<_> = itemised.into_iter().map(|(value, rows)| (value, rows.len())).collect();
         if let Field::Intrinsic(intrinsic @ (Intrinsic::Status | Intrinsic::Kind)) = field {
@@ -186,7 +201,8 @@ impl Index {
         Ok(ValuesFacet { values, others })
     }
 
-    /// The numbers of a field in `bins` bins of one width: at most 65,536, and one if all numbers are the same.
+    /// The numbers of a field in `bins` bins of one width: at most 65,536, and one if all numbers are the same. NaN and infinities
+    /// are left out; `status` and `kind` have the numbers that OTLP gives their words.
     ///
     /// # Errors
     /// As [`Self::values`].
@@ -216,7 +232,7 @@ impl Index {
     }
 
     /// Quantiles of a field's numbers, each a number that is there: the least that at least such a share does not exceed.
-    /// Empty where there are no numbers.
+    /// Empty where there are no numbers, as in a field of texts. Which numbers there are is as in [`Self::histogram`].
     ///
     /// # Errors
     /// As [`Self::values`].
@@ -254,6 +270,11 @@ impl Index {
         }
         Ok(self.column(field)?.map(Column::numbers).unwrap_or_default())
     }
+}
+
+/// A number whose zero is the one without a sign.
+fn unsigned(number: f64) -> f64 {
+    if number == 0.0 { 0.0 } else { number }
 }
 
 fn facet_field(text: &str) -> Result<Field, QueryError> {

@@ -119,6 +119,40 @@ fn numbers_are_summed_up_wherever_they_are_kept() {
 }
 
 #[test]
+fn a_zero_has_no_sign_and_what_is_not_finite_is_among_values_alone() {
+    let spans = ["-0.0", "1", "0.0", "-0.0", "\"NaN\"", "\"-Infinity\""]
+        .map(|value| format!(r#"{{"attributes":[{{"key":"v","value":{{"doubleValue":{value}}}}}]}}"#))
+        .join(",");
+    let body = format!(r#"{{"resourceSpans":[{{"scopeSpans":[{{"spans":[{spans}]}}]}}]}}"#);
+    for distinct in [0, 1, 9] {
+        let mut index = Index::new(Limits { distinct, ..Limits::default() });
+        index.add(&spanwise::decode(body.clone().into_bytes()).unwrap()).unwrap();
+        let quantiles = index.quantiles("span.v", &[0.0, 0.75, 1.0]).unwrap();
+        assert_eq!(
+            quantiles.iter().map(|number| number.to_bits()).collect::<Vec<_>>(),
+            [0.0, 0.0, 1.0].map(f64::to_bits)
+        );
+        assert_eq!(index.histogram("span.v", 1).unwrap(), [Bin { low: 0.0, high: 1.0, count: 4 }]);
+        let values = index.values("span.v", 9).unwrap();
+        let zeros: Vec<_> =
+            values.values.iter().filter(|(value, _)| *value == FacetValue::Double(0.0)).collect();
+        assert!(zeros.len() == usize::from(distinct > 0), "{values:?}");
+        for (value, _) in zeros {
+            let FacetValue::Double(zero) = value else { panic!("{value:?}") };
+            assert!(zero.is_sign_positive());
+        }
+        if distinct == 9 {
+            assert_eq!(
+                (&values.values[0], values.values.len(), values.others),
+                (&(FacetValue::Double(0.0), 3), 4, 0)
+            );
+            assert_eq!(index.keys().unwrap().iter().find(|key| key.field == "span.v").unwrap().distinct, 4);
+            assert_eq!(index.values("span.v", 0).unwrap().others, 6);
+        }
+    }
+}
+
+#[test]
 fn a_field_is_named_with_its_scope() {
     let index = index(Limits::default());
     for (field, column) in [(".model", 1), ("model", 1), ("span.", 6), ("span.a = 1", 1)] {
