@@ -297,6 +297,27 @@ fn what_is_no_index_says_so() {
     );
 }
 
+#[test]
+fn a_source_that_changes_while_it_is_read_is_not_said_to_have_been_indexed() {
+    let temporary = tempfile::tempdir().unwrap();
+    let (source, path) = (temporary.path().join("grows.jsonl"), temporary.path().join("traces.idx"));
+    let line = b"{\"resourceSpans\":[{\"scopeSpans\":[{\"spans\":[{\"name\":\"chat\"}]}]}]}\n";
+    for again in [&line.repeat(2)[..], &line.to_ascii_uppercase()] {
+        fs::write(&source, line).unwrap();
+        let (_, index) = indexed(std::slice::from_ref(&source), BlockSizes::default());
+        let mut merged = SpanIndex::default();
+        merged.merge(&index).unwrap();
+        rewrite(&source, again);
+        for index in [index, merged] {
+            let error = index.save(&path).unwrap_err();
+            assert!(matches!(error, IndexFileError::SourceChanges(_)), "{error}");
+            let message = "grows.jsonl changed while it was read; index it when nothing writes to it";
+            assert!(error.to_string().ends_with(message), "{error}");
+            assert!(!path.exists());
+        }
+    }
+}
+
 /// Writes a file so that only what it says tells that it is another.
 fn rewrite(path: &Path, text: &[u8]) {
     fs::write(path, text).unwrap();

@@ -103,6 +103,7 @@ pub(crate) fn index_file_error_at(py: Python<'_>, error: spanwise_io::IndexFileE
         spanwise_io::IndexFileError::Io(error) => io_error(py, error, path),
         // These name the file that is at fault, or mean none.
         error @ (spanwise_io::IndexFileError::SourceChanged(_)
+        | spanwise_io::IndexFileError::SourceChanges(_)
         | spanwise_io::IndexFileError::Source(..)
         | spanwise_io::IndexFileError::TooManyRows) => index_file_error(error),
         error => IndexFileError::new_err(format!("{}: {error}", shown(&path.to_string_lossy()))),

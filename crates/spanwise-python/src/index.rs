@@ -200,9 +200,10 @@ impl Index {
         Ok(found)
     }
 
-    /// The commonest values of a field, each with how many spans have it. A last pair with None counts the spans with others: those
-    /// that are more than `limit`, bytes, maps, and texts of more than 256 bytes. `keys()` lists the fields, and `duration` (nanoseconds) has values, too. Raises `QueryError` for what has
-    /// none in an index: ids of spans and traces, and what is known of a trace as a whole.
+    /// The commonest values of a field, each with how many spans have it. A last pair with None counts the spans with others:
+    /// those that are more than `limit`, bytes, maps, and texts of more than 256 bytes. `keys()` lists the fields, and `duration`
+    /// (nanoseconds) has values, too. Raises `QueryError` for what has none in an index: ids of spans and traces, and what is
+    /// known of a trace as a whole.
     #[pyo3(signature = (field, *, limit=100))]
     fn values(
         &self,

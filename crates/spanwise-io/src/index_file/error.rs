@@ -20,6 +20,8 @@ pub enum IndexFileError {
     Damaged,
     /// This source is not what it was when it was indexed.
     SourceChanged(String),
+    /// This source has changed before there was an index file of it.
+    SourceChanges(String),
     /// This source cannot be read.
     Source(String, Box<ReadError>),
     /// The source cannot be read again, so an index of it would be of no use.
@@ -48,6 +50,9 @@ impl fmt::Display for IndexFileError {
             Self::Damaged => f.write_str("the index file is damaged; make it again"),
             Self::SourceChanged(name) => {
                 write!(f, "{name} has changed since it was indexed; make the index again")
+            }
+            Self::SourceChanges(name) => {
+                write!(f, "{name} changed while it was read; index it when nothing writes to it")
             }
             Self::Source(name, error) => write!(f, "{name}, which was indexed: {error}"),
             Self::Fleeting => {

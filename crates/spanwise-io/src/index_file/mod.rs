@@ -300,9 +300,7 @@ impl SpanIndex {
     /// A source has changed meanwhile; or the file cannot be written.
     pub fn save(&self, path: &Path) -> Result<u64, IndexFileError> {
         for source in &self.spans.sources {
-            if !source.looks_the_same()? {
-                return Err(source.changed());
-            }
+            source.check_unchanged()?;
         }
         let out = AtomicFile::create(path)?;
         let folder = out.folder().canonicalize().ok();

@@ -28,6 +28,8 @@ pub(super) struct SourceFile {
     /// Nanoseconds since 1970.
     modified: i64,
     compressed: bool,
+    /// An index file says so of it.
+    stored: bool,
     /// How it was decoded.
     pub(super) decode: DecodeOptions,
     /// Of a compressed file, where its text was read up to.
@@ -94,7 +96,7 @@ impl SourceFile {
             return Err(IndexFileError::Fleeting);
         }
         let (size, modified) = (metadata.len(), modified(&metadata));
-        Ok(Self { path, size, modified, compressed, decode, text: Mutex::default() })
+        Ok(Self { path, size, modified, compressed, stored: false, decode, text: Mutex::default() })
     }
 
     fn name(&self) -> String {
@@ -116,6 +118,18 @@ impl SourceFile {
             return Err(self.changed());
         }
         Ok(modified(&metadata) == self.modified)
+    }
+
+    /// An error unless it is still what it was, for an index file that is to be written.
+    pub(super) fn check_unchanged(&self) -> Result<(), IndexFileError> {
+        match self.looks_the_same() {
+            Ok(true) => Ok(()),
+            Ok(false) | Err(IndexFileError::SourceChanged(_)) if self.stored => Err(self.changed()),
+            Ok(false) | Err(IndexFileError::SourceChanged(_)) => {
+                Err(IndexFileError::SourceChanges(self.name()))
+            }
+            Err(error) => Err(error),
+        }
     }
 
     /// Takes the file as it is now for the one that was indexed: its text has been compared.
@@ -211,6 +225,7 @@ impl SourceFile {
             diagnostics: limit()?,
         };
         let decode = DecodeOptions::default().with_mode(mode).with_limits(limits);
-        Some(Self { path, size, modified, compressed: flags & 2 == 2, decode, text: Mutex::default() })
+        let compressed = flags & 2 == 2;
+        Some(Self { path, size, modified, compressed, stored: true, decode, text: Mutex::default() })
     }
 }
