@@ -26,6 +26,7 @@ const PAYLOADS: &[&str] = &[
     "langsmith-datadog.json",
     "adk-livekit-flue.json",
     "litellm.json",
+    "more-libraries.ndjson",
 ];
 
 fn cell(llm: &LlmSpan<'_>, column: Column) -> Option<String> {

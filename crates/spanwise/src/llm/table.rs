@@ -118,6 +118,18 @@ conventions! {
     LiveKit "LiveKit Agents" "livekit/agents livekit-agents/livekit/agents/telemetry/trace_types.py",
     /// The gateway `LiteLLM`, which prices what it passes on.
     LiteLlm "LiteLLM" "BerriAI/litellm litellm/integrations/{opentelemetry.py,otel}",
+    /// The client library of Anthropic, which traces itself.
+    Anthropic "Anthropic SDK" "anthropics/anthropic-sdk-python src/anthropic/lib/_tracing",
+    /// AG2's telemetry.
+    Ag2 "AG2" "ag2ai/ag2 ag2/_telemetry_consts.py",
+    /// `OpenLIT`.
+    OpenLit "OpenLIT" "openlit/openlit sdk/python/src/openlit/semcov/__init__.py",
+    /// Laminar.
+    Laminar "Laminar" "lmnr-ai/lmnr-python src/lmnr/opentelemetry_lib/tracing/attributes.py",
+    /// Mastra's exporter.
+    Mastra "Mastra" "mastra-ai/mastra observability/otel-exporter/src/span-converter.ts",
+    /// `LangWatch`.
+    LangWatch "LangWatch" "langwatch/langwatch python-sdk/src/langwatch/attributes.py",
 }
 
 /// How a value holds what the column wants.
@@ -163,6 +175,17 @@ const fn genkit(column: Column, key: &'static str, form: Form) -> Source {
     Source { column, key, convention: V::Genkit, form, only_if: GENKIT_MODEL }
 }
 
+/// What MLflow's spans of a call were called with, each argument under its name. Other spans have arguments as well.
+const fn mlflow_argument(column: Column, key: &'static str, span_type: &'static str) -> Source {
+    Source {
+        column,
+        key,
+        convention: V::Mlflow,
+        form: JsonText,
+        only_if: Some(("mlflow.spanType", span_type)),
+    }
+}
+
 /// Every source key, column by column, the preferred first. [`Column::GenerationName`] has none, and [`Column::IsTest`] is told by
 /// more than keys.
 pub const TABLE: &[Source] = &[
@@ -183,6 +206,11 @@ pub const TABLE: &[Source] = &[
     row(C::Model, V::Mlflow, "mlflow.llm.model", JsonText),
     genkit(C::Model, "genkit:name", Plain),
     row(C::Model, V::OpenRouter, "trace.metadata.openrouter_generation.model", Plain),
+    // What a call that failed was to be made with.
+    row(C::Model, V::OpenInference, "llm.invocation_parameters", Member(&["model"])),
+    mlflow_argument(C::Model, "model", r#""CHAT_MODEL""#),
+    mlflow_argument(C::Model, "model", r#""LLM""#),
+    mlflow_argument(C::Model, "model", r#""EMBEDDING""#),
     // The provider. OpenRouter's first two name the model's author; the host that served it comes last.
     row(C::Provider, V::GenAi, "gen_ai.provider.name", Plain),
     row(C::Provider, V::OpenTelemetry, "gen_ai.system", Plain),
@@ -206,6 +234,8 @@ pub const TABLE: &[Source] = &[
     row(C::Operation, V::Datadog, "_ml_obs.meta.span.kind", Plain),
     row(C::Operation, V::Mlflow, "mlflow.spanType", JsonText),
     row(C::Operation, V::Genkit, "genkit:metadata:subtype", Plain),
+    row(C::Operation, V::Laminar, "lmnr.span.type", Plain),
+    row(C::Operation, V::LangWatch, "langwatch.span.type", Plain),
     row(C::Operation, V::OpenRouter, "span.type", Plain),
     // Tokens of the input. `prompt_tokens` is the former name, and that of the sample in OpenRouter's documentation.
     row(C::InputTokens, V::GenAi, "gen_ai.usage.input_tokens", Plain),
@@ -258,6 +288,7 @@ pub const TABLE: &[Source] = &[
     row(C::TotalTokens, V::Datadog, "_ml_obs.metrics", Member(&["total_tokens"])),
     row(C::TotalTokens, V::Mlflow, "mlflow.chat.tokenUsage", Member(&["total_tokens"])),
     row(C::TotalTokens, V::LiveKit, "lk.llm_metrics", Member(&["total_tokens"])),
+    row(C::TotalTokens, V::Ag2, "ag2.usage.total_tokens", Plain),
     genkit(C::TotalTokens, "genkit:output", Member(&["usage", "totalTokens"])),
     row(
         C::TotalTokens,
@@ -286,6 +317,7 @@ pub const TABLE: &[Source] = &[
     row(C::Cost, V::PydanticAi, "operation.cost", Plain),
     row(C::Cost, V::Langfuse, "langfuse.observation.cost_details", Member(&["total"])),
     row(C::Cost, V::Mlflow, "mlflow.llm.cost", Member(&["total_cost"])),
+    row(C::Cost, V::LangWatch, "langwatch.metrics", Member(&["cost"])),
     row(C::Cost, V::OpenRouter, "trace.metadata.openrouter_generation.usage", Plain), // the opt-in category Cost
     // The finish reason. OpenRouter's native one, of the provider, comes last.
     row(C::FinishReason, V::GenAi, "gen_ai.response.finish_reasons", First),
@@ -295,6 +327,7 @@ pub const TABLE: &[Source] = &[
     row(C::FinishReason, V::OpenLlmetry, "llm.response.finish_reason", Plain),
     row(C::FinishReason, V::VercelAi, "ai.response.finishReason", Plain),
     row(C::FinishReason, V::VercelAi, "ai.finishReason", Plain),
+    row(C::FinishReason, V::Anthropic, "anthropic.message.stop_reason", Plain),
     genkit(C::FinishReason, "genkit:output", Member(&["finishReason"])),
     row(C::FinishReason, V::Adk, "gcp.vertex.agent.llm_response", Member(&["finish_reason"])),
     row(C::FinishReason, V::OpenRouter, "trace.metadata.openrouter.finish_reason", Plain),
@@ -309,7 +342,10 @@ pub const TABLE: &[Source] = &[
     row(C::UserId, V::OpenLlmetry, "traceloop.association.properties.user_id", Plain),
     row(C::UserId, V::OpenLlmetry, "gen_ai.user", Plain),
     row(C::UserId, V::OpenLlmetry, "llm.user", Plain),
+    row(C::UserId, V::OpenLit, "gen_ai.request.user", Plain),
     row(C::UserId, V::LangSmith, "langsmith.metadata.user_id", Plain),
+    row(C::UserId, V::Laminar, "lmnr.association.properties.user_id", Plain),
+    row(C::UserId, V::Mastra, "mastra.metadata.userId", Plain),
     row(C::UserId, V::OpenRouter, "trace.metadata.openrouter_generation.external_user", Plain),
     // The session.
     row(C::SessionId, V::OpenTelemetry, "session.id", Plain),
@@ -323,6 +359,8 @@ pub const TABLE: &[Source] = &[
     row(C::SessionId, V::Datadog, "_ml_obs.session_id", Plain),
     row(C::SessionId, V::Genkit, "genkit:sessionId", Plain),
     row(C::SessionId, V::Adk, "gcp.vertex.agent.session_id", Plain),
+    row(C::SessionId, V::Laminar, "lmnr.association.properties.session_id", Plain),
+    row(C::SessionId, V::Mastra, "mastra.metadata.sessionId", Plain),
     // The trace's name.
     row(C::TraceName, V::OpenRouter, "trace.name", Plain),
     row(C::TraceName, V::Langfuse, "langfuse.trace.name", Plain),
@@ -353,7 +391,8 @@ mod tests {
             let place = Column::ALL.iter().position(|column| *column == source.column).unwrap();
             assert!(place >= at, "{} out of order", source.key);
             at = place;
-            assert!(seen.insert((place, source.key, format!("{:?}", source.form))), "{} twice", source.key);
+            let row = (place, source.key, format!("{:?} {:?}", source.form, source.only_if));
+            assert!(seen.insert(row), "{} twice", source.key);
         }
     }
 
