@@ -27,8 +27,9 @@ pub(crate) enum Command {
     /// Count spans, traces and services, and sum up tokens, cost and latency of each model
     #[command(
         long_about = "Count spans, traces and services, and sum up tokens, cost and latency of each model.\n\nA \
-                            request counts once, though several spans tell of it. A gateway's tests are counted apart. \
-                            Exits 1 if a document could not be read, since the sums are short of it."
+                            request counts once, though several spans tell of it. It is a call of a model, or an agent's run \
+                            where only that says what its calls took: see docs/llm-columns.md. A gateway's tests are counted \
+                            apart. Exits 1 if a document could not be read, since the sums are short of it."
     )]
     Summary(Summary),
     /// Take private text out of traces, by a policy

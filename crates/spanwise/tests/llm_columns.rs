@@ -27,6 +27,7 @@ const PAYLOADS: &[&str] = &[
     "adk-livekit-flue.json",
     "litellm.json",
     "more-libraries.ndjson",
+    "told-twice.ndjson",
 ];
 
 fn cell(llm: &LlmSpan<'_>, column: Column) -> Option<String> {

@@ -2,7 +2,8 @@
 
 use std::borrow::Cow;
 
-use super::table::{Column, Form, Source, TABLE};
+use super::table::{Column, Form, HINTS, Source, TABLE};
+use super::telling::{Part, Telling};
 use super::value;
 use crate::batch::{AttributesRef, KeyId, SpanBatch, SpanRef, ValueRef};
 
@@ -11,8 +12,8 @@ type Slot = u8;
 
 const NO_SLOT: Slot = Slot::MAX;
 
-/// At most as many slots as rows and conditions; one number is kept for "none".
-const SLOTS: usize = TABLE.len() + 1;
+/// At most as many slots as rows, conditions and hints; one number is kept for "none".
+const SLOTS: usize = TABLE.len() + HINTS.len() + 1;
 
 const _: () = assert!(SLOTS < NO_SLOT as usize, "a slot is a u8");
 
@@ -42,6 +43,8 @@ pub struct LlmKeys {
     slots: Vec<Slot>,
     /// The rows of the table whose key the batch has, in the table's order.
     sources: Vec<Resolved>,
+    /// The slots of the hints that it has.
+    hints: [Option<Slot>; HINTS.len()],
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -68,7 +71,7 @@ impl<'a> Found<'a> {
 impl LlmKeys {
     /// Looks up the keys of `batch`. The result is of use for this batch alone.
     pub fn resolve(batch: &SpanBatch) -> Self {
-        let mut keys = Self { slots: vec![NO_SLOT; batch.keys().len()], sources: Vec::new() };
+        let mut keys = Self { slots: vec![NO_SLOT; batch.keys().len()], ..Self::default() };
         let mut used = 0;
         for source in TABLE {
             let Some(id) = batch.key_id(source.key) else { continue };
@@ -82,6 +85,7 @@ impl LlmKeys {
             let slot = keys.slot(id, &mut used);
             keys.sources.push(Resolved { source, slot, only_if });
         }
+        keys.hints = HINTS.map(|(_, key)| batch.key_id(key).map(|id| keys.slot(id, &mut used)));
         keys
     }
 
@@ -129,10 +133,23 @@ impl LlmKeys {
                 out.fill(resolved.source, &value);
             }
         }
+        for ((hint, _), slot) in HINTS.iter().zip(self.hints) {
+            let value = slot.and_then(|slot| found.value(slot));
+            if let Some(text) = value.and_then(as_text) {
+                out.telling.hear(*hint, text);
+            }
+        }
         if out.model.is_some() || out.has_usage() {
             out.generation_name = Some(span.name()).filter(|name| !name.is_empty());
         }
         out
+    }
+}
+
+fn as_text(value: ValueRef<'_>) -> Option<Cow<'_, str>> {
+    match value {
+        ValueRef::String(text) => Some(text),
+        _ => None,
     }
 }
 
@@ -178,6 +195,8 @@ pub struct LlmSpan<'a> {
     pub generation_name: Option<Cow<'a, str>>,
     /// [`Column::IsTest`].
     pub is_test: bool,
+    /// Which request it tells of, as far as it says.
+    pub telling: Telling<'a>,
 }
 
 impl<'a> LlmSpan<'a> {
@@ -202,7 +221,7 @@ impl<'a> LlmSpan<'a> {
     /// making of an agent nor the running of a tool (the conventions put the model's name on those as well).
     pub fn is_request(&self) -> bool {
         let other = matches!(self.operation.as_deref(), Some("create_agent" | "execute_tool"));
-        self.carries_usage() || self.model.is_some() && !other
+        (self.carries_usage() || self.model.is_some() && !other) && self.part() != Part::Repeats
     }
 
     fn has(&self, column: Column) -> bool {

@@ -32,13 +32,26 @@
 //!    `execute_tool` does not: the conventions put the model's name on those as well ([`LlmSpan::is_request`]).
 //! 3. A test of a gateway stands for nothing, and neither does a span that was delivered before: with the same trace id,
 //!    span id and times. Gateways deliver again what they believe was lost.
+//! 4. What another span tells of that is neither above it nor below stands for nothing:
+//!    - Of several libraries that trace one client, one counts. They are known by their scopes, and tell of one request where,
+//!      in one trace, the id of the answer is the same and some count of tokens is (the names of spans without scopes will do,
+//!      too); and where, under one parent, for one model and at the same time, tokens in and out are the same, or neither span
+//!      carries usage. The library that counts is the one that tells of most of these requests, then says most costs and
+//!      figures, then came first. Two spans of one library are two requests, whatever their ids: servers use them again.
+//!    - The beginning of a stream of which a log of Logfire tells under the same parent, a log for each. A step (`chain`) that
+//!      names no model and has the figures of a call under the same parent.
+//!    - AG2's records of a `model_call` and a `subtask`, and what only prepares a call for `LlamaIndex`.
+//!
+//!    A request that is told of in two traces counts twice: nothing says that they belong together.
 //!
 //! When to use the columns alone: to look at spans one by one. When to use [`Requests`]: whenever something is added up.
 
 mod keys;
 mod models;
+mod repeats;
 mod requests;
 mod table;
+mod telling;
 mod trees;
 mod usage;
 mod value;
@@ -46,3 +59,4 @@ mod value;
 pub use keys::{LlmKeys, LlmSpan};
 pub use requests::Requests;
 pub use table::{Column, Convention, Form, Source, TABLE};
+pub use telling::Telling;

@@ -3,11 +3,13 @@
 //! Spans of one trace come in any order and in any number of batches, so each is noted as a few numbers, and the question
 //! is answered when all have been seen.
 
-use foldhash::fast::RandomState;
+use foldhash::fast::{FixedState, RandomState};
 use hashbrown::HashMap;
 use std::hash::BuildHasher;
 
-use super::models::{Models, OTHER_MODELS};
+use super::models::{Model, Models, NO_MODEL, OTHER_MODELS};
+use super::repeats::{Answer, Spans, Unheard};
+use super::telling::Part;
 use super::trees::{self, NO_PLACE, Says};
 use super::usage::{Usage, amounts};
 use super::{LlmKeys, LlmSpan};
@@ -16,6 +18,8 @@ use crate::decode::Projection;
 
 /// A note of every span that was added: 100 to 250 bytes each. Of many spans it is about 110, and 50 more for one that carries
 /// usage, and a third more while [`counted`](Self::counted) tells.
+///
+/// A request that says the id of its answer takes 16 more.
 ///
 /// ```
 /// use spanwise::llm::{LlmKeys, Requests};
@@ -47,33 +51,46 @@ pub struct Requests {
     /// What the spans carry that carry any usage, in their order.
     usages: Vec<Usage>,
     models: Models,
+    /// The spans that say the id of their answer, in their order.
+    answers: Vec<Answer>,
     duplicates: u64,
     /// Makes numbers of ids that are texts.
     hasher: RandomState,
 }
 
+/// What is kept of a span.
 #[derive(Debug, Clone, Copy)]
-struct Node {
+pub(super) struct Node {
     /// [`NO_TRACE`] for a span without a trace id: it belongs to none.
-    trace: u32,
-    parent: Option<u64>,
-    times: (u64, u64),
-    role: Role,
+    pub(super) trace: u32,
+    pub(super) parent: Option<u64>,
+    pub(super) times: (u64, u64),
+    pub(super) role: Role,
+    pub(super) part: Part,
+    /// A number for the library that tells of a request: by its scope or, where it has none, by its name.
+    pub(super) writer: u16,
+    pub(super) has_scope: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Role {
+pub(super) enum Role {
     /// Stands for nothing: no LLM span, or a test.
     None,
     /// Nor does what was delivered before.
     Again,
     /// Names a model and carries no usage.
-    Named,
+    Named(Model),
     /// Carries usage: its place in the list of those that do.
     Usage(u32),
 }
 
-const NO_TRACE: u32 = u32::MAX;
+pub(super) const NO_TRACE: u32 = u32::MAX;
+
+impl Node {
+    pub(super) fn is_request(&self) -> bool {
+        matches!(self.role, Role::Named(_) | Role::Usage(_))
+    }
+}
 
 impl Requests {
     /// What a decoder must keep of spans that are added.
@@ -115,6 +132,7 @@ impl Requests {
             let same = self.nodes.get(first as usize).is_some_and(|node| node.times == times);
             new = first == place || !same && *self.others.entry((trace, id, times)).or_insert(place) == place;
         }
+        let part = llm.part();
         let role = match () {
             () if !new => Role::Again,
             () if llm.is_test || !llm.is_request() => Role::None,
@@ -123,11 +141,16 @@ impl Requests {
                 self.usages.push(Usage { model, amounts: amounts(llm) });
                 Role::Usage(u32::try_from(self.usages.len() - 1).unwrap_or(NO_PLACE))
             }
-            () => Role::Named,
+            () => Role::Named(self.models.number(llm.model.as_deref())),
         };
+        let is_request = matches!(role, Role::Named(_) | Role::Usage(_));
+        let (writer, has_scope) = if is_request { writer(span) } else { (0, false) };
+        if let Some(answer) = llm.telling.answer.as_deref().filter(|_| is_request) {
+            self.answers.push(Answer { place, id: self.hasher.hash_one(answer) });
+        }
         self.duplicates += u64::from(!new);
         let parent = self.span(row.parent_span_id, &span.parent_span_id());
-        self.nodes.push(Node { trace, parent, times, role });
+        self.nodes.push(Node { trace, parent, times, role, part, writer, has_scope });
         new
     }
 
@@ -159,9 +182,13 @@ impl Requests {
         self.duplicates -= again as u64;
         let usages = forgotten.iter().filter(|node| matches!(node.role, Role::Usage(_))).count();
         self.usages.truncate(self.usages.len() - usages);
-        let models = self.usages.iter().map(|usage| usage.model).filter(|model| *model < OTHER_MODELS);
-        self.models.truncate(models.max().map_or(0, |last| last as usize + 1));
         self.nodes.truncate(spans);
+        self.answers.truncate(self.answers.partition_point(|answer| (answer.place as usize) < spans));
+        let named =
+            self.nodes.iter().map(|node| if let Role::Named(model) = node.role { model } else { NO_MODEL });
+        let models = self.usages.iter().map(|usage| usage.model).chain(named);
+        let models = models.filter(|model| *model < OTHER_MODELS);
+        self.models.truncate(models.max().map_or(0, |last| last as usize + 1));
         // Traces have their numbers in the order in which they came.
         let known = self.nodes.iter().map(|node| node.trace).filter(|trace| *trace != NO_TRACE);
         let traces = known.max().map_or(0, |last| last + 1);
@@ -189,15 +216,35 @@ impl Requests {
     ///
     /// Takes time in proportion to the number of spans, however deep the traces, and ends on parents in a circle.
     pub fn counted(&self) -> impl Iterator<Item = usize> {
-        let parents = self.nodes.iter().map(|node| self.parent(node)).collect();
-        let says = |place: usize| match self.nodes.get(place).map(|node| node.role) {
-            Some(Role::Usage(at)) => {
+        let spans = Spans::new(&self.nodes, &self.usages, self.traces.len());
+        let mut unheard = spans.told_beside();
+        let told = |unheard: &Unheard| -> Vec<usize> {
+            let parents = self.nodes.iter().map(|node| self.parent(node)).collect();
+            trees::requests(parents, |place| self.says(place, unheard), &self.models).collect()
+        };
+        let mut counted = told(&unheard);
+        let heard = unheard.len();
+        // The counted are in order.
+        let stands = |place: u32| counted.binary_search(&(place as usize)).is_ok();
+        spans.told_elsewhere(&self.answers, stands, &mut unheard);
+        if unheard.len() > heard {
+            counted = told(&unheard);
+        }
+        counted.into_iter()
+    }
+
+    fn says(&self, place: usize, unheard: &Unheard) -> Says {
+        let Some(node) = self.nodes.get(place) else { return Says::Nothing };
+        if !unheard.is_empty() && u32::try_from(place).is_ok_and(|place| unheard.contains(&place)) {
+            return Says::Nothing;
+        }
+        match node.role {
+            Role::Usage(at) => {
                 self.usages.get(at as usize).map_or(Says::Nothing, |usage| Says::Usage(*usage))
             }
-            Some(Role::Named) => Says::Model,
-            _ => Says::Nothing,
-        };
-        trees::requests(parents, says, &self.models)
+            Role::Named(_) => Says::Model,
+            Role::None | Role::Again => Says::Nothing,
+        }
     }
 
     fn parent(&self, node: &Node) -> u32 {
@@ -206,12 +253,22 @@ impl Requests {
     }
 }
 
+/// The number of the library that wrote a span, and whether it has a scope. The number is the same in every run: where two
+/// libraries say as much as each other, it settles which one is heard.
+fn writer(span: SpanRef<'_>) -> (u16, bool) {
+    let scope = span.scope().name();
+    let has_scope = !scope.is_empty();
+    let name = if has_scope { scope } else { span.name() };
+    let [a, b, ..] = FixedState::default().hash_one(&*name).to_le_bytes();
+    (u16::from_le_bytes([a, b]), has_scope)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// `id parent model usage operation`, a span each; `-` for none. Usage is tokens in, or these, tokens out, tokens in all and
-    /// cost, with slashes.
+    /// `id parent model usage operation answer library`, a span each; `-` for none. Usage is tokens in, or these, tokens out,
+    /// tokens in all and cost, with slashes. A span starts at its id and takes no time.
     fn counted(spans: &[&str]) -> Vec<usize> {
         let mut requests = Requests::default();
         for (at, line) in spans.iter().enumerate() {
@@ -219,20 +276,27 @@ mod tests {
             let (id, parent) = (words.next().unwrap(), words.next().unwrap());
             let mut attributes = Vec::new();
             let (model, usage, operation) = (words.next(), words.next(), words.next());
+            let (answer, library) = (words.next(), words.next().unwrap_or_default());
             let usage = usage.unwrap_or_default().split('/');
             let usage = usage.zip(["input_tokens", "output_tokens", "total_tokens", "total_cost"]);
             let usage = usage.map(|(value, name)| (format!("gen_ai.usage.{name}"), value));
-            let texts = [("gen_ai.request.model", model), ("gen_ai.operation.name", operation)];
+            let texts = [
+                ("gen_ai.request.model", model),
+                ("gen_ai.operation.name", operation),
+                ("gen_ai.response.id", answer),
+            ];
             let texts = texts.map(|(key, value)| (key.to_owned(), value.unwrap_or_default()));
             for (key, value) in texts.into_iter().chain(usage).filter(|(_, value)| !value.is_empty()) {
                 attributes.push(format!(r#"{{"key":"{key}","value":{{"stringValue":"{value}"}}}}"#));
             }
             let hex = |id: &str| if id.is_empty() { String::new() } else { format!("{id:0>16}") };
             let body = format!(
-                r#"{{"resourceSpans":[{{"scopeSpans":[{{"spans":[{{"traceId":"0af7651916cd43dd8448eb211c80319c",
-                "spanId":"{}","parentSpanId":"{}","startTimeUnixNano":"{at}","attributes":[{}]}}]}}]}}]}}"#,
+                r#"{{"resourceSpans":[{{"scopeSpans":[{{"scope":{{"name":"{library}"}},"spans":[{{
+                "traceId":"0af7651916cd43dd8448eb211c80319c","spanId":"{}","parentSpanId":"{}","startTimeUnixNano":"{}",
+                "attributes":[{}]}}]}}]}}]}}"#,
                 hex(id),
                 hex(parent),
+                if id.is_empty() { at.to_string() } else { id.to_owned() },
                 attributes.join(",")
             );
             let batch = crate::decode(body.into_bytes()).unwrap();
@@ -406,6 +470,89 @@ mod tests {
         }
     }
 
+    proptest::proptest! {
+        /// Nor does it where several libraries tell of the same requests, and steps and tools do. Every answer that some span
+        /// tells of is told of by one that counts, by itself or below or above one.
+        #[test]
+        fn spans_of_several_libraries_may_come_in_any_order(
+            spans in proptest::collection::vec((0..10usize, 0..3usize, 0..3u32, 0..2u32, 0..4usize, 0..3usize, 0..3u32), 1..10),
+            order in proptest::prelude::Strategy::prop_shuffle(proptest::prelude::Just((0..10).collect::<Vec<usize>>())),
+        ) {
+            let operation = ["-", "chat", "execute_tool", "chain"];
+            let parent = |at: usize, parent: usize| if parent < at { (parent + 1).to_string() } else { "-".to_owned() };
+            let lines: Vec<String> = spans.iter().enumerate().map(|(at, span)| {
+                let (above, model, input, output, kind, answer, library) = *span;
+                let (model, answer) = (["-", "heron", "owl"][model], ["-", "a", "b"][answer]);
+                let (parent, operation) = (parent(at, above), operation[kind]);
+                format!("{} {parent} {model} {input}/{output} {operation} {answer} l{library}", at + 1)
+            }).collect();
+            let order: Vec<usize> = order.into_iter().filter(|at| *at < lines.len()).collect();
+            let all: Vec<&str> = lines.iter().map(String::as_str).collect();
+            let shuffled: Vec<&str> = order.iter().map(|at| all[*at]).collect();
+            let expected = counted(&all);
+            let mut found: Vec<usize> = counted(&shuffled).into_iter().map(|at| order[at]).collect();
+            found.sort_unstable();
+            proptest::prop_assert_eq!(&found, &expected);
+            let carries = |at: &usize| spans[*at].2 + spans[*at].3 > 0;
+            proptest::prop_assert_eq!((0..spans.len()).any(|at| carries(&at)), expected.iter().any(carries), "{:?}", all);
+        }
+    }
+
+    #[test]
+    fn one_request_that_two_libraries_tell_of_counts_once() {
+        assert_eq!(counted(&["1 - - -", "2 1 owl 9/3 - a x", "3 1 owl 9/3/12 - a y"]), [1], "the first");
+        assert_eq!(counted(&["1 - - -", "2 1 owl 9/3 - a x", "3 1 owl 9/3//0.5 - a y"]), [2], "the cost");
+        assert_eq!(counted(&["1 - owl 9/3 - a x", "2 - owl 9/4 - a y"]), [0], "what was thought");
+        assert_eq!(counted(&["1 - owl 9/3 - a x", "2 - owl 7/4 - a y"]), [0, 1], "an id by chance");
+        assert_eq!(counted(&["1 - owl 9/3 - a x", "2 - owl 9/3 - a x"]), [0, 1], "one library");
+        assert_eq!(
+            counted(&["1 - owl 9/3 - a x", "2 - owl 9/3 - a x", "3 - owl 9/3//1 - a y"]),
+            [0, 1],
+            "who tells of most"
+        );
+        assert_eq!(
+            counted(&[
+                "1 - owl 30/3 - b x",
+                "2 1 owl 10/1 - a x",
+                "3 1 owl 20/2 - b x",
+                "4 - owl 20/2//0.5 - b y"
+            ]),
+            [0, 3],
+            "a run is no repetition of its last call"
+        );
+        let agent = [
+            "1 - owl 30/3",
+            "2 1 owl 10/1 - a x",
+            "3 1 owl 10/1 - a y",
+            "4 1 owl 20/2 - b x",
+            "5 1 owl 20/2 - b y",
+        ];
+        assert_eq!(counted(&agent), [0], "and the run that includes them counts as if there were one");
+    }
+
+    #[test]
+    fn very_many_spans_of_one_answer_are_told_in_time() {
+        for libraries in [1, 2, 30_000] {
+            let mut requests = Requests::default();
+            let spans: Vec<String> = (1..=30_000)
+                .map(|id| {
+                    let attribute = |key: &str, value: &str| format!(r#"{{"key":"{key}","value":{{"stringValue":"{value}"}}}}"#);
+                    let attributes = [("gen_ai.request.model", "owl"), ("gen_ai.response.id", "a"), ("logfire.span_type", "log"),
+                        ("gen_ai.usage.input_tokens", "9"), ("gen_ai.usage.output_tokens", "3")];
+                    let attributes = attributes.map(|(key, value)| attribute(key, value)).join(",");
+                    format!(r#"{{"scope":{{"name":"{}"}},"spans":[{{"traceId":"0af7651916cd43dd8448eb211c80319c",
+                        "spanId":"{id:016x}","parentSpanId":"ffffffffffffffff","attributes":[{attributes}]}}]}}"#, id % libraries)
+                })
+                .collect();
+            let body = format!(r#"{{"resourceSpans":[{{"scopeSpans":[{}]}}]}}"#, spans.join(","));
+            requests.add_batch(&crate::decode(body.into_bytes()).unwrap());
+            let start = std::time::Instant::now();
+            let counted = requests.counted().count();
+            assert!(counted <= 30_000 / libraries.min(2), "{libraries}: {counted}");
+            assert!(start.elapsed().as_secs() < 20, "{libraries}: {:?}", start.elapsed());
+        }
+    }
+
     #[test]
     fn a_request_without_usage_counts_where_nothing_else_tells_of_it() {
         assert_eq!(counted(&["1 - heron -", "2 1 - - chat", "3 1 - - chat"]), [0], "a failed request");
@@ -465,12 +612,20 @@ mod tests {
                 {{"key":"gen_ai.request.model","value":{{"stringValue":"heron"}}}}]}}"#
             )
         };
+        // Two that tell of one answer, by names that tell them apart.
+        let told = |name: &str, id: usize| {
+            let answer = r#""attributes":[{"key":"gen_ai.response.id","value":{"stringValue":"x"}},"#;
+            let span = span("b", id, "").replacen(r#""attributes":["#, answer, 1);
+            span.replacen('{', &format!(r#"{{"name":"{name}","#), 1)
+        };
         // The third is the first again, and the last of another trace and of none.
         let spans = [
             span("a", 1, ""),
             span("b", 2, ""),
             span("a", 1, ""),
             span("a", 3, "1"),
+            told("one", 6),
+            told("two", 7),
             span("c", 4, ""),
             span("", 5, ""),
         ];

@@ -1,6 +1,6 @@
 //! The one table that says which attribute of which convention fills which column.
 //!
-//! To teach the library a new key, add a row to [`TABLE`]: nothing else names a source key. Rows of a column stand in
+//! To teach the library a new key, add a row to [`TABLE`]: nothing else names a source key, but for [`HINTS`]. Rows of a column stand in
 //! order of preference: the specification's current name, its former names, then the conventions that have the same thing
 //! under a name of their own. What only repeats the sum of child spans is left out on purpose, or adding a column up
 //! would count it twice: `gen_ai.aggregated_usage.*` (Pydantic AI), `mlflow.trace.tokenUsage`, `mlflow.trace.cost`.
@@ -377,6 +377,24 @@ pub const TABLE: &[Source] = &[
 ];
 
 const TEST_SOURCE: &str = "observability-test-button";
+
+/// What a key that fills no column says of the request that a span tells of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Hint {
+    /// The id of the answer, as the provider gave it.
+    Answer,
+    /// What AG2's record of some usage is of.
+    Ag2Usage,
+    /// What Logfire's span is: a span, or a log that it writes as one.
+    LogfireSpan,
+}
+
+/// The keys of the hints.
+pub(super) const HINTS: [(Hint, &str); 3] = [
+    (Hint::Answer, "gen_ai.response.id"),
+    (Hint::Ag2Usage, "ag2.usage.kind"),
+    (Hint::LogfireSpan, "logfire.span_type"),
+];
 
 #[cfg(test)]
 mod tests {

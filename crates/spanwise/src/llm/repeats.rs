@@ -1,0 +1,242 @@
+//! Spans that tell again of a request that another tells of, neither above nor below it. The rule is in the head of [`super`].
+//!
+//! Two libraries that trace one client each write spans of their own, under the same parent or elsewhere in the trace, so what
+//! is compared are whole traces, by sorting. Traces in which one library alone tells of requests are passed over.
+
+use foldhash::fast::RandomState;
+use hashbrown::{HashMap, HashSet};
+use std::cmp::Reverse;
+
+use super::models::{Model, NO_MODEL};
+use super::requests::{NO_TRACE, Node, Role};
+use super::telling::Part;
+use super::usage::{Amounts, Usage};
+
+/// Places of spans that are not heard.
+pub(super) type Unheard = HashSet<u32, RandomState>;
+
+/// Whoever tells the same is compared with so many of those that stay.
+const MOST_COMPARED: usize = 16;
+
+/// A span that says the id of its answer.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Answer {
+    pub(super) place: u32,
+    pub(super) id: u64,
+}
+
+/// The spans of some traces, as they were noted.
+#[derive(Debug)]
+pub(super) struct Spans<'a> {
+    nodes: &'a [Node],
+    usages: &'a [Usage],
+    /// By trace: the writer of its requests.
+    writers: Vec<Writer>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Writer {
+    None,
+    One(u16),
+    Several,
+}
+
+impl<'a> Spans<'a> {
+    pub(super) fn new(nodes: &'a [Node], usages: &'a [Usage], traces: usize) -> Self {
+        let mut writers = vec![Writer::None; traces];
+        for node in nodes.iter().filter(|node| node.is_request()) {
+            if let Some(writer) = writers.get_mut(node.trace as usize) {
+                *writer = match *writer {
+                    Writer::None => Writer::One(node.writer),
+                    Writer::One(one) if one == node.writer => Writer::One(one),
+                    _ => Writer::Several,
+                };
+            }
+        }
+        Self { nodes, usages, writers }
+    }
+
+    fn node(&self, place: u32) -> Option<Node> {
+        self.nodes.get(place as usize).copied()
+    }
+
+    fn usage(&self, node: Node) -> Option<Usage> {
+        match node.role {
+            Role::Usage(at) => self.usages.get(at as usize).copied(),
+            _ => None,
+        }
+    }
+
+    fn model(&self, node: Node) -> Model {
+        match node.role {
+            Role::Named(model) => model,
+            _ => self.usage(node).map_or(NO_MODEL, |usage| usage.model),
+        }
+    }
+
+    /// Those that may stand for a request.
+    fn requests(&self) -> impl Iterator<Item = (u32, Node)> {
+        (0..).zip(self.nodes.iter().copied()).filter(|(_, node)| node.is_request())
+    }
+
+    fn has_several_writers(&self, node: Node) -> bool {
+        self.writers.get(node.trace as usize) == Some(&Writer::Several)
+    }
+
+    /// Spans whose request one under the same parent tells of.
+    pub(super) fn told_beside(&self) -> Unheard {
+        let mut unheard = Unheard::default();
+        self.opened_streams(&mut unheard);
+        self.steps(&mut unheard);
+        self.twins(&mut unheard);
+        unheard
+    }
+
+    /// The beginnings of streams that a log tells of: each log, in their order, takes the last that began before it.
+    fn opened_streams(&self, unheard: &mut Unheard) {
+        let is_opening = |node: Node| node.part == Part::Opening && matches!(node.role, Role::Named(_));
+        let mut streams: Vec<_> = self
+            .requests()
+            .filter(|(_, node)| node.trace != NO_TRACE && (node.part == Part::Log || is_opening(*node)))
+            .map(|(place, node)| {
+                let (start, end) = node.times;
+                let is_log = node.part == Part::Log;
+                ((node.trace, node.parent, self.model(node)), start, is_log, end, place)
+            })
+            .collect();
+        streams.sort_unstable();
+        for streams in streams.chunk_by(|a, b| a.0 == b.0) {
+            let mut open = Vec::new();
+            for (_, _, is_log, _, place) in streams {
+                if *is_log {
+                    unheard.extend(open.pop());
+                } else {
+                    open.push(*place);
+                }
+            }
+        }
+    }
+
+    /// Steps that repeat the figures of a call beside them.
+    fn steps(&self, unheard: &mut Unheard) {
+        let key = |node: Node| {
+            let usage = self.usage(node).filter(|_| node.trace != NO_TRACE)?;
+            Some((node.trace, node.parent?, bits(usage.amounts)))
+        };
+        let mut steps: HashMap<_, Vec<u32>, RandomState> = HashMap::default();
+        for (place, node) in self.requests().filter(|(_, node)| node.part == Part::Step) {
+            if let Some(key) = key(node) {
+                steps.entry(key).or_default().push(place);
+            }
+        }
+        if steps.is_empty() {
+            return;
+        }
+        for (_, node) in self.requests().filter(|(_, node)| self.model(*node) != NO_MODEL) {
+            if let Some(steps) = key(node).and_then(|key| steps.remove(&key)) {
+                unheard.extend(steps);
+            }
+        }
+    }
+
+    /// Calls of one model that two libraries tell of at the same time, with the same tokens in and out, or failed for both. Names
+    /// of spans are not enough to tell libraries apart: samples of one prompt may be numbered, and take as many tokens.
+    fn twins(&self, unheard: &mut Unheard) {
+        let mut calls: Vec<_> = self
+            .requests()
+            .filter(|(_, node)| node.has_scope && self.has_several_writers(*node))
+            .filter(|(_, node)| node.part != Part::Opening)
+            .filter_map(|(place, node)| {
+                let tokens = match self.usage(node).map(|usage| usage.amounts) {
+                    None => [0; 2],
+                    Some([input, output, ..]) if input > 0.0 && output > 0.0 => {
+                        [input.to_bits(), output.to_bits()]
+                    }
+                    Some(_) => return None,
+                };
+                Some(((node.trace, node.parent?, self.model(node), tokens), place))
+            })
+            .filter(|((.., model, _), _)| *model != NO_MODEL)
+            .collect();
+        calls.sort_unstable();
+        for calls in calls.chunk_by(|a, b| a.0 == b.0).filter(|calls| calls.len() > 1) {
+            let places = calls.iter().map(|(_, place)| *place);
+            self.keep_one_writer(places, |_| true, meet, unheard);
+        }
+    }
+
+    /// Spans with the answer of another of the trace that says some of the same figures, where some of both stand. `stands` has
+    /// those that do. Libraries count differently what was cached or thought, and servers use ids again.
+    pub(super) fn told_elsewhere(
+        &self,
+        answers: &[Answer],
+        stands: impl Fn(u32) -> bool,
+        unheard: &mut Unheard,
+    ) {
+        let mut answers: Vec<_> = answers
+            .iter()
+            .filter_map(|answer| {
+                let node = self.node(answer.place).filter(|node| self.has_several_writers(*node))?;
+                Some((node.trace, answer.id, answer.place))
+            })
+            .collect();
+        answers.sort_unstable();
+        let say_the_same = |a: Node, b: Node| match (self.usage(a), self.usage(b)) {
+            (Some(a), Some(b)) => {
+                let tokens = a.amounts.iter().zip(b.amounts).take(3);
+                tokens.into_iter().any(|(a, b)| *a > 0.0 && a.total_cmp(&b).is_eq())
+            }
+            _ => meet(a, b),
+        };
+        for same in answers.chunk_by(|a, b| (a.0, a.1) == (b.0, b.1)).filter(|same| same.len() > 1) {
+            let places = same.iter().map(|(.., place)| *place);
+            self.keep_one_writer(places, &stands, say_the_same, unheard);
+        }
+    }
+
+    /// Of spans that may tell the same, those of the writer stay that tells of most requests, and says most of them. A library
+    /// tells of a request once: two spans of one are two requests.
+    fn keep_one_writer(
+        &self,
+        places: impl Iterator<Item = u32>,
+        stands: impl Fn(u32) -> bool,
+        are_one: impl Fn(Node, Node) -> bool,
+        unheard: &mut Unheard,
+    ) {
+        let mut spans: Vec<(Node, u32)> =
+            places.filter_map(|place| Some((self.node(place)?, place))).collect();
+        spans.sort_unstable_by_key(|(node, _)| (node.writer, node.times));
+        let standing = |of: &[(Node, u32)]| -> Vec<Node> {
+            of.iter().filter(|(_, place)| stands(*place)).map(|(node, _)| *node).collect()
+        };
+        let writers = spans.chunk_by(|a, b| a.0.writer == b.0.writer).map(standing);
+        let writers: Vec<Vec<Node>> = writers.filter(|standing| !standing.is_empty()).collect();
+        if writers.len() < 2 {
+            return;
+        }
+        let best = writers.iter().max_by_key(|standing| {
+            let amounts = || standing.iter().filter_map(|node| self.usage(*node)).map(|usage| usage.amounts);
+            let costs = amounts().filter(|amounts| amounts[3] > 0.0).count();
+            let figures = amounts().flatten().filter(|amount| *amount > 0.0).count();
+            let first = standing.iter().map(|node| node.times).min();
+            let writer = standing.first().map(|node| node.writer);
+            (standing.len(), costs, figures, Reverse(first), writer)
+        });
+        let Some([first, ..]) = best.map(Vec::as_slice) else { return };
+        let kept = || best.into_iter().flatten().take(MOST_COMPARED);
+        let others = spans.iter().filter(|(node, _)| node.writer != first.writer);
+        unheard.extend(
+            others.filter(|(node, _)| kept().any(|kept| are_one(*kept, *node))).map(|(_, place)| *place),
+        );
+    }
+}
+
+fn bits(amounts: Amounts) -> [u64; 4] {
+    amounts.map(f64::to_bits)
+}
+
+/// Whether two spans lie in the same time.
+fn meet(a: Node, b: Node) -> bool {
+    let end = |node: Node| node.times.1.max(node.times.0);
+    a.times.0 <= end(b) && b.times.0 <= end(a)
+}
