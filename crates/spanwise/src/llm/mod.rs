@@ -26,6 +26,9 @@
 //!    - Else its figures are a part of theirs (the last step of an agent), or none that can be told, and they stand alone, but
 //!      where only it says a cost: then it does.
 //!
+//!    What is spent below the running of a tool (`execute_tool`) is no part of a call above it (`chat`, `generate_content`,
+//!    `text_completion`): both stand, but where the figures are the same. It may be part of a run.
+//!
 //!    Of very many models and calls below one span, and of very many running totals above each other, not all are told apart.
 //! 2. A span that names a model and carries no usage (a failed request, say) stands for a request, unless it has an
 //!    ancestor that does by either rule, or a descendant that carries usage. One whose operation is `create_agent` or

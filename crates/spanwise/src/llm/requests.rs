@@ -138,7 +138,7 @@ impl Requests {
             () if llm.is_test || !llm.is_request() => Role::None,
             () if llm.carries_usage() => {
                 let model = self.models.number(llm.model.as_deref());
-                self.usages.push(Usage { model, amounts: amounts(llm) });
+                self.usages.push(Usage { model, is_call: part == Part::Call, amounts: amounts(llm) });
                 Role::Usage(u32::try_from(self.usages.len() - 1).unwrap_or(NO_PLACE))
             }
             () => Role::Named(self.models.number(llm.model.as_deref())),
@@ -243,6 +243,7 @@ impl Requests {
                 self.usages.get(at as usize).map_or(Says::Nothing, |usage| Says::Usage(*usage))
             }
             Role::Named(_) => Says::Model,
+            Role::None if node.part == Part::Tool => Says::Tool,
             Role::None | Role::Again => Says::Nothing,
         }
     }
@@ -551,6 +552,26 @@ mod tests {
             assert!(counted <= 30_000 / libraries.min(2), "{libraries}: {counted}");
             assert!(start.elapsed().as_secs() < 20, "{libraries}: {:?}", start.elapsed());
         }
+    }
+
+    #[test]
+    fn what_a_tool_spends_is_no_part_of_the_call_that_asked_for_it() {
+        let tool = "2 1 - - execute_tool";
+        assert_eq!(counted(&["1 - owl 9/3 chat", tool, "3 2 owl 8/2 chat"]), [0, 2]);
+        assert_eq!(counted(&["1 - owl 9/3 invoke_agent", tool, "3 2 owl 8/2 chat"]), [0], "a run");
+        assert_eq!(counted(&["1 - owl 9/3 chat", tool, "3 2 owl 9/3 chat"]), [0], "the very same");
+        assert_eq!(
+            counted(&["1 - owl 9/3 chat", "2 1 owl 9/3 chat", "3 1 - - execute_tool", "4 3 owl 8/2"]),
+            [0, 3]
+        );
+        assert_eq!(
+            counted(&["1 - owl 17/5 -", "2 1 owl 9/3 chat", "3 2 - - execute_tool", "4 3 owl 8/2"]),
+            [0]
+        );
+        assert_eq!(
+            counted(&["1 - owl 9/3 chat", tool, "3 2 owl 8/2 chat", "4 3 - - execute_tool", "5 4 owl 7/2"]),
+            [0, 2, 4]
+        );
     }
 
     #[test]

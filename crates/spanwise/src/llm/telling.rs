@@ -26,6 +26,10 @@ pub(super) enum Part {
     Log,
     /// A step that calls no model itself: its usage is of what it was given, or of calls below it.
     Step,
+    /// The running of a tool: what is spent below it is no part of the call that asked for it.
+    Tool,
+    /// A call of a model, by its operation: neither a run nor a step.
+    Call,
 }
 
 impl<'a> Telling<'a> {
@@ -49,9 +53,11 @@ impl LlmSpan<'_> {
             return Part::Repeats;
         }
         match self.operation.as_deref() {
+            Some("execute_tool") => Part::Tool,
             Some("chain") if self.model.is_none() => Part::Step,
             _ if self.telling.part == Part::Opening && !self.carries_usage() => Part::Opening,
             _ if self.telling.part == Part::Log => Part::Log,
+            Some("chat" | "generate_content" | "text_completion") => Part::Call,
             _ => Part::Other,
         }
     }

@@ -10,6 +10,8 @@ pub(super) const NO_PLACE: u32 = u32::MAX;
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Says {
     Nothing,
+    /// Runs a tool.
+    Tool,
     /// Names a model and carries no usage.
     Model,
     Usage(Usage),
@@ -41,8 +43,12 @@ pub(super) fn requests(
         let Some(state) = states.get_mut(*place as usize) else { continue };
         let mut below = state.below.take();
         state.has_usage_below = below.is_some();
-        if let Says::Usage(usage) = says(*place as usize) {
-            below.get_or_insert_default().put_under(*place, usage, models, &mut standing);
+        match (says(*place as usize), &mut below) {
+            (Says::Usage(usage), _) => {
+                below.get_or_insert_default().put_under(*place, usage, models, &mut standing);
+            }
+            (Says::Tool, Some(below)) => below.put_in_tool(&mut standing),
+            _ => {}
         }
         if let (Some(below), Some(above)) = (below, states.get_mut(parent(*place))) {
             match &mut above.below {
@@ -57,7 +63,7 @@ pub(super) fn requests(
         state.is_request = match says(*place as usize) {
             Says::Usage(_) => standing.stands(*place),
             Says::Model => !state.has_usage_below && !is_told_above,
-            Says::Nothing => false,
+            Says::Nothing | Says::Tool => false,
         };
         state.is_told = state.is_request || is_told_above;
     }

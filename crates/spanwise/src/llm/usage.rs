@@ -10,6 +10,8 @@ pub(super) type Amounts = [f64; 4];
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Usage {
     pub(super) model: Model,
+    /// It is of one call: nothing that tools spent is part of it.
+    pub(super) is_call: bool,
     pub(super) amounts: Amounts,
 }
 
@@ -155,6 +157,8 @@ pub(super) struct Below {
     differs: bool,
     /// How often the calls took the place of what stood.
     changes: u8,
+    /// The same of what lies below the running of tools, up to the next span with usage.
+    in_tools: Option<Box<Self>>,
 }
 
 /// So many calls are known by their figures.
@@ -184,6 +188,11 @@ impl Below {
     }
 
     pub(super) fn add_all(&mut self, other: Self, standing: &mut Standing) {
+        match (&mut self.in_tools, other.in_tools) {
+            (Some(of_these), Some(of_other)) => of_these.add_all(*of_other, standing),
+            (none, Some(of_other)) => *none = Some(of_other),
+            (_, None) => {}
+        }
         self.requests.add_all(other.requests, &mut standing.next);
         self.calls.add_all(other.calls, &mut standing.next_call);
         let room = SOME.saturating_sub(self.some.len());
@@ -192,9 +201,33 @@ impl Below {
         self.changes = self.changes.max(other.changes);
     }
 
+    /// All of these lie below the running of a tool.
+    pub(super) fn put_in_tool(&mut self, standing: &mut Standing) {
+        let mut all = std::mem::take(self);
+        if let Some(in_tools) = all.in_tools.take() {
+            all.add_all(*in_tools, standing);
+        }
+        self.in_tools = Some(Box::new(all));
+    }
+
     /// Puts a span that carries `usage` above these, and settles which of them stand for what is told. The head of [`super`] has
     /// the rule.
     pub(super) fn put_under(&mut self, place: u32, usage: Usage, models: &Models, standing: &mut Standing) {
+        let mut in_tools = self.in_tools.take();
+        let is_apart = |tools: &mut Box<Self>| {
+            usage.is_call && !Figures::of(usage.amounts, tools.requests.sum_of(|_| true)).same
+        };
+        let apart = in_tools.take_if(is_apart);
+        if let Some(included) = in_tools {
+            self.add_all(*included, standing);
+        }
+        self.settle(place, usage, models, standing);
+        if let Some(apart) = apart {
+            self.add_all(*apart, standing);
+        }
+    }
+
+    fn settle(&mut self, place: u32, usage: Usage, models: &Models, standing: &mut Standing) {
         let own = List { first: place, last: place };
         let is_call = self.is_empty();
         if is_call {
