@@ -12,6 +12,7 @@
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
+#[cfg(feature = "index")]
 use spanwise::index::{Query, Scan};
 use spanwise::{DecodeOptions, Decoder, Framing, Mode, SpanBatch};
 
@@ -207,6 +208,7 @@ fn usual_input_takes_a_small_multiple_of_itself() {
     assert!(seen >= 15, "only {seen} payloads were read");
 }
 
+#[cfg(feature = "index")]
 #[test]
 fn a_query_takes_a_small_multiple_of_its_spans_however_many_groups_meet_however_many_parents() {
     const COUNT: usize = 1000;

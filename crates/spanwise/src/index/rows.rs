@@ -127,6 +127,7 @@ impl Order {
         self.key_of(span.start_time_unix_nano(), span.duration_nanos())
     }
 
+    #[inline]
     fn key_of(self, start: u64, duration: u64) -> u64 {
         match self {
             Self::Input => 0,
@@ -140,9 +141,13 @@ impl Order {
 
     /// The first `limit` of these rows.
     fn first(self, rows: &RowSet, limit: usize, times: &Times) -> Vec<u32> {
+        // A comparison looks up what it compares, and no more.
         match self {
             Self::Input => rows.iter().take(limit).collect(),
-            _ => least(rows, limit, |row| self.key_of(times.start_of(row), times.duration_of(row))),
+            Self::Earliest => least(rows, limit, |row| Self::Earliest.key_of(times.start_of(row), 0)),
+            Self::Latest => least(rows, limit, |row| Self::Latest.key_of(times.start_of(row), 0)),
+            Self::Shortest => least(rows, limit, |row| Self::Shortest.key_of(0, times.duration_of(row))),
+            Self::Longest => least(rows, limit, |row| Self::Longest.key_of(0, times.duration_of(row))),
         }
     }
 }

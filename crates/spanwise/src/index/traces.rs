@@ -95,11 +95,11 @@ impl Traces {
                 SpanId::Valid(number) => number,
                 SpanId::Text(sum) => {
                     push(if is_parent { &mut texts.parents } else { &mut texts.spans }, row);
-                    self.apart = OnceLock::new();
                     texts.intern(sum)
                 }
             });
         }
+        self.apart = OnceLock::new();
         self.facts = OnceLock::new();
     }
 

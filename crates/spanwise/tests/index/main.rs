@@ -32,12 +32,18 @@ fn built(batches: &[SpanBatch], limits: Limits) -> Index {
     index
 }
 
-/// An index all of whose fields are asked for after each batch.
+/// An index all of whose fields are asked for after each batch, and what is above and below what.
 fn asked_between(batches: &[SpanBatch], limits: Limits) -> Index {
+    let queries = ["{ } > { }", "{ } >> { }", "{ span:childCount > 0 }", "{ } | count() > 1"];
+    let queries = queries.map(|text| Query::parse(text).unwrap());
     let mut index = Index::new(limits);
-    for batch in batches {
+    for (at, batch) in batches.iter().enumerate() {
         index.add(batch).unwrap();
         index.keys().unwrap();
+        let scan = Scan::new(&batches[..=at]);
+        for query in &queries {
+            index.run(query, &scan).unwrap();
+        }
     }
     index
 }

@@ -34,7 +34,7 @@ pub(super) fn write_placed(
 
 /// A query that cannot be read, or asks for what is not supported.
 ///
-/// The message names the construct; it repeats no text of the query but `TraceQL`'s own words.
+/// The message names the construct; of the query it repeats `TraceQL`'s own words and names of fields, never a value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct QueryError {
     line: usize,
