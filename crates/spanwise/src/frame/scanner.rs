@@ -21,6 +21,8 @@ enum Phase {
     Begin,
     /// The end of the document that is open.
     Value(Skip),
+    /// What follows the first document, which ends here, in a line that is long: that tells how documents lie.
+    AfterFirst(usize),
     /// What follows a document that ended.
     After,
     /// A bracket in column 0, after what is no document.
@@ -123,7 +125,7 @@ pub(super) struct Scanner {
     whole: bool,
     /// How documents lie is not known: the first line is a document that is being cut.
     undecided: bool,
-    /// The first line is large, and the document that it begins with is not.
+    /// The first line is the document that it begins with, which is not large, and white space that is.
     short_first: bool,
     pub(super) contradiction: Option<Contradiction>,
     phase: Phase,
@@ -250,9 +252,7 @@ impl Scanner {
                     if self.undecided && !matches!(result, Ok(false)) {
                         self.undecided = false;
                         if result.is_ok() {
-                            // It is what is behind it that is long. What that is, says how documents lie.
-                            self.short_first = true;
-                            self.phase = Phase::Start;
+                            self.phase = Phase::AfterFirst(cursor.at);
                             continue;
                         }
                         self.framing = Framing::Documents;
@@ -307,6 +307,23 @@ impl Scanner {
                     }
                     None => return (self.at > 0).then_some(Cut::Drop(self.at)),
                 },
+                Phase::AfterFirst(end) => {
+                    let end = *end;
+                    let next = self.after_white(text, end);
+                    if next.is_none() && !last {
+                        return None;
+                    }
+                    let behind = text.get(end..next.unwrap_or(text.len())).unwrap_or_default();
+                    // A line with more in it is none, and may have no end.
+                    if memchr::memchr(b'\n', behind).is_some() {
+                        self.short_first = true;
+                        self.phase = Phase::Start;
+                    } else {
+                        self.framing = Framing::Documents;
+                        self.at = self.begin;
+                        self.phase = Phase::Begin;
+                    }
+                }
                 Phase::DroppingLine => {
                     let feed = memchr::memchr(b'\n', text);
                     if feed.is_some() {
@@ -556,8 +573,10 @@ impl Scanner {
         self.at = self.at.saturating_sub(from);
         self.begin = self.begin.saturating_sub(from);
         self.horizon = self.horizon.saturating_sub(from);
-        if let Phase::Value(skip) = &mut self.phase {
-            skip.shift(from);
+        match &mut self.phase {
+            Phase::Value(skip) => skip.shift(from),
+            Phase::AfterFirst(end) => *end = end.saturating_sub(from),
+            _ => {}
         }
     }
 

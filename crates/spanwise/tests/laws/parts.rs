@@ -288,6 +288,40 @@ fn a_torn_document_is_bad_whether_or_not_it_is_cut() {
     }
 }
 
+/// Nothing is held until the line ends, or the stream.
+#[test]
+fn documents_without_a_line_feed_are_given_as_they_come() {
+    let document = document(true, 1).trim_end().replace('\n', " ");
+    assert!(document.len() < SMALL.document / 2, "{document}");
+    let spread = format!("{document}  {document}");
+    let texts = [
+        document.repeat(200),
+        spread.repeat(100),
+        format!("{{}}{}", " x".repeat(20_000)),
+        format!("{document}{}", " x".repeat(20_000)),
+        format!("\u{feff}{}", document.repeat(200)),
+    ];
+    for text in texts {
+        let expected = whole(text.as_bytes(), Mode::Lenient, Framing::Auto);
+        for (chunk, twice) in [(50, true), (50, false), (700, true)] {
+            let mut framer = Framer::new(&options(Mode::Lenient), Framing::Auto, SMALL);
+            if twice {
+                framer = framer.with_surveys();
+            }
+            let mut most = 0;
+            for chunk in text.as_bytes().chunks(chunk) {
+                framer.push(chunk);
+                while framer.next_block().is_some() {}
+                most = most.max(framer.buffer().unwrap().len());
+            }
+            assert!(most < 3 * SMALL.document, "{most} bytes are held of {}", text.len());
+            let coming = Some(Coming { chunk, twice });
+            let (found, _) = in_parts(text.as_bytes(), Mode::Lenient, Framing::Auto, SMALL, coming);
+            same_spans(&found, &expected, true).unwrap();
+        }
+    }
+}
+
 /// What is left of its line behind the fault is no line of its own.
 #[test]
 fn a_large_line_that_is_torn_is_one_bad_line() {
