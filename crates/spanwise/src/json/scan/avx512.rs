@@ -144,20 +144,28 @@ fn outline(
     keeps: &mut [u64],
     out: &mut [u8],
 ) -> Option<usize> {
-    // Where there should be no white space there are no control characters either, of which each block would have to be asked.
-    if !outline.takes_white_out() {
-        let mut state = *outline;
-        let (count, control) = outline_with::<false>(&mut state, blocks, keeps, out)?;
-        if !control {
-            *outline = state;
-            return Some(count);
+    if outline.takes_white_out() {
+        return outline_with::<true>(outline, blocks, keeps, out).map(|(count, _)| count);
+    }
+    let (count, has_control) = outline_with::<false>(outline, blocks, keeps, out)?;
+    if has_control {
+        // Such as the line feed behind the list. All that stands in no string is kept.
+        let in_string = |(block, keep): (&[u8; BLOCK], &u64)| is_control(load(block)) & !keep != 0;
+        if blocks.iter().zip(&*keeps).any(in_string) {
+            return None;
         }
     }
-    outline_with::<true>(outline, blocks, keeps, out).map(|(count, _)| count)
+    Some(count)
 }
 
-/// How many bytes the outline of the blocks has, and whether there is a control character in them; where they stand is looked
-/// at only if `CONTROL`.
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vbmi,avx512vbmi2,avx2,bmi1,bmi2,popcnt,pclmulqdq")]
+#[inline]
+fn is_control(lanes: __m512i) -> u64 {
+    _mm512_cmple_epu8_mask(lanes, _mm512_set1_epi8(0x1f))
+}
+
+/// How many bytes the outline of the blocks has, and whether there is a control character in them. That none stands in a
+/// string is checked if `CONTROL`: there are seldom any, unless there is white space.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vbmi,avx512vbmi2,avx2,bmi1,bmi2,popcnt,pclmulqdq")]
 #[inline]
 fn outline_with<const CONTROL: bool>(
@@ -177,7 +185,7 @@ fn outline_with<const CONTROL: bool>(
         *keep = state.add(&Told {
             quote: is(lanes, b'"'),
             backslash: is(lanes, b'\\'),
-            control: if CONTROL { _mm512_cmple_epu8_mask(lanes, _mm512_set1_epi8(0x1f)) } else { 0 },
+            control: if CONTROL { is_control(lanes) } else { 0 },
             simple: || is_one_of(lanes, &SIMPLE),
             digits: || digits(block),
             between: |feeds: bool| Between {
@@ -198,8 +206,7 @@ fn outline_with<const CONTROL: bool>(
     }
     state.note_high(_mm512_movepi8_mask(all) != 0);
     *outline = state;
-    let control = _mm512_cmple_epu8_mask(least, _mm512_set1_epi8(0x1f)) != 0;
-    Some((count, control))
+    Some((count, is_control(least) != 0))
 }
 
 /// See [`Kernel::unescape`]. A block at a time: letters are replaced by what they stand for, then backslashes are pressed out.
