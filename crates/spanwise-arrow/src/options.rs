@@ -72,7 +72,7 @@ pub enum Compact {
 pub enum PromotedType {
     /// `Utf8View`.
     String,
-    /// `Int64`. Also takes a double that is a whole number of that size, and decimal digits in a string.
+    /// `Int64`. Also takes a double that is a whole number of that size, and a JSON integer in a string.
     Int64,
     /// `Float64`. Also takes an integer that a double holds exactly, and a JSON number, `NaN` or an infinity in a string.
     Double,

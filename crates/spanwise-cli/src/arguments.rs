@@ -213,7 +213,7 @@ pub(crate) struct Convert {
     pub(crate) columns: Option<Vec<String>>,
 
     /// Make a column of an attribute of spans (or resource:KEY, scope:KEY), null where it cannot be of that type. TYPE is string,
-    /// int64 (also of whole doubles, and of texts of digits), double (also of integers that it holds exactly, and of texts that are
+    /// int64 (also of whole doubles, and of texts that are integers), double (also of integers that it holds exactly, and of texts that are
     /// numbers) or bool. May be given several times
     #[arg(long, value_name = "KEY:TYPE", value_parser = promotion)]
     pub(crate) promote: Vec<Promotion>,
@@ -279,7 +279,7 @@ pub(crate) struct Query {
     pub(crate) columns: Option<Vec<String>>,
 
     /// Show an attribute of spans (or resource:KEY, scope:KEY) as a column, null where it cannot be of that type; for json
-    /// and jsonl. TYPE is string, int64 (also of whole doubles, and of texts of digits), double (also of integers that it holds
+    /// and jsonl. TYPE is string, int64 (also of whole doubles, and of texts that are integers), double (also of integers that it holds
     /// exactly, and of texts that are numbers) or bool. May be given several times
     #[arg(long, value_name = "KEY:TYPE", value_parser = promotion)]
     pub(crate) promote: Vec<Promotion>,

@@ -13,6 +13,8 @@ static TEXT: &str = include_str!("catalogue.tsv");
 pub(crate) enum Class {
     /// Content of prompts, completions, tools, documents.
     Content,
+    /// The same under an everyday word: numbers, true and false stay.
+    Word,
     /// Settings in JSON, of which some members are content.
     Settings,
     /// A credential.
@@ -67,6 +69,7 @@ impl Row {
         let mut cell = || cells.next().filter(|cell| !cell.is_empty());
         let class = match cell()? {
             "R" => Class::Content,
+            "W" => Class::Word,
             "M" => Class::Settings,
             "C" => Class::Credential,
             "I" => Class::Identity,

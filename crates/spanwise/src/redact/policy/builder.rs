@@ -56,6 +56,10 @@ impl Builder<'_> {
         };
         let (preset, treatment, scan) = match row.class {
             Class::Content if privacy => (Preset::PrivacyMode, content, Scan::All),
+            Class::Word if privacy => {
+                let treatment = if content == Treatment::Mask { Treatment::KeepMark } else { content };
+                (Preset::PrivacyMode, treatment, Scan::All)
+            }
             Class::Settings if privacy => (Preset::PrivacyMode, Treatment::Members, Scan::All),
             Class::Credential if privacy => (Preset::PrivacyMode, Treatment::Mask, Scan::All),
             Class::Credential if secrets => (Preset::Secrets, Treatment::Mask, Scan::All),

@@ -240,6 +240,12 @@ fn selections(policy: &Policy, set: &DetectorSet) -> Result<[Selection; Place::A
         for id in &settings.off {
             *selection = set.select(id).map_or(*selection, |one| selection.difference(one));
         }
+        // It came for the others.
+        let alone =
+            set.select(Builtin::DeepEscapes.id()).is_some_and(|one| selection.difference(one).is_empty());
+        if alone && !settings.on.iter().any(|id| id == Builtin::DeepEscapes.id()) {
+            *selection = Selection::NONE;
+        }
     }
     Ok(selections)
 }
@@ -498,6 +504,9 @@ impl CompiledPolicy {
             && self.mode == Mode::Deny
             && self.unknown == Unknown::Keep
             && self.texts.iter().all(|text| *text != TextAction::Mask)
-            && self.selections.iter().all(|selection| selection.is_empty())
+            && Place::ALL.into_iter().all(|place| {
+                let is_read = place.has_keys() || self.text_action(place) == TextAction::Scan;
+                !is_read || self.selection(place).is_empty()
+            })
     }
 }

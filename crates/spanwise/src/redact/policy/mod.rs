@@ -374,8 +374,8 @@ impl Policy {
     ///
     /// `key` is the key of the pseudonyms, fetched from where [`key_source`](Self::key_source) says. It is an error if
     /// a rule needs one and there is none, if it has less than 16 bytes, if an id is not a detector's, if a pattern or label
-    /// is not valid, if a setting can have no effect, or if the policy changes nothing (with a key it does: ids that are text
-    /// are digests under it): a policy that cannot be applied as it stands is not applied at all.
+    /// is not valid, if a setting can have no effect, or if the policy changes nothing: it names nothing that takes anything
+    /// out (a key does: ids that are text are digests under it): a policy that cannot be applied as it stands is not applied at all.
     pub fn compile(&self, key: Option<HashKey>) -> Result<CompiledPolicy, PolicyError> {
         compiled::compile(self, key)
     }

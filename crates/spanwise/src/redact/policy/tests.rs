@@ -34,6 +34,7 @@ fn every_row_of_the_catalogue_decides_what_becomes_of_its_keys() {
             let verdict = policy.resolve(place, class, &key);
             let expected = match row.class {
                 Class::Content | Class::Credential => Treatment::Mask,
+                Class::Word => Treatment::KeepMark,
                 Class::Settings if is_of_a_member(&key) => Treatment::Mask,
                 Class::Settings => Treatment::Members,
                 Class::Numeric if row.label == "marker" => Treatment::KeepMark,
@@ -475,6 +476,11 @@ fn a_setting_that_can_do_nothing_is_a_mistake() {
         ("mode = \"deny\"\nunknown = \"keep\"\n", "changes nothing"),
         ("[detectors]\noff = [\"email\"]\n", "changes nothing"),
         ("[[rules]]\nkey = \"a\"\naction = \"keep\"\n", "changes nothing"),
+        (
+            "[detectors]\non = [\"email\"]\nplaces = [\"span_name\"]\n[text]\nspan_name = \"keep\"\n",
+            "changes nothing",
+        ),
+        ("[detectors]\noff = [\"x\"]\n[detectors.custom]\nx = 'y'\n", "changes nothing"),
     ] {
         let error = Policy::from_toml(file).unwrap().compile(None).unwrap_err();
         assert!(error.message().contains(message), "{file}: {error}");
