@@ -43,7 +43,10 @@ pub(crate) fn check_lines(text: &[u8], mode: Mode) -> Result<(), TestCaseError> 
                         .filter(|found| is_empty || from > 0 || found.code != Code::EmptyInput);
                     for expected in kept {
                         let found = findings.next().map(|found| key(&found, 0));
-                        prop_assert_eq!(found, Some(key(&expected, from)));
+                        // That there is nothing shows at the end of all.
+                        let is_of_all = expected.code == Code::EmptyInput && is_empty;
+                        let line_at = if is_of_all { text.len() - line.len() } else { from };
+                        prop_assert_eq!(found, Some(key(&expected, line_at)));
                     }
                     for expected in alone.spans() {
                         let span = spans.next().unwrap();
@@ -161,6 +164,14 @@ proptest! {
     #[test]
     fn documents_of_any_layout_can_be_written(text in any_input()) {
         check(&text)?;
+    }
+}
+
+#[test]
+fn a_mark_and_blank_lines_are_what_they_are_alone() {
+    for text in ["\u{feff}", "\u{feff}\n", "\u{feff}\n\n", "\u{feff} \n \r\n\n"] {
+        let checked = check(text.as_bytes());
+        assert!(checked.is_ok(), "{text:?}: {checked:?}");
     }
 }
 
