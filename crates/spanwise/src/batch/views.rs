@@ -94,6 +94,12 @@ macro_rules! view {
             pub fn row(self) -> &'a $row {
                 self.row
             }
+
+            /// A text of the row as it is stored: escapes are not undone.
+            #[allow(dead_code, reason = "of spans alone")]
+            pub(crate) fn stored(self, text: $crate::batch::Text) -> &'a [u8] {
+                text.raw(self.batch.input(), self.batch.arena())
+            }
         }
 
         impl fmt::Debug for $name<'_> {

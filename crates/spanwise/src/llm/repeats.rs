@@ -30,8 +30,20 @@ pub(super) struct Answer {
 pub(super) struct Spans<'a> {
     nodes: &'a [Node],
     usages: &'a [Usage],
+    /// In the order of their places.
+    answers: &'a [Answer],
+    /// By place: that of the parent.
+    parents: &'a [u32],
     /// By trace: the writer of its requests.
     writers: Vec<Writer>,
+}
+
+/// Where a span is, seen from those that are not heard.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Where {
+    Unknown,
+    Below,
+    Apart,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,7 +54,13 @@ enum Writer {
 }
 
 impl<'a> Spans<'a> {
-    pub(super) fn new(nodes: &'a [Node], usages: &'a [Usage], traces: usize) -> Self {
+    pub(super) fn new(
+        nodes: &'a [Node],
+        usages: &'a [Usage],
+        answers: &'a [Answer],
+        parents: &'a [u32],
+        traces: usize,
+    ) -> Self {
         let mut writers = vec![Writer::None; traces];
         for node in nodes.iter().filter(|node| node.is_request()) {
             if let Some(writer) = writers.get_mut(node.trace as usize) {
@@ -53,7 +71,64 @@ impl<'a> Spans<'a> {
                 };
             }
         }
-        Self { nodes, usages, writers }
+        Self { nodes, usages, answers, parents, writers }
+    }
+
+    /// The answer that a span says it got.
+    fn answer(&self, place: u32) -> Option<u64> {
+        let at = self.answers.binary_search_by_key(&place, |answer| answer.place).ok()?;
+        self.answers.get(at).map(|answer| answer.id)
+    }
+
+    fn parent(&self, place: u32) -> Option<u32> {
+        self.parents.get(place as usize).copied().filter(|parent| (*parent as usize) < self.nodes.len())
+    }
+
+    /// The places of spans that have a request below them.
+    fn above_requests(&self) -> Unheard {
+        let mut above = Unheard::default();
+        for (place, _) in self.requests() {
+            let mut at = self.parent(place);
+            while let Some(parent) = at.filter(|parent| above.insert(*parent)) {
+                at = self.parent(parent);
+            }
+        }
+        above
+    }
+
+    /// Adds those that lie below them and tell of parts of the same, but for what tools spend.
+    fn add_what_is_below(&self, unheard: &mut Unheard) {
+        if unheard.is_empty() {
+            return;
+        }
+        let mut known = vec![Where::Unknown; self.nodes.len()];
+        let mut walk = Vec::new();
+        for start in 0..u32::try_from(self.nodes.len()).unwrap_or(u32::MAX) {
+            let mut at = Some(start);
+            let mut found = Where::Apart;
+            while let Some(place) = at {
+                if unheard.contains(&place) {
+                    found = Where::Below;
+                    break;
+                }
+                let is_tool = self.node(place).is_some_and(|node| node.part == Part::Tool);
+                let Some(here) = known.get_mut(place as usize).filter(|_| !is_tool) else { break };
+                if *here != Where::Unknown {
+                    found = *here;
+                    break;
+                }
+                // Ends on parents in a circle.
+                *here = Where::Apart;
+                walk.push(place);
+                at = self.parent(place);
+            }
+            for place in walk.drain(..) {
+                if let Some(here) = known.get_mut(place as usize) {
+                    *here = found;
+                }
+            }
+        }
+        unheard.extend((0..).zip(&known).filter(|(_, here)| **here == Where::Below).map(|(place, _)| place));
     }
 
     fn node(&self, place: u32) -> Option<Node> {
@@ -87,8 +162,10 @@ impl<'a> Spans<'a> {
     pub(super) fn told_beside(&self) -> Unheard {
         let mut unheard = Unheard::default();
         self.opened_streams(&mut unheard);
-        self.steps(&mut unheard);
         self.twins(&mut unheard);
+        self.add_what_is_below(&mut unheard);
+        // What is below a step was called by it.
+        self.steps(&mut unheard);
         unheard
     }
 
@@ -140,14 +217,18 @@ impl<'a> Spans<'a> {
     }
 
     /// Calls of one model that two libraries tell of at the same time, with the same tokens in and out, or failed for both. Names
-    /// of spans are not enough to tell libraries apart: samples of one prompt may be numbered, and take as many tokens.
+    /// of spans are not enough to tell libraries apart: samples of one prompt may be numbered, and take as many tokens. Nor are
+    /// scopes where both say what was answered, and it is not the same: a program may have one for each of its modules.
     fn twins(&self, unheard: &mut Unheard) {
+        let above = self.above_requests();
         let mut calls: Vec<_> = self
             .requests()
             .filter(|(_, node)| node.has_scope && self.has_several_writers(*node))
             .filter(|(_, node)| node.part != Part::Opening)
             .filter_map(|(place, node)| {
                 let tokens = match self.usage(node).map(|usage| usage.amounts) {
+                    // A run that only names its model did not fail.
+                    None if above.contains(&place) => return None,
                     None => [0; 2],
                     Some([input, output, ..]) if input > 0.0 && output > 0.0 => {
                         [input.to_bits(), output.to_bits()]
@@ -161,19 +242,21 @@ impl<'a> Spans<'a> {
         calls.sort_unstable();
         for calls in calls.chunk_by(|a, b| a.0 == b.0).filter(|calls| calls.len() > 1) {
             let places = calls.iter().map(|(_, place)| *place);
-            self.keep_one_writer(places, |_| true, meet, unheard);
+            let answered_alike = |a, b| match (self.answer(a), self.answer(b)) {
+                (Some(a), Some(b)) => a == b,
+                _ => true,
+            };
+            let are_one = |a: (Node, u32), b: (Node, u32)| meet(a.0, b.0) && answered_alike(a.1, b.1);
+            self.keep_one_writer(places, |_| true, are_one, unheard);
         }
     }
 
-    /// Spans with the answer of another of the trace that says some of the same figures, where some of both stand. `stands` has
-    /// those that do. Libraries count differently what was cached or thought, and servers use ids again.
-    pub(super) fn told_elsewhere(
-        &self,
-        answers: &[Answer],
-        stands: impl Fn(u32) -> bool,
-        unheard: &mut Unheard,
-    ) {
-        let mut answers: Vec<_> = answers
+    /// Spans with the answer of another of the trace that says some of the same figures at the same time, where some of both stand.
+    /// `stands` has those that do. Libraries count differently what was cached or thought, and servers use ids again.
+    pub(super) fn told_elsewhere(&self, stands: impl Fn(u32) -> bool) -> Unheard {
+        let mut unheard = Unheard::default();
+        let mut answers: Vec<_> = self
+            .answers
             .iter()
             .filter_map(|answer| {
                 let node = self.node(answer.place).filter(|node| self.has_several_writers(*node))?;
@@ -181,17 +264,22 @@ impl<'a> Spans<'a> {
             })
             .collect();
         answers.sort_unstable();
-        let say_the_same = |a: Node, b: Node| match (self.usage(a), self.usage(b)) {
-            (Some(a), Some(b)) => {
-                let tokens = a.amounts.iter().zip(b.amounts).take(3);
-                tokens.into_iter().any(|(a, b)| *a > 0.0 && a.total_cmp(&b).is_eq())
-            }
-            _ => meet(a, b),
+        let say_the_same = |(a, _): (Node, u32), (b, _): (Node, u32)| {
+            let tokens = match (self.usage(a), self.usage(b)) {
+                (Some(a), Some(b)) => {
+                    let mut tokens = a.amounts.iter().zip(b.amounts).take(3);
+                    tokens.any(|(a, b)| *a > 0.0 && a.total_cmp(&b).is_eq())
+                }
+                _ => true,
+            };
+            tokens && meet(a, b)
         };
         for same in answers.chunk_by(|a, b| (a.0, a.1) == (b.0, b.1)).filter(|same| same.len() > 1) {
             let places = same.iter().map(|(.., place)| *place);
-            self.keep_one_writer(places, &stands, say_the_same, unheard);
+            self.keep_one_writer(places, &stands, say_the_same, &mut unheard);
         }
+        self.add_what_is_below(&mut unheard);
+        unheard
     }
 
     /// Of spans that may tell the same, those of the writer stay that tells of most requests, and says most of them. A library
@@ -200,33 +288,34 @@ impl<'a> Spans<'a> {
         &self,
         places: impl Iterator<Item = u32>,
         stands: impl Fn(u32) -> bool,
-        are_one: impl Fn(Node, Node) -> bool,
+        are_one: impl Fn((Node, u32), (Node, u32)) -> bool,
         unheard: &mut Unheard,
     ) {
         let mut spans: Vec<(Node, u32)> =
             places.filter_map(|place| Some((self.node(place)?, place))).collect();
         spans.sort_unstable_by_key(|(node, _)| (node.writer, node.times));
-        let standing = |of: &[(Node, u32)]| -> Vec<Node> {
-            of.iter().filter(|(_, place)| stands(*place)).map(|(node, _)| *node).collect()
+        let standing = |of: &[(Node, u32)]| -> Vec<(Node, u32)> {
+            of.iter().filter(|(_, place)| stands(*place)).copied().collect()
         };
         let writers = spans.chunk_by(|a, b| a.0.writer == b.0.writer).map(standing);
-        let writers: Vec<Vec<Node>> = writers.filter(|standing| !standing.is_empty()).collect();
+        let writers: Vec<Vec<(Node, u32)>> = writers.filter(|standing| !standing.is_empty()).collect();
         if writers.len() < 2 {
             return;
         }
         let best = writers.iter().max_by_key(|standing| {
-            let amounts = || standing.iter().filter_map(|node| self.usage(*node)).map(|usage| usage.amounts);
+            let amounts =
+                || standing.iter().filter_map(|(node, _)| self.usage(*node)).map(|usage| usage.amounts);
             let costs = amounts().filter(|amounts| amounts[3] > 0.0).count();
             let figures = amounts().flatten().filter(|amount| *amount > 0.0).count();
-            let first = standing.iter().map(|node| node.times).min();
-            let writer = standing.first().map(|node| node.writer);
+            let first = standing.iter().map(|(node, _)| node.times).min();
+            let writer = standing.first().map(|(node, _)| node.writer);
             (standing.len(), costs, figures, Reverse(first), writer)
         });
-        let Some([first, ..]) = best.map(Vec::as_slice) else { return };
+        let Some([(first, _), ..]) = best.map(Vec::as_slice) else { return };
         let kept = || best.into_iter().flatten().take(MOST_COMPARED);
         let others = spans.iter().filter(|(node, _)| node.writer != first.writer);
         unheard.extend(
-            others.filter(|(node, _)| kept().any(|kept| are_one(*kept, *node))).map(|(_, place)| *place),
+            others.filter(|other| kept().any(|kept| are_one(*kept, **other))).map(|(_, place)| *place),
         );
     }
 }
@@ -235,8 +324,12 @@ fn bits(amounts: Amounts) -> [u64; 4] {
     amounts.map(f64::to_bits)
 }
 
-/// Whether two spans lie in the same time.
+/// Whether two spans lie in the same time: not one behind the other, and not where one does not say when it was.
 fn meet(a: Node, b: Node) -> bool {
+    let lasts = |node: Node| node.times.0 < node.times.1;
     let end = |node: Node| node.times.1.max(node.times.0);
-    a.times.0 <= end(b) && b.times.0 <= end(a)
+    let is_known = a.times.0 > 0 && b.times.0 > 0;
+    let touch = a.times.0 == end(b) || b.times.0 == end(a);
+    let within = a.times.0 <= end(b) && b.times.0 <= end(a);
+    is_known && within && !(touch && lasts(a) && lasts(b))
 }

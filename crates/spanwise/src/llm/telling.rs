@@ -35,7 +35,8 @@ pub(super) enum Part {
 impl<'a> Telling<'a> {
     pub(super) fn hear(&mut self, hint: Hint, text: Cow<'a, str>) {
         match (hint, &*text) {
-            (Hint::Answer, "") => {}
+            // Of a library that writes what is not there.
+            (Hint::Answer, "" | "None" | "null") => {}
             (Hint::Answer, _) => self.answer = Some(text),
             // A compaction and an aggregation are told of by nothing else.
             (Hint::Ag2Usage, "model_call" | "subtask") => self.part = Part::Repeats,

@@ -214,8 +214,13 @@ impl Below {
     /// the rule.
     pub(super) fn put_under(&mut self, place: u32, usage: Usage, models: &Models, standing: &mut Standing) {
         let mut in_tools = self.in_tools.take();
+        let beside = self.requests.sum_of(|_| true);
         let is_apart = |tools: &mut Box<Self>| {
-            usage.is_call && !Figures::of(usage.amounts, tools.requests.sum_of(|_| true)).same
+            let spent = tools.requests.sum_of(|_| true);
+            let mut all = beside;
+            sum(&mut all, spent);
+            let is_same = |theirs| Figures::of(usage.amounts, theirs).same;
+            usage.is_call && !is_same(spent) && !is_same(all)
         };
         let apart = in_tools.take_if(is_apart);
         if let Some(included) = in_tools {
