@@ -17,7 +17,6 @@ fn word(treatment: Treatment) -> &'static str {
         Treatment::Keep => "keep",
         Treatment::Mask => "mask",
         Treatment::Drop => "drop",
-        Treatment::KeepMark => "text",
         _ => "something else",
     }
 }

@@ -5,7 +5,7 @@
 
 use serde_json::{Value, json};
 use spanwise::redact::{
-    Action, HashKey, KeyPattern, Place, Policy, PolicyError, Preset, RedactionReport, Redactor, Rule,
+    Action, Bodies, HashKey, KeyPattern, Place, Policy, PolicyError, Preset, RedactionReport, Redactor, Rule,
     TextAction, Unknown, redact, redact_json,
 };
 use spanwise::{DecodeOptions, Mode, decode};
@@ -274,6 +274,40 @@ fn a_member_that_is_not_of_otlp_goes_with_what_is_found_in_its_name() {
     assert_eq!(String::from_utf8(kept.data).unwrap(), named(r#","b":1"#));
     assert_eq!((kept.report.unknown_members, kept.report.changes()), (2, 0));
     assert_eq!(kept.report.detectors(&policy).len(), 0);
+}
+
+#[test]
+fn under_everyday_words_texts_go_and_numbers_stay() {
+    let of = |policy: Policy, value: Value| {
+        let (found, _) = redacted(policy, &json!([attribute("message", value)]));
+        found.get(0).map(|attribute| attribute["value"].clone())
+    };
+    let privacy = || Policy::from_preset(Preset::PrivacyMode);
+    let mask = json!({"stringValue": "[REDACTED:content]"});
+    for value in [
+        json!({"stringValue": "482913"}),
+        json!({"stringValue": "true"}),
+        json!({"arrayValue": {"values": [{"intValue": "1"}]}}),
+        json!({"kvlistValue": {"values": [text("a", "b")]}}),
+        json!({"bytesValue": "aGk="}),
+    ] {
+        assert_eq!(of(privacy(), value.clone()), Some(mask.clone()), "{value}");
+        assert_eq!(of(privacy().content(Action::Drop), value.clone()), None, "{value}");
+    }
+    for value in [json!({"intValue": "7"}), json!({"boolValue": true}), json!({"doubleValue": 1.5})] {
+        for policy in [
+            privacy(),
+            privacy().content(Action::Drop),
+            privacy().content(Action::Hash),
+            privacy().bodies(Bodies::Structure),
+        ] {
+            assert_eq!(of(policy, value.clone()), Some(value.clone()));
+        }
+        let of_gen_ai = redacted(privacy(), &json!([attribute("gen_ai.prompt", value.clone())])).0;
+        assert_eq!(of_gen_ai[0]["value"], mask, "under a word of its own nothing stays");
+        let allowed = of(privacy().mode(spanwise::redact::Mode::Allow), value.clone());
+        assert_ne!(allowed, Some(value), "nor where only what is allowed does");
+    }
 }
 
 #[test]

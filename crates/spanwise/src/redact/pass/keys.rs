@@ -213,7 +213,8 @@ fn resolve(
 ) -> Known {
     let look = policy.look(place);
     let verdict = policy.resolve(place, event, name);
-    let mask = (verdict.treatment == Treatment::Mask).then(|| {
+    let is_masked = verdict.treatment == Treatment::Mask && !policy.spares_numbers(verdict.rule);
+    let mask = is_masked.then(|| {
         let mut mask = String::new();
         placeholder::push_mask(&mut mask, policy.label(verdict.rule));
         keep(&mask)

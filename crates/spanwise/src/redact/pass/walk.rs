@@ -173,6 +173,7 @@ impl<'a> Walk<'a> {
     fn treat(&mut self, item: Item, verdict: Verdict, path: &mut Path<'a>) {
         match verdict.treatment {
             Treatment::Keep => self.keep(item, verdict, path),
+            _ if is_no_text(item.value) && self.policy.spares_numbers(verdict.rule) => {}
             Treatment::KeepMark if self.is_mark(item.value) => {}
             Treatment::Drop => {
                 self.edits.push(item.slot, item.row, Change::Drop);
@@ -479,4 +480,9 @@ pub(super) fn scalar_text(value: RawValue) -> Option<String> {
         | RawValue::Array(_)
         | RawValue::KvList(_) => None,
     }
+}
+
+/// Whether it is true, false or a number.
+fn is_no_text(value: RawValue) -> bool {
+    matches!(value, RawValue::Bool(_) | RawValue::Int(_) | RawValue::Double(_))
 }

@@ -41,6 +41,7 @@ impl Builder<'_> {
             label: rule.label.clone(),
             members: Vec::new(),
             scan,
+            of_texts: false,
         };
         self.rules.push((matcher, compiled));
         Ok(())
@@ -55,11 +56,7 @@ impl Builder<'_> {
             treatment => treatment,
         };
         let (preset, treatment, scan) = match row.class {
-            Class::Content if privacy => (Preset::PrivacyMode, content, Scan::All),
-            Class::Word if privacy => {
-                let treatment = if content == Treatment::Mask { Treatment::KeepMark } else { content };
-                (Preset::PrivacyMode, treatment, Scan::All)
-            }
+            Class::Content | Class::Word if privacy => (Preset::PrivacyMode, content, Scan::All),
             Class::Settings if privacy => (Preset::PrivacyMode, Treatment::Members, Scan::All),
             Class::Credential if privacy => (Preset::PrivacyMode, Treatment::Mask, Scan::All),
             Class::Credential if secrets => (Preset::Secrets, Treatment::Mask, Scan::All),
@@ -103,6 +100,7 @@ impl Builder<'_> {
             label: row.label.to_owned(),
             members: row.members.iter().map(|member| (*member).to_owned()).collect(),
             scan,
+            of_texts: row.class == Class::Word,
         };
         self.rules.push((matcher, compiled));
         Ok(())

@@ -54,6 +54,8 @@ pub(super) struct CompiledRule {
     pub(super) label: String,
     pub(super) members: Vec<String>,
     pub(super) scan: Scan,
+    /// Numbers, true and false stay.
+    pub(super) of_texts: bool,
 }
 
 /// Whether a rule of the user's may match the path of a member as a whole, however long it is: a glob or an expression.
@@ -406,6 +408,13 @@ impl CompiledPolicy {
     /// What the placeholder of a rule says.
     pub fn label(&self, rule: Option<u32>) -> &str {
         rule.and_then(|rule| self.rules.get(rule as usize)).map_or("masked", |rule| &rule.label)
+    }
+
+    /// Whether a rule takes texts, and lists and objects, and leaves numbers, true and false. Where only what is allowed stays, it
+    /// leaves nothing.
+    pub(crate) fn spares_numbers(&self, rule: Option<u32>) -> bool {
+        let of_texts = rule.and_then(|rule| self.rules.get(rule as usize)).is_some_and(|rule| rule.of_texts);
+        of_texts && self.mode == Mode::Deny
     }
 
     /// Where a rule comes from.

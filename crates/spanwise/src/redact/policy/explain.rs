@@ -59,6 +59,11 @@ impl CompiledPolicy {
                 format!("stays without these members of its JSON: {members}")
             }
         };
+        let outcome = if self.spares_numbers(verdict.rule) {
+            format!("{outcome}, unless it is true, false or a number")
+        } else {
+            outcome
+        };
         let reason = match verdict.rule.and_then(|rule| self.rules.get(rule as usize)) {
             Some(rule) => rule.reason(self.folds_case),
             None if self.mode == Mode::Allow => {
