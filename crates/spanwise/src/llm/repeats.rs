@@ -84,10 +84,10 @@ impl<'a> Spans<'a> {
         self.parents.get(place as usize).copied().filter(|parent| (*parent as usize) < self.nodes.len())
     }
 
-    /// The places of spans that have a request below them.
+    /// The places of spans that have a request below them, in the traces that are looked at.
     fn above_requests(&self) -> Unheard {
         let mut above = Unheard::default();
-        for (place, _) in self.requests() {
+        for (place, _) in self.requests().filter(|(_, node)| self.has_several_writers(*node)) {
             let mut at = self.parent(place);
             while let Some(parent) = at.filter(|parent| above.insert(*parent)) {
                 at = self.parent(parent);

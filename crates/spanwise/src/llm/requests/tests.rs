@@ -149,6 +149,20 @@ fn very_many_models_and_very_deep_trees_are_told() {
     assert_eq!(counted(&deep.iter().map(String::as_str).collect::<Vec<_>>()), [0]);
 }
 
+/// Those that count, which are the same where the spans come in this order.
+fn counted_in_any_order(
+    spans: &[&str],
+    order: Vec<usize>,
+) -> Result<Vec<usize>, proptest::test_runner::TestCaseError> {
+    let order: Vec<usize> = order.into_iter().filter(|at| *at < spans.len()).collect();
+    let shuffled: Vec<&str> = order.iter().map(|at| spans[*at]).collect();
+    let expected = counted(spans);
+    let mut found: Vec<usize> = counted(&shuffled).into_iter().map(|at| order[at]).collect();
+    found.sort_unstable();
+    proptest::prop_assert_eq!(&found, &expected);
+    Ok(expected)
+}
+
 proptest::proptest! {
     /// Which spans count does not depend on the order in which they come, and every call is told of by itself, or by one
     /// above or below it.
@@ -163,13 +177,8 @@ proptest::proptest! {
             let usage = format!("{}/{}//{}", input * 10, output, cost);
             format!("{} {} {} {usage}", at + 1, parent(at, *above), names[*model])
         }).collect();
-        let order: Vec<usize> = order.into_iter().filter(|at| *at < lines.len()).collect();
         let all: Vec<&str> = lines.iter().map(String::as_str).collect();
-        let shuffled: Vec<&str> = order.iter().map(|at| all[*at]).collect();
-        let expected = counted(&all);
-        let mut found: Vec<usize> = counted(&shuffled).into_iter().map(|at| order[at]).collect();
-        found.sort_unstable();
-        proptest::prop_assert_eq!(&found, &expected);
+        let expected = counted_in_any_order(&all, order)?;
         let carries = |at: usize| { let (_, _, input, output, cost) = spans[at]; input + output + cost > 0 };
         let above = |at: usize| Some(spans[at].0).filter(|parent| *parent < at);
         let line = |at: usize| std::iter::successors(Some(at), |at| above(*at));
@@ -197,13 +206,8 @@ proptest::proptest! {
             let (parent, operation) = (parent(at, above), operation[kind]);
             format!("{} {parent} {model} {input}/{output} {operation} {answer} l{library}", at + 1)
         }).collect();
-        let order: Vec<usize> = order.into_iter().filter(|at| *at < lines.len()).collect();
         let all: Vec<&str> = lines.iter().map(String::as_str).collect();
-        let shuffled: Vec<&str> = order.iter().map(|at| all[*at]).collect();
-        let expected = counted(&all);
-        let mut found: Vec<usize> = counted(&shuffled).into_iter().map(|at| order[at]).collect();
-        found.sort_unstable();
-        proptest::prop_assert_eq!(&found, &expected);
+        let expected = counted_in_any_order(&all, order)?;
         let carries = |at: &usize| spans[*at].2 + spans[*at].3 > 0;
         proptest::prop_assert_eq!((0..spans.len()).any(|at| carries(&at)), expected.iter().any(carries), "{:?}", all);
     }

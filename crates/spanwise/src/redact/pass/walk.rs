@@ -333,13 +333,13 @@ impl<'a> Walk<'a> {
     fn is_mark(&self, value: RawValue) -> bool {
         const LONGEST: usize = 8;
         match value {
-            RawValue::Empty | RawValue::Bool(_) | RawValue::Int(_) | RawValue::Double(_) => true,
+            RawValue::Empty => true,
             RawValue::String(text) => {
                 let content = self.batch.text(text);
                 let is_number = content.len() <= LONGEST && content.bytes().all(|byte| byte.is_ascii_digit());
                 is_number || matches!(content.as_ref(), "true" | "false")
             }
-            _ => false,
+            _ => is_no_text(value),
         }
     }
 
