@@ -40,7 +40,7 @@
 //!      same time in one trace: where the id of the answer is the same and some count of tokens is (the names of spans without
 //!      scopes will do, too); and where, under one parent and for one name of a model, tokens in and out are the same, or neither
 //!      span carries usage and none has a request below it, unless both say an id and it differs. The library that counts is the
-//!      one that tells of most of these requests, then says most costs and figures, then came first; what lies below a span of the
+//!      one that tells of most of these requests, of those with usage first, then says most costs and figures, then came first; what lies below a span of the
 //!      others tells of the same, but for what a tool spends. Two spans of one library are two requests, whatever their ids:
 //!      servers use them again. Modules of one program that have a scope each are taken for libraries: where they ask for the same
 //!      at the same time and say no ids, one is lost.

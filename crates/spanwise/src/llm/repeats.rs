@@ -12,8 +12,8 @@ use super::requests::{NO_TRACE, Node, Role};
 use super::telling::Part;
 use super::usage::{Amounts, Usage};
 
-/// Places of spans that are not heard.
-pub(super) type Unheard = HashSet<u32, RandomState>;
+/// Places of spans.
+pub(super) type Places = HashSet<u32, RandomState>;
 
 /// Whoever tells the same is compared with so many of those that stay.
 const MOST_COMPARED: usize = 16;
@@ -32,7 +32,7 @@ pub(super) struct Spans<'a> {
     usages: &'a [Usage],
     /// In the order of their places.
     answers: &'a [Answer],
-    /// By place: that of the parent.
+    /// By place: that of the parent, without circles.
     parents: &'a [u32],
     /// By trace: the writer of its requests.
     writers: Vec<Writer>,
@@ -84,10 +84,10 @@ impl<'a> Spans<'a> {
         self.parents.get(place as usize).copied().filter(|parent| (*parent as usize) < self.nodes.len())
     }
 
-    /// The places of spans that have a request below them, in the traces that are looked at.
-    fn above_requests(&self) -> Unheard {
-        let mut above = Unheard::default();
-        for (place, _) in self.requests().filter(|(_, node)| self.has_several_writers(*node)) {
+    /// The places of spans that have one of these below them.
+    fn above(&self, places: impl Iterator<Item = u32>) -> Places {
+        let mut above = Places::default();
+        for place in places {
             let mut at = self.parent(place);
             while let Some(parent) = at.filter(|parent| above.insert(*parent)) {
                 at = self.parent(parent);
@@ -96,8 +96,14 @@ impl<'a> Spans<'a> {
         above
     }
 
+    /// The places of spans that have a request below them, in the traces that are looked at.
+    fn above_requests(&self) -> Places {
+        let compared = self.requests().filter(|(_, node)| self.has_several_writers(*node));
+        self.above(compared.map(|(place, _)| place))
+    }
+
     /// Adds those that lie below them and tell of parts of the same, but for what tools spend.
-    fn add_what_is_below(&self, unheard: &mut Unheard) {
+    fn add_what_is_below(&self, unheard: &mut Places) {
         if unheard.is_empty() {
             return;
         }
@@ -117,8 +123,6 @@ impl<'a> Spans<'a> {
                     found = *here;
                     break;
                 }
-                // Ends on parents in a circle.
-                *here = Where::Apart;
                 walk.push(place);
                 at = self.parent(place);
             }
@@ -159,8 +163,8 @@ impl<'a> Spans<'a> {
     }
 
     /// Spans whose request one under the same parent tells of.
-    pub(super) fn told_beside(&self) -> Unheard {
-        let mut unheard = Unheard::default();
+    pub(super) fn told_beside(&self) -> Places {
+        let mut unheard = Places::default();
         self.opened_streams(&mut unheard);
         self.twins(&mut unheard);
         self.add_what_is_below(&mut unheard);
@@ -170,7 +174,7 @@ impl<'a> Spans<'a> {
     }
 
     /// The beginnings of streams that a log tells of: each log, in their order, takes the last that began before it.
-    fn opened_streams(&self, unheard: &mut Unheard) {
+    fn opened_streams(&self, unheard: &mut Places) {
         let is_opening = |node: Node| node.part == Part::Opening && matches!(node.role, Role::Named(_));
         let mut streams: Vec<_> = self
             .requests()
@@ -181,12 +185,20 @@ impl<'a> Spans<'a> {
                 ((node.trace, node.parent, self.model(node)), start, is_log, end, place)
             })
             .collect();
+        if streams.is_empty() {
+            return;
+        }
         streams.sort_unstable();
+        let traces: HashSet<u32, RandomState> = streams.iter().map(|((trace, ..), ..)| *trace).collect();
+        let above = self.requests().filter(|(_, node)| traces.contains(&node.trace));
+        let above = self.above(above.map(|(place, _)| place));
         for streams in streams.chunk_by(|a, b| a.0 == b.0) {
             let mut open = Vec::new();
             for (_, _, is_log, _, place) in streams {
                 if *is_log {
-                    unheard.extend(open.pop());
+                    // What lies below the beginning is not told by a log without usage.
+                    let has_usage = self.node(*place).is_some_and(|log| self.usage(log).is_some());
+                    unheard.extend(open.pop().filter(|opening| has_usage || !above.contains(opening)));
                 } else {
                     open.push(*place);
                 }
@@ -195,7 +207,7 @@ impl<'a> Spans<'a> {
     }
 
     /// Steps that repeat the figures of a call beside them.
-    fn steps(&self, unheard: &mut Unheard) {
+    fn steps(&self, unheard: &mut Places) {
         let key = |node: Node| {
             let usage = self.usage(node).filter(|_| node.trace != NO_TRACE)?;
             Some((node.trace, node.parent?, bits(usage.amounts)))
@@ -219,7 +231,7 @@ impl<'a> Spans<'a> {
     /// Calls of one model that two libraries tell of at the same time, with the same tokens in and out, or failed for both. Names
     /// of spans are not enough to tell libraries apart: samples of one prompt may be numbered, and take as many tokens. Nor are
     /// scopes where both say what was answered, and it is not the same: a program may have one for each of its modules.
-    fn twins(&self, unheard: &mut Unheard) {
+    fn twins(&self, unheard: &mut Places) {
         let above = self.above_requests();
         let mut calls: Vec<_> = self
             .requests()
@@ -253,8 +265,8 @@ impl<'a> Spans<'a> {
 
     /// Spans with the answer of another of the trace that says some of the same figures at the same time, where some of both stand.
     /// `stands` has those that do. Libraries count differently what was cached or thought, and servers use ids again.
-    pub(super) fn told_elsewhere(&self, stands: impl Fn(u32) -> bool) -> Unheard {
-        let mut unheard = Unheard::default();
+    pub(super) fn told_elsewhere(&self, stands: impl Fn(u32) -> bool) -> Places {
+        let (mut unheard, mut heard) = (Places::default(), Vec::new());
         let mut answers: Vec<_> = self
             .answers
             .iter()
@@ -263,34 +275,45 @@ impl<'a> Spans<'a> {
                 Some((node.trace, answer.id, answer.place))
             })
             .collect();
+        if answers.is_empty() {
+            return unheard;
+        }
         answers.sort_unstable();
-        let say_the_same = |(a, _): (Node, u32), (b, _): (Node, u32)| {
-            let tokens = match (self.usage(a), self.usage(b)) {
-                (Some(a), Some(b)) => {
-                    let mut tokens = a.amounts.iter().zip(b.amounts).take(3);
-                    tokens.any(|(a, b)| *a > 0.0 && a.total_cmp(&b).is_eq())
+        let above = self.above_requests();
+        let say_the_same = |(kept, _): (Node, u32), (other, place): (Node, u32)| {
+            let tokens = match (self.usage(kept), self.usage(other)) {
+                (Some(kept), Some(other)) => {
+                    let mut tokens = kept.amounts.iter().zip(other.amounts).take(3);
+                    tokens.any(|(kept, other)| *kept > 0.0 && kept.total_cmp(&other).is_eq())
                 }
-                _ => true,
+                // Nor did a run fail that only names its model.
+                (_, None) => !above.contains(&place),
+                // What it carries would be lost.
+                (None, Some(_)) => false,
             };
-            tokens && meet(a, b)
+            tokens && meet(kept, other)
         };
         for same in answers.chunk_by(|a, b| (a.0, a.1) == (b.0, b.1)).filter(|same| same.len() > 1) {
             let places = same.iter().map(|(.., place)| *place);
-            self.keep_one_writer(places, &stands, say_the_same, &mut unheard);
+            heard.extend(self.keep_one_writer(places, &stands, say_the_same, &mut unheard));
         }
+        // What others were not heard for would not be heard below one that is not.
+        let above = self.above(heard.into_iter());
+        unheard.retain(|place| !above.contains(place));
         self.add_what_is_below(&mut unheard);
         unheard
     }
 
-    /// Of spans that may tell the same, those of the writer stay that tells of most requests, and says most of them. A library
-    /// tells of a request once: two spans of one are two requests.
+    /// Of spans that may tell the same, those of the writer stay that tells of most requests, of those with usage first, and
+    /// says most of them. A library tells of a request once: two spans of one are two requests. Returns those for which others
+    /// are not heard.
     fn keep_one_writer(
         &self,
         places: impl Iterator<Item = u32>,
         stands: impl Fn(u32) -> bool,
         are_one: impl Fn((Node, u32), (Node, u32)) -> bool,
-        unheard: &mut Unheard,
-    ) {
+        unheard: &mut Places,
+    ) -> Vec<u32> {
         let mut spans: Vec<(Node, u32)> =
             places.filter_map(|place| Some((self.node(place)?, place))).collect();
         spans.sort_unstable_by_key(|(node, _)| (node.writer, node.times));
@@ -299,24 +322,29 @@ impl<'a> Spans<'a> {
         };
         let writers = spans.chunk_by(|a, b| a.0.writer == b.0.writer).map(standing);
         let writers: Vec<Vec<(Node, u32)>> = writers.filter(|standing| !standing.is_empty()).collect();
+        let mut heard = Vec::new();
         if writers.len() < 2 {
-            return;
+            return heard;
         }
         let best = writers.iter().max_by_key(|standing| {
             let amounts =
                 || standing.iter().filter_map(|(node, _)| self.usage(*node)).map(|usage| usage.amounts);
+            let with_usage = amounts().count();
             let costs = amounts().filter(|amounts| amounts[3] > 0.0).count();
             let figures = amounts().flatten().filter(|amount| *amount > 0.0).count();
             let first = standing.iter().map(|(node, _)| node.times).min();
             let writer = standing.first().map(|(node, _)| node.writer);
-            (standing.len(), costs, figures, Reverse(first), writer)
+            (with_usage, standing.len(), costs, figures, Reverse(first), writer)
         });
-        let Some([(first, _), ..]) = best.map(Vec::as_slice) else { return };
+        let Some([(first, _), ..]) = best.map(Vec::as_slice) else { return heard };
         let kept = || best.into_iter().flatten().take(MOST_COMPARED);
-        let others = spans.iter().filter(|(node, _)| node.writer != first.writer);
-        unheard.extend(
-            others.filter(|other| kept().any(|kept| are_one(*kept, **other))).map(|(_, place)| *place),
-        );
+        for other in spans.iter().filter(|(node, _)| node.writer != first.writer) {
+            if let Some((_, place)) = kept().find(|kept| are_one(**kept, *other)) {
+                heard.push(*place);
+                unheard.insert(other.1);
+            }
+        }
+        heard
     }
 }
 

@@ -8,7 +8,7 @@ use hashbrown::HashMap;
 use std::hash::BuildHasher;
 
 use super::models::{Model, Models, NO_MODEL, OTHER_MODELS};
-use super::repeats::{Answer, Spans, Unheard};
+use super::repeats::{Answer, Places, Spans};
 use super::telling::Part;
 use super::trees::{self, NO_PLACE, Says};
 use super::usage::{Usage, amounts};
@@ -216,12 +216,13 @@ impl Requests {
     ///
     /// Takes time in proportion to the number of spans, however deep the traces, and ends on parents in a circle.
     pub fn counted(&self) -> impl Iterator<Item = usize> {
-        let parents: Vec<u32> = self.nodes.iter().map(|node| self.parent(node)).collect();
+        let mut parents: Vec<u32> = self.nodes.iter().map(|node| self.parent(node)).collect();
+        trees::cut_circles(&mut parents);
         let traces = self.traces.len();
         let spans = Spans::new(&self.nodes, &self.usages, &self.answers, &parents, traces);
         let mut unheard = spans.told_beside();
-        let told = |unheard: &Unheard| -> Vec<usize> {
-            trees::requests(parents.clone(), |place| self.says(place, unheard), &self.models).collect()
+        let told = |unheard: &Places| -> Vec<usize> {
+            trees::requests(&parents, |place| self.says(place, unheard), &self.models).collect()
         };
         let mut counted = told(&unheard);
         // The counted are in order.
@@ -233,7 +234,7 @@ impl Requests {
         counted.into_iter()
     }
 
-    fn says(&self, place: usize, unheard: &Unheard) -> Says {
+    fn says(&self, place: usize, unheard: &Places) -> Says {
         let Some(node) = self.nodes.get(place) else { return Says::Nothing };
         if !unheard.is_empty() && u32::try_from(place).is_ok_and(|place| unheard.contains(&place)) {
             return Says::Nothing;

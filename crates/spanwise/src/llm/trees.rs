@@ -28,14 +28,14 @@ struct State {
     is_request: bool,
 }
 
-/// The places of the spans that stand for a request each, in their order. `parents` has the place of each span's parent.
+/// The places of the spans that stand for a request each, in their order. `parents` has the place of each span's parent,
+/// without circles.
 pub(super) fn requests(
-    mut parents: Vec<u32>,
+    parents: &[u32],
     says: impl Fn(usize) -> Says,
     models: &Models,
 ) -> impl Iterator<Item = usize> {
-    cut_circles(&mut parents);
-    let order = children_first(&parents);
+    let order = children_first(parents);
     let parent = |place: u32| parents.get(place as usize).map_or(NO_PLACE, |parent| *parent) as usize;
     let mut states: Vec<State> = parents.iter().map(|_| State::default()).collect();
     let mut standing = Standing::new(parents.len());
@@ -71,7 +71,7 @@ pub(super) fn requests(
 }
 
 /// Takes one span of each circle of parents for a root.
-fn cut_circles(parents: &mut [u32]) {
+pub(super) fn cut_circles(parents: &mut [u32]) {
     let mut walks = vec![0u32; parents.len()];
     for (start, walk) in (0..parents.len()).zip(1..) {
         let (mut at, mut last) = (start, None);

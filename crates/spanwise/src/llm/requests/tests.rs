@@ -15,9 +15,10 @@ fn counted(spans: &[&str]) -> Vec<usize> {
         let usage = usage.unwrap_or_default().split('/');
         let usage = usage.zip(["input_tokens", "output_tokens", "total_tokens", "total_cost"]);
         let usage = usage.map(|(value, name)| (format!("gen_ai.usage.{name}"), value));
+        let is_logfire = matches!(operation, Some("span" | "log"));
         let texts = [
             ("gen_ai.request.model", model),
-            ("gen_ai.operation.name", operation),
+            (if is_logfire { "logfire.span_type" } else { "gen_ai.operation.name" }, operation),
             ("gen_ai.response.id", answer),
         ];
         let texts = texts.map(|(key, value)| (key.to_owned(), value.unwrap_or_default()));
@@ -195,10 +196,10 @@ proptest::proptest! {
     /// tells of is told of by one that counts, by itself or below or above one.
     #[test]
     fn spans_of_several_libraries_may_come_in_any_order(
-        spans in proptest::collection::vec((0..10usize, 0..3usize, 0..3u32, 0..2u32, 0..4usize, 0..3usize, 0..3u32), 1..10),
+        spans in proptest::collection::vec((0..10usize, 0..3usize, 0..3u32, 0..2u32, 0..6usize, 0..3usize, 0..3u32), 1..10),
         order in proptest::prelude::Strategy::prop_shuffle(proptest::prelude::Just((0..10).collect::<Vec<usize>>())),
     ) {
-        let operation = ["-", "chat", "execute_tool", "chain"];
+        let operation = ["-", "chat", "execute_tool", "chain", "span", "log"];
         let parent = |at: usize, parent: usize| if parent < at { (parent + 1).to_string() } else { "-".to_owned() };
         let lines: Vec<String> = spans.iter().enumerate().map(|(at, span)| {
             let (above, model, input, output, kind, answer, library) = *span;
@@ -243,6 +244,20 @@ fn one_request_that_two_libraries_tell_of_counts_once() {
         "5 1 owl 20/2 - b y",
     ];
     assert_eq!(counted(&agent), [0], "and the run that includes them counts as if there were one");
+}
+
+#[test]
+fn usage_is_not_lost_to_one_that_tells_the_same_and_carries_none() {
+    let below = ["1 - owl - - b x", "2 - - /1 - b x", "3 2 owl /1 - b y"];
+    assert_eq!(counted(&below), [2], "it lies below one of the library that is not heard");
+    let more = ["1 - owl - - b x", "2 - owl - - b x", "3 - owl 9/3 - b y"];
+    assert_eq!(counted(&more), [2], "the other tells of more");
+    let some = ["1 - owl - - b x", "2 - owl 9/3 - b x", "3 - owl 7/2 - b y"];
+    assert_eq!(counted(&some), [0, 1, 2], "other figures");
+    let stream = ["1 - - -", "2 1 owl - span", "3 2 owl 9/3 - b y", "4 1 owl - log"];
+    assert_eq!(counted(&stream), [2, 3], "the log of a stream does not say it");
+    let told = ["1 - - -", "2 1 owl - span", "3 2 owl 9/3 - b y", "4 1 owl 9/3 log"];
+    assert_eq!(counted(&told), [3], "it does");
 }
 
 #[test]
