@@ -4,7 +4,7 @@
 CARGO ?= cargo
 HOST = $(shell rustc -vV | sed -n 's/^host: //p')
 
-.PHONY: demo setup check features test python bench fuzz miri arm threads coverage supply-chain complexity instructions clean
+.PHONY: demo setup check features test laws python bench fuzz miri arm threads coverage supply-chain complexity instructions clean
 
 demo: ## Build the command and the wheel, look at the examples, and ask DuckDB what the models cost
 	$(CARGO) build --release --locked -p spanwise-cli
@@ -40,6 +40,10 @@ features: ## Lints of the core with fewer features, of what is built on it with 
 # Without the benchmark, whose peers take long to build.
 test: ## All tests of the crates; those of the wheel are run by `make python`
 	$(CARGO) test --workspace --exclude spanwise-bench --locked
+
+laws: export PROPTEST_CASES = $(or $(CASES),2000)
+laws: ## All tests, with CASES draws (2000) for each property test: what comes up once in many
+	$(CARGO) test --workspace --exclude spanwise-bench --locked --no-fail-fast
 
 python: ## Build the wheel into .venv and check it there: lints, types, stubs, all tests
 	python/check.sh
