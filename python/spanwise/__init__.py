@@ -110,6 +110,7 @@ def read(
     llm: bool = False,
     names: Literal["spanwise", "clickhouse"] = "spanwise",
     ids: Literal["text", "binary"] = "text",
+    times: Literal["nanoseconds", "microseconds"] = "nanoseconds",
     compact: bool | None = None,
     policy: AnyPolicy | None = None,
     on_error: OnError = "skip",
@@ -135,8 +136,9 @@ def read(
     ``session_id``, ``trace_name``, ``generation_name``, ``trace_metadata``, ``is_test``, ``is_request``. Several spans
     may tell of one request; those that are to be added up have ``is_request``, and no test has it.
 
-    Times are in nanoseconds, UTC; ``duration_ns`` is an integer. ``compact`` says whether columns are copied out of the
-    text that they were read from: by default where they use under half of it.
+    Times are in nanoseconds, UTC, or with ``times="microseconds"`` in those, for what reads no others, as Spark;
+    ``duration_ns`` is an integer. ``compact`` says whether columns are copied out of the text that they were read from:
+    by default where they use under half of it.
 
     With a ``policy`` (a ``Policy``, the name of a preset, the path of a policy file, or a list of these) the spans are
     redacted before they become columns, and the columns hold nothing of what was taken out; ``table.report.redaction``
@@ -163,6 +165,7 @@ def read(
         llm=llm,
         names=names,
         ids=ids,
+        times=times,
         compact=compact,
         policy=policy,
         on_error=on_error,
@@ -183,6 +186,7 @@ def scan(
     llm: bool = False,
     names: Literal["spanwise", "clickhouse"] = "spanwise",
     ids: Literal["text", "binary"] = "text",
+    times: Literal["nanoseconds", "microseconds"] = "nanoseconds",
     compact: bool | None = None,
     policy: AnyPolicy | None = None,
     on_error: OnError = "skip",
@@ -213,6 +217,7 @@ def scan(
         llm=llm,
         names=names,
         ids=ids,
+        times=times,
         compact=compact,
         policy=policy,
         on_error=on_error,

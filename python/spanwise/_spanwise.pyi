@@ -267,6 +267,7 @@ class SpanBatch:
         llm: bool = False,
         names: str = "spanwise",
         ids: str = "text",
+        times: str = "nanoseconds",
         compact: bool | None = None,
     ) -> Table: ...
 
@@ -320,6 +321,7 @@ class Index:
         llm: bool = False,
         names: str = "spanwise",
         ids: str = "text",
+        times: str = "nanoseconds",
     ) -> Table: ...
     def ids(self, query: str, *, limit: int | None = None, order: str = "input") -> list[tuple[str, str]]: ...
     def count(self, query: str) -> int: ...
@@ -406,6 +408,7 @@ def read(
     llm: bool,
     names: str,
     ids: str,
+    times: str,
     compact: bool | None,
     policy: _Policy | None,
     on_error: str,
@@ -425,6 +428,7 @@ def scan(
     llm: bool,
     names: str,
     ids: str,
+    times: str,
     compact: bool | None,
     policy: _Policy | None,
     on_error: str,

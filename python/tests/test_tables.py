@@ -190,6 +190,17 @@ def test_every_form_goes_into_every_engine(payload, layout, ids):
     assert len(duck_rows(table)) == len(spans)
 
 
+def test_times_are_in_microseconds_where_they_are_asked_for(payload):
+    path, spans = payload
+    table = spanwise.read(path, columns=["start_time", "end_time", "events"], times="microseconds").to_pyarrow()
+    assert table.schema.field("start_time").type == pyarrow.timestamp("us", "UTC")
+    assert "timestamp[ns" not in str(table.schema)
+    starts = [span.start_time_unix_nano // 1000 or None for span in spans]
+    assert table["start_time"].cast(pyarrow.int64()).to_pylist() == starts
+    with pytest.raises(ValueError, match="times"):
+        spanwise.read(path, times="seconds")
+
+
 def test_json_lines_and_csv_are_rows(payload, tmp_path):
     path, spans = payload
     table = spanwise.read(path)

@@ -52,7 +52,7 @@ columns! {
     Kind "kind" "SpanKind",
     /// Dictionary of `TraceQL`'s words (`unset`, `ok`, `error`); an unknown number as its text.
     StatusCode "status_code" "StatusCode",
-    /// Timestamp in nanoseconds, UTC; null when 0 or beyond 64 bits with a sign.
+    /// Timestamp in nanoseconds, or what [`Times`](crate::Times) says, UTC; null when 0 or beyond 64 bits with a sign.
     StartTime "start_time" "Timestamp",
     /// As the start time.
     EndTime "end_time" "EndTimestamp",
@@ -168,7 +168,7 @@ impl Column {
                 let words = DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8));
                 Field::new(name, words, false)
             }
-            Self::StartTime | Self::EndTime => Field::new(name, shapes.time(), true),
+            Self::StartTime | Self::EndTime => Field::new(name, shapes.time.clone(), true),
             Self::DurationNs => Field::new(name, DataType::Int64, false),
             Self::Flags
             | Self::DroppedAttributesCount

@@ -102,7 +102,7 @@ impl Converter {
         if let Some(promotion) = options.promote.iter().find(|promotion| is_of_list(&promotion.key)) {
             return Err(OptionsError::UnknownPlace(promotion.key.clone()));
         }
-        let shapes = Shapes::new(options.layout, options.ids, names);
+        let shapes = Shapes::new(options);
         let own = columns.iter().map(|column| column.field(&shapes, options.ids, names));
         let promoted = options.promote.iter().map(|promotion| promoted(&promotion.key, promotion.to));
         let fields: Vec<_> = own.chain(promoted).collect();

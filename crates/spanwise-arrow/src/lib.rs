@@ -52,7 +52,7 @@ pub mod write;
 pub use column::Column;
 pub use convert::Converter;
 pub use error::{ConvertError, OptionsError};
-pub use options::{ArrowOptions, Compact, Ids, Layout, Names, PromotedType, Promotion};
+pub use options::{ArrowOptions, Compact, Ids, Layout, Names, PromotedType, Promotion, Times};
 pub use pick::pick;
 pub use plain::{plain, plain_schema};
 pub use request_marks::RequestMarks;

@@ -9,7 +9,7 @@ use spanwise::{EventRow, Id, LinkRow, SpanBatch, SpanRow};
 
 use crate::attributes::Maps;
 use crate::convert::Build;
-use crate::scalar::{IdBytes, Times};
+use crate::scalar::{IdBytes, Instants};
 use crate::shapes::{Nested, Shapes};
 use crate::text::{Texts, rows};
 use crate::views::{Buffers, Pools, Views};
@@ -40,7 +40,7 @@ fn lists(
 /// The events of spans.
 pub(crate) struct Events {
     offsets: Vec<i32>,
-    times: Times,
+    times: Instants,
     names: Views,
     attributes: Maps,
     dropped: Vec<u32>,
@@ -54,7 +54,7 @@ impl Events {
         offsets.push(0);
         Self {
             offsets,
-            times: Times::new(events),
+            times: Instants::new(events),
             names: Views::with_capacity(pools, events),
             attributes: Maps::new(pools, layout, events, entries),
             dropped: Vec::with_capacity(events),

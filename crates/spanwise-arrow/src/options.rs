@@ -4,15 +4,17 @@ use spanwise::words;
 
 words! { Layout, "layout", Map "map", Typed "typed" }
 words! { Ids, "form of ids", Text "text", Binary "binary" }
+words! { Times, "unit of times", Nanoseconds "nanoseconds", Microseconds "microseconds" }
 words! { Names, "set of names", Spanwise "spanwise", ClickHouse "clickhouse" }
 words! { PromotedType, "promoted type", String "string", Int64 "int64", Double "double", Bool "bool" }
 
 /// The form of attribute columns.
 ///
 /// ```
-/// use spanwise_arrow::{Ids, Layout, Names, PromotedType};
+/// use spanwise_arrow::{Ids, Layout, Names, PromotedType, Times};
 /// assert_eq!((Layout::Typed.to_string(), "typed".parse()), ("typed".to_owned(), Ok(Layout::Typed)));
 /// assert_eq!((Ids::Binary.to_string(), "binary".parse()), ("binary".to_owned(), Ok(Ids::Binary)));
+/// assert_eq!((Times::Microseconds.to_string(), "microseconds".parse()), ("microseconds".to_owned(), Ok(Times::Microseconds)));
 /// assert_eq!((Names::ClickHouse.to_string(), "clickhouse".parse()), ("clickhouse".to_owned(), Ok(Names::ClickHouse)));
 /// assert_eq!((PromotedType::Int64.to_string(), "int64".parse()), ("int64".to_owned(), Ok(PromotedType::Int64)));
 /// let error = "flat".parse::<Layout>().unwrap_err();
@@ -39,6 +41,18 @@ pub enum Ids {
     Text,
     /// Sixteen and eight bytes; null where there is no valid id.
     Binary,
+}
+
+/// The unit of timestamps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum Times {
+    /// As they were sent. `DuckDB`, polars and pyarrow read them.
+    #[default]
+    Nanoseconds,
+    /// Without the last three digits, for engines that refuse Parquet files with nanoseconds, as Spark does; `duration_ns`
+    /// keeps them.
+    Microseconds,
 }
 
 /// Whose names the columns have.
@@ -115,6 +129,8 @@ pub struct ArrowOptions {
     pub layout: Layout,
     /// The form of id columns.
     pub ids: Ids,
+    /// The unit of timestamps.
+    pub times: Times,
     /// Whose names the columns have.
     pub names: Names,
     /// The columns to make, in this order, by our own names or by those of [`Self::names`]. `None` means all but those of LLM

@@ -7,12 +7,13 @@ use arrow_array::cast::AsArray;
 use arrow_array::types::Int32Type;
 use arrow_array::{
     Array, ArrayRef, DictionaryArray, FixedSizeBinaryArray, Int32Array, Int64Array, StringArray,
-    TimestampNanosecondArray, UInt32Array,
+    TimestampMicrosecondArray, TimestampNanosecondArray, UInt32Array,
 };
 use arrow_buffer::{Buffer, NullBufferBuilder};
 use arrow_schema::ArrowError;
 use spanwise::{Id, SpanRow, Text};
 
+use crate::Times;
 use crate::convert::Build;
 use crate::shapes::Shapes;
 use crate::text::Texts;
@@ -145,12 +146,12 @@ impl<P: Fn(&SpanRow) -> i32> Build for WordColumn<P> {
 }
 
 /// Times in the making; null where 0 or beyond 64 bits with a sign.
-pub(crate) struct Times {
+pub(crate) struct Instants {
     values: Vec<i64>,
     nulls: NullBufferBuilder,
 }
 
-impl Times {
+impl Instants {
     pub(crate) fn new(len: usize) -> Self {
         Self { values: Vec::with_capacity(len), nulls: NullBufferBuilder::new(len) }
     }
@@ -162,21 +163,30 @@ impl Times {
         self.nulls.append(value != 0);
     }
 
+    /// An array in the unit of `shapes`.
     pub(crate) fn finish(mut self, shapes: &Shapes) -> Result<ArrayRef, ArrowError> {
-        let array = TimestampNanosecondArray::try_new(self.values.into(), self.nulls.finish())?;
-        Ok(Arc::new(array.with_timezone(Arc::clone(&shapes.zone))))
+        let (values, nulls, zone) = (self.values, self.nulls.finish(), Arc::clone(&shapes.zone));
+        Ok(match shapes.times {
+            Times::Nanoseconds => {
+                Arc::new(TimestampNanosecondArray::try_new(values.into(), nulls)?.with_timezone(zone))
+            }
+            Times::Microseconds => {
+                let values: Vec<i64> = values.into_iter().map(|nanos| nanos / 1000).collect();
+                Arc::new(TimestampMicrosecondArray::try_new(values.into(), nulls)?.with_timezone(zone))
+            }
+        })
     }
 }
 
 /// Times.
 pub(crate) struct TimeColumn<P> {
     pick: P,
-    times: Times,
+    times: Instants,
 }
 
 impl<P> TimeColumn<P> {
     pub(crate) fn new(len: usize, pick: P) -> Self {
-        Self { pick, times: Times::new(len) }
+        Self { pick, times: Instants::new(len) }
     }
 }
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use arrow_array::{ArrayRef, StringArray, new_empty_array};
 use arrow_schema::{DataType, Field, FieldRef, Fields, TimeUnit};
 
-use crate::{Ids, Layout, Names};
+use crate::{ArrowOptions, Ids, Layout, Names, Times};
 
 /// See the module's head.
 #[derive(Debug, Clone)]
@@ -24,6 +24,9 @@ pub(crate) struct Shapes {
     pub(crate) link: Nested,
     /// The time zone of times.
     pub(crate) zone: Arc<str>,
+    /// Their unit, and the type with both.
+    pub(crate) times: Times,
+    pub(crate) time: DataType,
     /// The known words of span kinds and status codes, by number.
     pub(crate) kinds: ArrayRef,
     pub(crate) status_codes: ArrayRef,
@@ -47,7 +50,8 @@ impl Nested {
 }
 
 impl Shapes {
-    pub(crate) fn new(layout: Layout, ids: Ids, names: Names) -> Self {
+    pub(crate) fn new(options: &ArrowOptions) -> Self {
+        let ArrowOptions { layout, ids, names, .. } = *options;
         let zone: Arc<str> = "UTC".into();
         let typed = Fields::from(vec![
             Field::new("str", DataType::Utf8View, true),
@@ -70,9 +74,13 @@ impl Shapes {
             Field::new(name("attributes", "Attributes"), DataType::Map(Arc::clone(&map.item), false), false);
         let dropped =
             Field::new(name("dropped_attributes_count", "DroppedAttributesCount"), DataType::UInt32, false);
-        let time = DataType::Timestamp(TimeUnit::Nanosecond, Some(Arc::clone(&zone)));
+        let unit = match options.times {
+            Times::Nanoseconds => TimeUnit::Nanosecond,
+            Times::Microseconds => TimeUnit::Microsecond,
+        };
+        let time = DataType::Timestamp(unit, Some(Arc::clone(&zone)));
         let event = vec![
-            Field::new(name("time", "Timestamp"), time, true),
+            Field::new(name("time", "Timestamp"), time.clone(), true),
             Field::new(name("name", "Name"), DataType::Utf8View, false),
             attributes.clone(),
             dropped.clone(),
@@ -94,14 +102,11 @@ impl Shapes {
             event,
             link,
             zone,
+            times: options.times,
+            time,
             kinds: words(KINDS),
             status_codes: words(STATUS_CODES),
         }
-    }
-
-    /// Nanoseconds, UTC.
-    pub(crate) fn time(&self) -> DataType {
-        DataType::Timestamp(TimeUnit::Nanosecond, Some(Arc::clone(&self.zone)))
     }
 }
 

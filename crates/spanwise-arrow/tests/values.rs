@@ -5,11 +5,12 @@
 mod support;
 
 use arrow_array::cast::AsArray;
-use arrow_array::types::{Float64Type, Int64Type, TimestampNanosecondType};
+use arrow_array::types::{Float64Type, Int64Type, TimestampMicrosecondType, TimestampNanosecondType};
 use arrow_array::{Array, RecordBatch, StructArray};
 use spanwise::redact::{Policy, Preset, Redactor};
 use spanwise::{AttributesRef, Decoder, Framing, SpanBatch, SpanRef, ValueRef};
-use spanwise_arrow::{ArrowOptions, Column, Compact, Converter, Ids, Layout};
+use spanwise_arrow::write::{FileFormat, to_vec};
+use spanwise_arrow::{ArrowOptions, Column, Compact, Converter, Ids, Layout, Times};
 use support::{column, count, text, word};
 
 /// Keys in the order in which they first come, with the last value of each.
@@ -196,6 +197,49 @@ fn all_cells_say_what_the_views_say() {
             }
         }
     }
+}
+
+#[test]
+fn times_in_microseconds_lose_three_digits_and_nothing_else_changes() {
+    let json = r#"{"resourceSpans":[{"scopeSpans":[{"spans":[
+        {"name":"a","startTimeUnixNano":"1764028800123456789","endTimeUnixNano":"0",
+         "events":[{"name":"e","timeUnixNano":"1999"}]},
+        {"name":"b","startTimeUnixNano":"9223372036854775807","endTimeUnixNano":"9223372036854775808"}]}]}]}"#;
+    let batch = support::decode(json.to_owned());
+    let table = |times| {
+        let options = ArrowOptions { times, ..ArrowOptions::default() };
+        Converter::new(&options).unwrap().convert(&batch).unwrap()
+    };
+    let (nanos, micros) = (table(Times::Nanoseconds), table(Times::Microseconds));
+    let of = |array: &dyn Array| {
+        let times = array.as_primitive::<TimestampMicrosecondType>();
+        assert_eq!(times.timezone(), Some("UTC"));
+        times.iter().collect::<Vec<_>>()
+    };
+    let (start, end) = (column(&micros, "start_time"), column(&micros, "end_time"));
+    assert_eq!(of(start), [Some(1_764_028_800_123_456), Some(9_223_372_036_854_775)]);
+    assert_eq!(of(end), [None, None]);
+    let events = column(&micros, "events").as_list::<i32>().values().as_struct();
+    assert_eq!(of(events.column_by_name("time").unwrap()), [Some(1)]);
+    let durations = column(&micros, "duration_ns").as_primitive::<Int64Type>();
+    assert_eq!(durations.value(1), 1);
+    for field in nanos.schema().fields() {
+        if !["start_time", "end_time", "events"].contains(&field.name().as_str()) {
+            assert_eq!(column(&micros, field.name()), column(&nanos, field.name()), "{field:?}");
+        }
+    }
+    let schema = format!("{:?}", micros.schema());
+    assert!(!schema.contains("Nanosecond"), "{schema}");
+
+    let columns = Some(vec!["start_time".into(), "events".into()]);
+    let options = ArrowOptions { times: Times::Microseconds, columns, ..ArrowOptions::default() };
+    let mut converter = Converter::new(&options).unwrap();
+    let rows = [converter.convert(&batch).unwrap()];
+    let text = |format| String::from_utf8(to_vec(format, converter.schema(), &rows).unwrap()).unwrap();
+    let first =
+        r#"{"start_time":"2025-11-25T00:00:00.123456Z","events":[{"time":"1970-01-01T00:00:00.000001Z","#;
+    assert!(text(FileFormat::JsonLines).starts_with(first), "{}", text(FileFormat::JsonLines));
+    assert!(text(FileFormat::Csv).contains("\n2025-11-25T00:00:00.123456Z,"), "{}", text(FileFormat::Csv));
 }
 
 #[test]

@@ -230,6 +230,10 @@ pub(crate) struct Convert {
     #[arg(long, value_enum, default_value_t = Ids::Text)]
     pub(crate) ids: Ids,
 
+    /// Times in nanoseconds, or in microseconds for what reads no others, as Spark
+    #[arg(long, value_enum, default_value_t = Times::Nanoseconds)]
+    pub(crate) times: Times,
+
     /// Our names of columns, or those of the Collector's exporter to `ClickHouse`
     #[arg(long, value_enum, default_value_t = Names::Spanwise)]
     pub(crate) names: Names,
@@ -472,6 +476,23 @@ impl From<Ids> for spanwise_arrow::Ids {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Times {
+    /// As they were sent
+    Nanoseconds,
+    /// Without the last three digits
+    Microseconds,
+}
+
+impl From<Times> for spanwise_arrow::Times {
+    fn from(times: Times) -> Self {
+        match times {
+            Times::Nanoseconds => Self::Nanoseconds,
+            Times::Microseconds => Self::Microseconds,
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Names {
     /// Flat and in snake case
     Spanwise,
@@ -558,6 +579,7 @@ mod tests {
         same::<FileFormat, spanwise_arrow::write::FileFormat>();
         same::<Layout, spanwise_arrow::Layout>();
         same::<Ids, spanwise_arrow::Ids>();
+        same::<Times, spanwise_arrow::Times>();
         same::<Names, spanwise_arrow::Names>();
     }
 }

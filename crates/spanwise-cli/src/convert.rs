@@ -262,6 +262,7 @@ impl Convert {
         ArrowOptions {
             layout: self.layout.into(),
             ids: self.ids.into(),
+            times: self.times.into(),
             names: self.names.into(),
             columns: self.columns.clone(),
             llm: self.llm,

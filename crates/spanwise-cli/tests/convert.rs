@@ -63,16 +63,18 @@ fn the_forms_of_columns_are_settings() {
         "convert",
         "-o-",
         "--to=jsonl",
-        "--columns=TraceId,SpanAttributes",
+        "--columns=TraceId,Timestamp,SpanAttributes",
         "--names=clickhouse",
         "--ids=binary",
         "--layout=typed",
+        "--times=microseconds",
     ];
     let run = run_with(words, SPANS.as_bytes(), Path::new("."));
     assert_eq!(run.code, 0, "{run:?}");
     let first = &lines(&run.stdout)[0];
     assert_eq!(first["TraceId"], "0af7651916cd43dd8448eb211c80319c");
     assert_eq!(first["SpanAttributes"]["n"]["int"], 7);
+    assert_eq!(first["Timestamp"], "2023-11-14T22:13:20.000000Z");
 
     let run = run_with(["convert", "-o-", "--to=csv", "--llm"], SPANS.as_bytes(), Path::new("."));
     let header: Vec<_> = run.stdout.lines().next().unwrap().split(',').map(str::to_owned).collect();

@@ -87,7 +87,7 @@ impl SpanBatch {
 
     /// The batch as a table; the options are those of `read`. Values that cannot be of their promoted column's type are null, with
     /// a `SpanwiseWarning`, and counted in `table.report.mismatches`.
-    #[pyo3(signature = (*, columns=None, promote=None, layout="map", llm=false, names="spanwise", ids="text", compact=None))]
+    #[pyo3(signature = (*, columns=None, promote=None, layout="map", llm=false, names="spanwise", ids="text", times="nanoseconds", compact=None))]
     #[allow(clippy::too_many_arguments, reason = "keywords in Python")]
     fn to_table(
         &self,
@@ -98,9 +98,10 @@ impl SpanBatch {
         llm: bool,
         names: &str,
         ids: &str,
+        times: &str,
         compact: Option<bool>,
     ) -> PyResult<Table> {
-        let options = TableOptions { columns, promote, layout, llm, names, ids, compact }.read()?;
+        let options = TableOptions { columns, promote, layout, llm, names, ids, times, compact }.read()?;
         let table = py.detach(|| {
             let mut report = Report::default();
             report.add(&self.inner, |found| Diagnostic::new(&found));

@@ -126,7 +126,7 @@ impl Index {
     /// number of rows.
     #[pyo3(signature = (
         query, *, limit=None, order="input", columns=None, promote=None, layout="map", llm=false, names="spanwise",
-        ids="text"
+        ids="text", times="nanoseconds"
     ))]
     #[allow(clippy::too_many_arguments, reason = "keywords in Python")]
     fn query(
@@ -141,11 +141,12 @@ impl Index {
         llm: bool,
         names: &str,
         ids: &str,
+        times: &str,
     ) -> PyResult<Table> {
         let (query, order) = (parse(py, query)?, order_of(order)?);
         // What is picked is copied out anyway.
         let compact = Some(false);
-        let options = TableOptions { columns, promote, layout, llm, names, ids, compact }.read()?;
+        let options = TableOptions { columns, promote, layout, llm, names, ids, times, compact }.read()?;
         let converter = Converter::new(&options).map_err(|error| PyValueError::new_err(error.to_string()))?;
         let converter = converter.across_batches(true);
         let found = py.detach(|| {

@@ -6,7 +6,7 @@ use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyInt, PyMapping, PyString};
 use spanwise::{Framing, Mode};
-use spanwise_arrow::{ArrowOptions, Compact, Ids, Layout, Names, Promotion};
+use spanwise_arrow::{ArrowOptions, Compact, Ids, Layout, Names, Promotion, Times};
 
 use crate::errors::shown;
 
@@ -130,6 +130,7 @@ pub(crate) struct TableOptions<'a> {
     pub(crate) llm: bool,
     pub(crate) names: &'a str,
     pub(crate) ids: &'a str,
+    pub(crate) times: &'a str,
     pub(crate) compact: Option<bool>,
 }
 
@@ -152,6 +153,11 @@ impl TableOptions<'_> {
         Ok(ArrowOptions {
             layout: choice("layout", self.layout, &[("map", Layout::Map), ("typed", Layout::Typed)])?,
             ids: choice("ids", self.ids, &[("text", Ids::Text), ("binary", Ids::Binary)])?,
+            times: choice(
+                "times",
+                self.times,
+                &[("nanoseconds", Times::Nanoseconds), ("microseconds", Times::Microseconds)],
+            )?,
             names: choice(
                 "names",
                 self.names,

@@ -22,7 +22,7 @@ use crate::table::Table;
 /// Reads sources into a table; see the package.
 #[pyfunction]
 #[pyo3(signature = (
-    sources, *, mode, columns, promote, layout, llm, names, ids, compact, policy, on_error, framing, threads, batch_size, progress
+    sources, *, mode, columns, promote, layout, llm, names, ids, times, compact, policy, on_error, framing, threads, batch_size, progress
 ))]
 #[allow(clippy::too_many_arguments, clippy::needless_pass_by_value, reason = "keywords in Python")]
 pub(crate) fn read(
@@ -35,6 +35,7 @@ pub(crate) fn read(
     llm: bool,
     names: &str,
     ids: &str,
+    times: &str,
     compact: Option<bool>,
     policy: Option<PolicyArgument>,
     #[pyo3(from_py_with = raises)] on_error: bool,
@@ -44,7 +45,7 @@ pub(crate) fn read(
     progress: Option<Py<PyAny>>,
 ) -> PyResult<Table> {
     let policy = policy.map(|policy| policy.load(py)).transpose()?;
-    let options = TableOptions { columns, promote, layout, llm, names, ids, compact }.read()?;
+    let options = TableOptions { columns, promote, layout, llm, names, ids, times, compact }.read()?;
     let converter = Converter::new(&options).map_err(|error| PyValueError::new_err(error.to_string()))?;
     let mut converter = converter.across_batches(true);
     // A policy changes no mark: with one, requests are told of what was there before.

@@ -208,7 +208,7 @@ impl RecordBatchReader for Reader {
 /// Goes through sources, a table at a time; see the package.
 #[pyfunction]
 #[pyo3(signature = (
-    sources, *, mode, columns, promote, layout, llm, names, ids, compact, policy, on_error, framing, threads, batch_size, progress
+    sources, *, mode, columns, promote, layout, llm, names, ids, times, compact, policy, on_error, framing, threads, batch_size, progress
 ))]
 #[allow(clippy::too_many_arguments, reason = "keywords in Python")]
 pub(crate) fn scan(
@@ -221,6 +221,7 @@ pub(crate) fn scan(
     llm: bool,
     names: &str,
     ids: &str,
+    times: &str,
     compact: Option<bool>,
     policy: Option<PolicyArgument>,
     #[pyo3(from_py_with = raises)] on_error: bool,
@@ -230,7 +231,7 @@ pub(crate) fn scan(
     progress: Option<Py<PyAny>>,
 ) -> PyResult<Scan> {
     let policy = policy.map(|policy| policy.load(py)).transpose()?;
-    let options = TableOptions { columns, promote, layout, llm, names, ids, compact }.read()?;
+    let options = TableOptions { columns, promote, layout, llm, names, ids, times, compact }.read()?;
     let converter = Converter::new(&options).map_err(|error| PyValueError::new_err(error.to_string()))?;
     let options =
         RunOptions { mode, framing, raises: on_error, threads, block: batch_size, shows: false, policy };

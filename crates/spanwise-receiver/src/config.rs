@@ -12,12 +12,12 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 use spanwise::redact::{CompiledPolicy, without_value};
 use spanwise::{Mode, UnknownWord};
-use spanwise_arrow::{Layout, Promotion};
+use spanwise_arrow::{Layout, Promotion, Times};
 
 use crate::auth::{Auth, Secret, SecretError};
 use crate::server::{OWN_PATHS, ServerOptions};
 use crate::service::ReceiverOptions;
-use crate::store::{StoreOptions, TimeSetting};
+use crate::store::StoreOptions;
 
 /// The settings of a receiver. Unknown ones are errors; `docs/receiver.md` describes all.
 ///
@@ -144,7 +144,8 @@ pub struct ColumnSettings {
     #[serde(deserialize_with = "word")]
     pub layout: Layout,
     /// `nanoseconds` or `microseconds`, which Spark wants.
-    pub times: TimeSetting,
+    #[serde(deserialize_with = "word")]
+    pub times: Times,
     /// Attributes that become columns, and their types: `string`, `int64`, `double`, `bool`.
     pub promote: BTreeMap<String, String>,
 }
@@ -207,7 +208,7 @@ impl Default for StorageSettings {
 
 impl Default for ColumnSettings {
     fn default() -> Self {
-        Self { llm: true, layout: Layout::default(), times: TimeSetting::default(), promote: BTreeMap::new() }
+        Self { llm: true, layout: Layout::default(), times: Times::default(), promote: BTreeMap::new() }
     }
 }
 
@@ -368,7 +369,7 @@ impl Config {
         if storage.seal_threads > 0 {
             options.seal_threads = storage.seal_threads;
         }
-        options.times = self.columns.times;
+        options.columns.times = self.columns.times;
         options.columns.llm = self.columns.llm;
         options.columns.layout = self.columns.layout;
         for (key, to) in &self.columns.promote {
@@ -439,7 +440,7 @@ mod tests {
         assert_eq!((store.keep_bytes, store.seal_bytes, store.seal_threads), (Some(11), 5, 3));
         assert!(!store.columns.llm);
         assert_eq!((store.columns.layout, store.columns.promote.len()), (Layout::Typed, 1));
-        assert_eq!(store.times, TimeSetting::Microseconds);
+        assert_eq!(store.columns.times, Times::Microseconds);
     }
 
     #[test]

@@ -48,5 +48,5 @@ pub use server::{ServerOptions, router, serve};
 pub use service::{Receiver, ReceiverOptions};
 pub use store::{
     Delivery, Disk, DiskFile, DurableStore, Entry, LocalDisk, OpenError, SpanKey, Store, StoreError,
-    StoreOptions, Stored, Storing, TimeSetting,
+    StoreOptions, Stored, Storing,
 };

@@ -3,9 +3,11 @@
 use std::io::Write as _;
 
 use arrow_array::cast::AsArray;
-use arrow_array::types::{Float64Type, Int32Type, Int64Type, TimestampNanosecondType, UInt32Type};
+use arrow_array::types::{
+    Float64Type, Int32Type, Int64Type, TimestampMicrosecondType, TimestampNanosecondType, UInt32Type,
+};
 use arrow_array::{Array, StructArray};
-use arrow_schema::DataType;
+use arrow_schema::{DataType, TimeUnit};
 use spanwise::write_json_string;
 
 /// Appends the cell as JSON: times as ISO 8601 text, bytes as hex, maps and structs as objects, doubles without a JSON number
@@ -36,9 +38,13 @@ pub(super) fn write_json(array: &dyn Array, index: usize, out: &mut Vec<u8>) {
             Ok(())
         }
         DataType::Boolean => write!(out, "{}", array.as_boolean().value(index)),
-        DataType::Timestamp(..) => {
+        DataType::Timestamp(unit, _) => {
             out.push(b'"');
-            write_time(array.as_primitive::<TimestampNanosecondType>().value(index), out);
+            if *unit == TimeUnit::Microsecond {
+                write_micros(array.as_primitive::<TimestampMicrosecondType>().value(index), out);
+            } else {
+                write_time(array.as_primitive::<TimestampNanosecondType>().value(index), out);
+            }
             out.push(b'"');
             Ok(())
         }
@@ -112,6 +118,18 @@ pub(super) fn word(array: &dyn Array, index: usize) -> &str {
 /// Appends a time since the Unix epoch as ISO 8601, with nine digits of the second, in UTC.
 pub(super) fn write_time(nanos: i64, out: &mut Vec<u8>) {
     let (seconds, nanos) = (nanos.div_euclid(1_000_000_000), nanos.rem_euclid(1_000_000_000));
+    write_second(seconds, out);
+    let _ = write!(out, ".{nanos:09}Z");
+}
+
+/// The same with six digits.
+fn write_micros(micros: i64, out: &mut Vec<u8>) {
+    let (seconds, micros) = (micros.div_euclid(1_000_000), micros.rem_euclid(1_000_000));
+    write_second(seconds, out);
+    let _ = write!(out, ".{micros:06}Z");
+}
+
+fn write_second(seconds: i64, out: &mut Vec<u8>) {
     let (days, second) = (seconds.div_euclid(86_400), seconds.rem_euclid(86_400));
     // Years begin in March here, so that the leap day is a year's last (Howard Hinnant, "chrono-compatible low-level date
     // algorithms", `civil_from_days`).
@@ -124,12 +142,12 @@ pub(super) fn write_time(nanos: i64, out: &mut Vec<u8>) {
     let month = if month < 10 { month + 3 } else { month - 9 };
     let year = era * 400 + year + i64::from(month <= 2);
     let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
-    let _ = write!(out, "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{nanos:09}Z");
+    let _ = write!(out, "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}");
 }
 
 #[cfg(test)]
 mod tests {
-    use super::write_time;
+    use super::{write_micros, write_time};
 
     #[test]
     fn times_are_calendar_dates() {
@@ -144,5 +162,8 @@ mod tests {
             write_time(nanos, &mut out);
             assert_eq!(String::from_utf8(out).unwrap(), text);
         }
+        let mut out = Vec::new();
+        write_micros(1_700_000_000_000_001, &mut out);
+        assert_eq!(out, b"2023-11-14T22:13:20.000001Z");
     }
 }

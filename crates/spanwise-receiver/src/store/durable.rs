@@ -20,7 +20,6 @@ use super::keeper::Keeper;
 use super::queue::{Closed, Queue};
 use super::recovery::recover;
 use super::seal::{MOST_DAYS, MOST_PARTITIONS};
-use super::times::TimeSetting;
 use super::writer::{Message, State, Writer};
 use super::{Delivery, Store, StoreError, Storing, now};
 use crate::metrics::Metrics;
@@ -54,8 +53,6 @@ pub struct StoreOptions {
     pub keep_bytes: Option<u64>,
     /// The columns. Default: all, those of LLM traffic included.
     pub columns: ArrowOptions,
-    /// The unit of times in the Parquet files.
-    pub times: TimeSetting,
 }
 
 impl StoreOptions {
@@ -80,7 +77,6 @@ impl Default for StoreOptions {
             keep_for: None,
             keep_bytes: None,
             columns: ArrowOptions { llm: true, ..ArrowOptions::default() },
-            times: TimeSetting::default(),
         }
     }
 }
@@ -205,7 +201,7 @@ impl DurableStore {
     ) -> Result<Self, OpenError> {
         let converter = Converter::new(&options.columns).map_err(OpenError::Columns)?;
         // What was acknowledged could become Parquet neither now nor after any start.
-        TableWriter::new(io::sink(), FileFormat::Parquet, &options.times.schema(converter.schema()))
+        TableWriter::new(io::sink(), FileFormat::Parquet, converter.schema())
             .map(drop)
             .map_err(OpenError::Table)?;
         let recovered = recover(&*disk, options.dedup_window, options.dedup_spans, now())?;

@@ -49,7 +49,7 @@ impl Keeper {
     pub(crate) fn run(&self, converter: &Converter) {
         let disk = Named(&*self.disk);
         let queue = &self.shared.queue;
-        let new = || Sealer::new(&disk, converter.clone(), self.options.times);
+        let new = || Sealer::new(&disk, converter.clone());
         let mut sealer = new();
         give_way();
         loop {

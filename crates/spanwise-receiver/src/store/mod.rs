@@ -23,7 +23,6 @@ mod record;
 mod recovery;
 mod retention;
 mod seal;
-mod times;
 mod writer;
 
 use std::fmt;
@@ -37,7 +36,6 @@ use twox_hash::{XxHash3_64, XxHash3_128};
 
 pub use disk::{Disk, DiskFile, Entry, LocalDisk};
 pub use durable::{DurableStore, OpenError, StoreOptions};
-pub use times::TimeSetting;
 
 use crate::budget::Reservation;
 

@@ -31,7 +31,6 @@ use super::disk::{Disk, DiskFile, gone_is_fine};
 use super::partition::{OTHER_SERVICES, Partition, day, service_folder};
 use super::queue::Closed;
 use super::record::{ReadError, Record, SegmentReader};
-use super::times::TimeSetting;
 use super::writer::{LOG, SPARE, segment_name};
 use crate::pipeline::{repeats_too_much, taken_already};
 
@@ -143,9 +142,6 @@ impl Write for Counted {
 pub(crate) struct Sealer<'a> {
     disk: &'a dyn Disk,
     converter: Converter,
-    times: TimeSetting,
-    /// Of the files.
-    schema: SchemaRef,
     decoder: Decoder,
     batch: SpanBatch,
     /// Of the block at hand.
@@ -165,10 +161,9 @@ struct Sealing {
 }
 
 impl<'a> Sealer<'a> {
-    pub(crate) fn new(disk: &'a dyn Disk, converter: Converter, times: TimeSetting) -> Self {
+    pub(crate) fn new(disk: &'a dyn Disk, converter: Converter) -> Self {
         let decoder = Decoder::new(DecodeOptions::default().with_limits(taken_already()));
-        let schema = times.schema(converter.schema());
-        Self { disk, converter, times, schema, decoder, batch: SpanBatch::new(), text: BytesMut::new() }
+        Self { disk, converter, decoder, batch: SpanBatch::new(), text: BytesMut::new() }
     }
 
     /// Makes the files of a segment, waits for `turn`, puts them in their places, and removes the
@@ -297,8 +292,7 @@ impl<'a> Sealer<'a> {
 
     /// The rows of the batch.
     fn table(&mut self) -> Result<RecordBatch, SealError> {
-        let table = self.converter.convert(&self.batch)?;
-        self.times.convert(table, &self.schema).map_err(broken_table)
+        Ok(self.converter.convert(&self.batch)?)
     }
 
     /// Writes the rows of the batch, which holds `records`, to their partitions.
@@ -326,8 +320,12 @@ impl<'a> Sealer<'a> {
                 }
                 _ => {
                     let service = services.get(resource as usize).cloned().unwrap_or_default();
-                    let writer =
-                        sealing.writer(self.disk, &self.schema, Partition { day, service }, received)?;
+                    let writer = sealing.writer(
+                        self.disk,
+                        self.converter.schema(),
+                        Partition { day, service },
+                        received,
+                    )?;
                     last = Some((day, resource, writer));
                     writer
                 }
