@@ -37,7 +37,10 @@ impl fmt::Display for Untold {
                 write!(f, "{source}: cannot be kept to be read twice, as is_request needs: {error}")
             }
             Self::Changed(file) => {
-                write!(f, "not written: {file}: changed while it was read, twice for is_request")
+                write!(
+                    f,
+                    "not written: {file}: changed while it was read, twice for is_request; convert a copy of it"
+                )
             }
             Self::Rows(error) => {
                 write!(f, "not written: a source changed while it was read, twice for is_request: {error}")

@@ -67,7 +67,10 @@ impl Told {
 
     fn changed(&self) -> Option<PyErr> {
         let path = self.looks.changed()?.to_string_lossy();
-        Some(PyOSError::new_err(format!("{}: changed while it was read, twice for is_request", shown(&path))))
+        Some(PyOSError::new_err(format!(
+            "{}: changed while it was read, twice for is_request; read a copy of it",
+            shown(&path)
+        )))
     }
 }
 
