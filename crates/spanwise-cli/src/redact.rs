@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io::{self, BufWriter, Write};
 
 use serde::Serialize;
-use spanwise::redact::{CompiledPolicy, Count, RedactionReport, Redactor};
+use spanwise::redact::{CompiledPolicy, Count, Joiner, RedactionReport, Redactor};
 use spanwise::{DecodeOptions, SpanBatch};
 use spanwise_io::{Unreadable, policy};
 
@@ -107,7 +107,7 @@ fn redact(
     let in_lines = reading.inputs().count() > 1;
     let worker_policy = policy.clone();
     let mut redacted = Redacted { policy, report: RedactionReport::default(), unreadable: Vec::new() };
-    let mut ends_line = true;
+    let mut joiner = Joiner::default();
     let fail = |error: io::Error| match &arguments.output {
         Some(path) => named(path, &error),
         None => error,
@@ -117,19 +117,16 @@ fn redact(
         let mut redactor = if in_lines { redactor.in_lines() } else { redactor };
         move |batch: &mut SpanBatch| {
             let mut text = Vec::new();
-            let report = redactor.redact_batch_into(batch, &mut text);
-            report.map(|report| (text, report)).map_err(|error| Stopped::from(error.to_string()))
+            let made = redactor.redact_part_into(batch, &mut text);
+            made.map(|(report, seams)| (text, seams, report))
+                .map_err(|error| Stopped::from(error.to_string()))
         }
     };
     reading.scan(worker, |input, result| {
         match result.and_then(|redacted| redacted) {
-            Ok((text, report)) => {
+            Ok((text, seams, report)) => {
                 redacted.report.add(&report);
-                if let Some(last) = text.last() {
-                    let between: &[u8] = if ends_line { b"" } else { b"\n" };
-                    ends_line = *last == b'\n';
-                    output.write_all(between).and_then(|()| output.write_all(&text)).map_err(fail)?;
-                }
+                joiner.push(&text, &seams, output).map_err(fail)?;
             }
             // What was written lacks what came too late: no file is better than a wrong one.
             Err(stopped) if stopped.contradicts => {
@@ -140,6 +137,7 @@ fn redact(
         }
         Ok::<_, io::Error>(())
     })?;
+    joiner.finish(output).map_err(fail)?;
     (_, redacted.unreadable) = inputs.tell(errors)?;
     redacted.tell_losses(errors)?;
     if let Some(path) = &arguments.report {

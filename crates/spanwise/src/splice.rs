@@ -30,6 +30,13 @@ pub(crate) struct Splice {
     pub(crate) change: Change,
 }
 
+impl Splice {
+    /// Whether it begins on one side of an end of `range`, and ends on the other.
+    pub(crate) fn lies_across(&self, range: &Range<usize>) -> bool {
+        [range.start, range.end].iter().any(|end| self.start < *end && *end < self.end)
+    }
+}
+
 /// Writes `range` of `input` behind `out`, with `splices` carried out. They are put in order first.
 ///
 /// Costs a copy of what stays, and sorting.

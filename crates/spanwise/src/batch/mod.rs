@@ -39,6 +39,7 @@ pub use views::{
 };
 
 use crate::diagnostic::{Code, Diagnostic, DiagnosticLog, Diagnostics, Origin};
+use crate::frame::Part;
 
 /// The decoded spans of one contiguous input: one request, or a block of many documents.
 ///
@@ -80,6 +81,8 @@ pub struct SpanBatch {
     pub(crate) other_signals: u64,
     /// Documents of which this is a part and not the last.
     pub(crate) unended: u64,
+    /// The part that it was decoded from, if it was one.
+    pub(crate) part: Option<Box<Part>>,
     /// Made by redaction, which reports no duplicates.
     pub(crate) redacted: bool,
 }
@@ -148,6 +151,7 @@ impl SpanBatch {
         self.bad_documents = 0;
         self.other_signals = 0;
         self.unended = 0;
+        self.part = None;
         self.redacted = false;
     }
 

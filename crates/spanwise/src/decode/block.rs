@@ -88,6 +88,7 @@ impl Reader<'_> {
                 self.note(Code::ConcatenatedDocuments, self.cursor.at);
             }
         }
+        self.batch.part = Some(Box::new(part.clone()));
         if self.attempt(|reader| reader.document().and_then(|()| reader.after_document())) && !part.ends {
             self.batch.unended += 1;
         }

@@ -273,8 +273,16 @@ impl Framer {
         Block { bytes, framing, origin, counting, first, last, follows, trails, rereads, part: None }
     }
 
-    fn take_part(&mut self, end: usize, next: usize, before: Vec<u8>, behind: &[u8], part: Part) -> Block {
+    fn take_part(
+        &mut self,
+        end: usize,
+        next: usize,
+        before: Vec<u8>,
+        behind: &[u8],
+        mut part: Part,
+    ) -> Block {
         let mut block = self.take(next);
+        part.gap = Bytes::copy_from_slice(block.bytes.get(end..).unwrap_or_default());
         let mut bytes = before;
         bytes.extend_from_slice(block.bytes.get(..end).unwrap_or(&block.bytes));
         // A block that shows a fault shows what stands behind it, too, which is not taken yet.

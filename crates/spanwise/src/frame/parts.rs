@@ -8,6 +8,10 @@
 //! [`Survey`](super::Survey) look first; otherwise a part is held back for some time, and what then contradicts the parts that
 //! were given is a [`Contradiction`](super::Contradiction).
 
+use std::ops::Range;
+
+use bytes::Bytes;
+
 use super::boundary::Rules;
 use crate::json::{Cursor, JsonError, RawString, Skip, UNDECIDED, escape};
 use crate::schema::{Field, Message, Resemblance};
@@ -22,6 +26,16 @@ pub(crate) struct Part {
     pub(crate) indices: [u32; 3],
     /// The document ends with it.
     pub(crate) ends: bool,
+    /// What stands between it and the next part: a comma, and white space. Or the white space behind the last part.
+    pub(crate) gap: Bytes,
+}
+
+impl Part {
+    /// Its own bytes among those of its document's range in the block.
+    pub(crate) fn own(&self, document: &Range<usize>) -> Range<usize> {
+        let start = self.before.clamp(document.start, document.end);
+        start..document.end.saturating_sub(self.behind).max(start)
+    }
 }
 
 /// An object that is open.
@@ -342,6 +356,7 @@ impl Parts {
             behind: behind.len(),
             indices: std::mem::take(&mut self.indices),
             ends: false,
+            gap: Bytes::new(),
         };
         self.spans += std::mem::take(&mut self.begun);
         let lists = self.levels.iter().filter(|level| matches!(level, Level::List(_))).count();
@@ -385,7 +400,8 @@ impl Parts {
     /// Ends the document: what is put before its last part.
     pub(super) fn end(&mut self) -> (Vec<u8>, Part) {
         let before = std::mem::take(&mut self.prefix);
-        let part = Part { before: before.len(), behind: 0, indices: self.indices, ends: true };
+        let (indices, gap) = (self.indices, Bytes::new());
+        let part = Part { before: before.len(), behind: 0, indices, ends: true, gap };
         (before, part)
     }
 

@@ -110,7 +110,13 @@ impl Block {
             bytes = [before, &bytes, behind].concat().into();
             origin.before = before.len();
             let ends = flags & ENDS != 0;
-            part = Some(Box::new(Part { before: before.len(), behind: behind.len(), indices, ends }));
+            part = Some(Box::new(Part {
+                before: before.len(),
+                behind: behind.len(),
+                indices,
+                ends,
+                gap: Bytes::new(),
+            }));
         } else if !rest.is_empty() {
             return None;
         }

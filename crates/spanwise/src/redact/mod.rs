@@ -21,7 +21,9 @@ mod policy;
 mod text;
 
 pub use detector::{Builtin, CustomError, DetectorIndex, DetectorSet, Hit, Selection};
-pub use pass::{Count, RedactError, Redacted, RedactedJson, RedactionReport, Redactor, redact, redact_json};
+pub use pass::{
+    Count, Joiner, RedactError, Redacted, RedactedJson, RedactionReport, Redactor, Seams, redact, redact_json,
+};
 pub use place::{Place, Places};
 pub use placeholder::HashKey;
 pub use policy::{

@@ -8,6 +8,7 @@
 #![allow(clippy::unwrap_used, reason = "a test")]
 
 mod content;
+mod parts;
 mod readers;
 
 use proptest::prelude::*;

@@ -9,7 +9,9 @@
 //! text that is too long, too deep or not what it should be is masked whole.
 
 mod edits;
+mod joiner;
 mod keys;
+mod liberties;
 mod output;
 mod partly;
 mod paths;
@@ -26,11 +28,13 @@ use bytes::Bytes;
 
 use crate::batch::{DocumentRow, SpanBatch};
 use crate::decode::{DecodeOptions, Decoder, Framing};
-use crate::diagnostic::{Code, DecodeError};
+use crate::diagnostic::DecodeError;
 use crate::encode::encode_into;
 use crate::redact::policy::CompiledPolicy;
 use crate::splice::{self, Splice, is_white};
 use edits::Edits;
+pub use joiner::{Joiner, Seams};
+use liberties::Liberties;
 use output::Splices;
 pub use report::{Count, RedactionReport};
 use walk::Walk;
@@ -291,6 +295,19 @@ impl Redactor {
         batch: &SpanBatch,
         out: &mut Vec<u8>,
     ) -> Result<RedactionReport, RedactError> {
+        self.redact_part_into(batch, out).map(|(report, _)| report)
+    }
+
+    /// The same of blocks that are to be put behind each other by a [`Joiner`], which makes one document again of one that was too
+    /// large for a block. Without it each of its parts is a document.
+    ///
+    /// # Errors
+    /// As [`redact_batch_into`](Self::redact_batch_into).
+    pub fn redact_part_into(
+        &mut self,
+        batch: &SpanBatch,
+        out: &mut Vec<u8>,
+    ) -> Result<(RedactionReport, Seams), RedactError> {
         let begin = out.len();
         let result = self.write(batch, out);
         if result.is_err() {
@@ -299,8 +316,13 @@ impl Redactor {
         result
     }
 
-    fn write(&mut self, batch: &SpanBatch, out: &mut Vec<u8>) -> Result<RedactionReport, RedactError> {
+    fn write(
+        &mut self,
+        batch: &SpanBatch,
+        out: &mut Vec<u8>,
+    ) -> Result<(RedactionReport, Seams), RedactError> {
         let mut report = RedactionReport::default();
+        let mut seams = Seams::default();
         self.state.walk(batch, &self.policy, &mut report);
         count_losses(batch, &mut report);
         let State { edits, splices, written: documents, .. } = &mut self.state;
@@ -319,7 +341,7 @@ impl Redactor {
             let rebuilt = rebuild::rebuild(batch, edits, std::slice::from_ref(&whole), &mut report);
             encode_into(&rebuilt.map_err(|rebuild::TooLarge| RedactError::TooLarge)?, out);
             report.canonical_documents += 1;
-            return Ok(report);
+            return Ok((report, seams));
         }
         let in_lines = self.lines && batch.is_block;
         let begin = out.len();
@@ -352,10 +374,10 @@ impl Redactor {
                 let first = splices.list.partition_point(|splice| splice.start < range.start);
                 let last = splices.list.partition_point(|splice| splice.start < range.end);
                 let own: &mut [Splice] = splices.list.get_mut(first..last).unwrap_or_default();
-                splice::splice(input, range, own, &splices.put_in, out);
+                seams = write_spliced(batch, &range, own, &splices.put_in, in_lines, out);
             }
             if in_lines {
-                end_line(out, document_begin);
+                out.push(b'\n');
             }
             line_is_open = !in_lines;
             documents.push(document_begin..out.len());
@@ -367,7 +389,7 @@ impl Redactor {
         if !in_lines && passes_for_lines(documents, out) && out.get(begin..) != Some(input) {
             become_lines(documents, out);
         }
-        Ok(report)
+        Ok((report, seams))
     }
 }
 
@@ -376,6 +398,38 @@ impl State {
         let Self { edits, keys, window, .. } = self;
         Walk::new(batch, policy, edits, report, keys, window).run();
     }
+}
+
+/// Writes a document of a batch with `own` splices carried out, in one line if `in_lines`. The end of that line is not written.
+fn write_spliced(
+    batch: &SpanBatch,
+    range: &Range<usize>,
+    own: &mut [Splice],
+    put_in: &[u8],
+    in_lines: bool,
+    out: &mut Vec<u8>,
+) -> Seams {
+    let mut write = |range, splices: &mut [Splice]| {
+        let begin = out.len();
+        splice::splice(&batch.input, range, splices, put_in, out);
+        if in_lines {
+            leave_line_ends_out(out, begin);
+        }
+        out.len() - begin
+    };
+    let part = batch.part.as_ref().map(|part| (part, part.own(range)));
+    let Some((part, bytes)) = part.filter(|(_, bytes)| !own.iter().any(|splice| splice.lies_across(bytes)))
+    else {
+        write(range.clone(), own);
+        return Seams::default();
+    };
+    let (before, own) = own.split_at_mut(own.partition_point(|splice| splice.start < bytes.start));
+    let (own, behind) = own.split_at_mut(own.partition_point(|splice| splice.start < bytes.end));
+    let opening = write(range.start..bytes.start, before);
+    write(bytes.clone(), own);
+    let closing = write(bytes.end..range.end, behind);
+    // The end of a line is behind what closes the document.
+    Seams::of(part, opening, if part.ends { 0 } else { closing + usize::from(in_lines) }, in_lines)
 }
 
 /// A row for all of a batch, for one that was made without documents.
@@ -389,7 +443,7 @@ fn whole_document(batch: &SpanBatch) -> DocumentRow {
 }
 
 fn count_losses(batch: &SpanBatch, report: &mut RedactionReport) {
-    report.documents += batch.documents.len() as u64;
+    report.documents += batch.document_count();
     report.rejected_spans += batch.rejected_spans;
     report.bad_documents += batch.bad_documents;
     report.other_signals += batch.other_signals;
@@ -411,17 +465,17 @@ fn become_lines(documents: &[Range<usize>], out: &mut Vec<u8>) {
         let range = document.start - first.start..document.end - first.start;
         let begin = out.len();
         out.extend_from_slice(spread.get(range).unwrap_or_default());
-        end_line(out, begin);
+        leave_line_ends_out(out, begin);
+        out.push(b'\n');
     }
 }
 
-/// Makes one line of the document behind `begin`. A line end in valid JSON is never within a string.
-fn end_line(out: &mut Vec<u8>, begin: usize) {
+/// Leaves line ends out behind `begin`. In valid JSON they are never within a string.
+fn leave_line_ends_out(out: &mut Vec<u8>, begin: usize) {
     if memchr::memchr2(b'\n', b'\r', out.get(begin..).unwrap_or_default()).is_some() {
-        let document = out.split_off(begin);
-        out.extend(document.into_iter().filter(|byte| !matches!(byte, b'\n' | b'\r')));
+        let text = out.split_off(begin);
+        out.extend(text.into_iter().filter(|byte| !matches!(byte, b'\n' | b'\r')));
     }
-    out.push(b'\n');
 }
 
 /// How many bytes of white space follow `at`, up to and with the end of the line.
@@ -430,60 +484,6 @@ fn line_end(input: &[u8], at: usize) -> usize {
     let blank = rest.iter().take_while(|byte| is_white(**byte)).count();
     let line = rest.iter().take(blank).position(|byte| *byte == b'\n');
     line.map_or(blank, |line| line + 1)
-}
-
-/// Where decoding took liberties: the bytes there are not what the tables say.
-enum Liberties {
-    /// At these offsets, in order.
-    At(Vec<usize>),
-    /// There were more findings than are kept.
-    Everywhere,
-}
-
-impl Liberties {
-    fn of(batch: &SpanBatch) -> Self {
-        if batch.log.dropped() > 0 {
-            return Self::Everywhere;
-        }
-        let mut offsets: Vec<usize> =
-            batch.log.findings().filter(|(code, _)| is_liberty(*code)).map(|(_, offset)| offset).collect();
-        offsets.sort_unstable();
-        Self::At(offsets)
-    }
-
-    fn any_in(&self, range: &std::ops::Range<usize>) -> bool {
-        match self {
-            Self::Everywhere => true,
-            Self::At(offsets) => {
-                let next = offsets.partition_point(|offset| *offset < range.start);
-                offsets.get(next).is_some_and(|offset| *offset <= range.end)
-            }
-        }
-    }
-}
-
-/// Whether a finding means that a reader that goes by the letter would read something else than the tables hold, or
-/// nothing at all. The others are of what any reader ignores or takes as it is.
-fn is_liberty(code: Code) -> bool {
-    !matches!(
-        code,
-        Code::UnknownMember
-            | Code::DuplicateKey
-            | Code::OtherSignal
-            | Code::NoKnownField
-            | Code::SpanNameEmpty
-            | Code::EndBeforeStart
-            | Code::EntityRefType
-            | Code::TraceIdEmpty
-            | Code::SpanIdEmpty
-            | Code::TraceIdZero
-            | Code::SpanIdZero
-            | Code::AttributeKeyEmpty
-            | Code::StringIndex
-            | Code::ConcatenatedDocuments
-            | Code::BlankLine
-            | Code::MixedSignals
-    )
 }
 
 /// Redacts a batch once. For more than one batch keep a [`Redactor`].

@@ -1,0 +1,133 @@
+//! Documents that come in parts are redacted as if they had come whole.
+
+use spanwise::frame::{BlockSizes, Framer};
+use spanwise::redact::{Joiner, RedactionReport};
+
+use super::*;
+
+/// What becomes of a stream whose documents are cut wherever that can be: what is written, what is reported, of how many blocks,
+/// and whether all of it could be cut.
+fn joined(mut redactor: Redactor, text: &[u8], block: usize) -> (String, RedactionReport, usize, bool) {
+    let options = redactor.decode_options();
+    let sizes = BlockSizes { block, document: 1, held: 1 };
+    let mut framer = Framer::over(text.to_vec().into(), &options, Framing::Auto, sizes);
+    let (mut decoder, mut batch) = (Decoder::new(options), SpanBatch::new());
+    let (mut joiner, mut out) = (Joiner::default(), Vec::new());
+    let (mut report, mut blocks) = (RedactionReport::default(), 0);
+    while let Some(block) = framer.next_block() {
+        blocks += 1;
+        decoder.decode_framed(block, &mut batch).unwrap();
+        let mut part = Vec::new();
+        let (found, seams) = redactor.redact_part_into(&batch, &mut part).unwrap();
+        report.add(&found);
+        joiner.push(&part, &seams, &mut out).unwrap();
+    }
+    joiner.finish(&mut out).unwrap();
+    (String::from_utf8(out).unwrap(), report, blocks, framer.contradiction().is_none())
+}
+
+fn redactor(policy: &Policy) -> Redactor {
+    Redactor::new(compiled(policy))
+}
+
+fn check(policy: &Policy, text: &[u8], block: usize) -> TestCaseResult {
+    let (found, report, _, cut) = joined(redactor(policy), text, block);
+    if !cut {
+        return Ok(());
+    }
+    let shown = String::from_utf8_lossy(text);
+    let whole = redactor(policy).redact_block(text.to_vec(), Framing::Auto).unwrap();
+    if report.canonical_documents == 0 && whole.report.canonical_documents == 0 {
+        let expected = String::from_utf8_lossy(&whole.data);
+        // Of what is torn behind it, the end of its line may be left.
+        let end = if whole.report.bad_documents > 0 { "\n" } else { "" };
+        prop_assert_eq!(found.trim_end_matches(end), expected.trim_end_matches(end), "{}", shown);
+        prop_assert_eq!(report.documents, whole.report.documents, "{}", shown);
+    }
+    let (lines, ..) = joined(redactor(policy).in_lines(), text, block);
+    for output in [&found, &lines] {
+        let values = serde_json::Deserializer::from_str(output).into_iter::<Value>();
+        let values: Vec<_> = values.collect();
+        prop_assert!(values.iter().all(Result::is_ok), "{} of {}", output, shown);
+        prop_assert_eq!(spans(output.as_bytes()), spans(&whole.data), "{} of {}", output, shown);
+        if *output == lines && report.canonical_documents == 0 {
+            prop_assert_eq!(output.lines().count(), values.len(), "{}", output);
+        }
+    }
+    Ok(())
+}
+
+/// The spans of documents.
+fn spans(text: &[u8]) -> Vec<(String, usize)> {
+    let mut batch = SpanBatch::new();
+    Decoder::default().decode_block(text.to_vec(), Framing::Documents, &mut batch).unwrap();
+    batch.spans().map(|span| (span.name().into_owned(), span.attributes().len())).collect()
+}
+
+proptest! {
+    #![proptest_config(runs())]
+
+    #[test]
+    fn valid_documents_in_parts(bytes in bytes(), block in 1..400usize, end in prop::sample::select(&["", "\n", " \r\n\n"])) {
+        let mut text = document(&bytes, Dialect::STRICT_CANARIES).text;
+        text.extend(end.as_bytes());
+        for policy in [Policy::new(), everything_goes(), values_go(Action::Mask)] {
+            check(&policy, &text, block)?;
+        }
+    }
+
+    #[test]
+    fn documents_with_every_liberty_in_parts(bytes in bytes(), block in 1..400usize) {
+        check(&everything_goes(), &document(&bytes, Dialect::CANARIES).text, block)?;
+    }
+}
+
+#[test]
+fn a_document_in_parts_keeps_every_byte() {
+    let spans = |from: usize| {
+        let span = |id| {
+            format!(
+                "{{ \"name\" :\t\"n{id}\", \"attributes\":[{{\"key\":\"k\",\"value\":{{\"stringValue\":\"v\"}}}}] }}"
+            )
+        };
+        (from..from + 5).map(span).collect::<Vec<_>>().join(" ,\r\n  ")
+    };
+    let resource =
+        r#"{"resource" : {"attributes":[{"key":"host.name","value":{"stringValue":"h"}}]}, "scopeSpans":["#;
+    let text = format!(
+        " {{\"resourceSpans\": [\n{resource}{{\"spans\":[ {} ]}} , {{\"spans\":[]}},{{\"spans\":[{}]}} ]}}, {resource}{{\"spans\":[{}\n]}}]}}\n], \"more\": 1}} \n\n",
+        spans(0),
+        spans(5),
+        spans(10)
+    );
+    let (kept, report, blocks, _) = joined(redactor(&Policy::new()), text.as_bytes(), 1);
+    assert_eq!(kept, text);
+    assert!(blocks > 10, "{blocks}");
+    assert_eq!((report.documents, report.spans), (1, 15));
+
+    let policy = values_go(Action::Mask).unknown(Unknown::Keep);
+    let (masked, ..) = joined(redactor(&policy), text.as_bytes(), 1);
+    let whole = redactor(&policy).redact_block(text.clone().into_bytes(), Framing::Auto).unwrap();
+    assert_eq!(masked, String::from_utf8(whole.data).unwrap());
+
+    let (line, ..) = joined(redactor(&Policy::new()).in_lines(), text.as_bytes(), 1);
+    assert_eq!(line.trim(), text.replace(['\r', '\n'], "").trim());
+    assert!(line.ends_with("}\n"));
+}
+
+#[test]
+fn of_spans_that_are_rejected_no_comma_is_left() {
+    let good = r#"{"traceId":"0af7651916cd43dd8448eb211c80319c","spanId":"b7ad6b7169203331","name":"a"}"#;
+    let bad = r#"{"traceId":"0af7651916cd43dd8448eb211c80319c","spanId":"0000000000000000","name":"a"}"#;
+    for spans in ["gb", "bg", "bgb", "gbbg", "bb", "gbg", "bbgbbgbb", "ggbb"] {
+        let all: Vec<&str> = spans.chars().map(|span| if span == 'g' { good } else { bad }).collect();
+        let kept = vec![good; spans.matches('g').count()];
+        let text = |spans: &[&str]| {
+            format!(r#"{{"resourceSpans":[{{"scopeSpans":[{{"spans":[{}]}}]}}]}}"#, spans.join(","))
+        };
+        let options = DecodeOptions::default().with_mode(Mode::Strict);
+        let redactor = Redactor::with_options(compiled(&Policy::new()), options);
+        let (found, ..) = joined(redactor, text(&all).as_bytes(), 1);
+        assert_eq!(found, text(&kept), "{spans}");
+    }
+}
