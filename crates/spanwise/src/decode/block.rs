@@ -203,7 +203,10 @@ impl Reader<'_> {
             return;
         }
         let whole = self.cursor.text;
-        self.cursor.text = whole.get(..end).unwrap_or_default();
+        // Where a line is torn is where it ends, and not on the next one.
+        let line = whole.get(..end).unwrap_or_default();
+        let line = line.strip_suffix(b"\n").unwrap_or(line);
+        self.cursor.text = line.strip_suffix(b"\r").unwrap_or(line);
         self.cursor.at = from;
         let others = self.batch.other_signals;
         self.attempt(Self::payload);

@@ -21,6 +21,12 @@ fn key(found: &Diagnostic, from: usize) -> (Severity, Code, String, u64) {
     (found.severity, found.code, found.path.clone(), found.offset + from as u64)
 }
 
+/// A line without its end, which is no part of what it says.
+fn content(line: &[u8]) -> &[u8] {
+    let line = line.strip_suffix(b"\n").unwrap_or(line);
+    line.strip_suffix(b"\r").unwrap_or(line)
+}
+
 /// Lines framing against every line alone. Of a rejected line, the block also keeps the warnings before the error.
 pub(crate) fn check_lines(text: &[u8], mode: Mode) -> Result<(), TestCaseError> {
     let whole = block(text, Framing::Lines, mode);
@@ -35,7 +41,7 @@ pub(crate) fn check_lines(text: &[u8], mode: Mode) -> Result<(), TestCaseError> 
     let (mut from, mut documents, mut bad, mut rejected, mut others) = (0, 0, 0, 0, 0);
     for line in text.split_inclusive(|byte| *byte == b'\n') {
         if !is_blank(line) {
-            match fresh(line, options(mode)) {
+            match fresh(if is_empty { line } else { content(line) }, options(mode)) {
                 Ok(alone) => {
                     // A byte order mark on a line of its own leaves a blank line.
                     let kept = alone
@@ -180,5 +186,25 @@ fn samples_of_lines_are_what_each_is_alone() {
     for sample in SAMPLES.iter().filter(|sample| sample.is_lines()) {
         let checked = check(&sample.bytes);
         assert!(checked.is_ok(), "{}: {checked:?}", sample.name);
+    }
+}
+
+#[test]
+fn a_torn_line_is_told_of_where_it_ends() {
+    let good = r#"{"resourceSpans":[]}"#;
+    for (torn, code) in [
+        (r#"{"resourceSpans":["#, Code::UnexpectedEnd),
+        (r#"{"resourceSpans":[{"schemaUrl":"u"#, Code::UnexpectedEnd),
+    ] {
+        for end in ["\n", "\r\n"] {
+            for mode in [Mode::Strict, Mode::Lenient] {
+                let text = format!("{good}{end}{torn}{end}{good}{end}");
+                let block = block(text.as_bytes(), Framing::Auto, mode);
+                let found: Vec<_> =
+                    block.diagnostics().map(|found| (found.code, found.line, found.column)).collect();
+                assert_eq!(found, [(code, 2, torn.len() as u64 + 1)], "{text:?}");
+                assert_eq!((block.documents().len(), block.bad_documents()), (2, 1));
+            }
+        }
     }
 }
