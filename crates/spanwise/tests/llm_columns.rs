@@ -86,6 +86,37 @@ fn every_convention_fills_the_columns_it_can() {
     assert_eq!(expected.lines().count(), found.lines().count());
 }
 
+/// What the guide to redaction promises: the table of costs is the same of traces without content.
+#[cfg(feature = "redact")]
+#[test]
+fn privacy_mode_leaves_all_that_counts_and_prices_a_request() {
+    use spanwise::redact::{Bodies, Policy, Preset, Redactor};
+
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/payloads");
+    let private = [Column::UserId, Column::SessionId, Column::TraceName, Column::GenerationName];
+    for bodies in [Bodies::Mask, Bodies::Structure] {
+        let policy = Policy::from_preset(Preset::PrivacyMode).bodies(bodies).compile(None).unwrap();
+        let mut redactor = Redactor::new(policy);
+        let mut cells = 0;
+        for payload in PAYLOADS {
+            let mut batch = SpanBatch::new();
+            let bytes = std::fs::read(folder.join(payload)).unwrap();
+            Decoder::default().decode_block(bytes, Framing::Auto, &mut batch).unwrap();
+            let redacted = redactor.redact(&batch).unwrap().batch;
+            let (keys, redacted_keys) = (LlmKeys::resolve(&batch), LlmKeys::resolve(&redacted));
+            for (span, redacted) in batch.spans().zip(redacted.spans()) {
+                let (before, after) = (keys.read(span), redacted_keys.read(redacted));
+                for column in Column::ALL.iter().filter(|column| !private.contains(column)) {
+                    let cell_before = cell(&before, *column);
+                    cells += usize::from(cell_before.is_some());
+                    assert_eq!(cell(&after, *column), cell_before, "{payload} {} {column:?}", span.name());
+                }
+            }
+        }
+        assert!(cells > 300, "{cells}");
+    }
+}
+
 /// The page's table of sources, made from the table in the library.
 fn sources() -> String {
     let mut page = String::new();

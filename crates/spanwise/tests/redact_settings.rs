@@ -564,6 +564,45 @@ fn settings_that_begin_as_json_and_are_none_go() {
 }
 
 #[test]
+fn of_an_answer_the_figures_stay_and_nothing_else() {
+    let answer = json!({"finishReason": "stop", "message": {"role": "model", "content": [{"text": "SECRET"}]},
+        "usage": {"inputTokens": 7296, "custom": {"SECRET": 1}, "thoughtsTokens": 4_111_111_111_u64}, "SECRET": [1, {"usage": {"inputTokens": 1}}]});
+    let policy = || Policy::from_preset(Preset::PrivacyMode);
+    let given = json!([
+        text("genkit:output", &answer.to_string()),
+        text(
+            "gcp.vertex.agent.llm_response",
+            r#"{"finish_reason":"SECRET of them","usage_metadata":{"prompt_token_count":9}}"#
+        ),
+        text("genkit:output.1", "SECRET, in no JSON"),
+        attribute("genkit:output.2", kvlist(json!([text("finishReason", "stop"), text("text", "SECRET")]))),
+    ]);
+    let (found, _) = redacted(policy(), &given);
+    assert!(!found.to_string().contains("SECRET"), "{found}");
+    let values: Vec<&str> =
+        found.as_array().unwrap().iter().filter_map(|found| found["value"]["stringValue"].as_str()).collect();
+    let expected = json!({"finishReason": "stop", "message": "[REDACTED:content:46]",
+        "usage": {"inputTokens": 7296, "[REDACTED:content:2]": "[REDACTED:content:12]", "thoughtsTokens": "[REDACTED:content:10]"},
+        "[REDACTED:content:1]": "[REDACTED:content:31]"});
+    assert_eq!(serde_json::from_str::<Value>(values[0]).unwrap(), expected);
+    assert_eq!(
+        values[1..],
+        [
+            r#"{"finish_reason":"[REDACTED:content:14]","usage_metadata":{"prompt_token_count":9}}"#,
+            "[REDACTED:content]"
+        ]
+    );
+    assert_eq!(
+        found[3]["value"],
+        kvlist(json!([text("finishReason", "stop"), text("text", "[REDACTED:content:6]")]))
+    );
+    assert_eq!(redacted(policy(), &found).0, found);
+    // Whoever wants them dropped has them dropped.
+    let (found, _) = redacted(policy().content(Action::Drop), &given);
+    assert_eq!(found, json!([]));
+}
+
+#[test]
 fn masked_names_of_a_structure_stay_apart_from_those_masked_before() {
     let policy = || Policy::from_preset(Preset::PrivacyMode).bodies(spanwise::redact::Bodies::Structure);
     let names = ["role", "[REDACTED:content:1]", "zzz", "yyy"];

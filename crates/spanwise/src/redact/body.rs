@@ -22,6 +22,15 @@ use super::escape::Unescaped;
 use super::json_text::{Token, Tokens};
 use super::placeholder;
 
+/// What stays of JSON text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kept {
+    /// All that this module knows to be structure.
+    Structure,
+    /// The usage and the finish reason of a call, by which it is counted.
+    Figures,
+}
+
 /// What is done with a member, by its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Member {
@@ -31,8 +40,14 @@ pub(crate) enum Member {
     Tool,
     /// A name: of a tool if a tool is what has it, and otherwise perhaps a person's.
     Name,
+    /// Why an answer ended, in a word.
+    Reason,
     /// A number that counts.
     Count,
+    /// A number of tokens.
+    Tokens,
+    /// An object of numbers of tokens.
+    Usage,
     /// A list or an object of more structure.
     Container,
     /// The same, of a tool.
@@ -41,7 +56,7 @@ pub(crate) enum Member {
     Content,
 }
 
-static MEMBERS: [(Member, &[&str]); 7] = [
+static MEMBERS: [(Member, &[&str]); 10] = [
     (
         Member::Word,
         &[
@@ -52,13 +67,38 @@ static MEMBERS: [(Member, &[&str]); 7] = [
             "mimeType",
             "media_type",
             "mediaType",
-            "finish_reason",
-            "finishReason",
-            "finish_reasons",
-            "stop_reason",
-            "native_finish_reason",
             "part_kind",
             "kind",
+        ],
+    ),
+    (
+        Member::Reason,
+        &["finish_reason", "finishReason", "finish_reasons", "stop_reason", "native_finish_reason"],
+    ),
+    (Member::Usage, &["usage", "usage_metadata", "usageMetadata"]),
+    (
+        Member::Tokens,
+        &[
+            "inputTokens",
+            "outputTokens",
+            "totalTokens",
+            "cachedContentTokens",
+            "thoughtsTokens",
+            "input_tokens",
+            "output_tokens",
+            "total_tokens",
+            "prompt_tokens",
+            "completion_tokens",
+            "cached_tokens",
+            "reasoning_tokens",
+            "prompt_token_count",
+            "candidates_token_count",
+            "total_token_count",
+            "cached_content_token_count",
+            "thoughts_token_count",
+            "promptTokenCount",
+            "candidatesTokenCount",
+            "totalTokenCount",
         ],
     ),
     (Member::Tool, &["toolName", "tool_name", "function_name"]),
@@ -130,7 +170,6 @@ static MEMBERS: [(Member, &[&str]); 7] = [
             "metadata",
             "annotations",
             "logprobs",
-            "usage",
             "cache_control",
             "detail",
             "title",
@@ -146,12 +185,34 @@ static MEMBERS: [(Member, &[&str]); 7] = [
     ),
 ];
 
+impl Member {
+    /// Whether what is in it is looked at one by one.
+    pub(crate) fn is_container(self) -> bool {
+        matches!(self, Self::Container | Self::ToolContainer | Self::Usage)
+    }
+
+    /// Whether a number stays. One of more digits may be somebody's.
+    pub(crate) fn has_room_for(self, number: i64) -> bool {
+        match self {
+            Self::Count => (0..10_000).contains(&number),
+            Self::Tokens => (0..1_000_000_000).contains(&number),
+            _ => false,
+        }
+    }
+
+    /// Whether it is structure that says what a call took, and how it ended.
+    fn is_figure(self) -> bool {
+        matches!(self, Self::Reason | Self::Tokens | Self::Usage)
+    }
+}
+
 /// What is done with the member of this name; none if it is not known.
-pub(crate) fn member(name: &str) -> Option<Member> {
+pub(crate) fn member(name: &str, kept: Kept) -> Option<Member> {
     static BY_NAME: LazyLock<HashMap<&str, Member, RandomState>> = LazyLock::new(|| {
         MEMBERS.iter().flat_map(|(member, names)| names.iter().map(|name| (*name, *member))).collect()
     });
-    BY_NAME.get(name).copied()
+    let known = BY_NAME.get(name).copied()?;
+    Some(if kept == Kept::Structure || known.is_figure() { known } else { Member::Content })
 }
 
 /// What the walk knows of an open container.
@@ -166,7 +227,7 @@ struct Frame {
 type Tokenized = Vec<(Token, usize, Range<usize>)>;
 
 /// The text with its structure and without its content; none if it is not JSON, and is to be masked whole.
-pub(crate) fn structure(text: &str, label: &str) -> Option<String> {
+pub(crate) fn structure(text: &str, label: &str, kept: Kept) -> Option<String> {
     let tokens: Tokenized = Tokens::new(text).collect::<Result<_, _>>().ok()?;
     let tools = objects_of_tools(text, &tokens);
     let mut out = Masked { text, label, out: String::with_capacity(text.len() / 4), copied: 0 };
@@ -178,15 +239,13 @@ pub(crate) fn structure(text: &str, label: &str) -> Option<String> {
         let inside = text.get(range.clone())?;
         place += 1;
         match token {
-            Token::ObjectStart | Token::ArrayStart
-                if matches!(frame.values, Member::Container | Member::ToolContainer) =>
-            {
+            Token::ObjectStart | Token::ArrayStart if frame.values.is_container() => {
                 let is_tool =
                     frame.values == Member::ToolContainer || tools.binary_search(&(place - 1)).is_ok();
                 open.push(Frame { is_tool, values: frame.values });
             }
             // Words may come in a list; what is in an object there is no word.
-            Token::ArrayStart if frame.values == Member::Word => open.push(frame),
+            Token::ArrayStart if matches!(frame.values, Member::Word | Member::Reason) => open.push(frame),
             Token::ObjectStart | Token::ArrayStart => {
                 let end = matching_end(&tokens, place, *depth)?;
                 let whole = range.start..tokens.get(end)?.2.end;
@@ -198,7 +257,7 @@ pub(crate) fn structure(text: &str, label: &str) -> Option<String> {
             }
             Token::Name => {
                 let name = unquoted(inside)?;
-                let known = member(&name);
+                let known = member(&name, kept);
                 if known.is_none() && !placeholder::is_placeholder(&name) {
                     out.mask(range, names.next(label, || names_of(text, &tokens)));
                 }
@@ -210,7 +269,7 @@ pub(crate) fn structure(text: &str, label: &str) -> Option<String> {
                     out.mask(range, value.chars().count());
                 }
             }
-            Token::Number if frame.values == Member::Count && inside.len() <= 4 => {}
+            Token::Number if inside.parse().is_ok_and(|number| frame.values.has_room_for(number)) => {}
             Token::Literal if inside == "null" => {}
             Token::Number | Token::Literal => out.mask(range, inside.len()),
         }
@@ -278,7 +337,7 @@ impl Masked<'_> {
 /// Whether a text stays: as a word, or as the name of a tool. So does what is a placeholder already.
 pub(crate) fn stays(member: Member, is_tool: bool, value: &str) -> bool {
     let is_structure = match member {
-        Member::Word => is_word(value),
+        Member::Word | Member::Reason => is_word(value),
         Member::Tool => is_tool_name(value),
         Member::Name => is_tool && is_tool_name(value),
         _ => false,
@@ -359,8 +418,8 @@ mod tests {
     use super::*;
 
     fn structured(text: &str) -> Option<String> {
-        let once = structure(text, "content")?;
-        assert_eq!(structure(&once, "content").as_ref(), Some(&once), "twice is once");
+        let once = structure(text, "content", Kept::Structure)?;
+        assert_eq!(structure(&once, "content", Kept::Structure).as_ref(), Some(&once), "twice is once");
         assert!(serde_json::from_str::<serde_json::Value>(&once).is_ok(), "{once}");
         Some(once)
     }

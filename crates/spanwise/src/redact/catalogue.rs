@@ -15,6 +15,8 @@ pub(crate) enum Class {
     Content,
     /// The same under an everyday word: numbers, true and false stay.
     Word,
+    /// Content in JSON, with the usage and the finish reason of its call.
+    Answer,
     /// Settings in JSON, of which some members are content.
     Settings,
     /// A credential.
@@ -70,6 +72,7 @@ impl Row {
         let class = match cell()? {
             "R" => Class::Content,
             "W" => Class::Word,
+            "A" => Class::Answer,
             "M" => Class::Settings,
             "C" => Class::Credential,
             "I" => Class::Identity,

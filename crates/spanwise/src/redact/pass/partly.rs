@@ -6,7 +6,7 @@ use super::edits::Slot;
 use super::paths::Path;
 use super::walk::{Item, Walk, scalar_text};
 use crate::batch::{RawValue, Rows};
-use crate::redact::body;
+use crate::redact::body::{self, Kept};
 use crate::redact::detector::Look;
 use crate::redact::json_text;
 use crate::redact::placeholder;
@@ -74,13 +74,13 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// Keeps the structure of messages, as text or as lists.
-    pub(super) fn structure(&mut self, item: Item, verdict: Verdict) {
+    /// Keeps the structure of messages, or less of it, as text or as lists.
+    pub(super) fn structure(&mut self, item: Item, verdict: Verdict, kept: Kept) {
         let RawValue::String(text) = item.value else {
-            return self.structured(item, verdict, body::Member::Container, false);
+            return self.structured(item, verdict, kept, body::Member::Container, false);
         };
         let content = self.batch.text(text);
-        let Some(structured) = body::structure(&content, self.policy.label(verdict.rule)) else {
+        let Some(structured) = body::structure(&content, self.policy.label(verdict.rule), kept) else {
             if !placeholder::is_placeholder(&content) {
                 self.mask(item, verdict);
             }
@@ -94,9 +94,9 @@ impl<'a> Walk<'a> {
     }
 
     /// The same of a value within messages that are lists. `member` is what its name says it is.
-    fn structured(&mut self, item: Item, verdict: Verdict, member: body::Member, is_tool: bool) {
+    fn structured(&mut self, item: Item, verdict: Verdict, kept: Kept, member: body::Member, is_tool: bool) {
         use body::Member;
-        let is_container = matches!(member, Member::Container | Member::ToolContainer);
+        let is_container = member.is_container();
         match item.value {
             RawValue::Empty => {}
             RawValue::String(text) => {
@@ -110,26 +110,26 @@ impl<'a> Walk<'a> {
                 placeholder::push_mask_of_length(&mut mask, self.policy.label(verdict.rule), length);
                 self.put(item, verdict, &mask);
             }
-            RawValue::Int(0..=9999) if member == Member::Count => {
+            RawValue::Int(number) if member.has_room_for(number) => {
                 self.number(item, item.value, verdict.selection);
             }
-            RawValue::Array(rows) if is_container || member == Member::Word => {
+            RawValue::Array(rows) if is_container || matches!(member, Member::Word | Member::Reason) => {
                 for row in rows.range() {
                     if let Some(child) = self.batch.values.get(row).copied() {
                         let child = Item { slot: Slot::Child, row, value: child.value(), ..item };
-                        self.structured(child, verdict, member, is_tool);
+                        self.structured(child, verdict, kept, member, is_tool);
                     }
                 }
             }
             RawValue::KvList(rows) if is_container => {
                 let is_tool = member == Member::ToolContainer || self.is_of_tool(rows);
-                self.structured_members(item, verdict, rows, is_tool);
+                self.structured_members(item, verdict, kept, rows, is_tool);
             }
             _ => self.mask(item, verdict),
         }
     }
 
-    fn structured_members(&mut self, item: Item, verdict: Verdict, rows: Rows, is_tool: bool) {
+    fn structured_members(&mut self, item: Item, verdict: Verdict, kept: Kept, rows: Rows, is_tool: bool) {
         let batch = self.batch;
         let keys = || {
             let children = rows.range().filter_map(|row| batch.values.get(row));
@@ -141,7 +141,7 @@ impl<'a> Walk<'a> {
                 continue;
             };
             let name = self.key_of(child);
-            let member = body::member(&name);
+            let member = body::member(&name, kept);
             if member.is_none() && !placeholder::is_placeholder(&name) {
                 let mut mask = String::new();
                 let label = self.policy.label(verdict.rule);
@@ -150,7 +150,7 @@ impl<'a> Walk<'a> {
                 self.edits.push(Slot::ChildKey, row, change);
             }
             let child = Item { slot: Slot::Child, row, value: child.value(), ..item };
-            self.structured(child, verdict, member.unwrap_or(body::Member::Content), is_tool);
+            self.structured(child, verdict, kept, member.unwrap_or(body::Member::Content), is_tool);
         }
     }
 

@@ -12,6 +12,7 @@ use super::paths::Path;
 use super::report::RedactionReport;
 use super::window::Window;
 use crate::batch::{AttributeRow, Id, RawValue, Rows, SpanBatch, Text, ValueTag};
+use crate::redact::body::Kept;
 use crate::redact::detector::{Look, Selection};
 use crate::redact::place::Place;
 use crate::redact::placeholder::{self, Apart};
@@ -182,7 +183,8 @@ impl<'a> Walk<'a> {
             Treatment::Mask | Treatment::KeepMark => self.mask(item, verdict),
             Treatment::Hash => self.hash(item, verdict),
             Treatment::Truncate(length) => self.truncate(item, verdict, length, path),
-            Treatment::Structure => self.structure(item, verdict),
+            Treatment::Structure => self.structure(item, verdict, Kept::Structure),
+            Treatment::Figures => self.structure(item, verdict, Kept::Figures),
             Treatment::Members => self.members(item, verdict, path),
         }
     }

@@ -57,6 +57,10 @@ impl Builder<'_> {
         };
         let (preset, treatment, scan) = match row.class {
             Class::Content | Class::Word if privacy => (Preset::PrivacyMode, content, Scan::All),
+            Class::Answer if privacy => {
+                let treatment = if content == Treatment::Mask { Treatment::Figures } else { content };
+                (Preset::PrivacyMode, treatment, Scan::All)
+            }
             Class::Settings if privacy => (Preset::PrivacyMode, Treatment::Members, Scan::All),
             Class::Credential if privacy => (Preset::PrivacyMode, Treatment::Mask, Scan::All),
             Class::Credential if secrets => (Preset::Secrets, Treatment::Mask, Scan::All),

@@ -130,6 +130,8 @@ pub enum Treatment {
     Truncate(usize),
     /// The structure of its messages stays, and a placeholder stands in the place of all content.
     Structure,
+    /// The usage and the finish reason in its JSON stay, and a placeholder stands in the place of all else.
+    Figures,
     /// Some members of its JSON are masked, the rest stays.
     Members,
 }

@@ -54,6 +54,9 @@ impl CompiledPolicy {
             Treatment::Structure => {
                 format!("keeps its structure; [REDACTED:{label}] stands in the place of its content")
             }
+            Treatment::Figures => {
+                format!("keeps usage and finish reason; [REDACTED:{label}] stands in the place of all else")
+            }
             Treatment::Members => {
                 let members = self.members(verdict.rule).join(", ");
                 format!("stays without these members of its JSON: {members}")

@@ -34,6 +34,7 @@ fn every_row_of_the_catalogue_decides_what_becomes_of_its_keys() {
             let verdict = policy.resolve(place, class, &key);
             let expected = match row.class {
                 Class::Content | Class::Word | Class::Credential => Treatment::Mask,
+                Class::Answer => Treatment::Figures,
                 Class::Settings if is_of_a_member(&key) => Treatment::Mask,
                 Class::Settings => Treatment::Members,
                 Class::Numeric if row.label == "marker" => Treatment::KeepMark,
