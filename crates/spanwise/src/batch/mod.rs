@@ -255,6 +255,23 @@ impl SpanBatch {
         self.log.rejection(&self.input, self.origin.clone())
     }
 
+    /// Warnings by which spans may have been passed over, the first of each code: on the way to spans, through requests, resources
+    /// and scopes, something was of another type, not known, or given twice. What was read though it has another name is none of
+    /// them, nor is what was found within spans, nor an error of strict mode, which rejects. They are among [`Self::diagnostics`],
+    /// and kept here even where they are beyond its bound.
+    ///
+    /// ```
+    /// # use spanwise::Code;
+    /// let payload = br#"{"resourceSpans":[{"scopeSpans":{"spans":[{"future":1}]}},{"scopeSpans":[{"spans":[{"future":1}]}]}]}"#;
+    /// let batch = spanwise::decode(&payload[..])?;
+    /// let found: Vec<_> = batch.passed_over().map(|found| (found.code, found.path)).collect();
+    /// assert_eq!(found, [(Code::TypeMismatch, "resourceSpans[0].scopeSpans".to_owned())]);
+    /// # Ok::<(), spanwise::DecodeError>(())
+    /// ```
+    pub fn passed_over(&self) -> impl Iterator<Item = Diagnostic> + '_ {
+        self.log.passed_over(&self.input, self.origin.clone())
+    }
+
     /// Findings beyond the bound [`crate::Limits::diagnostics`]: counted and not kept.
     pub fn dropped_diagnostics(&self) -> u64 {
         self.log.dropped()

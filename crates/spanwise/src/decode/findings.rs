@@ -2,7 +2,7 @@
 
 use super::reader::{Fatal, Reader};
 use crate::batch::ByteRange;
-use crate::diagnostic::{Code, Effect, Severity, Step};
+use crate::diagnostic::{Code, Effect, Severity, Step, Unread};
 use crate::json::AnomalyKind;
 use crate::schema::Field;
 
@@ -47,8 +47,35 @@ impl Reader<'_> {
             self.untold += count;
             return Ok(());
         }
+        if severity == Severity::Warning && self.passes_over(code, tail) {
+            self.pass_over(code, offset, tail);
+        }
         self.batch.log.push_many(severity, code, offset, (&self.scratch.path, tail), count);
         Ok(())
+    }
+
+    /// Whether spans may be in what a warning at the current path, with `tail` appended to it, leaves unread.
+    fn passes_over(&self, code: Code, tail: &[Field]) -> bool {
+        let unread = code.unread(self.strict);
+        if unread == Unread::Nothing {
+            return false;
+        }
+        let steps = self.scratch.path.iter().filter_map(|step| match step {
+            Step::Field(field) => Some(*field),
+            Step::Index(_) => None,
+        });
+        let mut in_span = false;
+        let on_the_way = steps.chain(tail.iter().copied()).all(|field| {
+            in_span = field == Field::Spans;
+            matches!(field, Field::ResourceSpans | Field::ScopeSpans | Field::Spans)
+        });
+        on_the_way && !(in_span && unread == Unread::Member)
+    }
+
+    /// Notes a warning by which spans may have been passed over.
+    #[cold]
+    pub(super) fn pass_over(&mut self, code: Code, offset: usize, tail: &[Field]) {
+        self.batch.log.pass_over(code, offset, &self.scratch.path, tail);
     }
 
     /// Findings so far, those included that are not told.

@@ -124,7 +124,12 @@ impl Reader<'_> {
                 }
                 // Beside a list, bare members are what strict mode takes them for. Those that came before it are kept as a
                 // resource of their own: the rows of a resource lie together.
-                _ if list.is_some() => self.skip_to_residue()?,
+                _ if list.is_some() => {
+                    if field == Field::ScopeSpans {
+                        self.pass_over(Code::BareResourceSpans, self.cursor.at, &[field]);
+                    }
+                    self.skip_to_residue()?;
+                }
                 _ => {
                     found.traces = true;
                     let mut bare = if let Some(bare) = found.bare.take() {

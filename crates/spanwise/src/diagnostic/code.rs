@@ -70,6 +70,17 @@ pub(crate) enum Effect {
     Warn,
 }
 
+/// What a warning leaves unread.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Unread {
+    /// Nothing that spans could have been in.
+    Nothing,
+    /// The value at its path.
+    Value,
+    /// A member, or all members, of the object at its path.
+    Member,
+}
+
 macro_rules! codes {
     ($($variant:ident $word:literal $layer:ident $strict:ident $lenient:ident $message:literal,)*) => {
         /// A stable name for one kind of finding. `docs/diagnostics.md` lists them with examples.
@@ -186,10 +197,54 @@ impl Code {
             Effect::Warn => Severity::Warning,
         }
     }
+
+    /// What is not read where this code is a warning.
+    pub(crate) const fn unread(self, strict: bool) -> Unread {
+        match self {
+            Self::TypeMismatch | Self::NullElement | Self::DuplicateKey => Unread::Value,
+            Self::UnknownMember | Self::NoKnownField => Unread::Member,
+            // Lenient mode reads what these names stand for.
+            Self::SnakeCaseKey | Self::DeprecatedKey | Self::TempoBatches | Self::BareResourceSpans
+                if strict =>
+            {
+                Unread::Member
+            }
+            _ => Unread::Nothing,
+        }
+    }
 }
 
 impl std::fmt::Display for Code {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(self.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A new code is put here on purpose, or it leaves nothing unread.
+    #[test]
+    fn of_all_codes_these_leave_something_unread() {
+        let leaving = |what: Unread, strict: bool| {
+            let codes = Code::ALL.iter().filter(|code| code.unread(strict) == what);
+            codes.map(|code| code.as_str()).collect::<Vec<_>>()
+        };
+        for strict in [false, true] {
+            assert_eq!(leaving(Unread::Value, strict), ["type-mismatch", "null-element", "duplicate-key"]);
+        }
+        assert_eq!(leaving(Unread::Member, false), ["unknown-member", "no-known-field"]);
+        assert_eq!(
+            leaving(Unread::Member, true),
+            [
+                "snake-case-key",
+                "deprecated-key",
+                "tempo-batches",
+                "bare-resource-spans",
+                "unknown-member",
+                "no-known-field"
+            ]
+        );
     }
 }

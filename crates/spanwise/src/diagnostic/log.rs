@@ -73,6 +73,8 @@ pub(crate) struct DiagnosticLog {
     others: u64,
     /// What rejected the first bad document, though it be one finding too many to be kept.
     rejection: Option<Row>,
+    /// The first warning of each code by which spans may have been passed over, though there be no room for it in `rows`.
+    passed_over: Vec<Row>,
 }
 
 /// What a part's findings are about.
@@ -90,13 +92,14 @@ impl DiagnosticLog {
 
     /// Bytes that the tables hold.
     pub(crate) fn memory(&self) -> usize {
-        bytes_of(&self.rows) + bytes_of(&self.steps) + bytes_of(&self.counts)
+        bytes_of(&self.rows) + bytes_of(&self.steps) + bytes_of(&self.counts) + bytes_of(&self.passed_over)
     }
 
     pub(crate) fn clear(&mut self) {
         self.part = None;
         self.others = 0;
         self.rejection = None;
+        self.passed_over.clear();
         self.rows.clear();
         self.steps.clear();
         self.errors = 0;
@@ -162,6 +165,29 @@ impl DiagnosticLog {
         let mut lines = Lines::new(input, origin);
         let path = self.path(row);
         Some(lines.diagnostic(row.severity, row.code, path, row.offset as usize, self.show_keys))
+    }
+
+    /// Notes a warning by which spans may have been passed over.
+    pub(crate) fn pass_over(&mut self, code: Code, offset: usize, path: &[Step], tail: &[Field]) {
+        let is_another = self.part.as_ref().is_some_and(|own| !own.bytes.contains(&offset));
+        if is_another || self.passed_over.iter().any(|row| row.code == code) {
+            return;
+        }
+        let row = self.row(Severity::Warning, code, offset, path, tail);
+        self.passed_over.push(row);
+    }
+
+    /// The first warning of each code by which spans may have been passed over.
+    pub(crate) fn passed_over<'a>(
+        &'a self,
+        input: &'a [u8],
+        origin: Origin,
+    ) -> impl Iterator<Item = Diagnostic> + 'a {
+        let mut lines = Lines::new(input, origin);
+        self.passed_over.iter().map(move |row| {
+            let offset = row.offset as usize;
+            lines.diagnostic(row.severity, row.code, self.path(row), offset, self.show_keys)
+        })
     }
 
     fn row(&mut self, severity: Severity, code: Code, offset: usize, path: &[Step], tail: &[Field]) -> Row {

@@ -14,7 +14,7 @@ mod log;
 pub use code::{Code, Layer, Severity};
 pub use log::Diagnostics;
 
-pub(crate) use code::Effect;
+pub(crate) use code::{Effect, Unread};
 pub(crate) use line_number::Counting;
 pub use line_number::LineNumber;
 pub(crate) use log::{DiagnosticLog, Lines, Origin, Step};
