@@ -1,6 +1,5 @@
 //! Decode, redact, and tell the spans apart: what is done with a body before it is stored.
 
-use std::fmt::Write as _;
 use std::hash::Hasher as _;
 
 use bytes::Bytes;
@@ -166,27 +165,24 @@ impl Worker {
     /// What to answer when all that was taken is stored.
     fn answer(&self) -> Answer {
         let rejected = self.batch.rejected_spans();
-        let errors = self.batch.diagnostics().filter(|found| found.severity == Severity::Error);
-        let mut message = String::new();
+        let mut told = Vec::new();
         if self.batch.error_count() > 0 {
-            let told: Vec<_> = errors.take(TOLD).map(|found| finding(&found)).collect();
-            message = told.join("; ");
+            let errors = self.batch.diagnostics().filter(|found| found.severity == Severity::Error);
+            told.extend(errors.take(TOLD).map(|found| finding(&found)));
             let rest = self.batch.error_count() - told.len() as u64;
             if rest > 0 {
-                // Writing to a string cannot fail.
-                let _ = write!(message, "; and {rest} more");
+                told.push(format!("and {rest} more"));
             }
         }
+        // Nothing was rejected there, and yet the sender may have meant spans that are not stored.
+        told.extend(self.batch.passed_over().map(|found| finding(&found)));
         if holds_other_signals(&self.batch) {
-            if !message.is_empty() {
-                message.push_str("; ");
-            }
-            message.push_str("metrics, logs and profiles are not stored");
+            told.push("metrics, logs and profiles are not stored".to_owned());
         }
-        if rejected == 0 && message.is_empty() {
+        if rejected == 0 && told.is_empty() {
             Answer::Stored
         } else {
-            Answer::Partly { rejected, message }
+            Answer::Partly { rejected, message: told.join("; ") }
         }
     }
 }
