@@ -314,6 +314,67 @@ fn who_may_deliver_and_what_is_taken_out_is_told_at_the_start() {
     }
 }
 
+#[test]
+fn what_is_refused_or_not_stored_is_in_the_log() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = folder.path().join("store");
+    let settings = folder.path().join("receiver.toml");
+    std::fs::write(&settings, "[limits]\nconnections = 1\n").unwrap();
+    let settings = settings.to_str().unwrap();
+    let served =
+        Served::start(command(&store, ["--config", settings, "--token", "hush", "--log-level", "debug"]));
+    let mut client = served.connect();
+    let json = "POST /v1/traces HTTP/1.1\r\nAuthorization: Bearer hush\r\nContent-Type: application/json";
+    let text = json.replace("application/json", "text/SECRET");
+    let other = json.replace("/v1/traces", "/SECRET");
+    let probe = format!("{json}\r\nX-Test-Connection: true");
+    for (head, body, status, expected) in [
+        (
+            "POST /v1/traces HTTP/1.1",
+            "SECRET",
+            401,
+            "DEBUG a request was refused status=401 reason=\"no secret, ",
+        ),
+        (json, "SECRET", 400, "DEBUG a request was refused status=400 reason=\"unexpected-byte, offset 0: "),
+        (
+            &text,
+            "SECRET",
+            415,
+            "DEBUG a request was refused status=415 reason=\"the body must be application/json",
+        ),
+        (
+            &other,
+            "SECRET",
+            404,
+            "DEBUG a request was refused status=404 reason=\"nothing is taken under this path",
+        ),
+        (
+            &probe,
+            "SECRET",
+            200,
+            "INFO a test of the connection was answered, and what came with it is not stored bytes=6",
+        ),
+        (
+            json,
+            r#"{"resourceSpans":"SECRET"}"#,
+            200,
+            "WARN not all of a delivery was taken rejected=0 told=\"type-mismatch at resourceSpans, ",
+        ),
+    ] {
+        assert_eq!(client.send(head, body.as_bytes()).unwrap().0, status, "{expected}");
+        served.logs(expected);
+    }
+    drop(served.connect());
+    served.logs("WARN a connection beyond the bound was answered 503 connections=1");
+    let head = "GET /metrics HTTP/1.1\r\nAuthorization: Bearer hush";
+    let metrics = client.send(head, b"").unwrap().1;
+    let info = format!("spanwise_build_info{{version=\"{}\"}} 1\n", env!("CARGO_PKG_VERSION"));
+    assert!(metrics.contains(&info), "{metrics}");
+    let (status, log) = served.end();
+    assert!(status.success(), "{log}");
+    assert!(!log.contains("SECRET") && !log.contains("hush"), "{log}");
+}
+
 /// What `make demo` shows, with `curl`.
 #[test]
 fn the_example_with_curl_ends_by_itself() {

@@ -94,6 +94,14 @@ impl Answer {
         }
     }
 
+    /// Why the request is refused, for the log: more than who has no secret is told.
+    pub(crate) fn reason(&self) -> Cow<'_, str> {
+        match self {
+            Self::Unauthorized => "no secret, or a wrong one".into(),
+            other => other.words().1,
+        }
+    }
+
     /// The code of `google.rpc.Status`, and what it says.
     fn words(&self) -> (u8, Cow<'_, str>) {
         let (code, message) = match self {

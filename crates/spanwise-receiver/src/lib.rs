@@ -35,6 +35,7 @@ mod config;
 mod inflate;
 mod metrics;
 mod pipeline;
+mod seldom;
 mod server;
 mod service;
 mod store;

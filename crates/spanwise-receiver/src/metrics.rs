@@ -8,6 +8,7 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
+use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Metric, Registry};
 
 /// The status of an answer.
@@ -81,6 +82,7 @@ impl Metrics {
     pub fn new() -> Self {
         let mut registry = Registry::with_prefix("spanwise");
         let r = &mut registry;
+        r.register("build", "The version", Info::new([("version", env!("CARGO_PKG_VERSION"))]));
         Self {
             requests: add(r, "requests", "Requests by the status of their answer", Family::default()),
             connection_tests: add(

@@ -136,7 +136,14 @@ impl Worker {
                 let report =
                     redactor.redact_batch_into(&self.batch, &mut out).map_err(|error| match error {
                         RedactError::TooLarge => Answer::TooLarge(Bound::Document),
-                        _ => Answer::Internal,
+                        error => {
+                            let code = match &error {
+                                RedactError::Decode(error) => error.diagnostic().code.as_str(),
+                                _ => "",
+                            };
+                            tracing::error!(code, "redaction failed; the request is refused");
+                            Answer::Internal
+                        }
                     })?;
                 metrics.redacted_values.inc_by(report.changes());
                 Some(out)

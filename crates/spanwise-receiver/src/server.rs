@@ -22,6 +22,7 @@ use tracing::{debug, info, warn};
 
 use crate::answer::Answer;
 use crate::body::{FOREVER, drain};
+use crate::seldom::Seldom;
 use crate::service::Receiver;
 
 /// What a connection beyond the bound is told.
@@ -156,6 +157,7 @@ pub async fn serve(
     let graceful = GracefulShutdown::new();
     let mut end = std::pin::pin!(end);
     let mut accepts = true;
+    let refusals = Seldom::default();
     info!(address = %listener.local_addr()?, "listening");
     loop {
         let stream = tokio::select! {
@@ -180,6 +182,10 @@ pub async fn serve(
         let Ok(place) = Arc::clone(&room).try_acquire_owned() else {
             metrics.connections_refused.inc();
             refuse(&stream);
+            if let Some(untold) = refusals.untold() {
+                let connections = options.connections;
+                warn!(connections, untold, "a connection beyond the bound was answered 503");
+            }
             continue;
         };
         // An answer is one small write; waiting to join it with another only delays it.

@@ -17,7 +17,7 @@ use spanwise::DecodeOptions;
 use spanwise::redact::CompiledPolicy;
 use tokio::sync::Semaphore;
 use tower_service::Service;
-use tracing::warn;
+use tracing::{debug, error, info, warn};
 
 use crate::answer::Answer;
 use crate::auth::Auth;
@@ -26,6 +26,7 @@ use crate::budget::{Budget, Reservation};
 use crate::inflate::Encoding;
 use crate::metrics::{Metrics, StatusLabel};
 use crate::pipeline::{Prepared, Worker, ordinary, tables};
+use crate::seldom::Seldom;
 use crate::store::{Delivery, Store, StoreError, now};
 
 /// A payload of this size is decoded where the request is read; a larger one on a thread that may block.
@@ -95,6 +96,9 @@ struct Inner {
     turns: Arc<Semaphore>,
     /// Workers that nobody uses. There are never more than turns.
     idle: Mutex<Vec<Worker>>,
+    /// Deliveries that were taken in part, and tests: a sender may make each of its deliveries one.
+    partly: Seldom,
+    tests: Seldom,
 }
 
 /// A service that takes OTLP/JSON traces by POST and PUT, whatever the path: routing is the caller's.
@@ -153,6 +157,8 @@ impl Receiver {
             budget: Budget::new(options.memory_bytes),
             turns: Arc::new(Semaphore::new(workers)),
             idle: Mutex::new(Vec::new()),
+            partly: Seldom::default(),
+            tests: Seldom::default(),
             options,
             metrics,
         };
@@ -204,9 +210,18 @@ impl Receiver {
         self.respond(answer, begun)
     }
 
-    /// Counts an answer, and makes it a response.
+    /// Counts an answer, tells the log of it where it is not that all is stored, and makes it a response.
     pub(crate) fn respond(&self, answer: Answer, begun: Instant) -> Response<Full<Bytes>> {
         let label = StatusLabel { status: answer.status().as_u16() };
+        match &answer {
+            Answer::Stored => {}
+            Answer::Partly { rejected, message } => {
+                if let Some(untold) = self.inner.partly.untold() {
+                    warn!(rejected, told = message, untold, "not all of a delivery was taken");
+                }
+            }
+            refused => debug!(status = label.status, reason = &*refused.reason(), "a request was refused"),
+        }
         self.inner.metrics.requests.get_or_create(&label).inc();
         self.inner.metrics.request_seconds.observe(begun.elapsed().as_secs_f64());
         answer.into_response()
@@ -231,7 +246,17 @@ impl Receiver {
         let mut memory = self.inner.budget.reserve();
         if is_connection_test(&head.headers) {
             self.inner.metrics.connection_tests.inc();
-            body::read(body, options.body_bytes, options.pace, &mut memory).await?;
+            let body = body::read(body, options.body_bytes, options.pace, &mut memory).await?;
+            if !self.is_ready() {
+                return Err(Answer::Unavailable("the receiver is not ready"));
+            }
+            if let Some(untold) = self.inner.tests.untold() {
+                let bytes = body.len();
+                info!(
+                    bytes,
+                    untold, "a test of the connection was answered, and what came with it is not stored"
+                );
+            }
             return Ok(Answer::Stored);
         }
         let is_json = is_json(&head.headers);
@@ -284,7 +309,10 @@ impl Receiver {
             drop(turn);
             prepared
         });
-        work.await.unwrap_or(Err(Answer::Internal))
+        work.await.unwrap_or_else(|_| {
+            error!("decoding a request came to no end; it is refused");
+            Err(Answer::Internal)
+        })
     }
 }
 

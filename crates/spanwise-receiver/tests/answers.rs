@@ -43,7 +43,7 @@ impl Store for Counting {
     }
 
     fn is_ready(&self) -> bool {
-        true
+        self.error.is_none()
     }
 }
 
@@ -278,6 +278,12 @@ async fn a_store_that_does_not_take_it_is_503_with_retry_after() {
         let stand = Stand::with(ReceiverOptions::default(), store);
         let response = stand.receiver.receive(post(body(1, 1, "chat"))).await;
         assert_eq!(response.headers()[header::RETRY_AFTER], "1");
+        let (status, answer) = read(response).await;
+        assert!(status == 503 && answer.starts_with(r#"{"code":14,"#), "{answer}");
+        // Nor is a test told that all is well.
+        let test = request("POST", &[JSON, ("x-test-connection", "true")], body(1, 1, "chat"));
+        let response = stand.receiver.receive(test).await;
+        assert_eq!(response.headers().get(header::RETRY_AFTER).unwrap(), "1");
         let (status, answer) = read(response).await;
         assert!(status == 503 && answer.starts_with(r#"{"code":14,"#), "{answer}");
     }

@@ -8,6 +8,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, channel};
+use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -17,7 +18,9 @@ const PATIENCE: Duration = Duration::from_mins(1);
 pub(crate) struct Served {
     child: Child,
     pub(crate) address: SocketAddr,
-    log: Option<JoinHandle<String>>,
+    log: Option<JoinHandle<()>>,
+    /// What it has logged so far.
+    logged: Arc<Mutex<String>>,
 }
 
 /// The command that serves `store` on a free port.
@@ -29,27 +32,52 @@ pub(crate) fn command<A: AsRef<OsStr>>(store: &Path, arguments: impl IntoIterato
 
 impl Served {
     /// Starts it and waits until it listens.
-    pub(crate) fn start(mut command: Command) -> Self {
+    pub(crate) fn start(command: Command) -> Self {
+        let (mut served, address) = Self::spawn(command);
+        let Ok(address) = address.recv_timeout(PATIENCE) else {
+            let _ = served.child.kill();
+            panic!("it does not listen: {}", served.ended().1);
+        };
+        served.address = address;
+        served
+    }
+
+    /// Starts it. Where it listens is not known.
+    pub(crate) fn start_opening(command: Command) -> Self {
+        Self::spawn(command).0
+    }
+
+    fn spawn(mut command: Command) -> (Self, Receiver<SocketAddr>) {
         let mut child = command.stdin(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
         let stderr = child.stderr.take().unwrap();
-        let (found, address): (_, Receiver<SocketAddr>) = channel();
+        let (found, address) = channel();
+        let logged = Arc::new(Mutex::new(String::new()));
+        let text = Arc::clone(&logged);
         let log = std::thread::spawn(move || {
-            let mut log = String::new();
             for line in BufReader::new(stderr).lines() {
                 let line = line.unwrap();
                 if let Some((_, rest)) = line.split_once("listening address=") {
                     let _ = found.send(rest.trim().parse().unwrap());
                 }
-                log.push_str(&line);
-                log.push('\n');
+                let mut text = text.lock().unwrap();
+                text.push_str(&line);
+                text.push('\n');
             }
-            log
         });
-        let Ok(address) = address.recv_timeout(PATIENCE) else {
-            let _ = child.kill();
-            panic!("it does not listen: {}", log.join().unwrap());
-        };
-        Self { child, address, log: Some(log) }
+        (Self { child, address: SocketAddr::from(([0; 4], 0)), log: Some(log), logged }, address)
+    }
+
+    /// Waits until it has logged something.
+    pub(crate) fn logs(&self, text: &str) {
+        let begun = Instant::now();
+        loop {
+            let logged = self.logged.lock().unwrap().clone();
+            if logged.contains(text) {
+                return;
+            }
+            assert!(begun.elapsed() < Duration::from_secs(10), "not logged: {text}\n{logged}");
+            std::thread::sleep(Duration::from_millis(10));
+        }
     }
 
     /// Starts it on an address, with its log going elsewhere, and waits until it takes connections.
@@ -59,7 +87,7 @@ impl Served {
         let mut command = Command::new(env!("CARGO_BIN_EXE_spanwise"));
         command.args(["serve", "--listen", &address.to_string(), "--store"]).arg(store);
         command.arg("--config").arg(settings).stdin(Stdio::null()).stderr(log);
-        let served = Self { child: command.spawn().unwrap(), address, log: None };
+        let served = Self { child: command.spawn().unwrap(), address, log: None, logged: Arc::default() };
         until("it listens", || TcpStream::connect(address).is_ok());
         served
     }
@@ -92,7 +120,10 @@ impl Served {
             assert!(begun.elapsed() < PATIENCE * 3, "it does not end");
             std::thread::sleep(Duration::from_millis(10));
         };
-        let log = self.log.take().map(|log| log.join().unwrap()).unwrap_or_default();
+        if let Some(log) = self.log.take() {
+            log.join().unwrap();
+        }
+        let log = std::mem::take(&mut *self.logged.lock().unwrap());
         (status, log)
     }
 
