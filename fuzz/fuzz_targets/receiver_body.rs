@@ -65,6 +65,8 @@ libfuzzer_sys::fuzz_target!(|data: &[u8]| {
     let encoding = ["identity", "gzip", "zstd", "br"][usize::from(choice >> 2) % 4];
     let request =
         Request::post("/").header("content-type", "application/json").header("content-encoding", encoding);
+    // Without a length an empty body is refused.
+    let request = request.header("transfer-encoding", "chunked");
     let request = request.body(Full::new(Bytes::copy_from_slice(body))).unwrap();
     stand.store.taken.store(false, Ordering::Relaxed);
     let (status, answer) = stand.runtime.block_on(async {

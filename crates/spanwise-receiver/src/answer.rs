@@ -51,6 +51,8 @@ pub(crate) enum Answer {
     Method,
     /// There is nothing under this path.
     Path,
+    /// Whether there is a body is not said.
+    Length,
     /// The type of the body.
     Type,
     /// The compression of the body.
@@ -84,6 +86,7 @@ impl Answer {
             Self::Unauthorized => StatusCode::UNAUTHORIZED,
             Self::Method => StatusCode::METHOD_NOT_ALLOWED,
             Self::Path => StatusCode::NOT_FOUND,
+            Self::Length => StatusCode::LENGTH_REQUIRED,
             Self::Type | Self::Encoding => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::Invalid { .. } => StatusCode::BAD_REQUEST,
             Self::TooLarge(_) | Self::BeyondMemory => StatusCode::PAYLOAD_TOO_LARGE,
@@ -108,6 +111,10 @@ impl Answer {
             Self::Stored | Self::Partly { .. } | Self::Unauthorized => (0, ""),
             Self::Method => (12, "only POST and PUT are taken"),
             Self::Path => (5, "nothing is taken under this path"),
+            Self::Length => (
+                3,
+                "there is neither Content-Length nor Transfer-Encoding: whether a body follows is not said",
+            ),
             Self::Type => (3, "the body must be application/json: set the exporter's protocol to http/json"),
             Self::Encoding => (3, "the body may be compressed with gzip or zstd"),
             Self::Invalid { message, .. } => (3, message.as_str()),
@@ -178,8 +185,8 @@ impl Answer {
             Self::Overload | Self::Unavailable(_) => {
                 set(RETRY_AFTER, RETRY_SECONDS);
             }
-            // The rest of the body is not read: the connection cannot go on.
-            Self::TooLarge(Bound::Body(_)) | Self::TooSlow => {
+            // What follows of the body is not read: the connection cannot go on.
+            Self::TooLarge(Bound::Body(_)) | Self::TooSlow | Self::Length => {
                 set(CONNECTION, "close");
             }
             _ => {}

@@ -8,13 +8,13 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use http::header::{CONTENT_TYPE, EXPECT};
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE, EXPECT, TRANSFER_ENCODING};
 use http::request::Parts;
-use http::{Extensions, HeaderMap, Method, Request, Response};
+use http::{Extensions, HeaderMap, Method, Request, Response, Version};
 use http_body::Body;
 use http_body_util::Full;
-use spanwise::DecodeOptions;
 use spanwise::redact::CompiledPolicy;
+use spanwise::{DecodeOptions, Mode};
 use tokio::sync::Semaphore;
 use tower_service::Service;
 use tracing::{debug, error, info, warn};
@@ -267,7 +267,13 @@ impl Receiver {
         let body = body::read(body, options.body_bytes, options.pace, &mut memory).await?;
         self.inner.metrics.body_bytes.inc_by(body.len() as u64);
         if body.is_empty() {
-            return Ok(Answer::Stored);
+            if !says_its_length(head) {
+                return Err(Answer::Length);
+            }
+            // Some senders probe so.
+            if options.decode.mode == Mode::Lenient {
+                return Ok(Answer::Stored);
+            }
         }
         if is_json.is_none() {
             return Err(Answer::Type);
@@ -365,6 +371,13 @@ where
 /// `X-Test-Connection: true`.
 fn is_connection_test(headers: &HeaderMap) -> bool {
     headers.get("x-test-connection").is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"true"))
+}
+
+/// Whether the request says that there is a body, or none: in HTTP/1 one that does not has none (RFC 9112, 6.3), and yet bytes may
+/// follow that its sender takes for one.
+fn says_its_length(head: &Parts) -> bool {
+    let says = |name| head.headers.contains_key(name);
+    head.version > Version::HTTP_11 || says(CONTENT_LENGTH) || says(TRANSFER_ENCODING)
 }
 
 /// Whether the body is JSON; `None` where nothing is said. Parameters make no difference (RFC 9110, 8.3.1).

@@ -14,7 +14,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Request, header};
+use http::{Request, Version, header};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::Full;
 use spanwise::Mode;
@@ -86,6 +86,7 @@ fn gzip(text: &[u8]) -> Vec<u8> {
 }
 
 const JSON: (&str, &str) = ("content-type", "application/json");
+const NO_BYTES: (&str, &str) = ("content-length", "0");
 
 /// What it is called, the request, the answer's status and part, spans stored.
 type Case = (&'static str, Request<Full<Bytes>>, u16, &'static str, usize);
@@ -110,8 +111,11 @@ async fn answers_by_method_type_and_body() {
         ("identity", request("POST", &[JSON, ("content-encoding", "identity")], one.clone()), 200, "{}", 1),
         ("{}", request("POST", &[JSON], "{}"), 200, "{}", 0),
         ("no spans", request("POST", &[JSON], r#"{"resourceSpans":[]}"#), 200, "{}", 0),
-        ("empty", request("POST", &[JSON], ""), 200, "{}", 0),
-        ("empty without a type", request("POST", &[], ""), 200, "{}", 0),
+        ("empty", request("POST", &[JSON, NO_BYTES], ""), 200, "{}", 0),
+        ("empty without a type", request("POST", &[NO_BYTES], ""), 200, "{}", 0),
+        ("empty in pieces", request("POST", &[("transfer-encoding", "chunked")], ""), 200, "{}", 0),
+        ("no length", request("POST", &[JSON], ""), 411, "Content-Length", 0),
+        ("no length that is a test", request("POST", &[("x-test-connection", "true")], ""), 200, "{}", 0),
         ("white space", request("POST", &[JSON], " \n"), 200, "{}", 0),
         ("two documents", request("POST", &[JSON], format!("{one}\n{one}")), 200, "{}", 2),
         ("a test", request("POST", &[JSON, ("x-test-connection", "true")], one.clone()), 200, "{}", 0),
@@ -252,6 +256,32 @@ async fn strict_mode_rejects_spans_and_says_how_many_and_where() {
         stand.send(post(r#"{"resourceSpans":[{"scopeSpans":[{"spans":[{},{}]}]}]}"#)).await;
     assert_eq!((status, stand.spans()), (200, 1));
     assert!(answer.contains(r#""rejectedSpans":"2""#), "{answer}");
+}
+
+#[tokio::test]
+async fn what_has_no_bytes_is_no_request_to_strict_mode() {
+    let mut options = ReceiverOptions::default();
+    options.decode.mode = Mode::Strict;
+    let stand = Stand::new(options);
+    for body in ["", " "] {
+        let (status, answer) = stand.send(request("POST", &[JSON, NO_BYTES], body)).await;
+        assert!(status == 400 && answer.contains("empty-input"), "{body:?}: {status} {answer}");
+    }
+}
+
+#[tokio::test]
+async fn a_request_of_http_2_needs_no_length() {
+    let stand = Stand::new(ReceiverOptions::default());
+    for (version, status) in
+        [(Version::HTTP_10, 411), (Version::HTTP_11, 411), (Version::HTTP_2, 200), (Version::HTTP_3, 200)]
+    {
+        let mut request = request("POST", &[JSON], "");
+        *request.version_mut() = version;
+        let response = stand.receiver.receive(request).await;
+        // What follows may be the body.
+        assert_eq!(response.headers().contains_key("connection"), status == 411, "{version:?}");
+        assert_eq!(response.status(), status, "{version:?}");
+    }
 }
 
 #[tokio::test]

@@ -104,7 +104,7 @@ fn whatever_the_body_is() {
         }
         let encoding = ["identity", "identity", "gzip", "zstd"][usize::from(choice >> 2) % 4];
         let receiver = &receivers[usize::from(choice) % receivers.len()];
-        let request = Request::post("/").header("content-type", "application/json").header("content-encoding", encoding);
+        let request = Request::post("/").header("content-type", "application/json").header("content-encoding", encoding).header("transfer-encoding", "chunked");
         let request = request.body(Full::new(Bytes::from(body))).unwrap();
         let before = store.taken.load(Ordering::SeqCst);
         let (status, answer) = runtime.block_on(async { read(receiver.receive(request).await).await });

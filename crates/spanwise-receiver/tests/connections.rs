@@ -132,3 +132,19 @@ fn settings_without_a_bound_are_fine() {
         });
     }
 }
+
+#[test]
+fn a_body_without_a_length_is_refused() {
+    serving(ServerOptions::default(), |address, stand| {
+        for head in ["POST /v1/traces HTTP/1.0", "POST /v1/traces HTTP/1.1\r\nHost: a"] {
+            let mut client = TcpStream::connect(address).unwrap();
+            let body = support::body(1, 1, "chat");
+            let message = format!("{head}\r\nContent-Type: application/json\r\n\r\n{body}");
+            client.write_all(message.as_bytes()).unwrap();
+            let mut answer = String::new();
+            let _ = client.read_to_string(&mut answer);
+            assert!(answer.contains(" 411 Length Required\r\n"), "{head}: {answer:?}");
+        }
+        assert_eq!(stand.count("spanwise_spans_stored_total"), 0);
+    });
+}
