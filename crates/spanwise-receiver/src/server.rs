@@ -152,6 +152,8 @@ pub async fn serve(
     let service = TowerToHyperService::new(router(receiver, &options.paths));
     let mut http = http1::Builder::new();
     let head_time = options.head_time.min(FOREVER);
+    // Who has sent all may close that way. Who is gone is noticed a little later for it, when the answer is written.
+    http.half_close(true);
     http.timer(TokioTimer::new()).header_read_timeout(head_time).max_buf_size(READ_BUFFER);
     let room = Arc::new(Semaphore::new(options.connections.min(Semaphore::MAX_PERMITS)));
     let graceful = GracefulShutdown::new();

@@ -5,7 +5,7 @@
 mod support;
 
 use std::io::{Read as _, Write as _};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -131,6 +131,36 @@ fn settings_without_a_bound_are_fine() {
             assert_eq!(stand.store.unsealed_bytes(), 0);
         });
     }
+}
+
+#[test]
+fn who_closes_the_way_there_after_sending_is_answered() {
+    serving(ServerOptions::default(), |address, stand| {
+        // Large ones are decoded elsewhere: the end of what comes is seen before the answer is there.
+        for (trace, length) in [1, 300_000].into_iter().enumerate() {
+            let mut client = TcpStream::connect(address).unwrap();
+            let body = support::body(trace as u64, 1, &"n".repeat(length));
+            let head = "POST /v1/traces HTTP/1.1\r\nHost: a\r\nContent-Type: application/json";
+            let head = format!("{head}\r\nContent-Length: {}\r\n\r\n", body.len());
+            client.write_all(head.as_bytes()).unwrap();
+            client.write_all(body.as_bytes()).unwrap();
+            client.shutdown(Shutdown::Write).unwrap();
+            let mut answer = String::new();
+            client.read_to_string(&mut answer).unwrap();
+            assert!(answer.starts_with("HTTP/1.1 200"), "{length}: {answer:?}");
+        }
+        assert_eq!(stand.count("spanwise_spans_stored_total"), 2);
+        // Who closes it before all is there, and who has nothing to send, hold nothing.
+        for begun in [
+            "",
+            "POST /v1/traces HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n{",
+        ] {
+            let mut client = TcpStream::connect(address).unwrap();
+            client.write_all(begun.as_bytes()).unwrap();
+            client.shutdown(Shutdown::Write).unwrap();
+            connections_become(stand, 0);
+        }
+    });
 }
 
 #[test]
