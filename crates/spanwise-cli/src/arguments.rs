@@ -376,8 +376,8 @@ impl From<FileFormat> for spanwise_arrow::write::FileFormat {
 #[cfg(feature = "serve")]
 #[derive(Debug, Args)]
 pub(crate) struct Serve {
-    /// Where to listen [default: 127.0.0.1:4318]
-    #[arg(long, value_name = "ADDR")]
+    /// Where to listen: an IP address and a port [default: 127.0.0.1:4318]
+    #[arg(long, value_name = "IP:PORT", value_parser = spanwise_receiver::listen_address)]
     pub(crate) listen: Option<std::net::SocketAddr>,
 
     /// The folder to keep traces in; made if it is not there

@@ -2,23 +2,28 @@
 
 use std::fmt;
 use std::io::{self, Write as _};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use spanwise_io::policy;
 use spanwise_receiver::{
-    Config, DurableStore, Metrics, Receiver, ReceiverOptions, ServerOptions, StoreOptions, serve,
+    Config, DurableStore, Metrics, Receiver, ReceiverOptions, ServerOptions, StoreOptions, listen_address,
+    serve,
 };
-use tokio::net::TcpListener;
+use tokio::net::TcpSocket;
 use tokio::sync::oneshot;
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
 use crate::Outcome;
 use crate::arguments::{LogFormat, LogLevel, Serve};
 
 /// How long what is left of the log may take to become Parquet at the end. The rest does after the next start.
 const SEAL_AT_END: Duration = Duration::from_mins(2);
+
+/// Connections that wait for being accepted, at most: as many as tokio and most systems allow.
+const BACKLOG: u32 = 1024;
 
 /// Files that the process has open beside those of the store and of connections.
 const OWN_FILES: usize = 16;
@@ -35,16 +40,19 @@ impl<E: fmt::Display> From<E> for Problem {
 /// Serves until the process is told to end. Log lines go to standard error, which the caller must not hold.
 pub(crate) fn run(arguments: &Serve) -> Outcome {
     let work = || -> Result<(), Problem> {
-        let config = settings(arguments)?;
         start_log(arguments);
+        let config = settings(arguments)?;
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
         runtime.block_on(receive(&config))
     };
     match work() {
         Ok(()) => Outcome::Fine,
         Err(Problem(problem)) => {
-            // Without standard error nobody can be told.
-            let _ = writeln!(io::stderr(), "spanwise: {problem}");
+            match arguments.log_format {
+                LogFormat::Json => error!("{problem}"),
+                // Without standard error nobody can be told.
+                LogFormat::Text => drop(writeln!(io::stderr(), "spanwise: {problem}")),
+            }
             Outcome::Unreadable
         }
     }
@@ -73,7 +81,7 @@ fn settings(arguments: &Serve) -> Result<Config, Problem> {
     if let Some(listen) = arguments.listen {
         config.listen = listen;
     } else if let Some(listen) = text("SPANWISE_LISTEN")? {
-        config.listen = listen.parse().map_err(|error| format!("SPANWISE_LISTEN: {error}"))?;
+        config.listen = listen_address(&listen).map_err(|error| format!("SPANWISE_LISTEN: {error}"))?;
     }
     if let Some(store) = arguments.store.clone().or_else(|| given("SPANWISE_STORE").map(PathBuf::from)) {
         config.store = Some(store);
@@ -83,12 +91,14 @@ fn settings(arguments: &Serve) -> Result<Config, Problem> {
     }
     // Secrets of flags replace those of the environment, and these those of the file, all together: one that is to be
     // forgotten there must not stay valid.
-    let (tokens, headers) = if arguments.token.is_empty() && arguments.header.is_empty() {
-        (lines("SPANWISE_TOKEN")?, lines("SPANWISE_HEADER")?)
+    let (tokens, headers, place) = if arguments.token.is_empty() && arguments.header.is_empty() {
+        (lines("SPANWISE_TOKEN")?, lines("SPANWISE_HEADER")?, "SPANWISE_TOKEN or SPANWISE_HEADER")
     } else {
-        (arguments.token.clone(), arguments.header.clone())
+        (arguments.token.clone(), arguments.header.clone(), "--token or --header")
     };
+    let mut secrets = arguments.config.as_ref().map_or_else(String::new, |path| path.display().to_string());
     if !tokens.is_empty() || !headers.is_empty() {
+        place.clone_into(&mut secrets);
         config.token_files.clear();
         config.tokens.0 = tokens;
         config.headers.0 = headers;
@@ -96,10 +106,13 @@ fn settings(arguments: &Serve) -> Result<Config, Problem> {
     if !arguments.policy.is_empty() {
         config.policy = arguments.policy.iter().map(PathBuf::from).collect();
     } else if let Some(policy) = given("SPANWISE_POLICY") {
-        config.policy = vec![policy.into()];
+        config.policy = match policy.into_string() {
+            Ok(text) => text.lines().map(PathBuf::from).collect(),
+            Err(path) => vec![path.into()],
+        };
     }
     config.allow_unauthenticated |= arguments.allow_unauthenticated;
-    if config.is_exposed()? {
+    if config.is_exposed().map_err(|error| format!("{secrets}: {error}"))? {
         let listen = config.listen;
         return Err(Problem(format!(
             "{listen} can be reached from other machines, and without a token or header everybody there could \
@@ -127,6 +140,8 @@ fn start_log(arguments: &Serve) {
 }
 
 async fn receive(config: &Config) -> Result<(), Problem> {
+    // Before anything that takes long: without them a signal ends the process at once, and as a failure.
+    let mut signals = Signals::new()?;
     let policy = match config.policy.as_slice() {
         [] => None,
         names => Some(policy::load(names)?),
@@ -136,18 +151,30 @@ async fn receive(config: &Config) -> Result<(), Problem> {
     tell_who_may_deliver(config, &receiver);
     leave_files(&mut server, &storage, raise_open_files());
     let listen = config.listen;
-    let listener =
-        TcpListener::bind(listen).await.map_err(|error| format!("cannot listen on {listen}: {error}"))?;
+    let cannot_listen = |error| format!("cannot listen on {listen}: {error}");
+    // A port that somebody else has is told before the log is read, and until that is done nobody is let wait for an answer.
+    let socket = bind(listen).map_err(cannot_listen)?;
+    // The system would only say that the file exists.
+    if std::fs::metadata(&folder).is_ok_and(|found| !found.is_dir()) {
+        return Err(Problem(format!("cannot open the store {}: it is no folder", folder.display())));
+    }
     let metrics = Arc::new(Metrics::new());
     let opening = {
         let (folder, metrics) = (folder.clone(), Arc::clone(&metrics));
         tokio::task::spawn_blocking(move || DurableStore::open(folder, storage, metrics))
     };
-    let store =
-        opening.await?.map_err(|error| format!("cannot open the store {}: {error}", folder.display()))?;
+    let opened = tokio::select! {
+        opened = opening => opened?,
+        () = signals.next() => {
+            info!("ended while the log was read; what was acknowledged is in it, and nothing is lost");
+            // The thread that reads would be waited for. What it does may be cut short anywhere.
+            std::process::exit(Outcome::Fine.code());
+        }
+    };
+    let store = opened.map_err(|error| format!("cannot open the store {}: {error}", folder.display()))?;
     let store = Arc::new(store);
     let receiver = Receiver::new(store.clone(), receiver, metrics);
-    let mut signals = Signals::new()?;
+    let listener = socket.listen(BACKLOG).map_err(cannot_listen)?;
     let (end, ended) = oneshot::channel();
     let work = async {
         serve(listener, receiver, server, async { drop(ended.await) }).await?;
@@ -173,8 +200,19 @@ async fn receive(config: &Config) -> Result<(), Problem> {
     Ok(())
 }
 
+/// A socket with this address, which does not listen yet.
+fn bind(address: SocketAddr) -> io::Result<TcpSocket> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    // After a restart connections of the last process may linger.
+    #[cfg(unix)]
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    Ok(socket)
+}
+
 /// Says what is easily other than it was meant: an empty variable for the token, say, is none.
 fn tell_who_may_deliver(config: &Config, receiver: &ReceiverOptions) {
+    info!(version = env!("CARGO_PKG_VERSION"), "spanwise serve");
     let secret = if receiver.auth.is_open() { "no secret" } else { "a secret" };
     let names: Vec<_> = config.policy.iter().map(|name| name.display().to_string()).collect();
     if names.is_empty() {

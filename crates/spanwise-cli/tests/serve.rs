@@ -129,6 +129,15 @@ fn wrong_use_is_told_and_ends_with_2() {
     let bad = folder.path().join("bad.toml");
     std::fs::write(&bad, "tokns = ['SECRET']\n").unwrap();
     let store = folder.path().join("store");
+    let write = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let host = &write("host.toml", "listen = 'localhost:4318'\n");
+    let spaced = &write("spaced.toml", "tokens = [' SECRET']\n");
+    let empty = write("empty.token", "\n");
+    let files = &write("files.toml", &format!("token_files = ['{empty}']\n"));
     let (bad, store) = (bad.to_str().unwrap(), store.to_str().unwrap());
     for (arguments, expected) in [
         (&["--listen", "0.0.0.0:0", "--store", store][..], "--allow-unauthenticated"),
@@ -136,13 +145,52 @@ fn wrong_use_is_told_and_ends_with_2() {
         (&["--store", store, "--config", bad], "line 1: unknown field `tokns`"),
         (&["--store", store, "--header", "no pair"], "NAME=VALUE"),
         (&["--store", store, "--policy", "nothing-like-it"], "no such policy file"),
-        (&["--store", bad, "--listen", "127.0.0.1:0"], "cannot open the store"),
+        (&["--store", bad, "--listen", "127.0.0.1:0"], "bad.toml: it is no folder"),
+        (&["--store", store, "--listen", "localhost:4318"], "127.0.0.1:4318"),
+        (
+            &["--store", store, "--config", host],
+            "line 1: listen: an IP address and a port, as 127.0.0.1:4318",
+        ),
+        (
+            &["--store", store, "--token", "good", "--token", ""],
+            "--token or --header: token 2: a secret is empty",
+        ),
+        (&["--store", store, "--header", "a=b", "--header", "x="], "header 2: a secret is empty"),
+        (&["--store", store, "--config", spaced], "spaced.toml: token 1: a secret begins or ends with"),
+        (&["--store", store, "--config", files], "empty.token: a secret is empty"),
     ] {
         let output =
             Command::new(env!("CARGO_BIN_EXE_spanwise")).arg("serve").args(arguments).output().unwrap();
         let errors = String::from_utf8(output.stderr).unwrap();
         assert_eq!(output.status.code(), Some(2), "{arguments:?}: {errors}");
         assert!(errors.contains(expected) && !errors.contains("SECRET"), "{arguments:?}: {errors}");
+    }
+    for (name, value, expected) in [
+        ("SPANWISE_LISTEN", "localhost:4318", "SPANWISE_LISTEN: an IP address and a port, as 127.0.0.1:4318"),
+        (
+            "SPANWISE_TOKEN",
+            "good\n SECRET",
+            "SPANWISE_TOKEN or SPANWISE_HEADER: token 2: a secret begins or ends",
+        ),
+        ("SPANWISE_POLICY", "secrets\nnothing-like-it", "no such policy file"),
+    ] {
+        let mut serve = Command::new(env!("CARGO_BIN_EXE_spanwise"));
+        let output = serve.args(["serve", "--store", store]).env(name, value).output().unwrap();
+        let errors = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(2), "{name}: {errors}");
+        assert!(errors.contains(expected) && !errors.contains("SECRET"), "{name}: {errors}");
+    }
+    // For programs, what goes wrong at the start is told as all else is.
+    for arguments in
+        [&["--store", bad, "--listen", "127.0.0.1:0"][..], &["--listen", "127.0.0.1:0"], &["--config", bad]]
+    {
+        let mut serve = Command::new(env!("CARGO_BIN_EXE_spanwise"));
+        let output = serve.args(["serve", "--log-format", "json"]).args(arguments).output().unwrap();
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}");
+        let errors = String::from_utf8(output.stderr).unwrap();
+        let lines = errors.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).expect(line));
+        let last = lines.reduce(|_, last| last).unwrap();
+        assert_eq!(last["level"], "ERROR", "{errors}");
     }
     // One store, one receiver.
     let served = Served::start(command(Path::new(store), None::<&str>));
@@ -305,12 +353,14 @@ fn who_may_deliver_and_what_is_taken_out_is_told_at_the_start() {
     for (token, policy, expected) in [
         ("", "", "no secret is needed to deliver; no policy"),
         ("t", "privacy-mode", "a secret is needed to deliver; policy: privacy-mode"),
+        ("t", "privacy-mode\nsecrets", "a secret is needed to deliver; policy: privacy-mode, secrets"),
     ] {
         let folder = tempfile::tempdir().unwrap();
         let mut serve = command(folder.path(), None::<&str>);
         serve.env("SPANWISE_TOKEN", token).env("SPANWISE_POLICY", policy);
         let (_, log) = Served::start(serve).end();
         assert_eq!(log.matches(expected).count(), 1, "{log}");
+        assert_eq!(log.matches(&format!("version=\"{}\"", env!("CARGO_PKG_VERSION"))).count(), 1, "{log}");
     }
 }
 
@@ -373,6 +423,33 @@ fn what_is_refused_or_not_stored_is_in_the_log() {
     let (status, log) = served.end();
     assert!(status.success(), "{log}");
     assert!(!log.contains("SECRET") && !log.contains("hush"), "{log}");
+}
+
+/// While the log is read nothing listens: who connects is told so at once, and may try elsewhere or again.
+#[test]
+fn until_the_log_is_read_connections_are_refused_and_a_signal_ends_it() {
+    let folder = tempfile::tempdir().unwrap();
+    // Reading it takes until somebody writes.
+    std::fs::create_dir_all(folder.path().join("dedup")).unwrap();
+    let endless = folder.path().join("dedup/00000000000000000001.keys");
+    assert!(Command::new("mkfifo").arg(&endless).status().unwrap().success());
+    let address = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let serve = |store: &Path| {
+        let mut serve = Command::new(env!("CARGO_BIN_EXE_spanwise"));
+        serve.args(["serve", "--listen", &address.to_string(), "--store"]).arg(store);
+        serve
+    };
+    let served = Served::start_opening(serve(folder.path()));
+    until("the log is read", || folder.path().join("receiver.lock").exists());
+    assert_eq!(Client::connect(address).map(drop).unwrap_err().kind(), std::io::ErrorKind::ConnectionRefused);
+    served.signal("TERM");
+    let (status, log) = served.ended();
+    assert!(status.success() && log.contains("INFO ended"), "{status}: {log}");
+    // A port that somebody has is told before anything is read.
+    let _taken = std::net::TcpListener::bind(address).unwrap();
+    let output = serve(folder.path()).output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("cannot listen on"));
 }
 
 /// What `make demo` shows, with `curl`.

@@ -43,6 +43,7 @@ use crate::store::StoreOptions;
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
     /// Where to listen. Default `127.0.0.1:4318`.
+    #[serde(deserialize_with = "address")]
     pub listen: SocketAddr,
     /// The folder of the store. Default none: it must be named.
     pub store: Option<PathBuf>,
@@ -224,10 +225,20 @@ impl fmt::Display for ConfigError {
 
 impl std::error::Error for ConfigError {}
 
-impl From<SecretError> for ConfigError {
-    fn from(error: SecretError) -> Self {
-        Self(error.to_string())
-    }
+/// Reads where to listen.
+///
+/// ```
+/// use spanwise_receiver::listen_address;
+/// assert_eq!(listen_address("[::1]:4318")?.port(), 4318);
+/// assert!(listen_address("localhost:4318").unwrap_err().to_string().starts_with("an IP address and a port"));
+/// # Ok::<(), spanwise_receiver::ConfigError>(())
+/// ```
+///
+/// # Errors
+/// It is no IP address with a port. Names are not looked up.
+pub fn listen_address(text: &str) -> Result<SocketAddr, ConfigError> {
+    let wanted = "an IP address and a port, as 127.0.0.1:4318 or [::1]:4318, is wanted, and no name";
+    text.parse().map_err(|_| ConfigError(wanted.to_owned()))
 }
 
 impl Config {
@@ -249,19 +260,23 @@ impl Config {
     /// Who may deliver.
     ///
     /// # Errors
-    /// A secret cannot stand in a header, or a file cannot be read.
+    /// A secret cannot stand in a header, or a file cannot be read. The error says which, by its number or its file.
     pub fn auth(&self) -> Result<Auth, ConfigError> {
+        let named = |name: fmt::Arguments<'_>, secret: Result<Secret, SecretError>| {
+            secret.map_err(|error| ConfigError(format!("{name}: {error}")))
+        };
         let mut secrets = Vec::new();
-        for token in &self.tokens.0 {
-            secrets.push(Secret::bearer(token)?);
+        for (number, token) in (1..).zip(&self.tokens.0) {
+            secrets.push(named(format_args!("token {number}"), Secret::bearer(token))?);
         }
         for file in &self.token_files {
             let text = std::fs::read_to_string(file)
                 .map_err(|error| ConfigError(format!("cannot read {}: {error}", file.display())))?;
-            secrets.push(Secret::bearer(text.trim_end_matches(['\r', '\n']))?);
+            let token = Secret::bearer(text.trim_end_matches(['\r', '\n']));
+            secrets.push(named(format_args!("{}", file.display()), token)?);
         }
-        for pair in &self.headers.0 {
-            secrets.push(Secret::from_pair(pair)?);
+        for (number, pair) in (1..).zip(&self.headers.0) {
+            secrets.push(named(format_args!("header {number}"), Secret::from_pair(pair))?);
         }
         Ok(Auth::new(secrets))
     }
@@ -380,6 +395,12 @@ impl Config {
         }
         Ok(options)
     }
+}
+
+/// Reads where to listen.
+fn address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SocketAddr, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    listen_address(&text).map_err(|error| D::Error::custom(format_args!("listen: {error}")))
 }
 
 /// Reads a choice by its word.

@@ -43,7 +43,9 @@ mod store;
 pub use auth::{Auth, Secret, SecretError};
 pub use body::Pace;
 pub use budget::{Budget, Exhausted, Reservation};
-pub use config::{ColumnSettings, Config, ConfigError, LimitSettings, Secrets, StorageSettings};
+pub use config::{
+    ColumnSettings, Config, ConfigError, LimitSettings, Secrets, StorageSettings, listen_address,
+};
 pub use metrics::Metrics;
 pub use server::{ServerOptions, router, serve};
 pub use service::{Receiver, ReceiverOptions};
