@@ -186,7 +186,7 @@ impl Receiver {
         &self.inner.metrics
     }
 
-    /// Takes one request.
+    /// Takes one request. One of HTTP/1 without a body must say so by its `Content-Length`: it is answered 411 otherwise.
     pub async fn receive<B>(&self, request: Request<B>) -> Response<Full<Bytes>>
     where
         B: Body<Data = Bytes>,
