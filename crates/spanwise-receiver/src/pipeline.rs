@@ -5,7 +5,9 @@ use std::hash::Hasher as _;
 use bytes::Bytes;
 use memchr::memchr_iter;
 use spanwise::redact::{CompiledPolicy, RedactError, Redactor};
-use spanwise::{Code, DecodeOptions, Decoder, Limits, Mode, Rows, Severity, SpanBatch, encode_into};
+use spanwise::{
+    Code, DecodeOptions, Decoder, Diagnostic, Limits, Mode, Rows, Severity, SpanBatch, encode_into,
+};
 use twox_hash::XxHash3_64;
 
 use crate::answer::{Answer, Bound, finding};
@@ -182,7 +184,9 @@ impl Worker {
             }
         }
         // Nothing was rejected there, and yet the sender may have meant spans that are not stored.
-        told.extend(self.batch.passed_over().map(|found| finding(&found)));
+        // Beside spans a member that is not known is one of a later version, which is to be ignored.
+        let is_told = |found: &Diagnostic| self.batch.is_empty() || found.code != Code::UnknownMember;
+        told.extend(self.batch.passed_over().filter(is_told).map(|found| finding(&found)));
         if holds_other_signals(&self.batch) {
             told.push("metrics, logs and profiles are not stored".to_owned());
         }

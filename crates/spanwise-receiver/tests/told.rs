@@ -72,10 +72,11 @@ const CASES: &[Case] = &[
         (0, &["unknown-member, offset 1: ", "no-known-field, offset 0: "]),
         (0, &["unknown-member, offset 1: ", "no-known-field, offset 0: "]),
     ),
+    (r#"{"resourceSpans":[{"scopeSpans":[{"spans":[TWO]}],"SECRET":[]}]}"#, (2, &[]), (2, &[])),
     (
-        r#"{"resourceSpans":[{"scopeSpans":[{"spans":[TWO]}],"SECRET":[]}]}"#,
-        (2, &["unknown-member at resourceSpans[0], "]),
-        (2, &["unknown-member at resourceSpans[0], "]),
+        r#"{"resourceSpans":[{"scopeSpans":[],"SECRET":[]}]}"#,
+        (0, &["unknown-member at resourceSpans[0], "]),
+        (0, &["unknown-member at resourceSpans[0], "]),
     ),
     // Another name.
     (
