@@ -127,6 +127,8 @@ pub(crate) struct Shared {
     pub(crate) failing: AtomicBool,
     /// Something that was acknowledged cannot be read, or did not become Parquet though there was time.
     short: AtomicBool,
+    /// Segments of which something was acknowledged and is lost, since the writer looked last.
+    lost: Mutex<Vec<u64>>,
     pub(crate) queue: Queue,
 }
 
@@ -146,6 +148,17 @@ impl Shared {
     /// A segment is gone, left for the next start since making Parquet of it failed, or in part or as a whole in `damaged`.
     pub(crate) fn falls_short(&self) {
         self.short.store(true, Ordering::Relaxed);
+    }
+
+    /// Something that was acknowledged in this segment is gone, or in `damaged`: who sends it again must not be told that it is
+    /// stored. To be said before anybody else is told.
+    pub(crate) fn lose(&self, id: u64) {
+        self.lost.lock().unwrap_or_else(PoisonError::into_inner).push(id);
+    }
+
+    /// What was said by [`Self::lose`] since the last call.
+    pub(crate) fn lost(&self) -> Vec<u64> {
+        std::mem::take(&mut *self.lost.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// A segment is Parquet, set aside, or gone.
@@ -212,6 +225,7 @@ impl DurableStore {
             unsealed_bytes: AtomicU64::new(unsealed),
             failing: AtomicBool::new(false),
             short: AtomicBool::new(recovered.damaged > 0),
+            lost: Mutex::default(),
             queue: Queue::new(recovered.closed),
         });
         metrics.unsealed_bytes.set(i64::try_from(unsealed).unwrap_or(i64::MAX));

@@ -79,6 +79,7 @@ impl Keeper {
                     // Those behind it need not wait: it says no more how much of the one before counts.
                     self.metrics.damaged_segments.inc();
                     let (segment_id, bytes) = (segment.id, segment.len);
+                    self.shared.lose(segment_id);
                     error!(
                         segment = segment_id,
                         bytes, "the file of a segment is gone, and what was acknowledged in it"
@@ -119,6 +120,7 @@ impl Keeper {
                 self.metrics.seal_seconds.observe(seconds);
                 let (files, rows, bytes) = (done.files, done.rows, done.bytes);
                 if done.damaged > 0 {
+                    self.shared.lose(segment.id);
                     self.shared.falls_short();
                     self.metrics.damaged_segments.inc();
                     error!(
@@ -153,7 +155,9 @@ impl Keeper {
             self.disk.sync_dir(Path::new(LOG))?;
             self.disk.remove_dir_all(&Path::new(STAGING).join(segment.id.to_string()))
         };
-        if let Err(error) = gone() {
+        let gone = gone();
+        self.shared.lose(segment.id);
+        if let Err(error) = gone {
             // It is kept already. If it is still there at the next start, all of this happens again.
             warn!(segment = segment.id, kind = ?error.kind(), "cannot remove what was set aside");
         }

@@ -4,7 +4,7 @@
 //! receiver does. What they made is published in the order of the segments: the header of a segment says how much of the one
 //! before was acknowledged, so it must not go as long as that one is there.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -25,7 +25,7 @@ pub(crate) struct Closed {
 struct State {
     /// In order.
     waiting: VecDeque<Closed>,
-    sealing: BTreeSet<u64>,
+    sealing: BTreeMap<u64, Closed>,
     /// More may come.
     open: bool,
     /// What is here is left for the next start.
@@ -57,7 +57,7 @@ impl Queue {
     pub(crate) fn new(waiting: VecDeque<Closed>) -> Self {
         let state = State {
             waiting,
-            sealing: BTreeSet::new(),
+            sealing: BTreeMap::new(),
             open: true,
             abandoned: false,
             retry: None,
@@ -98,6 +98,14 @@ impl Queue {
         state.waiting.len() + state.sealing.len()
     }
 
+    /// Segments that are not published, in their order.
+    pub(crate) fn unsealed(&self) -> Vec<Closed> {
+        let state = self.state();
+        let mut segments: Vec<_> = state.sealing.values().chain(&state.waiting).copied().collect();
+        segments.sort_unstable_by_key(|segment| segment.id);
+        segments
+    }
+
     /// The next segment to seal, waited for until then.
     pub(crate) fn next(&self, until: Instant) -> Next {
         let mut state = self.state();
@@ -109,7 +117,7 @@ impl Queue {
             if state.retry.is_none_or(|at| at <= now)
                 && let Some(segment) = state.waiting.pop_front()
             {
-                state.sealing.insert(segment.id);
+                state.sealing.insert(segment.id, segment);
                 return Next::Seal(segment);
             }
             if now >= until {
@@ -147,7 +155,7 @@ impl Queue {
                 return false;
             }
             let first = |state: &State| {
-                state.sealing.first().is_none_or(|other| *other >= id)
+                state.sealing.first_key_value().is_none_or(|(other, _)| *other >= id)
                     && state.waiting.front().is_none_or(|other| other.id > id)
             };
             if first(&state) {

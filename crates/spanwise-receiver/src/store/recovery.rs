@@ -1,6 +1,6 @@
 //! What a store does when it opens: ends what a crash cut short, and reads the log.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::io::{self, Read};
 use std::path::Path;
 use std::time::Duration;
@@ -8,13 +8,14 @@ use std::time::Duration;
 use bytes::BytesMut;
 use tracing::{error, info, warn};
 
+use super::SpanKey;
 use super::damaged;
 use super::dedup::Dedup;
 use super::disk::Disk;
 use super::named::Named;
 use super::queue::Closed;
 use super::record::{HEADER, Predecessor, ReadError, SegmentReader};
-use super::seal::{DEDUP, Manifest, SPANS, STAGING, read_keys};
+use super::seal::{DEDUP, Manifest, SPANS, STAGING, keys_name, read_keys};
 use super::writer::{LOG, SPARE, segment_id, segment_name};
 
 /// What was found.
@@ -47,7 +48,7 @@ pub(crate) fn recover(disk: &dyn Disk, window: Duration, capacity: usize, now: u
         last_id: 0,
         damaged: 0,
     };
-    remembered(disk, window, now, &mut recovered)?;
+    recovered.last_id = remembered(disk, window, now, &mut recovered.dedup)?;
     read_log(disk, &mut recovered)?;
     recovered.dedup.advance(now);
     Ok(recovered)
@@ -69,28 +70,75 @@ fn finish_sealing(disk: &dyn Disk) -> io::Result<()> {
     Ok(())
 }
 
-/// Reads the hashes of spans that are sealed already.
-fn remembered(disk: &dyn Disk, window: Duration, now: u64, recovered: &mut Recovered) -> io::Result<()> {
+/// The window of duplicates as it is on the disk, where something of it was lost: the spans of sealed segments, and of these, up to
+/// where they count. Beside it those of these of which some can no longer be read.
+pub(crate) fn remember(
+    disk: &dyn Disk,
+    window: Duration,
+    capacity: usize,
+    now: u64,
+    unsealed: &[Closed],
+) -> io::Result<(Dedup, BTreeSet<u64>)> {
+    let disk = &Named(disk);
+    let (mut dedup, mut lost) = (Dedup::new(window, capacity), BTreeSet::new());
+    remembered(disk, window, now, &mut dedup)?;
+    for segment in unsealed {
+        match read_segment(disk, segment.id, segment.len, &mut dedup) {
+            Ok(whole) if whole.len == segment.len && whole.header && !whole.holes => {}
+            Ok(_) => {
+                lost.insert(segment.id);
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                // It was sealed since those of sealed ones were read. If not, it is gone.
+                match hashes(disk, &Path::new(DEDUP).join(keys_name(segment.id))) {
+                    Some((received, keys)) => remember_all(received, &keys, &mut dedup),
+                    None => {
+                        lost.insert(segment.id);
+                    }
+                }
+            }
+            Err(error) => {
+                let segment = segment.id;
+                warn!(segment, %error, "a segment cannot be read: its spans may be stored again");
+            }
+        }
+    }
+    dedup.advance(now);
+    Ok((dedup, lost))
+}
+
+/// The hashes of a sealed segment and when the last of its spans came; `None` where they are gone or damaged.
+fn hashes(disk: &dyn Disk, path: &Path) -> Option<(u64, Vec<SpanKey>)> {
+    let mut bytes = Vec::new();
+    disk.open(path).and_then(|mut file| file.read_to_end(&mut bytes)).ok()?;
+    read_keys(&bytes)
+}
+
+fn remember_all(received: u64, keys: &[SpanKey], dedup: &mut Dedup) {
+    dedup.advance(received);
+    for key in keys {
+        dedup.see(*key, received);
+    }
+}
+
+/// Reads the hashes of spans that are sealed already, and gives the id of the last segment of which there are any.
+fn remembered(disk: &dyn Disk, window: Duration, now: u64, dedup: &mut Dedup) -> io::Result<u64> {
     let longest = u64::try_from(window.as_nanos()).unwrap_or(u64::MAX).saturating_mul(2);
+    let mut last_id = 0;
     let mut names: Vec<_> = disk.list(Path::new(DEDUP))?.into_iter().map(|entry| entry.name).collect();
     names.sort_unstable();
     for name in names {
         let Some(id) = name.strip_suffix(".keys").and_then(|id| id.parse::<u64>().ok()) else { continue };
-        recovered.last_id = recovered.last_id.max(id);
-        let mut bytes = Vec::new();
-        let read = disk.open(&Path::new(DEDUP).join(&name)).and_then(|mut file| file.read_to_end(&mut bytes));
-        let Some((received, keys)) = read.ok().and_then(|_| read_keys(&bytes)) else {
+        last_id = last_id.max(id);
+        let Some((received, keys)) = hashes(disk, &Path::new(DEDUP).join(&name)) else {
             warn!(segment = id, "the hashes of a segment are damaged: its spans may be stored again");
             continue;
         };
         if now.saturating_sub(received) <= longest {
-            recovered.dedup.advance(received);
-            for key in keys {
-                recovered.dedup.see(key, received);
-            }
+            remember_all(received, &keys, dedup);
         }
     }
-    Ok(())
+    Ok(last_id)
 }
 
 /// Reads all segments, and finds how much of each counts.
@@ -118,7 +166,7 @@ fn read_log(disk: &dyn Disk, recovered: &mut Recovered) -> io::Result<()> {
             disk,
             id,
             limit.map_or(len, |limit| limit.min(len)),
-            recovered,
+            &mut recovered.dedup,
         )
         .inspect_err(|problem| {
             error!(segment = id, %problem, "a segment cannot be read; move it away to start without it");
@@ -164,7 +212,7 @@ struct Whole {
 }
 
 /// Remembers the spans of a segment, and gives how much of it is whole.
-fn read_segment(disk: &dyn Disk, id: u64, len: u64, recovered: &mut Recovered) -> io::Result<Whole> {
+fn read_segment(disk: &dyn Disk, id: u64, len: u64, dedup: &mut Dedup) -> io::Result<Whole> {
     let file = disk.open(&Path::new(LOG).join(segment_name(id)))?;
     let mut reader = match SegmentReader::new(io::BufReader::with_capacity(1 << 20, file), id, len) {
         Ok(reader) => reader,
@@ -177,10 +225,10 @@ fn read_segment(disk: &dyn Disk, id: u64, len: u64, recovered: &mut Recovered) -
         text.clear();
         match reader.next(&mut text) {
             Ok(Some(record)) => {
-                recovered.dedup.advance(record.received);
+                dedup.advance(record.received);
                 for (index, key) in record.keys.iter().enumerate() {
                     if !record.skips(index) {
-                        recovered.dedup.see(*key, record.received);
+                        dedup.see(*key, record.received);
                     }
                 }
             }

@@ -374,7 +374,7 @@ impl<'a> Sealer<'a> {
             let mut file = self.disk.create(&sealing.folder.join("keys"))?;
             file.write_all(&write_keys(sealing.received, &sealing.keys))?;
             file.sync()?;
-            manifest.moves.push(("keys".to_owned(), format!("{DEDUP}/{:014}.keys", sealing.id)));
+            manifest.moves.push(("keys".to_owned(), format!("{DEDUP}/{}", keys_name(sealing.id))));
         }
         if !turn() {
             return Err(SealError::Abandoned);
@@ -527,6 +527,11 @@ fn place(disk: &dyn Disk, staged: &Path, target: &Path) -> io::Result<()> {
 }
 
 const KEYS: &[u8; 8] = b"SPWKEYS1";
+
+/// The file name of a segment's hashes.
+pub(crate) fn keys_name(id: u64) -> String {
+    format!("{id:014}.keys")
+}
 
 /// A file of hashes: magic, when the last of its spans came, the hashes as in a record, checksum.
 fn write_keys(received: u64, keys: &[SpanKey]) -> Vec<u8> {

@@ -5,6 +5,7 @@
 //! group are refused and the segment is given up: what a failed sync left on disk is not known, and a later sync that
 //! succeeds says nothing about it.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
@@ -20,6 +21,7 @@ use super::disk::{Disk, DiskFile};
 use super::durable::{Shared, StoreOptions};
 use super::queue::Closed;
 use super::record::{HEADER, Predecessor, record_len, write_header, write_record};
+use super::recovery::remember;
 use super::{Delivery, SpanKey, StoreError, Stored, now};
 use crate::metrics::Metrics;
 
@@ -110,6 +112,8 @@ pub(crate) struct State {
     skip: Vec<u8>,
     /// What the group added to the window, to be taken back if it fails.
     seen: Vec<(SpanKey, Sighting)>,
+    /// Segments of which something was found to be lost when the window was read again last.
+    lost: BTreeSet<u64>,
 }
 
 /// Tells those who seal that the writer is gone, however it went.
@@ -199,6 +203,7 @@ impl Writer {
         answer: oneshot::Sender<Result<Stored, StoreError>>,
     ) -> Option<Message> {
         let now = now();
+        self.forget_lost(now);
         self.dedup.advance(now);
         self.state.seen.clear();
         self.state.buffer.clear();
@@ -215,14 +220,12 @@ impl Writer {
                 Err(_) => break,
             }
         }
-        let result = if self.state.buffer.is_empty() {
-            Ok(())
-        } else {
-            let result = self.commit(id);
-            // Where there was nothing to write, nothing is known.
+        // Where there was nothing to write, it is not known that it could be written.
+        let is_idle = self.state.buffer.is_empty();
+        let result = if is_idle { self.still_there() } else { self.commit(id) };
+        if result.is_err() || !is_idle {
             self.shared.failing.store(result.is_err(), Ordering::Relaxed);
-            result
-        };
+        }
         if result.is_err() {
             for (key, sighting) in self.state.seen.drain(..).rev() {
                 self.dedup.forget(key, sighting);
@@ -245,6 +248,27 @@ impl Writer {
             self.state.buffer = Vec::new();
         }
         other
+    }
+
+    /// Where something that was acknowledged is lost, takes its spans out of the window: they may be sent again, and have to be
+    /// stored then. Which they are nobody can say any more, so the window becomes what the disk has of it. That takes as long as
+    /// reading the log does.
+    fn forget_lost(&mut self, now: u64) {
+        let lost = self.shared.lost();
+        if self.options.dedup_spans == 0 || lost.iter().all(|id| self.state.lost.contains(id)) {
+            return;
+        }
+        let mut unsealed = self.shared.queue.unsealed();
+        let open = self.state.segment.as_ref();
+        unsealed.extend(open.map(|segment| Closed { id: segment.id, len: segment.len, told: false }));
+        let StoreOptions { dedup_window, dedup_spans, .. } = self.options;
+        match remember(&*self.disk, dedup_window, dedup_spans, now, &unsealed) {
+            Ok((dedup, lost)) => (self.dedup, self.state.lost) = (dedup, lost),
+            Err(error) => {
+                warn!(%error, "the window of duplicates cannot be read again: spans may be stored again");
+                (self.dedup, self.state.lost) = (Dedup::new(dedup_window, dedup_spans), BTreeSet::new());
+            }
+        }
     }
 
     /// Tells the duplicates of a delivery and puts the rest into the buffer.
@@ -329,22 +353,43 @@ impl Writer {
                 }
                 Ok(())
             }
-            Err(problem) => {
-                self.metrics.log_failures.inc();
-                // Once, and not for every group: the counter has them all.
-                if !self.shared.failing.load(Ordering::Relaxed) {
-                    error!(
-                        segment = id,
-                        kind = ?problem.kind(),
-                        os = problem.raw_os_error(),
-                        "cannot write the log; deliveries are refused"
-                    );
-                }
-                self.give_up();
-                let full = [io::ErrorKind::StorageFull, io::ErrorKind::QuotaExceeded];
-                Err(if full.contains(&problem.kind()) { StoreError::Full } else { StoreError::Failed })
-            }
+            Err(problem) => Err(self.failed(id, &problem)),
         }
+    }
+
+    /// Whether what was acknowledged in the open segment is still there, since a group of duplicates alone says that it is.
+    fn still_there(&mut self) -> Result<(), StoreError> {
+        let Some(id) = self.state.segment.as_ref().map(|segment| segment.id) else { return Ok(()) };
+        self.is_linked().map_err(|problem| self.failed(id, &problem))
+    }
+
+    /// An error where the file of the open segment is gone, and what was acknowledged in it.
+    fn is_linked(&self) -> io::Result<()> {
+        let Some(segment) = &self.state.segment else { return Ok(()) };
+        if segment.file.is_linked()? {
+            return Ok(());
+        }
+        if segment.len > HEADER {
+            self.shared.lose(segment.id);
+        }
+        Err(io::Error::new(io::ErrorKind::NotFound, "the segment was deleted"))
+    }
+
+    /// Tells that the segment `id` cannot be written, and gives it up.
+    fn failed(&mut self, id: u64, problem: &io::Error) -> StoreError {
+        self.metrics.log_failures.inc();
+        // Once, and not for every group: the counter has them all.
+        if !self.shared.failing.load(Ordering::Relaxed) {
+            error!(
+                segment = id,
+                kind = ?problem.kind(),
+                os = problem.raw_os_error(),
+                "cannot write the log; deliveries are refused"
+            );
+        }
+        self.give_up();
+        let full = [io::ErrorKind::StorageFull, io::ErrorKind::QuotaExceeded];
+        if full.contains(&problem.kind()) { StoreError::Full } else { StoreError::Failed }
     }
 
     /// Once, and not for every group.
@@ -366,10 +411,10 @@ impl Writer {
             segment.room = end + PADDING;
         }
         segment.file.sync()?;
-        if !segment.file.is_linked()? {
-            return Err(io::Error::new(io::ErrorKind::NotFound, "the segment was deleted"));
+        self.is_linked()?;
+        if let Some(segment) = &mut self.state.segment {
+            segment.len = end;
         }
-        segment.len = end;
         Ok(())
     }
 

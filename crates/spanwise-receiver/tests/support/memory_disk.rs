@@ -202,6 +202,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 struct Open {
     file: File,
+    path: PathBuf,
     disk: Shared,
 }
 
@@ -258,6 +259,11 @@ impl DiskFile for Open {
         marks.written = marks.written.min(len);
         Ok(())
     }
+
+    fn is_linked(&self) -> io::Result<bool> {
+        let there = lock(&self.disk).files.get(&self.path).map(|file| Arc::clone(&file.bytes));
+        Ok(there.is_some_and(|bytes| Arc::ptr_eq(&bytes, &self.file.bytes)))
+    }
 }
 
 /// A file in a bad place of the disk.
@@ -285,7 +291,7 @@ impl Disk for MemoryDisk {
         }
         let file = File { bytes: Arc::default(), marks: Arc::default() };
         state.files.insert(path.to_owned(), file.clone());
-        Ok(Box::new(Open { file, disk: Arc::clone(&self.0) }))
+        Ok(Box::new(Open { file, path: path.to_owned(), disk: Arc::clone(&self.0) }))
     }
 
     fn reopen(&self, path: &Path) -> io::Result<(Box<dyn DiskFile>, u64)> {
@@ -297,7 +303,7 @@ impl Disk for MemoryDisk {
         let mut marks = lock(&file.marks);
         (marks.written, marks.synced) = (0, 0);
         drop(marks);
-        Ok((Box::new(Open { file, disk: Arc::clone(&self.0) }), len))
+        Ok((Box::new(Open { file, path: path.to_owned(), disk: Arc::clone(&self.0) }), len))
     }
 
     fn open(&self, path: &Path) -> io::Result<Box<dyn Read + Send>> {

@@ -1,0 +1,128 @@
+//! What was acknowledged and is lost can be sent again: it is stored then, and nothing else twice.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test")]
+
+mod support;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use spanwise_receiver::{Disk as _, ReceiverOptions, StoreOptions};
+use support::memory_disk::MemoryDisk;
+use support::{Stand, body, tally};
+
+const DELIVERIES: u64 = 12;
+
+fn send(stand: &Stand, runtime: &tokio::runtime::Runtime, n: u64) -> u16 {
+    runtime.block_on(stand.post(body(7, n, &format!("span {n}"))))
+}
+
+fn until(what: &str, is_so: impl Fn() -> bool) {
+    let begun = Instant::now();
+    while !is_so() {
+        assert!(begun.elapsed() < Duration::from_secs(30), "{what}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// Flips a bit of the last such text of a segment.
+fn damage(disk: &MemoryDisk, path: &PathBuf, text: &str) {
+    let (_, bytes) = disk.files(".log").into_iter().find(|(other, _)| other == path).unwrap();
+    let place = bytes.windows(text.len()).rposition(|window| window == text.as_bytes()).unwrap();
+    disk.damage(path, place);
+}
+
+/// What is lost of segments of about three deliveries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Loss {
+    /// A segment that waits for being made into Parquet.
+    Closed,
+    /// All of them.
+    All,
+    /// A record.
+    Record,
+    /// A record in each of two segments.
+    Records,
+    /// None, but making Parquet of a segment panics.
+    Aside,
+}
+
+#[test]
+fn what_was_told_to_be_lost_is_stored_when_it_is_sent_again() {
+    let runtime = support::runtime();
+    for loss in [Loss::Closed, Loss::All, Loss::Record, Loss::Records, Loss::Aside] {
+        let disk = MemoryDisk::new();
+        let options = StoreOptions { seal_bytes: 1200, ..StoreOptions::default() };
+        let stand = Stand::on(Arc::new(disk.clone()), options, ReceiverOptions::default());
+        // One is Parquet already.
+        assert_eq!(send(&stand, &runtime, 100), 200);
+        stand.store.flush();
+        until("Parquet", || stand.count("spanwise_sealed_segments_total") == 1);
+        disk.refuse_below(Some("staging"));
+        for n in 0..DELIVERIES {
+            assert_eq!(send(&stand, &runtime, n), 200);
+        }
+        stand.store.flush();
+        let segments: Vec<_> = disk.files(".log").into_iter().map(|(path, _)| path).collect();
+        assert!(segments.len() > 2, "{segments:?}");
+        let lost = match loss {
+            Loss::Closed => {
+                disk.remove_file(&segments[1]).unwrap();
+                1
+            }
+            Loss::All => {
+                for path in &segments {
+                    disk.remove_file(path).unwrap();
+                }
+                segments.len() as u64
+            }
+            Loss::Record => {
+                damage(&disk, &segments[0], "span 1\"");
+                1
+            }
+            Loss::Records => {
+                damage(&disk, &segments[0], "span 1\"");
+                damage(&disk, &segments[segments.len() - 1], "span 11\"");
+                2
+            }
+            Loss::Aside => {
+                disk.panic_once_below("staging");
+                1
+            }
+        };
+        disk.refuse_below(None);
+        until("it is told", || stand.count("spanwise_damaged_segments_total") == lost);
+        for _ in 0..2 {
+            for n in (0..DELIVERIES).chain([100]) {
+                assert_eq!(send(&stand, &runtime, n), 200, "{loss:?}");
+            }
+        }
+        stand.close();
+        let spans = disk.files(".parquet").into_iter().filter(|(path, _)| path.starts_with("spans"));
+        let expected: BTreeMap<_, _> = (0..DELIVERIES)
+            .chain([100])
+            .map(|n| ((format!("{:016x}", n + 1), format!("span {n}")), 1))
+            .collect();
+        assert_eq!(tally(spans.map(|(_, bytes)| bytes)), expected, "{loss:?}");
+    }
+}
+
+#[test]
+fn duplicates_of_what_is_gone_from_the_open_segment_are_not_acknowledged() {
+    let runtime = support::runtime();
+    let disk = MemoryDisk::new();
+    let stand = Stand::on(Arc::new(disk.clone()), StoreOptions::default(), ReceiverOptions::default());
+    assert_eq!(send(&stand, &runtime, 1), 200);
+    assert_eq!(send(&stand, &runtime, 1), 200);
+    let (path, _) = disk.files(".log").pop().unwrap();
+    disk.remove_file(&path).unwrap();
+    assert_eq!(send(&stand, &runtime, 1), 503);
+    assert!(!stand.receiver.is_ready());
+    assert_eq!(send(&stand, &runtime, 1), 200);
+    assert_eq!(stand.count("spanwise_spans_stored_total"), 2);
+    stand.close();
+    let spans = disk.files(".parquet").into_iter().map(|(_, bytes)| bytes);
+    assert_eq!(tally(spans), BTreeMap::from([((format!("{:016x}", 2), "span 1".to_owned()), 1)]));
+}
