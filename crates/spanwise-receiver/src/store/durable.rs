@@ -219,14 +219,15 @@ impl DurableStore {
             .map_err(OpenError::Table)?;
         let recovered = recover(&*disk, options.dedup_window, options.dedup_spans, now())?;
         metrics.damaged_segments.inc_by(recovered.damaged);
-        let unsealed: u64 = recovered.closed.iter().map(|segment| segment.len).sum();
-        info!(segments = recovered.closed.len(), bytes = unsealed, "the log is read");
+        let segments = recovered.closed.iter().chain(&recovered.published);
+        let unsealed: u64 = segments.clone().map(|segment| segment.len).sum();
+        info!(segments = segments.count(), bytes = unsealed, "the log is read");
         let shared = Arc::new(Shared {
             unsealed_bytes: AtomicU64::new(unsealed),
             failing: AtomicBool::new(false),
             short: AtomicBool::new(recovered.damaged > 0),
             lost: Mutex::default(),
-            queue: Queue::new(recovered.closed),
+            queue: Queue::new(recovered.closed, recovered.published),
         });
         metrics.unsealed_bytes.set(i64::try_from(unsealed).unwrap_or(i64::MAX));
         let (messages, to_write) = channel();

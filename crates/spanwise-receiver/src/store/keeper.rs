@@ -15,7 +15,7 @@ use super::durable::{Shared, StoreOptions};
 use super::named::Named;
 use super::queue::{Closed, Next};
 use super::retention::Retention;
-use super::seal::{DEDUP, Manifest, STAGING, SealError, Sealer};
+use super::seal::{DEDUP, Manifest, STAGING, SealError, Sealed, Sealer};
 use super::writer::{LOG, SPARE, segment_name};
 use crate::metrics::Metrics;
 
@@ -87,6 +87,19 @@ impl Keeper {
                     self.shared.falls_short();
                     self.shared.done(segment, &self.metrics);
                 }
+                Err(SealError::Unplaced(error, _)) => {
+                    let _ = disk.remove_file(Path::new(SPARE));
+                    self.metrics.seal_failures.inc();
+                    error!(
+                        segment = segment.id,
+                        %error,
+                        "not all files can be put in their places, which `manifest` in its staging folder names; the rest \
+                         stay there, and it is tried again"
+                    );
+                    if queue.step_aside(segment) {
+                        self.shared.falls_short();
+                    }
+                }
                 // The queue was abandoned.
                 Err(SealError::Abandoned | SealError::Table(_)) => {
                     queue.failed(segment);
@@ -114,26 +127,31 @@ impl Keeper {
         match sealer.seal(segment, &|| queue.turn(segment.id)) {
             Ok(done) => {
                 self.metrics.sealed_segments.inc();
-                self.metrics.sealed_files.inc_by(done.files);
-                self.metrics.sealed_bytes.inc_by(done.bytes);
                 let seconds = begun.elapsed().as_secs_f64();
                 self.metrics.seal_seconds.observe(seconds);
+                self.count(segment, done);
                 let (files, rows, bytes) = (done.files, done.rows, done.bytes);
-                if done.damaged > 0 {
-                    self.shared.lose(segment.id);
-                    self.shared.falls_short();
-                    self.metrics.damaged_segments.inc();
-                    error!(
-                        segment = segment.id,
-                        parts = done.damaged,
-                        "what cannot be read is kept in `damaged`"
-                    );
-                }
                 info!(segment = segment.id, files, rows, bytes, seconds, "sealed");
                 Ok(())
             }
+            Err(SealError::Unplaced(error, done)) => {
+                self.count(segment, done);
+                Err(SealError::Unplaced(error, done))
+            }
             Err(SealError::Table(problem)) => self.set_aside(segment, &problem),
             Err(other) => Err(other),
+        }
+    }
+
+    /// Counts what was made of a segment, and tells what was not.
+    fn count(&self, segment: Closed, done: Sealed) {
+        self.metrics.sealed_files.inc_by(done.files);
+        self.metrics.sealed_bytes.inc_by(done.bytes);
+        if done.damaged > 0 {
+            self.shared.lose(segment.id);
+            self.shared.falls_short();
+            self.metrics.damaged_segments.inc();
+            error!(segment = segment.id, parts = done.damaged, "what cannot be read is kept in `damaged`");
         }
     }
 
@@ -144,7 +162,7 @@ impl Keeper {
         }
         if Manifest::read(&*self.disk, segment.id)?.is_some() {
             // Its files are whole, and on their way.
-            return Err(SealError::Io(io::Error::other(problem.to_owned())));
+            return Err(SealError::Unplaced(io::Error::other(problem.to_owned()), Sealed::default()));
         }
         damaged::copy_segment(&*self.disk, segment.id)?;
         self.shared.falls_short();

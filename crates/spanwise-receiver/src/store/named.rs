@@ -10,12 +10,15 @@ use super::seal::SPANS;
 #[derive(Debug)]
 pub(crate) struct Named<'a>(pub(crate) &'a dyn Disk);
 
-/// The error with the path before it. Below `spans` no more than the date: the folder there has the name of a service, which no log
-/// line may hold.
+/// The path as it may be told: below `spans` no more than the date. The folder there has the name of a service, which no log line
+/// may hold.
+fn shown(path: &Path) -> PathBuf {
+    if path.starts_with(SPANS) { path.iter().take(2).collect() } else { path.to_owned() }
+}
+
+/// The error with the path before it.
 fn name(path: &Path, error: &io::Error) -> io::Error {
-    let shown: PathBuf =
-        if path.starts_with(SPANS) { path.iter().take(2).collect() } else { path.to_owned() };
-    io::Error::new(error.kind(), format!("{}: {error}", shown.display()))
+    io::Error::new(error.kind(), format!("{}: {error}", shown(path).display()))
 }
 
 fn named<T>(path: &Path, result: io::Result<T>) -> io::Result<T> {
@@ -86,7 +89,11 @@ impl Disk for Named<'_> {
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
-        named(from, self.0.rename(from, to))
+        // Mostly it is the place that cannot be written.
+        self.0.rename(from, to).map_err(|error| {
+            let both = format!("{} to {}: {error}", shown(from).display(), shown(to).display());
+            io::Error::new(error.kind(), both)
+        })
     }
 
     fn remove_file(&self, path: &Path) -> io::Result<()> {
@@ -129,5 +136,8 @@ mod tests {
             let text = error.to_string();
             assert!(text.starts_with(shown) && text.contains("os error"), "{text}");
         }
+        let place = Path::new("spans/date=2026-11-25/service=secret/1.parquet");
+        let text = disk.rename(Path::new("staging/1/0.parquet"), place).unwrap_err().to_string();
+        assert!(text.starts_with("staging/1/0.parquet to spans/date=2026-11-25: "), "{text}");
     }
 }

@@ -3,6 +3,9 @@
 //! Several threads make files of several segments at a time, since that takes most of the processor time of all that the
 //! receiver does. What they made is published in the order of the segments: the header of a segment says how much of the one
 //! before was acknowledged, so it must not go as long as that one is there.
+//!
+//! A segment whose manifest is durable is published, whatever becomes of its files: nobody asks any more how much of it counts. If
+//! they cannot be put in their places now, it steps aside, and keeps no other from being published.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -26,6 +29,8 @@ struct State {
     /// In order.
     waiting: VecDeque<Closed>,
     sealing: BTreeMap<u64, Closed>,
+    /// Published, but not all of their files have their places.
+    aside: BTreeMap<u64, Aside>,
     /// More may come.
     open: bool,
     /// What is here is left for the next start.
@@ -34,10 +39,18 @@ struct State {
     delay: Duration,
 }
 
+#[derive(Debug)]
+struct Aside {
+    segment: Closed,
+    /// Nothing while it is being tried, and where it is left for the next start.
+    retry: Option<Instant>,
+    delay: Duration,
+}
+
 /// What a thread is to do next.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Next {
-    /// Make Parquet of this segment, and say [`Queue::done`] or [`Queue::failed`].
+    /// Make Parquet of this segment, and say [`Queue::done`], [`Queue::failed`] or [`Queue::step_aside`].
     Seal(Closed),
     /// Nothing came in the time.
     Nothing,
@@ -53,11 +66,16 @@ pub(crate) struct Queue {
 }
 
 impl Queue {
-    /// With the segments that are there already, in their order.
-    pub(crate) fn new(waiting: VecDeque<Closed>) -> Self {
+    /// With the segments that are there already, in their order, and those that are published and not in their places.
+    pub(crate) fn new(waiting: VecDeque<Closed>, published: Vec<Closed>) -> Self {
+        let now = Instant::now();
+        let aside = |segment: Closed| {
+            (segment.id, Aside { segment, retry: Some(now + FIRST_RETRY), delay: FIRST_RETRY * 2 })
+        };
         let state = State {
             waiting,
             sealing: BTreeMap::new(),
+            aside: published.into_iter().map(aside).collect(),
             open: true,
             abandoned: false,
             retry: None,
@@ -82,6 +100,10 @@ impl Queue {
         state.open = false;
         // No waiting for better times any more.
         state.retry = None;
+        let now = Instant::now();
+        for retry in state.aside.values_mut().filter_map(|aside| aside.retry.as_mut()) {
+            *retry = now;
+        }
         drop(state);
         self.changed.notify_all();
     }
@@ -92,28 +114,34 @@ impl Queue {
         self.changed.notify_all();
     }
 
-    /// Segments that are not published.
+    /// Segments that are not in their places.
     pub(crate) fn len(&self) -> usize {
         let state = self.state();
-        state.waiting.len() + state.sealing.len()
+        state.waiting.len() + state.sealing.len() + state.aside.len()
     }
 
-    /// Segments that are not published, in their order.
-    pub(crate) fn unsealed(&self) -> Vec<Closed> {
+    /// Segments that are not published, in their order, and those that are and have stepped aside.
+    pub(crate) fn unsealed(&self) -> (Vec<Closed>, Vec<u64>) {
         let state = self.state();
         let mut segments: Vec<_> = state.sealing.values().chain(&state.waiting).copied().collect();
         segments.sort_unstable_by_key(|segment| segment.id);
-        segments
+        (segments, state.aside.keys().copied().collect())
     }
 
     /// The next segment to seal, waited for until then.
     pub(crate) fn next(&self, until: Instant) -> Next {
         let mut state = self.state();
         loop {
-            if state.abandoned || (!state.open && state.waiting.is_empty()) {
+            let aside = state.aside.values().filter_map(|aside| aside.retry).min();
+            if state.abandoned || (!state.open && state.waiting.is_empty() && aside.is_none()) {
                 return Next::End;
             }
             let now = Instant::now();
+            let due = |aside: &&mut Aside| aside.retry.is_some_and(|at| at <= now);
+            if let Some(aside) = state.aside.values_mut().find(due) {
+                aside.retry = None;
+                return Next::Seal(aside.segment);
+            }
             if state.retry.is_none_or(|at| at <= now)
                 && let Some(segment) = state.waiting.pop_front()
             {
@@ -123,8 +151,8 @@ impl Queue {
             if now >= until {
                 return Next::Nothing;
             }
-            let due =
-                if state.waiting.is_empty() { until } else { state.retry.map_or(until, |at| at.min(until)) };
+            let retry = state.retry.filter(|_| !state.waiting.is_empty());
+            let due = [retry, aside].into_iter().flatten().fold(until, Instant::min);
             state = self.wait(state, due.saturating_duration_since(now));
         }
     }
@@ -165,11 +193,13 @@ impl Queue {
         }
     }
 
-    /// A segment is published, or set aside.
+    /// A segment is in its place, in `damaged`, or gone.
     pub(crate) fn done(&self, id: u64) {
         let mut state = self.state();
-        state.sealing.remove(&id);
-        (state.retry, state.delay) = (None, FIRST_RETRY);
+        state.aside.remove(&id);
+        if state.sealing.remove(&id).is_some() {
+            (state.retry, state.delay) = (None, FIRST_RETRY);
+        }
         drop(state);
         self.changed.notify_all();
     }
@@ -178,6 +208,10 @@ impl Queue {
     /// next start with all that are behind it. Whether that is so.
     pub(crate) fn failed(&self, segment: Closed) -> bool {
         let mut state = self.state();
+        if state.aside.contains_key(&segment.id) {
+            drop(state);
+            return self.step_aside(segment);
+        }
         state.sealing.remove(&segment.id);
         let place = state.waiting.partition_point(|other| other.id < segment.id);
         state.waiting.insert(place, segment);
@@ -192,6 +226,20 @@ impl Queue {
         self.changed.notify_all();
         is_left
     }
+
+    /// A segment is published, and its files cannot be put in their places now: it is given out again after a while, or, where no
+    /// more will come, left for the next start. Whether that is so. Those behind it need not wait.
+    pub(crate) fn step_aside(&self, segment: Closed) -> bool {
+        let mut state = self.state();
+        state.sealing.remove(&segment.id);
+        let delay = state.aside.get(&segment.id).map_or(FIRST_RETRY, |aside| aside.delay);
+        let retry = state.open.then(|| Instant::now() + delay);
+        let delay = (delay * 2).min(LONGEST_RETRY);
+        state.aside.insert(segment.id, Aside { segment, retry, delay });
+        drop(state);
+        self.changed.notify_all();
+        retry.is_none()
+    }
 }
 
 #[cfg(test)]
@@ -204,7 +252,7 @@ mod tests {
     }
 
     fn queue(ids: &[u64]) -> Queue {
-        Queue::new(ids.iter().map(|id| segment(*id)).collect())
+        Queue::new(ids.iter().map(|id| segment(*id)).collect(), Vec::new())
     }
 
     fn now() -> Instant {
@@ -270,6 +318,33 @@ mod tests {
         });
         queue.failed(segment(2));
         assert_eq!((queue.next(now()), queue.len()), (Next::End, 3));
+    }
+
+    #[test]
+    fn one_that_stepped_aside_keeps_no_other_and_is_tried_again() {
+        let queue = queue(&[1, 2]);
+        assert_eq!(queue.next(now()), Next::Seal(segment(1)));
+        assert_eq!(queue.next(now()), Next::Seal(segment(2)));
+        assert!(queue.turn(1) && !queue.step_aside(segment(1)));
+        assert!(queue.turn(2));
+        queue.done(2);
+        assert_eq!((queue.next(now()), queue.len()), (Next::Nothing, 1));
+        assert_eq!(queue.unsealed(), (Vec::new(), vec![1]));
+        let hour = now() + Duration::from_hours(1);
+        assert_eq!(queue.next(hour), Next::Seal(segment(1)));
+        // While it is being tried, those that come need not wait either.
+        queue.push(segment(3));
+        assert_eq!(queue.next(hour), Next::Seal(segment(3)));
+        assert!(queue.turn(3));
+        queue.done(3);
+        // Whatever it is that fails.
+        assert!(!queue.failed(segment(1)));
+        // At the end it is tried at once, and once.
+        queue.close();
+        assert_eq!(queue.next(hour), Next::Seal(segment(1)));
+        assert_eq!(queue.next(hour), Next::End);
+        assert!(queue.step_aside(segment(1)));
+        assert_eq!((queue.next(hour), queue.len()), (Next::End, 1));
     }
 
     #[test]

@@ -15,7 +15,7 @@ use super::disk::Disk;
 use super::named::Named;
 use super::queue::Closed;
 use super::record::{HEADER, Predecessor, ReadError, SegmentReader};
-use super::seal::{DEDUP, Manifest, SPANS, STAGING, keys_name, read_keys};
+use super::seal::{DEDUP, Manifest, SPANS, STAGED_KEYS, STAGING, keys_name, read_keys};
 use super::writer::{LOG, SPARE, segment_id, segment_name};
 
 /// What was found.
@@ -24,6 +24,8 @@ pub(crate) struct Recovered {
     pub(crate) dedup: Dedup,
     /// Segments to seal, in order.
     pub(crate) closed: VecDeque<Closed>,
+    /// Segments whose files are complete and could not be put in their places, by their manifests.
+    pub(crate) published: Vec<Closed>,
     /// The last segment.
     pub(crate) before: Predecessor,
     /// No segment with this id or a greater one was ever there.
@@ -39,49 +41,93 @@ pub(crate) fn recover(disk: &dyn Disk, window: Duration, capacity: usize, now: u
         disk.create_dir_all(Path::new(folder))?;
     }
     disk.sync_dir(Path::new(""))?;
-    finish_sealing(disk)?;
+    try_a_move(disk)?;
+    let published = finish_sealing(disk)?;
     disk.remove_file(Path::new(SPARE))?;
     let mut recovered = Recovered {
         dedup: Dedup::new(window, capacity),
         closed: VecDeque::new(),
+        published: Vec::new(),
         before: Predecessor::default(),
         last_id: 0,
         damaged: 0,
     };
     recovered.last_id = remembered(disk, window, now, &mut recovered.dedup)?;
-    read_log(disk, &mut recovered)?;
+    for id in &published {
+        recovered.last_id = recovered.last_id.max(*id);
+        remember_published(disk, *id, &mut recovered.dedup);
+    }
+    read_log(disk, &published, &mut recovered)?;
     recovered.dedup.advance(now);
     Ok(recovered)
 }
 
-/// Carries manifests out, and throws away files that have none.
-fn finish_sealing(disk: &dyn Disk) -> io::Result<()> {
+/// Sees whether a file can come from `staging` to `spans`. Where these are on two file systems it never can, and it is better not to
+/// begin.
+fn try_a_move(disk: &dyn Disk) -> io::Result<()> {
+    const PROBE: &str = "probe";
+    let (from, to) = (Path::new(STAGING).join(PROBE), Path::new(SPANS).join(PROBE));
+    let tried = disk.remove_file(&from).and_then(|()| disk.create(&from).map(drop));
+    let tried = tried.and_then(|()| disk.rename(&from, &to));
+    let _ = disk.remove_file(if tried.is_ok() { &to } else { &from });
+    match tried {
+        Err(error) if error.kind() == io::ErrorKind::CrossesDevices => {
+            Err(io::Error::new(error.kind(), format!("{error}; all of a store must be on one file system")))
+        }
+        Err(error) => {
+            error!(%error, "nothing can be put into `spans` now; deliveries are kept in the log");
+            Ok(())
+        }
+        Ok(()) => Ok(()),
+    }
+}
+
+/// Carries manifests out, and throws away files that have none. Gives those that cannot be carried out now: their segments count as
+/// sealed nevertheless, and what the log says of them is not asked for.
+fn finish_sealing(disk: &dyn Disk) -> io::Result<BTreeSet<u64>> {
+    let mut left = BTreeSet::new();
     for entry in disk.list(Path::new(STAGING))? {
         let path = Path::new(STAGING).join(&entry.name);
         let Ok(id) = entry.name.parse() else { continue };
         match Manifest::read(disk, id)? {
-            Some(manifest) => {
-                manifest.carry_out(disk, id)?;
-                info!(segment = id, "sealing was cut short, and is now done");
-            }
+            Some(manifest) => match manifest.carry_out(disk, id) {
+                Ok(()) => info!(segment = id, "sealing was cut short, and is now done"),
+                Err(error) => {
+                    error!(segment = id, %error, "files cannot be put in their places; it is tried again");
+                    left.insert(id);
+                }
+            },
             None => disk.remove_dir_all(&path)?,
         }
     }
-    Ok(())
+    Ok(left)
+}
+
+/// Remembers the spans of a segment whose files may not be in their places, that of its hashes among them.
+fn remember_published(disk: &dyn Disk, id: u64, dedup: &mut Dedup) {
+    let staged = Path::new(STAGING).join(id.to_string()).join(STAGED_KEYS);
+    let placed = || hashes(disk, &Path::new(DEDUP).join(keys_name(id)));
+    // There is none where no span has an id.
+    if let Some((received, keys)) = hashes(disk, &staged).or_else(placed) {
+        remember_all(received, &keys, dedup);
+    }
 }
 
 /// The window of duplicates as it is on the disk, where something of it was lost: the spans of sealed segments, and of these, up to
-/// where they count. Beside it those of these of which some can no longer be read.
+/// where they count, and those of published ones. Beside it the unsealed segments of which some can no longer be read.
 pub(crate) fn remember(
     disk: &dyn Disk,
     window: Duration,
     capacity: usize,
     now: u64,
-    unsealed: &[Closed],
+    (unsealed, published): &(Vec<Closed>, Vec<u64>),
 ) -> io::Result<(Dedup, BTreeSet<u64>)> {
     let disk = &Named(disk);
     let (mut dedup, mut lost) = (Dedup::new(window, capacity), BTreeSet::new());
     remembered(disk, window, now, &mut dedup)?;
+    for id in published {
+        remember_published(disk, *id, &mut dedup);
+    }
     for segment in unsealed {
         match read_segment(disk, segment.id, segment.len, &mut dedup) {
             Ok(whole) if whole.len == segment.len && whole.header && !whole.holes => {}
@@ -141,13 +187,17 @@ fn remembered(disk: &dyn Disk, window: Duration, now: u64, dedup: &mut Dedup) ->
     Ok(last_id)
 }
 
-/// Reads all segments, and finds how much of each counts.
-fn read_log(disk: &dyn Disk, recovered: &mut Recovered) -> io::Result<()> {
+/// Reads all segments but those that are published, and finds how much of each counts.
+fn read_log(disk: &dyn Disk, published: &BTreeSet<u64>, recovered: &mut Recovered) -> io::Result<()> {
     let entries = disk.list(Path::new(LOG))?;
     let mut segments: Vec<_> =
         entries.iter().filter_map(|entry| Some((segment_id(&entry.name)?, entry.len))).collect();
     segments.sort_unstable();
     recovered.last_id = recovered.last_id.max(segments.last().map_or(0, |(id, _)| *id));
+    // How much of such a one counts may stand nowhere any more, and need not.
+    let bytes: HashMap<_, _> = segments.extract_if(.., |(id, _)| published.contains(id)).collect();
+    let closed = |id: &u64| Closed { id: *id, len: bytes.get(id).copied().unwrap_or(0), told: true };
+    recovered.published = published.iter().map(closed).collect();
     // How much of a segment was acknowledged, where the one after it says so.
     let mut acknowledged = HashMap::new();
     for (id, len) in &segments {

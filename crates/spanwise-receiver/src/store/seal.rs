@@ -7,7 +7,8 @@
 //! 4. The segment becomes the spare one, which the next segment is written over, then `staging/ID` is removed.
 //!
 //! A crash before 2 leaves a folder that recovery throws away, and the segment is sealed again. After 2, recovery goes on
-//! at 3: what is no longer in `staging/ID` is in its place already.
+//! at 3: what is no longer in `staging/ID` is in its place already. Where 3 or 4 fail, now or then, they are tried again later on,
+//! and the segments behind go on meanwhile: this one is read no more.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -38,6 +39,8 @@ pub(crate) const STAGING: &str = "staging";
 pub(crate) const SPANS: &str = "spans";
 pub(crate) const DEDUP: &str = "dedup";
 const MANIFEST: &str = "manifest";
+/// The file of hashes, before it has its place.
+pub(crate) const STAGED_KEYS: &str = "keys";
 /// JSON and spans that are decoded at once.
 const BLOCK_BYTES: usize = 4 << 20;
 const BLOCK_SPANS: usize = 64 << 10;
@@ -54,6 +57,9 @@ pub(crate) const MOST_DAYS: usize = 32;
 pub(crate) enum SealError {
     /// The disk failed; it may work again.
     Io(io::Error),
+    /// The manifest is durable, and so are the files, but not all could be put in their places. What was made, unless that was said
+    /// before.
+    Unplaced(io::Error, Sealed),
     /// The table could not be made: a fault of ours, and the same the next time.
     Table(String),
     /// The file of the segment is not there any more.
@@ -65,7 +71,7 @@ pub(crate) enum SealError {
 impl fmt::Display for SealError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Io(error) => write!(f, "the disk failed: {:?}", error.kind()),
+            Self::Io(error) | Self::Unplaced(error, _) => write!(f, "the disk failed: {:?}", error.kind()),
             Self::Table(problem) => f.write_str(problem),
             Self::Gone => f.write_str("the segment is gone"),
             Self::Abandoned => f.write_str("the store is closed"),
@@ -173,8 +179,10 @@ impl<'a> Sealer<'a> {
         let folder = Path::new(STAGING).join(id.to_string());
         // An attempt before this one came as far as the manifest: the segment may be gone already.
         if let Some(manifest) = Manifest::read(self.disk, id)? {
-            manifest.carry_out(self.disk, id)?;
-            return Ok(Sealed::default());
+            let placed = manifest.carry_out(self.disk, id);
+            return placed
+                .map(|()| Sealed::default())
+                .map_err(|error| SealError::Unplaced(error, Sealed::default()));
         }
         // Before anything is made: where all of the store is gone, it should not come back empty.
         let file = match self.disk.open(&Path::new(LOG).join(segment_name(id))) {
@@ -371,10 +379,10 @@ impl<'a> Sealer<'a> {
             manifest.moves.push((format!("{index}.parquet"), target));
         }
         if sealing.keys.iter().any(|key| key.ids != SpanKey::NO_IDS) {
-            let mut file = self.disk.create(&sealing.folder.join("keys"))?;
+            let mut file = self.disk.create(&sealing.folder.join(STAGED_KEYS))?;
             file.write_all(&write_keys(sealing.received, &sealing.keys))?;
             file.sync()?;
-            manifest.moves.push(("keys".to_owned(), format!("{DEDUP}/{}", keys_name(sealing.id))));
+            manifest.moves.push((STAGED_KEYS.to_owned(), format!("{DEDUP}/{}", keys_name(sealing.id))));
         }
         if !turn() {
             return Err(SealError::Abandoned);
@@ -388,8 +396,8 @@ impl<'a> Sealer<'a> {
         self.disk.sync_dir(Path::new(STAGING))?;
         self.disk.rename(&draft, &sealing.folder.join(MANIFEST))?;
         self.disk.sync_dir(&sealing.folder)?;
-        manifest.carry_out(self.disk, sealing.id)?;
-        Ok(sealed)
+        let placed = manifest.carry_out(self.disk, sealing.id);
+        placed.map(|()| sealed).map_err(|error| SealError::Unplaced(error, sealed))
     }
 }
 
@@ -469,27 +477,38 @@ impl Manifest {
         Some(Self { moves: moves.collect::<Option<_>>()? })
     }
 
-    /// The manifest of a staging folder, if the files there were ever complete.
+    /// The manifest of a staging folder, if the files there were ever complete. It is durable when this returns: others are
+    /// published because it is.
     pub(crate) fn read(disk: &dyn Disk, id: u64) -> io::Result<Option<Self>> {
+        let folder = Path::new(STAGING).join(id.to_string());
         let mut bytes = Vec::new();
-        match disk.open(&Path::new(STAGING).join(id.to_string()).join(MANIFEST)) {
+        match disk.open(&folder.join(MANIFEST)) {
             Ok(mut file) => file.read_to_end(&mut bytes)?,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(error),
         };
-        Ok(Self::from_bytes(&bytes))
+        let manifest = Self::from_bytes(&bytes);
+        if manifest.is_some() {
+            disk.sync_dir(&folder)?;
+        }
+        Ok(manifest)
     }
 
     /// Moves the files to their places, leaves the segment to be written over, and removes the staging folder. Can be done
-    /// again from any point.
+    /// again from any point. One that cannot be moved does not keep the others: the first such error is given.
     pub(crate) fn carry_out(&self, disk: &dyn Disk, id: u64) -> io::Result<()> {
         let folder = Path::new(STAGING).join(id.to_string());
         let mut touched: Vec<&Path> = Vec::new();
+        let mut problem = None;
         for (staged, target) in &self.moves {
             let target = Path::new(target);
-            let parents: Vec<_> = target.ancestors().skip(1).filter(|path| *path != Path::new("")).collect();
-            place(disk, &folder.join(staged), target)?;
-            touched.extend(parents);
+            if let Err(error) = place(disk, &folder.join(staged), target) {
+                problem.get_or_insert(error);
+            }
+            touched.extend(target.ancestors().skip(1).filter(|path| *path != Path::new("")));
+        }
+        if let Some(error) = problem {
+            return Err(error);
         }
         touched.sort_unstable();
         touched.dedup();

@@ -260,7 +260,7 @@ impl Writer {
         }
         let mut unsealed = self.shared.queue.unsealed();
         let open = self.state.segment.as_ref();
-        unsealed.extend(open.map(|segment| Closed { id: segment.id, len: segment.len, told: false }));
+        unsealed.0.extend(open.map(|segment| Closed { id: segment.id, len: segment.len, told: false }));
         let StoreOptions { dedup_window, dedup_spans, .. } = self.options;
         match remember(&*self.disk, dedup_window, dedup_spans, now, &unsealed) {
             Ok((dedup, lost)) => (self.dedup, self.state.lost) = (dedup, lost),

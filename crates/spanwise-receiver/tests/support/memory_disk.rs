@@ -63,6 +63,8 @@ struct State {
     panicking: Option<PathBuf>,
     /// The folder of the next file that comes to a place below this one is removed just before.
     losing: Option<PathBuf>,
+    /// No file comes to a place below this folder, for this reason.
+    blocked: Option<(PathBuf, io::ErrorKind)>,
 }
 
 impl State {
@@ -101,6 +103,7 @@ impl MemoryDisk {
             unreadable: None,
             panicking: None,
             losing: None,
+            blocked: None,
         })))
     }
 
@@ -144,6 +147,11 @@ impl MemoryDisk {
     /// The folder of the next file that comes to a place below this one is removed just before.
     pub(crate) fn lose_once_below(&self, folder: &str) {
         self.state().losing = Some(folder.into());
+    }
+
+    /// From now on no file comes to a place below this folder, for this reason.
+    pub(crate) fn block(&self, below: Option<(&str, io::ErrorKind)>) {
+        self.state().blocked = below.map(|(folder, kind)| (folder.into(), kind));
     }
 
     /// Changes a byte of a file.
@@ -354,6 +362,9 @@ impl Disk for MemoryDisk {
         }
         if !state.folders.contains(to.parent().unwrap()) {
             return Err(not_found());
+        }
+        if let Some((_, kind)) = state.blocked.as_ref().filter(|(folder, _)| to.starts_with(folder)) {
+            return Err((*kind).into());
         }
         let panics = state.panicking.take_if(|folder| to.starts_with(folder)).is_some();
         assert!(!panics, "as the test wants it");
