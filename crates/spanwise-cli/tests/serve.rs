@@ -257,7 +257,7 @@ fn a_log_that_nobody_reads_or_that_has_no_room_stops_nothing() {
 
 #[test]
 fn a_store_that_is_deleted_is_answered_503_and_told_at_the_end() {
-    for gone in ["", "log"] {
+    for (gone, comes_back) in [("", false), ("log", true)] {
         let folder = tempfile::tempdir().unwrap();
         let store = folder.path().join("store");
         let served = Served::start(command(&store, None::<&str>));
@@ -265,16 +265,22 @@ fn a_store_that_is_deleted_is_answered_503_and_told_at_the_end() {
         assert_eq!(client.post(&body(1, "chat")).unwrap().0, 200);
         std::fs::remove_dir_all(store.join(gone)).unwrap();
         for span in 2..5 {
-            assert_eq!(client.post(&body(span, "chat")).unwrap().0, 503, "{gone}");
-            assert_eq!(client.send("GET /readyz HTTP/1.1", b"").unwrap().0, 503, "{gone}");
+            let status = if comes_back && span > 2 { 200 } else { 503 };
+            assert_eq!(client.post(&body(span, "chat")).unwrap().0, status, "{gone}");
+            assert_eq!(client.send("GET /readyz HTTP/1.1", b"").unwrap().0, status, "{gone}");
         }
         let metrics = client.send("GET /metrics HTTP/1.1", b"").unwrap().1;
         // Once, and not for every delivery.
         let (status, log) = served.end();
         assert_eq!(status.code(), Some(2), "{log}");
         assert!(log.contains("ERROR the file of a segment is gone"), "{log}");
-        assert!(metrics.contains("spanwise_spans_stored_total 1\n"), "{metrics}");
+        let stored = if comes_back { 3 } else { 1 };
+        assert!(metrics.contains(&format!("spanwise_spans_stored_total {stored}\n")), "{metrics}");
         assert_eq!(log.matches("deliveries are refused").count(), 1, "{log}");
+        let again = log.matches("the log can be written again").count();
+        assert_eq!(again, usize::from(comes_back), "{log}");
+        // What became of the rest is said once.
+        assert!(log.matches("segments are left for the next start").count() <= 1, "{log}");
     }
 }
 

@@ -7,6 +7,7 @@ use std::fmt;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 use std::time::SystemTime;
 
 /// A file that is being written.
@@ -23,8 +24,8 @@ pub trait DiskFile: Write + Send {
         Ok(())
     }
 
-    /// Whether it has a name still. What is written to a file that was deleted meanwhile is gone when it is closed. Asked once for each
-    /// group of deliveries.
+    /// Whether it is still what stands at the path that it was opened by. What is written to a file that was deleted or moved away
+    /// meanwhile is not found again. Asked once for each group of deliveries.
     fn is_linked(&self) -> io::Result<bool> {
         Ok(true)
     }
@@ -80,14 +81,86 @@ pub trait Disk: fmt::Debug + Send + Sync {
 
     /// Bytes that can still be written.
     fn free_bytes(&self) -> io::Result<u64>;
+
+    /// An error where the folder is another than the one that was opened, or somebody else has it open, too: nothing may be written
+    /// then. Asked twice for each group of deliveries. May do nothing.
+    fn check_held(&self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 /// A folder of the machine.
 #[derive(Debug)]
 pub struct LocalDisk {
     root: PathBuf,
-    /// Held as long as the store is open: two receivers on one folder would deliver its segments twice.
+    held: Mutex<Held>,
+}
+
+/// Held as long as the store is open: two receivers on one folder would deliver its segments twice, and write over each other's.
+#[derive(Debug)]
+struct Held {
     _lock: File,
+    of_lock: Identity,
+    of_root: Identity,
+    /// Another receiver has, or had, the folder: what is known of it here is no longer so.
+    lost: bool,
+}
+
+const LOCK: &str = "receiver.lock";
+
+/// What tells a file or folder from another that took its name: device and inode. All are alike where there are no such numbers.
+type Identity = (u64, u64);
+
+#[cfg(unix)]
+fn identity(metadata: &fs::Metadata) -> Identity {
+    use std::os::unix::fs::MetadataExt as _;
+    (metadata.dev(), metadata.ino())
+}
+
+#[cfg(not(unix))]
+fn identity(_: &fs::Metadata) -> Identity {
+    (0, 0)
+}
+
+impl Held {
+    fn new(root: &Path, options: &mut OpenOptions) -> io::Result<Self> {
+        let named = |error: io::Error| io::Error::new(error.kind(), format!("{LOCK}: {error}"));
+        let lock = options.write(true).open(root.join(LOCK)).map_err(named)?;
+        lock.try_lock().map_err(|error| match error {
+            fs::TryLockError::WouldBlock => {
+                io::Error::new(io::ErrorKind::WouldBlock, "another receiver has the store open")
+            }
+            fs::TryLockError::Error(error) => error,
+        })?;
+        let (of_lock, of_root) = (identity(&lock.metadata()?), identity(&fs::metadata(root)?));
+        Ok(Self { _lock: lock, of_lock, of_root, lost: false })
+    }
+
+    fn check(&mut self, root: &Path) -> io::Result<()> {
+        let found = fs::metadata(root.join(LOCK)).map(|metadata| identity(&metadata));
+        match found {
+            Ok(found) if found == self.of_lock && !self.lost => return Ok(()),
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        if identity(&fs::metadata(root)?) != self.of_root {
+            // It may come back: a file system that is not mounted, say.
+            return Err(io::Error::new(
+                io::ErrorKind::ResourceBusy,
+                "the folder of the store is another now",
+            ));
+        }
+        if found.is_ok() {
+            self.lost = true;
+        }
+        if self.lost {
+            let taken = format!("{LOCK} is another now: another receiver may have the store open");
+            return Err(io::Error::new(io::ErrorKind::ResourceBusy, taken));
+        }
+        // It was removed, and nobody came since: it is made again, before somebody does.
+        *self = Self::new(root, OpenOptions::new().create_new(true))?;
+        Ok(())
+    }
 }
 
 impl LocalDisk {
@@ -98,44 +171,49 @@ impl LocalDisk {
     pub fn open(root: impl Into<PathBuf>) -> io::Result<Self> {
         let root = root.into();
         fs::create_dir_all(&root)?;
-        let lock =
-            OpenOptions::new().create(true).truncate(false).write(true).open(root.join("receiver.lock"));
-        let lock = lock.map_err(|error| io::Error::new(error.kind(), format!("receiver.lock: {error}")))?;
-        lock.try_lock().map_err(|error| match error {
-            fs::TryLockError::WouldBlock => {
-                io::Error::new(io::ErrorKind::WouldBlock, "another receiver has the store open")
-            }
-            fs::TryLockError::Error(error) => error,
-        })?;
-        Ok(Self { root, _lock: lock })
+        let held = Held::new(&root, OpenOptions::new().create(true).truncate(false))?;
+        Ok(Self { root, held: Mutex::new(held) })
     }
 }
 
-struct LocalFile(File);
+struct LocalFile {
+    file: File,
+    path: PathBuf,
+    identity: Identity,
+}
+
+impl LocalFile {
+    fn new(file: File, path: PathBuf) -> io::Result<Self> {
+        let identity = identity(&file.metadata()?);
+        Ok(Self { file, path, identity })
+    }
+}
 
 impl Write for LocalFile {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.write(bytes)
+        self.file.write(bytes)
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.0.flush()
+        self.file.flush()
     }
 }
 
 impl DiskFile for LocalFile {
     fn sync(&mut self) -> io::Result<()> {
-        self.0.sync_data()
+        self.file.sync_data()
     }
 
     fn truncate(&mut self, len: u64) -> io::Result<()> {
-        self.0.set_len(len)
+        self.file.set_len(len)
     }
 
-    #[cfg(unix)]
     fn is_linked(&self) -> io::Result<bool> {
-        use std::os::unix::fs::MetadataExt as _;
-        Ok(self.0.metadata()?.nlink() > 0)
+        match fs::metadata(&self.path) {
+            Ok(metadata) => Ok(identity(&metadata) == self.identity),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(error),
+        }
     }
 
     #[cfg(unix)]
@@ -144,10 +222,10 @@ impl DiskFile for LocalFile {
         use std::os::unix::fs::FileExt as _;
 
         const ZEROS: &[u8] = &[0; 64 << 10];
-        let (mut at, mut left) = (self.0.stream_position()?, len);
+        let (mut at, mut left) = (self.file.stream_position()?, len);
         while left > 0 {
             let zeros = usize::try_from(left).ok().and_then(|left| ZEROS.get(..left)).unwrap_or(ZEROS);
-            self.0.write_all_at(zeros, at)?;
+            self.file.write_all_at(zeros, at)?;
             at += zeros.len() as u64;
             left -= zeros.len() as u64;
         }
@@ -165,13 +243,15 @@ pub(crate) fn gone_is_fine(result: io::Result<()>) -> io::Result<()> {
 
 impl Disk for LocalDisk {
     fn create(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
-        Ok(Box::new(LocalFile(File::create_new(self.root.join(path))?)))
+        let path = self.root.join(path);
+        Ok(Box::new(LocalFile::new(File::create_new(&path)?, path)?))
     }
 
     fn reopen(&self, path: &Path) -> io::Result<(Box<dyn DiskFile>, u64)> {
-        let file = OpenOptions::new().write(true).open(self.root.join(path))?;
+        let path = self.root.join(path);
+        let file = OpenOptions::new().write(true).open(&path)?;
         let len = file.metadata()?.len();
-        Ok((Box::new(LocalFile(file)), len))
+        Ok((Box::new(LocalFile::new(file, path)?), len))
     }
 
     fn open(&self, path: &Path) -> io::Result<Box<dyn Read + Send>> {
@@ -227,5 +307,9 @@ impl Disk for LocalDisk {
     fn free_bytes(&self) -> io::Result<u64> {
         let state = rustix::fs::statvfs(&self.root)?;
         Ok(state.f_bavail.saturating_mul(state.f_frsize))
+    }
+
+    fn check_held(&self) -> io::Result<()> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner).check(&self.root)
     }
 }

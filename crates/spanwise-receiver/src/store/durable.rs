@@ -231,7 +231,7 @@ impl DurableStore {
         });
         metrics.unsealed_bytes.set(i64::try_from(unsealed).unwrap_or(i64::MAX));
         let (messages, to_write) = channel();
-        let writer = Writer {
+        let mut writer = Writer {
             disk: Arc::clone(&disk),
             options: options.clone(),
             metrics: Arc::clone(&metrics),
@@ -242,6 +242,8 @@ impl DurableStore {
             last_id: recovered.last_id,
             state: State::default(),
         };
+        // What it finds is known before anybody asks whether a delivery would be taken.
+        writer.look();
         let sealers = options.seal_threads.clamp(1, MOST_SEALERS);
         let keeper = Keeper { disk, options, metrics, shared: Arc::clone(&shared) };
         let mut threads =

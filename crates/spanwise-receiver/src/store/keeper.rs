@@ -10,7 +10,7 @@ use spanwise_arrow::Converter;
 use tracing::{error, info, warn};
 
 use super::damaged;
-use super::disk::{Disk, Entry};
+use super::disk::{Disk, Entry, gone_is_fine};
 use super::durable::{Shared, StoreOptions};
 use super::named::Named;
 use super::queue::{Closed, Next};
@@ -68,7 +68,7 @@ impl Keeper {
                 Ok(()) => self.shared.done(segment, &self.metrics),
                 Err(SealError::Io(error)) => {
                     // Its room may be what is missing.
-                    let _ = disk.remove_file(Path::new(SPARE));
+                    self.remove_spare();
                     self.metrics.seal_failures.inc();
                     error!(segment = segment.id, %error, "cannot seal; the segment is kept");
                     if queue.failed(segment) {
@@ -88,7 +88,7 @@ impl Keeper {
                     self.shared.done(segment, &self.metrics);
                 }
                 Err(SealError::Unplaced(error, _)) => {
-                    let _ = disk.remove_file(Path::new(SPARE));
+                    self.remove_spare();
                     self.metrics.seal_failures.inc();
                     error!(
                         segment = segment.id,
@@ -107,7 +107,18 @@ impl Keeper {
             }
         }
         // The last to end leaves none.
-        let _ = disk.remove_file(Path::new(SPARE));
+        self.remove_spare();
+    }
+
+    /// An error where the store may be somebody else's. Where all of it is gone, it is nobody's.
+    fn check_held(&self) -> io::Result<()> {
+        gone_is_fine(self.disk.check_held())
+    }
+
+    fn remove_spare(&self) {
+        if self.check_held().is_ok() {
+            let _ = self.disk.remove_file(Path::new(SPARE));
+        }
     }
 
     /// Deletes what is not to stay, every minute until the writer is gone.
@@ -123,8 +134,9 @@ impl Keeper {
 
     fn seal(&self, sealer: &mut Sealer<'_>, segment: Closed) -> Result<(), SealError> {
         let begun = Instant::now();
-        let queue = &self.shared.queue;
-        match sealer.seal(segment, &|| queue.turn(segment.id)) {
+        self.check_held()?;
+        let turn = || self.shared.queue.turn(segment.id) && self.check_held().is_ok();
+        match sealer.seal(segment, &turn) {
             Ok(done) => {
                 self.metrics.sealed_segments.inc();
                 let seconds = begun.elapsed().as_secs_f64();
@@ -160,6 +172,7 @@ impl Keeper {
         if !self.shared.queue.turn(segment.id) {
             return Err(SealError::Abandoned);
         }
+        self.check_held()?;
         if Manifest::read(&*self.disk, segment.id)?.is_some() {
             // Its files are whole, and on their way.
             return Err(SealError::Unplaced(io::Error::other(problem.to_owned()), Sealed::default()));
@@ -183,6 +196,10 @@ impl Keeper {
     }
 
     fn sweep(&self) {
+        if self.check_held().is_err() {
+            // Who writes says so.
+            return;
+        }
         let now = SystemTime::now();
         let StoreOptions { keep_for, keep_bytes, dedup_window, .. } = self.options;
         let (swept, problem) = Retention { age: keep_for, bytes: keep_bytes }.sweep(&*self.disk, now);

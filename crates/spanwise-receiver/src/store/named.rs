@@ -115,6 +115,10 @@ impl Disk for Named<'_> {
     fn free_bytes(&self) -> io::Result<u64> {
         self.0.free_bytes()
     }
+
+    fn check_held(&self) -> io::Result<()> {
+        self.0.check_held()
+    }
 }
 
 #[cfg(test)]

@@ -37,10 +37,7 @@ pub(crate) struct Recovered {
 /// Puts the folders of the store in order and reads what is not sealed.
 pub(crate) fn recover(disk: &dyn Disk, window: Duration, capacity: usize, now: u64) -> io::Result<Recovered> {
     let disk = &Named(disk);
-    for folder in [LOG, STAGING, SPANS, DEDUP] {
-        disk.create_dir_all(Path::new(folder))?;
-    }
-    disk.sync_dir(Path::new(""))?;
+    make_folders(disk)?;
     try_a_move(disk)?;
     let published = finish_sealing(disk)?;
     disk.remove_file(Path::new(SPARE))?;
@@ -60,6 +57,14 @@ pub(crate) fn recover(disk: &dyn Disk, window: Duration, capacity: usize, now: u
     read_log(disk, &published, &mut recovered)?;
     recovered.dedup.advance(now);
     Ok(recovered)
+}
+
+/// Makes the folders of a store, unless they are there. Durable when it returns.
+pub(crate) fn make_folders(disk: &dyn Disk) -> io::Result<()> {
+    for folder in [LOG, STAGING, SPANS, DEDUP] {
+        disk.create_dir_all(Path::new(folder))?;
+    }
+    disk.sync_dir(Path::new(""))
 }
 
 /// Sees whether a file can come from `staging` to `spans`. Where these are on two file systems it never can, and it is better not to

@@ -6,6 +6,7 @@
 //! succeeds says nothing about it.
 
 use std::collections::BTreeSet;
+use std::fmt;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
@@ -19,9 +20,10 @@ use tracing::{debug, error, info, warn};
 use super::dedup::{Dedup, Sighting};
 use super::disk::{Disk, DiskFile};
 use super::durable::{Shared, StoreOptions};
+use super::named::Named;
 use super::queue::Closed;
 use super::record::{HEADER, Predecessor, record_len, write_header, write_record};
-use super::recovery::remember;
+use super::recovery::{make_folders, remember};
 use super::{Delivery, SpanKey, StoreError, Stored, now};
 use crate::metrics::Metrics;
 
@@ -43,6 +45,8 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(100);
 
 /// While the log cannot be written, how often is looked whether it can be again.
 const PROBE_EVERY: Duration = Duration::from_millis(500);
+/// And while it can be, and nothing comes, whether it still can.
+const LOOK_EVERY: Duration = Duration::from_secs(5);
 
 /// What is asked of the writer.
 #[derive(Debug)]
@@ -131,35 +135,44 @@ impl Writer {
         let _end = End(Arc::clone(&self.shared));
         loop {
             let failing = self.shared.failing.load(Ordering::Relaxed);
-            let wait = [self.time_left(), failing.then_some(PROBE_EVERY)].into_iter().flatten().min();
-            let message = match wait {
-                None => self.messages.recv().map_err(|_| RecvTimeoutError::Disconnected),
-                Some(left) => self.messages.recv_timeout(left),
-            };
-            match message {
+            let look = if failing { PROBE_EVERY } else { LOOK_EVERY };
+            match self.messages.recv_timeout(self.time_left().map_or(look, |left| left.min(look))) {
                 Ok(message) => self.take(message),
                 Err(RecvTimeoutError::Timeout) => {
                     if self.time_left() == Some(Duration::ZERO) {
                         self.close();
                     }
-                    if failing {
-                        self.probe();
-                    }
+                    self.look();
                 }
                 Err(RecvTimeoutError::Disconnected) => break,
             }
         }
         self.close();
+        if self.disk.check_held().is_err() {
+            return;
+        }
         for refused in std::mem::take(&mut self.state.refused) {
             // If it stays, the next start finds that nothing in it counts.
             let _ = self.disk.remove_file(&Path::new(LOG).join(segment_name(refused)));
         }
     }
 
-    /// Sees whether a delivery could be stored again. Who sends nothing to a receiver that says it is not ready would
-    /// otherwise never find out.
-    fn probe(&mut self) {
+    /// Sees whether a delivery could be stored, though none comes. Who sends nothing to a receiver that says it is not ready would
+    /// otherwise never find out that it is again.
+    pub(crate) fn look(&mut self) {
+        let failing = self.shared.failing.load(Ordering::Relaxed);
         if self.room(0).is_err() {
+            return self.shared.failing.store(true, Ordering::Relaxed);
+        }
+        if let Err(problem) = self.is_ours() {
+            if failing {
+                return self.give_up();
+            }
+            let id = self.state.segment.as_ref().map_or(self.last_id, |segment| segment.id);
+            self.failed(id, &problem);
+            return self.shared.failing.store(true, Ordering::Relaxed);
+        }
+        if !failing {
             return;
         }
         if self.state.segment.is_none() {
@@ -314,13 +327,19 @@ impl Writer {
     /// Whether so many bytes may be written.
     fn room(&self, bytes: u64) -> Result<(), StoreError> {
         if self.shared.unsealed() > self.options.max_log_bytes {
-            self.complain("too many segments wait for being made into Parquet");
+            let most = self.options.max_log_bytes;
+            self.complain(format_args!(
+                "more than {most} bytes (`max_log_bytes`) wait for being made into Parquet"
+            ));
             return Err(StoreError::Full);
         }
         // Making Parquet needs room too: without it a full disk could never be emptied.
         match self.disk.free_bytes() {
             Ok(free) if free < self.options.reserve_bytes.saturating_add(bytes) => {
-                self.complain("the disk is full up to its reserve");
+                let reserve = self.options.reserve_bytes;
+                self.complain(format_args!(
+                    "the disk has {free} bytes free, and {reserve} are to be left (`reserve_bytes`)"
+                ));
                 // It may be what is missing. If not, all stays as it is.
                 let _ = self.disk.remove_file(Path::new(SPARE));
                 Err(StoreError::Full)
@@ -328,7 +347,7 @@ impl Writer {
             Ok(_) => Ok(()),
             // What a segment takes that is open still would go with it.
             Err(problem) if problem.kind() == io::ErrorKind::NotFound => {
-                self.complain("the folder of the store is gone");
+                self.complain(format_args!("the folder of the store is gone"));
                 Err(StoreError::Failed)
             }
             // Not known: the write will tell.
@@ -357,14 +376,15 @@ impl Writer {
         }
     }
 
-    /// Whether what was acknowledged in the open segment is still there, since a group of duplicates alone says that it is.
+    /// Whether the store is, and what was acknowledged in the open segment, since a group of duplicates alone says that it is there.
     fn still_there(&mut self) -> Result<(), StoreError> {
-        let Some(id) = self.state.segment.as_ref().map(|segment| segment.id) else { return Ok(()) };
-        self.is_linked().map_err(|problem| self.failed(id, &problem))
+        let id = self.state.segment.as_ref().map_or(self.last_id, |segment| segment.id);
+        self.is_ours().map_err(|problem| self.failed(id, &problem))
     }
 
-    /// An error where the file of the open segment is gone, and what was acknowledged in it.
-    fn is_linked(&self) -> io::Result<()> {
+    /// An error where the store may be somebody else's, or the file of the open segment is gone, and what was acknowledged in it.
+    fn is_ours(&self) -> io::Result<()> {
+        self.disk.check_held()?;
         let Some(segment) = &self.state.segment else { return Ok(()) };
         if segment.file.is_linked()? {
             return Ok(());
@@ -372,7 +392,7 @@ impl Writer {
         if segment.len > HEADER {
             self.shared.lose(segment.id);
         }
-        Err(io::Error::new(io::ErrorKind::NotFound, "the segment was deleted"))
+        Err(io::Error::new(io::ErrorKind::NotFound, "the file of the segment was deleted, or moved away"))
     }
 
     /// Tells that the segment `id` cannot be written, and gives it up.
@@ -380,12 +400,7 @@ impl Writer {
         self.metrics.log_failures.inc();
         // Once, and not for every group: the counter has them all.
         if !self.shared.failing.load(Ordering::Relaxed) {
-            error!(
-                segment = id,
-                kind = ?problem.kind(),
-                os = problem.raw_os_error(),
-                "cannot write the log; deliveries are refused"
-            );
+            error!(segment = id, error = %problem, "cannot write the log; deliveries are refused");
         }
         self.give_up();
         let full = [io::ErrorKind::StorageFull, io::ErrorKind::QuotaExceeded];
@@ -393,13 +408,15 @@ impl Writer {
     }
 
     /// Once, and not for every group.
-    fn complain(&self, reason: &str) {
+    fn complain(&self, reason: fmt::Arguments<'_>) {
         if !self.shared.failing.load(Ordering::Relaxed) {
-            warn!(reason, "deliveries are refused");
+            warn!(%reason, "deliveries are refused");
         }
     }
 
     fn write(&mut self, id: u64) -> io::Result<()> {
+        // Who has taken the store may be writing over this very file.
+        self.disk.check_held()?;
         if self.state.segment.is_none() {
             self.begin(id)?;
         }
@@ -411,7 +428,7 @@ impl Writer {
             segment.room = end + PADDING;
         }
         segment.file.sync()?;
-        self.is_linked()?;
+        self.is_ours()?;
         if let Some(segment) = &mut self.state.segment {
             segment.len = end;
         }
@@ -420,19 +437,29 @@ impl Writer {
 
     /// Begins the segment `id`.
     fn begin(&mut self, id: u64) -> io::Result<()> {
+        let disk = Named(&*self.disk);
         // What was refused is sent again: it must not come back from an old segment beside a new one.
         while let Some(refused) = self.state.refused.last() {
-            self.disk.remove_file(&Path::new(LOG).join(segment_name(*refused)))?;
+            disk.remove_file(&Path::new(LOG).join(segment_name(*refused)))?;
             self.state.refused.pop();
         }
         // The id is spent, whatever comes of it.
         self.last_id = id;
         let path = Path::new(LOG).join(segment_name(id));
         // Records of an older segment do not pass for those of this one: their checksums are seeded with its id.
-        let spare = self.disk.rename(Path::new(SPARE), &path).and_then(|()| self.disk.reopen(&path));
+        let spare = disk.rename(Path::new(SPARE), &path).and_then(|()| disk.reopen(&path));
         let (mut file, room) = match spare {
             Ok(reopened) => reopened,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => (self.disk.create(&path)?, 0),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                let created = match disk.create(&path) {
+                    // Somebody has emptied the store.
+                    Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                        make_folders(&disk).and_then(|()| disk.create(&path))
+                    }
+                    other => other,
+                };
+                (created?, 0)
+            }
             Err(error) => {
                 // It may stand there.
                 self.state.refused.push(id);
@@ -441,7 +468,7 @@ impl Writer {
         };
         let mut header = Vec::new();
         write_header(id, self.before, &mut header);
-        let begun = file.write_all(&header).and_then(|()| self.disk.sync_dir(Path::new(LOG)));
+        let begun = file.write_all(&header).and_then(|()| disk.sync_dir(Path::new(LOG)));
         self.state.segment = Some(Segment { id, file, len: HEADER, room, opened: Instant::now() });
         begun
     }
@@ -449,7 +476,7 @@ impl Writer {
     /// Lets go of a segment that could not be written. What was durable of it stays.
     fn give_up(&mut self) {
         let Some(mut segment) = self.state.segment.take() else { return };
-        if segment.len > HEADER {
+        if segment.len > HEADER && self.disk.check_held().is_ok() {
             // If this fails too, the next segment's header says how much of this one counts.
             let _ = segment.file.truncate(segment.len);
         }
