@@ -146,10 +146,11 @@ async fn receive(config: &Config) -> Result<(), Problem> {
         [] => None,
         names => Some(policy::load(names)?),
     };
-    let (receiver, mut server, storage) = (config.receiver(policy)?, config.server()?, config.storage()?);
+    let (receiver, mut server, mut storage) = (config.receiver(policy)?, config.server()?, config.storage()?);
     let folder = config.store.clone().ok_or("name a folder for the store: --store DIR")?;
     tell_who_may_deliver(config, &receiver);
-    leave_files(&mut server, &storage, raise_open_files());
+    leave_files(&mut server, &mut storage, raise_open_files());
+    outlive_long_files()?;
     let listen = config.listen;
     let cannot_listen = |error| format!("cannot listen on {listen}: {error}");
     // A port that somebody else has is told before the log is read, and until that is done nobody is let wait for an answer.
@@ -223,11 +224,18 @@ fn tell_who_may_deliver(config: &Config, receiver: &ReceiverOptions) {
 }
 
 /// Takes fewer connections where they would leave the store too few files: a delivery on one that is open already could not be
-/// stored.
-fn leave_files(server: &mut ServerOptions, storage: &StoreOptions, limit: Option<u64>) {
+/// stored. Where the store alone wants more than half, it has to do with that.
+fn leave_files(server: &mut ServerOptions, storage: &mut StoreOptions, limit: Option<u64>) {
     let Some(limit) = limit.and_then(|limit| usize::try_from(limit).ok()) else { return };
-    let kept = (storage.open_files() + OWN_FILES).min(limit / 2);
-    let room = limit - kept;
+    if storage.open_files() + OWN_FILES > limit / 2 {
+        storage.files = (limit / 2).saturating_sub(OWN_FILES);
+        warn!(
+            open_files = limit,
+            folders = storage.folders(),
+            "the limit on open files has no room for as many threads that make Parquet, or folders, as there could be"
+        );
+    }
+    let room = limit.saturating_sub(storage.open_files() + OWN_FILES).max(1);
     if room < server.connections {
         warn!(
             open_files = limit,
@@ -246,6 +254,15 @@ fn raise_open_files() -> Option<u64> {
     // If it cannot be raised, there are fewer connections.
     let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit });
     getrlimit(Resource::Nofile).current
+}
+
+/// Where a file may not become longer (`ulimit -f`), the system ends the process unless it takes notice of the signal. Then the
+/// write fails, as on a full disk.
+#[cfg(unix)]
+fn outlive_long_files() -> io::Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    // Nobody need listen to it.
+    signal(SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw())).map(drop)
 }
 
 /// What a process is told to end by.

@@ -290,9 +290,7 @@ fn idle_connections_leave_the_store_its_files() {
     let settings = soon(folder.path());
     let store = folder.path().join("store");
     let serve = command(&store, ["--config", settings.to_str().unwrap()]);
-    let mut limited = Command::new("sh");
-    limited.args(["-c", "ulimit -n 150; exec \"$0\" \"$@\""]).arg(serve.get_program()).args(serve.get_args());
-    let served = Served::start(limited);
+    let served = Served::start(limited("-n 150", &serve));
     let mut client = served.connect();
     assert_eq!(client.post(&body(0, "chat")).unwrap().0, 200);
     let idle: Vec<_> = (0..200).map(|_| served.connect()).collect();
@@ -306,6 +304,57 @@ fn idle_connections_leave_the_store_its_files() {
     assert!(log.contains("WARN") && log.contains("connections="), "{log}");
     assert!(!log.contains("cannot accept") && !log.contains("ERROR"), "{log}");
     assert_eq!(span_ids(&store).len(), 4);
+}
+
+/// The command with a limit of the shell's `ulimit`.
+fn limited(limit: &str, serve: &Command) -> Command {
+    let mut limited = Command::new("sh");
+    let script = format!("ulimit {limit}; exec \"$0\" \"$@\"");
+    limited.args(["-c", &script]).arg(serve.get_program()).args(serve.get_args());
+    limited
+}
+
+#[test]
+fn many_services_take_no_more_files_than_there_may_be() {
+    for files in [60, 100] {
+        let folder = tempfile::tempdir().unwrap();
+        let settings = folder.path().join("receiver.toml");
+        std::fs::write(&settings, "[storage]\nseal_threads = 4\n").unwrap();
+        let store = folder.path().join("store");
+        let serve = command(&store, ["--config", settings.to_str().unwrap()]);
+        let served = Served::start(limited(&format!("-n {files}"), &serve));
+        let mut client = served.connect();
+        for span in 0..150 {
+            let body = String::from_utf8(body(span, "chat")).unwrap().replace("shop", &format!("shop{span}"));
+            assert_eq!(client.post(body.as_bytes()).unwrap().0, 200);
+        }
+        let (status, log) = served.end();
+        assert!(status.success() && !log.contains("ERROR"), "{files}: {log}");
+        assert!(log.contains("folders="), "{files}: {log}");
+        assert_eq!(span_ids(&store), (0..150).map(|span| (span, 1)).collect(), "{files}");
+    }
+}
+
+#[test]
+fn a_limit_on_the_length_of_files_ends_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = folder.path().join("store");
+    // In blocks of 512 bytes, or with some shells of 1024.
+    let served = Served::start(limited("-f 400", &command(&store, None::<&str>)));
+    let mut client = served.connect();
+    let name = "chat".repeat(10_000);
+    let mut answered = BTreeMap::new();
+    for span in 0..30 {
+        let status = client.post(&body(span, &name)).unwrap().0;
+        assert!(status == 200 || status == 503, "{status}");
+        if status == 200 {
+            answered.insert(span, 1);
+        }
+    }
+    assert!(answered.len() > 15 && answered.len() < 30, "{answered:?}");
+    let (status, log) = served.end();
+    assert!(status.success(), "{log}");
+    assert_eq!(span_ids(&store), answered);
 }
 
 #[test]

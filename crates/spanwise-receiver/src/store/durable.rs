@@ -19,13 +19,17 @@ use super::disk::{Disk, LocalDisk};
 use super::keeper::Keeper;
 use super::queue::{Closed, Queue};
 use super::recovery::recover;
-use super::seal::{MOST_DAYS, MOST_PARTITIONS};
+use super::seal::Spread;
 use super::writer::{Message, State, Writer};
 use super::{Delivery, Store, StoreError, Storing, now};
 use crate::metrics::Metrics;
 
 /// Threads that make Parquet, at most: each holds a segment's columns, and waits for the disk like the others.
 const MOST_SEALERS: usize = 64;
+
+/// Besides a file for each folder that a segment is spread over: the segment, what is remembered, and folders to sync.
+const FILES_OF_A_SEALER: usize = 4;
+const FILES_OF_THE_REST: usize = 8;
 
 /// How a store works.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,6 +55,10 @@ pub struct StoreOptions {
     pub keep_for: Option<Duration>,
     /// The oldest Parquet files are deleted while all together are larger. Default: never.
     pub keep_bytes: Option<u64>,
+    /// Files that the store may have open at the same time, at most. Where that is few, fewer segments are made into Parquet at the
+    /// same time than [`Self::seal_threads`] says, and one is spread over fewer folders. Some twenty are needed whatever is said
+    /// here. Default: as many as it wants.
+    pub files: usize,
     /// The columns. Default: all, those of LLM traffic included.
     pub columns: ArrowOptions,
 }
@@ -58,9 +66,22 @@ pub struct StoreOptions {
 impl StoreOptions {
     /// How many files a store opens at the same time, at most. Ordinary traffic takes a few of them.
     pub fn open_files(&self) -> usize {
-        // A file for each folder that a segment is spread over; besides the segment, what is remembered, and folders to sync.
-        let sealing = MOST_PARTITIONS + MOST_DAYS + 4;
-        self.seal_threads.clamp(1, MOST_SEALERS) * sealing + 8
+        let (sealers, spread) = self.sealers();
+        sealers * (spread.files() + FILES_OF_A_SEALER) + FILES_OF_THE_REST
+    }
+
+    /// How many folders a segment is spread over, at most.
+    pub fn folders(&self) -> usize {
+        self.sealers().1.files()
+    }
+
+    /// How many threads make Parquet, and how far each spreads a segment.
+    fn sealers(&self) -> (usize, Spread) {
+        let room = self.files.saturating_sub(FILES_OF_THE_REST);
+        let all = Spread::default().files();
+        let wanted = self.seal_threads.clamp(1, MOST_SEALERS);
+        let sealers = wanted.min(room / (all + FILES_OF_A_SEALER)).max(1);
+        (sealers, Spread::within((room / sealers).saturating_sub(FILES_OF_A_SEALER)))
     }
 }
 
@@ -76,6 +97,7 @@ impl Default for StoreOptions {
             dedup_spans: 1 << 20,
             keep_for: None,
             keep_bytes: None,
+            files: usize::MAX,
             columns: ArrowOptions { llm: true, ..ArrowOptions::default() },
         }
     }
@@ -244,14 +266,16 @@ impl DurableStore {
         };
         // What it finds is known before anybody asks whether a delivery would be taken.
         writer.look();
-        let sealers = options.seal_threads.clamp(1, MOST_SEALERS);
+        let (sealers, spread) = options.sealers();
         let keeper = Keeper { disk, options, metrics, shared: Arc::clone(&shared) };
         let mut threads =
             vec![thread::Builder::new().name("spanwise-log".into()).spawn(move || writer.run())?];
         for _ in 0..sealers {
             let (converter, keeper) = (converter.clone(), keeper.clone());
             threads.push(
-                thread::Builder::new().name("spanwise-seal".into()).spawn(move || keeper.run(&converter))?,
+                thread::Builder::new()
+                    .name("spanwise-seal".into())
+                    .spawn(move || keeper.run(&converter, spread))?,
             );
         }
         threads.push(thread::Builder::new().name("spanwise-keep".into()).spawn(move || keeper.look_after())?);
@@ -333,5 +357,30 @@ impl Drop for DurableStore {
     fn drop(&mut self) {
         self.shared.queue.abandon();
         self.close(Duration::from_secs(10));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sealers_and_folders_take_no_more_files_than_there_may_be() {
+        for (files, seal_threads, sealers, folders) in [
+            (usize::MAX, 4, 4, 160),
+            (664, 4, 4, 160),
+            (663, 4, 3, 160),
+            (496, 4, 2, 160),
+            (172, 4, 1, 160),
+            (171, 1, 1, 159),
+            (34, 4, 1, 22),
+            (20, 4, 1, 8),
+            (0, 4, 1, 8),
+            (usize::MAX, 1000, 64, 160),
+        ] {
+            let options = StoreOptions { seal_threads, files, ..StoreOptions::default() };
+            assert_eq!((options.sealers().0, options.folders()), (sealers, folders), "{files}");
+            assert!(options.open_files() <= files.max(20), "{files}: {}", options.open_files());
+        }
     }
 }

@@ -15,7 +15,7 @@ use super::durable::{Shared, StoreOptions};
 use super::named::Named;
 use super::queue::{Closed, Next};
 use super::retention::Retention;
-use super::seal::{DEDUP, Manifest, STAGING, SealError, Sealed, Sealer};
+use super::seal::{DEDUP, Manifest, STAGING, SealError, Sealed, Sealer, Spread};
 use super::writer::{LOG, SPARE, segment_name};
 use crate::metrics::Metrics;
 
@@ -46,10 +46,10 @@ pub(crate) struct Keeper {
 
 impl Keeper {
     /// Works until the writer is gone and all is sealed, or sealing fails after the writer is gone.
-    pub(crate) fn run(&self, converter: &Converter) {
+    pub(crate) fn run(&self, converter: &Converter, spread: Spread) {
         let disk = Named(&*self.disk);
         let queue = &self.shared.queue;
-        let new = || Sealer::new(&disk, converter.clone());
+        let new = || Sealer::new(&disk, converter.clone(), spread);
         let mut sealer = new();
         give_way();
         loop {

@@ -47,10 +47,35 @@ const BLOCK_SPANS: usize = 64 << 10;
 /// A text that grew beyond this is not kept for the next block.
 const KEPT_TEXT: usize = 2 * BLOCK_BYTES;
 const READ_AHEAD: usize = 256 << 10;
-/// Folders that one segment is spread over, at most.
-pub(crate) const MOST_PARTITIONS: usize = 128;
-/// Days of which each has a folder of its own for the services beyond those; of others it is that of the delivery.
-pub(crate) const MOST_DAYS: usize = 32;
+
+/// How many folders one segment is spread over, at most. Each is an open file meanwhile.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Spread {
+    partitions: usize,
+    /// Days of which each has a folder of its own for the services beyond those; of others it is that of the delivery.
+    days: usize,
+}
+
+impl Default for Spread {
+    fn default() -> Self {
+        Self { partitions: 128, days: 32 }
+    }
+}
+
+impl Spread {
+    const FEWEST: usize = 8;
+
+    /// As far as so many files allow.
+    pub(crate) fn within(files: usize) -> Self {
+        let files = files.clamp(Self::FEWEST, Self::default().files());
+        let days = files / 5;
+        Self { partitions: files - days, days }
+    }
+
+    pub(crate) fn files(self) -> usize {
+        self.partitions + self.days
+    }
+}
 
 /// Why a segment is not sealed.
 #[derive(Debug)]
@@ -148,6 +173,7 @@ impl Write for Counted {
 pub(crate) struct Sealer<'a> {
     disk: &'a dyn Disk,
     converter: Converter,
+    spread: Spread,
     decoder: Decoder,
     batch: SpanBatch,
     /// Of the block at hand.
@@ -158,6 +184,7 @@ pub(crate) struct Sealer<'a> {
 struct Sealing {
     folder: PathBuf,
     id: u64,
+    spread: Spread,
     partitions: HashMap<Partition, usize>,
     writers: Vec<(Partition, TableWriter<Output>)>,
     /// What is remembered of duplicates, without those that were.
@@ -167,9 +194,9 @@ struct Sealing {
 }
 
 impl<'a> Sealer<'a> {
-    pub(crate) fn new(disk: &'a dyn Disk, converter: Converter) -> Self {
+    pub(crate) fn new(disk: &'a dyn Disk, converter: Converter, spread: Spread) -> Self {
         let decoder = Decoder::new(DecodeOptions::default().with_limits(taken_already()));
-        Self { disk, converter, decoder, batch: SpanBatch::new(), text: BytesMut::new() }
+        Self { disk, converter, spread, decoder, batch: SpanBatch::new(), text: BytesMut::new() }
     }
 
     /// Makes the files of a segment, waits for `turn`, puts them in their places, and removes the
@@ -195,6 +222,7 @@ impl<'a> Sealer<'a> {
         let mut sealing = Sealing {
             folder,
             id,
+            spread: self.spread,
             partitions: HashMap::new(),
             writers: Vec::new(),
             keys: Vec::new(),
@@ -429,10 +457,9 @@ impl Sealing {
         if let Some(index) = self.partitions.get(&partition) {
             return Ok(*index);
         }
-        if self.writers.len() >= MOST_PARTITIONS {
+        if self.writers.len() >= self.spread.partitions {
             OTHER_SERVICES.clone_into(&mut partition.service);
-            if self.writers.len() >= MOST_PARTITIONS + MOST_DAYS && !self.partitions.contains_key(&partition)
-            {
+            if self.writers.len() >= self.spread.files() && !self.partitions.contains_key(&partition) {
                 partition.day = day(0, received);
             }
             if let Some(index) = self.partitions.get(&partition) {
