@@ -358,6 +358,29 @@ fn a_limit_on_the_length_of_files_ends_nothing() {
 }
 
 #[test]
+fn a_file_in_the_place_of_a_folder_keeps_one_segment_and_not_the_receiver() {
+    let store = tempfile::tempdir().unwrap();
+    let day = store.path().join("spans/date=2025-11-25");
+    std::fs::create_dir_all(store.path().join("spans")).unwrap();
+    std::fs::write(&day, "").unwrap();
+    for span in 1..3 {
+        let served = Served::start(command(store.path(), None::<&str>));
+        let mut client = served.connect();
+        assert_eq!(client.post(&body(span, "chat")).unwrap().0, 200);
+        assert_eq!(client.send("GET /readyz HTTP/1.1", b"").unwrap().0, 200);
+        let (status, log) = served.end();
+        assert_eq!(status.code(), Some(2), "{log}");
+        assert!(log.contains("spans/date=2025-11-25") && !log.contains("shop"), "{log}");
+        // Said once.
+        assert_eq!(log.matches("segments are left for the next start").count(), 1, "{log}");
+    }
+    std::fs::remove_file(&day).unwrap();
+    let (status, log) = Served::start(command(store.path(), None::<&str>)).end();
+    assert!(status.success(), "{log}");
+    assert_eq!(span_ids(store.path()), BTreeMap::from([(1, 1), (2, 1)]));
+}
+
+#[test]
 fn signals_end_it_and_a_second_one_at_once() {
     for (first, second) in [("HUP", None), ("INT", None), ("TERM", Some("TERM")), ("HUP", Some("INT"))] {
         let folder = tempfile::tempdir().unwrap();

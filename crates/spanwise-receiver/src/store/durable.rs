@@ -298,9 +298,11 @@ impl DurableStore {
         let end = Instant::now().checked_add(patience);
         drop(self.messages.lock().unwrap_or_else(PoisonError::into_inner).take());
         let threads = std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
+        // Said by the first who closes it alone.
+        let was_open = !threads.is_empty();
         self.join(threads, end);
         let left = self.shared.queue.len();
-        if left > 0 {
+        if left > 0 && was_open {
             warn!(segments = left, "segments are left for the next start");
         }
         !self.shared.short.load(Ordering::Relaxed)
