@@ -8,10 +8,10 @@ mod support;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use spanwise_receiver::{LocalDisk, ReceiverOptions, StoreOptions};
-use support::{Stand, body, tally};
+use support::{Stand, body, tally, until};
 
 fn open(folder: &Path) -> Stand {
     Stand::in_folder(folder, StoreOptions::default(), ReceiverOptions::default())
@@ -27,14 +27,6 @@ fn found(folder: &Path) -> BTreeMap<(String, String), usize> {
 
 fn once(spans: impl IntoIterator<Item = u64>) -> BTreeMap<(String, String), usize> {
     spans.into_iter().map(|n| ((format!("{:016x}", n + 1), format!("span {n}")), 1)).collect()
-}
-
-fn until(what: &str, is_so: impl Fn() -> bool) {
-    let begun = Instant::now();
-    while !is_so() {
-        assert!(begun.elapsed() < Duration::from_secs(30), "{what}");
-        std::thread::sleep(Duration::from_millis(5));
-    }
 }
 
 #[test]

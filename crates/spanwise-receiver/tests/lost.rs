@@ -7,24 +7,15 @@ mod support;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use spanwise_receiver::{Disk as _, ReceiverOptions, StoreOptions};
 use support::memory_disk::MemoryDisk;
-use support::{Stand, body, tally};
+use support::{Stand, body, tally, until};
 
 const DELIVERIES: u64 = 12;
 
 fn send(stand: &Stand, runtime: &tokio::runtime::Runtime, n: u64) -> u16 {
     runtime.block_on(stand.post(body(7, n, &format!("span {n}"))))
-}
-
-fn until(what: &str, is_so: impl Fn() -> bool) {
-    let begun = Instant::now();
-    while !is_so() {
-        assert!(begun.elapsed() < Duration::from_secs(30), "{what}");
-        std::thread::sleep(Duration::from_millis(5));
-    }
 }
 
 /// Flips a bit of the last such text of a segment.

@@ -7,11 +7,11 @@ mod support;
 use std::collections::BTreeMap;
 use std::io::ErrorKind;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use spanwise_receiver::{DurableStore, Metrics, ReceiverOptions, StoreOptions};
 use support::memory_disk::{Fault, MemoryDisk};
-use support::{Stand, body, tally};
+use support::{Stand, body, tally, until};
 
 const EIO: i32 = 5;
 /// Of ten deliveries; those before are of another service.
@@ -44,14 +44,6 @@ fn found(disk: &MemoryDisk) -> BTreeMap<(String, String), usize> {
 fn all_but(left_out: Option<u64>) -> BTreeMap<(String, String), usize> {
     let key = |n: u64| ((format!("{:016x}", n + 1), format!("span {n}")), 1);
     (0..DELIVERIES).filter(|n| Some(*n) != left_out).map(key).collect()
-}
-
-fn until(what: &str, is_so: impl Fn() -> bool) {
-    let begun = Instant::now();
-    while !is_so() {
-        assert!(begun.elapsed() < Duration::from_secs(30), "{what}");
-        std::thread::sleep(Duration::from_millis(5));
-    }
 }
 
 #[test]
