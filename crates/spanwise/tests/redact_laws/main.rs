@@ -271,6 +271,35 @@ fn documents_that_pass_for_lines_become_lines() {
     }
 }
 
+/// Whoever appends to what comes out is to begin a line.
+#[test]
+fn the_last_line_has_the_end_that_it_had() {
+    let document = "{\"resourceSpans\":[]}";
+    let mut redactor = Redactor::new(compiled(&everything_goes()));
+    for (behind, end) in [
+        ("\n{bad\n", "\n"),
+        ("\n{bad", "\n"),
+        ("\n{\"resourceSpans\":\n", "\n"),
+        ("\nQXZ\n\nQXZ\n", "\n"),
+        (" QXZ\n", "\n"),
+        ("\n{\"resourceLogs\":[]}\n", "\n"),
+        ("\n\n", "\n\n"),
+        (" QXZ", ""),
+        ("", ""),
+    ] {
+        for framing in [Framing::Auto, Framing::Documents] {
+            let redacted = redactor.redact_block(format!("{document}{behind}"), framing).unwrap();
+            if redacted.report.documents > 0 {
+                assert_eq!(
+                    String::from_utf8(redacted.data).unwrap(),
+                    format!("{document}{end}"),
+                    "{behind:?}"
+                );
+            }
+        }
+    }
+}
+
 /// What a batch was decoded with decides how its JSON is written, and never what stands in it.
 #[test]
 fn a_decoded_batch_is_written_with_and_without_its_sources() {

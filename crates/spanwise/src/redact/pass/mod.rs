@@ -385,6 +385,9 @@ impl Redactor {
         let rest = input.get(copied..).unwrap_or_default();
         if !in_lines && rest.iter().all(|byte| is_white(*byte)) {
             out.extend_from_slice(rest);
+        } else if line_is_open && batch.is_block && memchr::memchr(b'\n', rest).is_some() {
+            // The line of the last document has an end, though what stands behind it is not in the output.
+            out.push(b'\n');
         }
         if !in_lines && passes_for_lines(documents, out) && out.get(begin..) != Some(input) {
             become_lines(documents, out);
