@@ -160,11 +160,11 @@ impl Blocks {
     fn enter_ranges(&mut self) {
         let Some(file) = self.input.plain().filter(|_| self.given && self.ranges.is_none()) else { return };
         let Some((offset, line)) = self.framer.in_lines() else { return };
-        let left = self.input.length().unwrap_or(0).saturating_sub(offset);
-        if left > self.settings.sizes.block as u64 {
+        let length = self.input.length().unwrap_or(0);
+        if length.saturating_sub(offset) > self.settings.sizes.block as u64 {
             let (file, buffers) = (Arc::clone(file), self.framer.buffers());
             self.input.give_back(offset);
-            self.ranges = Some(LineRanges::new(file, offset, line, &self.settings, buffers));
+            self.ranges = Some(LineRanges::new((file, length), offset, line, &self.settings, buffers));
         }
     }
 

@@ -10,7 +10,9 @@ use bytes::Bytes;
 
 use crate::compression::{Compression, Trailing};
 use crate::error::{ReadError, ReadErrorKind};
+use crate::positional::check_end;
 use crate::source::Source;
+use crate::twice::standard_input;
 
 /// Most that is reserved at once, in bytes: a setting may ask for blocks of any size.
 const MOST_AT_ONCE: usize = 64 << 20;
@@ -18,7 +20,10 @@ const MOST_AT_ONCE: usize = 64 << 20;
 /// What a source's own bytes told: how many were read, and whether reading them failed.
 #[derive(Debug, Default)]
 struct Meter {
+    /// Of all sources.
     read: Arc<AtomicU64>,
+    /// Of this one alone, where it is compressed.
+    own: AtomicU64,
     failed: AtomicBool,
 }
 
@@ -33,6 +38,7 @@ impl Read for Metered {
         match self.source.read(buffer) {
             Ok(count) => {
                 self.meter.read.fetch_add(count as u64, Ordering::Relaxed);
+                self.meter.own.fetch_add(count as u64, Ordering::Relaxed);
                 Ok(count)
             }
             Err(error) => {
@@ -42,6 +48,21 @@ impl Read for Metered {
                 Err(error)
             }
         }
+    }
+}
+
+/// A file as it was when it was opened.
+struct Opened {
+    file: Arc<File>,
+    /// Where it is read from.
+    begin: u64,
+    length: u64,
+}
+
+impl Opened {
+    fn of(file: &Arc<File>, begin: u64) -> io::Result<Option<Self>> {
+        let there = file.metadata()?;
+        Ok(there.is_file().then(|| Self { file: Arc::clone(file), begin, length: there.len() }))
     }
 }
 
@@ -62,6 +83,8 @@ pub struct Input {
     whole: Option<Bytes>,
     /// The file, if it is one that can be read at any place, and not compressed.
     plain: Option<Arc<File>>,
+    /// The file, if it is one, to see whether it has become shorter.
+    opened: Option<Opened>,
     compression: Option<Compression>,
     meter: Arc<Meter>,
     length: Option<u64>,
@@ -86,18 +109,22 @@ impl Input {
     /// # Errors
     /// It cannot be opened or read.
     pub fn open(source: Source, settings: &crate::ReadSettings) -> Result<Self, ReadError> {
-        let (mut whole, mut plain) = (None, None);
+        let (mut whole, mut plain, mut opened) = (None, None, None);
         let (mut reader, length): (Box<dyn Read + Send>, _) = match source {
-            Source::Stdin => (Box::new(io::stdin()), None),
+            Source::Stdin => {
+                if let Some((file, begin)) = standard_input() {
+                    opened = Opened::of(&Arc::new(file), begin)?;
+                }
+                (Box::new(io::stdin()), None)
+            }
             Source::File(path) => {
-                let file = File::open(path)?;
-                let metadata = file.metadata()?;
-                if metadata.is_dir() {
+                let file = Arc::new(File::open(path)?);
+                if file.metadata()?.is_dir() {
                     return Err(io::Error::from(io::ErrorKind::IsADirectory).into());
                 }
-                let file = Arc::new(file);
-                plain = metadata.is_file().then(|| Arc::clone(&file));
-                (Box::new(file), metadata.is_file().then_some(metadata.len()))
+                opened = Opened::of(&file, 0)?;
+                plain = opened.as_ref().map(|opened| Arc::clone(&opened.file));
+                (Box::new(file), opened.as_ref().map(|opened| opened.length))
             }
             Source::Bytes(bytes) => {
                 let length = bytes.len() as u64;
@@ -107,8 +134,7 @@ impl Input {
             Source::Reader(reader) => (reader, None),
         };
         let (head, compression) = Compression::of_source(&mut reader)?;
-        let meter =
-            Arc::new(Meter { read: Arc::clone(&settings.bytes_read), failed: AtomicBool::new(false) });
+        let meter = Arc::new(Meter { read: Arc::clone(&settings.bytes_read), ..Meter::default() });
         let source: Box<dyn Read + Send> = Box::new(Cursor::new(head).chain(reader));
         let reader = if let Some(compression) = compression {
             (whole, plain) = (None, None);
@@ -122,6 +148,7 @@ impl Input {
             reader,
             whole,
             plain,
+            opened,
             compression,
             meter,
             length,
@@ -180,7 +207,7 @@ impl Input {
     /// Appends up to `size` bytes of text, fewer only at the end, and returns how many.
     ///
     /// # Errors
-    /// It cannot be read, or its compression is at fault; what was good before is appended.
+    /// It cannot be read, is a file that became shorter, or its compression is at fault; what was good before is appended.
     pub fn read(&mut self, text: &mut Vec<u8>, size: usize) -> Result<usize, ReadError> {
         let before = text.len();
         let size = match self.compression {
@@ -221,7 +248,20 @@ impl Input {
             );
             return Err(ReadError::new(ReadErrorKind::Inflated, self.bound));
         }
+        if read < size {
+            self.check_end().map_err(|error| ReadError::new(ReadErrorKind::Io(error), self.delivered))?;
+        }
         Ok(read)
+    }
+
+    /// That it may end where it did.
+    fn check_end(&self) -> io::Result<()> {
+        let Some(Opened { file, begin, length }) = &self.opened else { return Ok(()) };
+        let read = match self.compression {
+            Some(_) => self.meter.own.load(Ordering::Relaxed),
+            None => self.delivered,
+        };
+        check_end(file, begin.saturating_add(read), *length)
     }
 
     fn error(&self, error: io::Error) -> ReadError {

@@ -15,7 +15,7 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use spanwise::frame::{Block, Buffers, LineNumber};
 
 use crate::error::{ReadError, ReadErrorKind};
-use crate::positional::{read_at, read_exact_at};
+use crate::positional::{check_end, read_at, read_exact_at};
 use crate::settings::ReadSettings;
 
 /// Bytes in which the end of a range is looked for at first, and at most.
@@ -36,6 +36,8 @@ pub(crate) enum Next {
 /// See the module's head.
 pub(crate) struct LineRanges {
     file: Arc<File>,
+    /// How long it was when it was opened.
+    length: u64,
     /// Where the next range begins.
     at: u64,
     /// Its line, as soon as the range before was read.
@@ -62,9 +64,9 @@ pub(crate) struct LineRange {
 }
 
 impl LineRanges {
-    /// The ranges from `offset` on, where this line begins.
+    /// The ranges from `offset` on, where this line begins, of a file that had this length when it was opened.
     pub(crate) fn new(
-        file: Arc<File>,
+        (file, length): (Arc<File>, u64),
         offset: u64,
         line: LineNumber,
         settings: &ReadSettings,
@@ -75,6 +77,7 @@ impl LineRanges {
         let _ = tell.send(line);
         Self {
             file,
+            length,
             at: offset,
             line: told,
             block: settings.sizes.block,
@@ -137,6 +140,9 @@ impl LineRanges {
                 None if at == from && read == 0 => self.file.metadata()?.len().clamp(self.at, from),
                 None => at + read as u64,
             };
+            if feed.is_none() {
+                check_end(&self.file, end, self.length)?;
+            }
             return Ok((end - self.at <= self.most as u64).then_some((end, feed.is_none())));
         }
     }
@@ -180,13 +186,9 @@ mod tests {
         let sizes = BlockSizes { block, document, ..BlockSizes::default() };
         let settings = ReadSettings { sizes, ..ReadSettings::default() };
         let framer = Framer::new(&DecodeOptions::default(), settings.framing, sizes);
-        LineRanges::new(
-            Arc::new(File::open(path).unwrap()),
-            0,
-            LineNumber::default(),
-            &settings,
-            framer.buffers(),
-        )
+        let file = File::open(path).unwrap();
+        let length = file.metadata().unwrap().len();
+        LineRanges::new((Arc::new(file), length), 0, LineNumber::default(), &settings, framer.buffers())
     }
 
     fn all(ranges: &mut LineRanges) -> Vec<LineRange> {
@@ -245,5 +247,29 @@ mod tests {
         );
         assert!(late.into_iter().all(|thread| thread.join().unwrap().is_none()));
         assert!(matches!(ranges.next().unwrap(), Next::End));
+    }
+    #[test]
+    fn a_file_that_becomes_shorter_does_not_end_there() {
+        let path = tempfile::NamedTempFile::new().unwrap().into_temp_path();
+        // At the end of a range, within one, behind nothing, and with as many bytes of something else.
+        for (left, then) in [(30, 30), (31, 31), (45, 45), (0, 0), (0, 90)] {
+            fs::write(&path, "{}\n".repeat(40)).unwrap();
+            let mut ranges = ranges(&path, 30, 100);
+            assert!(matches!(ranges.next().unwrap(), Next::Range(_)));
+            let file = File::options().write(true).open(&path).unwrap();
+            file.set_len(left).unwrap();
+            file.set_len(then).unwrap();
+            let error = std::iter::repeat_with(|| ranges.next())
+                .take_while(|next| !matches!(next, Ok(Next::End)))
+                .find_map(Result::err)
+                .unwrap();
+            assert_eq!(error.kind(), io::ErrorKind::UnexpectedEof, "{left} {then}");
+        }
+        // One that becomes longer ends later.
+        fs::write(&path, "{}\n".repeat(20)).unwrap();
+        let mut ranges = ranges(&path, 30, 100);
+        assert!(matches!(ranges.next().unwrap(), Next::Range(_)));
+        fs::write(&path, "{}\n".repeat(40)).unwrap();
+        assert_eq!(all(&mut ranges).len(), 3);
     }
 }

@@ -6,9 +6,22 @@ use std::io;
 /// Fills `bytes` with what the file has from `offset` on.
 pub(crate) fn read_exact_at(file: &File, bytes: &mut [u8], offset: u64) -> io::Result<()> {
     if read_at(file, bytes, offset)? < bytes.len() {
-        return Err(io::ErrorKind::UnexpectedEof.into());
+        return Err(became_shorter());
     }
     Ok(())
+}
+
+/// That a file which was `opened` bytes long ends at `end`, which it may where it is no shorter. One whose length is as it was
+/// says so without having so many bytes, as those of some systems do that are no files on a disk.
+pub(crate) fn check_end(file: &File, end: u64, opened: u64) -> io::Result<()> {
+    if end < opened && file.metadata()?.len() != opened {
+        return Err(became_shorter());
+    }
+    Ok(())
+}
+
+fn became_shorter() -> io::Error {
+    io::Error::new(io::ErrorKind::UnexpectedEof, "the file became shorter while it was read")
 }
 
 /// The same as far as the file goes; returns how many bytes it had.

@@ -125,7 +125,7 @@ fn copy(from: &mut dyn Read, to: &mut File, each: &mut dyn FnMut(u64)) -> io::Re
 
 /// Standard input where it is a file, and how far that was read.
 #[cfg(unix)]
-fn standard_input() -> Option<(File, u64)> {
+pub(crate) fn standard_input() -> Option<(File, u64)> {
     use std::io::Seek as _;
     use std::os::fd::AsFd as _;
     let mut file = File::from(io::stdin().as_fd().try_clone_to_owned().ok()?);
@@ -134,7 +134,7 @@ fn standard_input() -> Option<(File, u64)> {
 }
 
 #[cfg(not(unix))]
-fn standard_input() -> Option<(File, u64)> {
+pub(crate) fn standard_input() -> Option<(File, u64)> {
     None
 }
 

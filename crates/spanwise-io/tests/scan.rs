@@ -2,14 +2,16 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test")]
 
-use std::io::{self, Read};
+use std::io::{self, Read, Write as _};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::Poll;
 use std::time::Duration;
 
+use flate2::write::GzEncoder;
+use spanwise::Framing;
 use spanwise::frame::BlockSizes;
-use spanwise_io::{Blocks, Input, Piece, ReadSettings, Scan, Source};
+use spanwise_io::{Blocks, Input, Piece, ReadErrorKind, ReadSettings, Scan, Source};
 
 fn settings(block: usize) -> ReadSettings {
     ReadSettings { sizes: BlockSizes { block, ..BlockSizes::default() }, ..ReadSettings::default() }
@@ -106,6 +108,67 @@ fn what_nobody_asks_for_is_not_read() {
         std::thread::sleep(Duration::from_millis(20));
         assert_eq!(read.load(Ordering::Relaxed), at_drop);
     }
+}
+
+/// As a log is emptied when it is turned over.
+#[test]
+fn a_file_that_becomes_shorter_while_it_is_read_is_an_error() {
+    let path = tempfile::NamedTempFile::new().unwrap().into_temp_path();
+    let lines = |count: usize| "{\"a\":1}\n".repeat(count);
+    let documents = |count: usize| "{\n\"a\":1\n}\n".repeat(count);
+    // Bytes that nothing makes smaller: more of them than are read at once.
+    let mut state = 7_u32;
+    let members: Vec<u8> = (0..20)
+        .flat_map(|_| {
+            let text = (0..20_000).map(|_| {
+                state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                char::from(b'a' + u8::try_from(state >> 24).unwrap() % 26)
+            });
+            let text = format!("{{\"a\":\"{}\"}}\n", text.collect::<String>());
+            let mut member = GzEncoder::new(Vec::new(), flate2::Compression::fast());
+            member.write_all(text.as_bytes()).unwrap();
+            member.finish().unwrap()
+        })
+        .collect();
+    for (bytes, framing) in [
+        (lines(200_000).into_bytes(), Framing::Auto),
+        (lines(200_000).into_bytes(), Framing::Documents),
+        (documents(200_000).into_bytes(), Framing::Auto),
+        (members, Framing::Auto),
+    ] {
+        let read = |left: Option<u64>| {
+            std::fs::write(&path, &bytes).unwrap();
+            let settings = ReadSettings { framing, ..settings(10_000) };
+            let mut blocks = Blocks::open(Source::File(path.to_path_buf()), &settings).unwrap();
+            assert!(blocks.next().unwrap().is_ok());
+            if let Some(left) = left {
+                std::fs::File::options().write(true).open(&path).unwrap().set_len(left).unwrap();
+            }
+            blocks.find_map(Result::err)
+        };
+        assert!(read(None).is_none(), "{framing:?}");
+        for left in [0, 9, bytes.len() as u64 / 2] {
+            let error = read(Some(left)).unwrap();
+            // Data that ends within a member is cut off, however that came about.
+            let is_cut = matches!(error.kind(), ReadErrorKind::CutOff(_));
+            assert!(is_cut || error.to_string().contains("became shorter"), "{framing:?} {left}: {error}");
+        }
+    }
+}
+
+#[test]
+fn compressed_data_that_is_cut_between_members_is_an_error() {
+    let path = tempfile::NamedTempFile::new().unwrap().into_temp_path();
+    let mut member = GzEncoder::new(Vec::new(), flate2::Compression::none());
+    member.write_all(format!("{{\"a\":\"{}\"}}\n", "x".repeat(50_000)).as_bytes()).unwrap();
+    let member = member.finish().unwrap();
+    std::fs::write(&path, member.repeat(20)).unwrap();
+    let mut blocks = Blocks::open(Source::File(path.to_path_buf()), &settings(10_000)).unwrap();
+    assert!(blocks.next().unwrap().is_ok());
+    let file = std::fs::File::options().write(true).open(&path).unwrap();
+    file.set_len(10 * member.len() as u64).unwrap();
+    let error = blocks.find_map(Result::err).unwrap();
+    assert!(error.to_string().contains("became shorter"), "{error}");
 }
 
 #[test]
