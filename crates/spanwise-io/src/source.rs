@@ -156,8 +156,7 @@ fn is_trace_file(path: &Path) -> bool {
 }
 
 fn glob(pattern: &str, sources: &mut Vec<Result<Source, Unreadable>>) {
-    // Walked paths are named without it, too.
-    let pattern = pattern.trim_start_matches("./");
+    let pattern = &as_walked(pattern);
     let matcher = match GlobBuilder::new(pattern).literal_separator(true).build() {
         Ok(glob) => glob.compile_matcher(),
         Err(error) => {
@@ -173,6 +172,21 @@ fn glob(pattern: &str, sources: &mut Vec<Result<Source, Unreadable>>) {
     if sources.len() == before {
         sources.push(unreadable(pattern, "no file matches"));
     }
+}
+
+/// A pattern as walked paths are named: without `./` before it, and one slash where behind the first directory there are several.
+fn as_walked(pattern: &str) -> String {
+    let mut pattern = pattern;
+    while let Some(rest) = pattern.strip_prefix("./") {
+        pattern = rest.trim_start_matches('/');
+    }
+    let (root, rest) = split(pattern);
+    let mut walked = root.to_owned();
+    walked.extend(rest.chars().filter({
+        let mut before = None;
+        move |next| before.replace(*next) != Some('/') || *next != '/'
+    }));
+    walked
 }
 
 /// A pattern's leading directories without a pattern in them, and the rest.
@@ -256,6 +270,21 @@ mod tests {
     }
 
     #[test]
+    fn a_pattern_stays_where_it_is_whatever_slashes_it_has() {
+        for (pattern, walked) in [
+            (".//tmp/x*.json", "tmp/x*.json"),
+            ("././/./a*", "a*"),
+            ("//a/*//b//*", "//a/*/b/*"),
+            ("a//*.json", "a//*.json"),
+            (".a/*", ".a/*"),
+            ("../*", "../*"),
+            (".//", ""),
+        ] {
+            assert_eq!(as_walked(pattern), walked, "{pattern}");
+        }
+    }
+
+    #[test]
     fn standard_input_is_read_once() {
         let twice = expand(&["-".into(), "-".into()]);
         assert_eq!(twice.len(), 2);
@@ -311,7 +340,9 @@ mod tests {
         symlink("gone.json", path.join("in/z.json")).unwrap();
         let [good, dangling] = [("in/a.json".to_owned(), true), ("in/z.json".to_owned(), false)];
         assert_eq!(named(path, &["in"]), [good.clone(), dangling.clone()]);
-        assert_eq!(named(path, &["in/*.json"]), [good.clone(), dangling]);
+        for argument in ["in/*.json", "*/*.json", "*//*.json"] {
+            assert_eq!(named(path, &[argument]), [good.clone(), dangling.clone()], "{argument}");
+        }
         assert_eq!(named(path, &["in/a*"]), [good]);
         // What may hide files is told, whatever its name.
         let closed = path.join("closed");
