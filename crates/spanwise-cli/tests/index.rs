@@ -212,6 +212,21 @@ fn a_name_need_not_be_utf_8() {
     assert_eq!((found.code, &*found.stdout), (0, "{\"name\":\"a\"}\n"), "{found:?}");
 }
 
+#[cfg(unix)]
+#[test]
+fn a_pipe_without_a_name_is_as_little_a_file_as_one_with_one() {
+    let temporary = tempfile::tempdir().unwrap();
+    let run = std::process::Command::new("bash")
+        .args(["-c", "$B index <(echo '{}') -o a.idx"])
+        .env("B", env!("CARGO_BIN_EXE_spanwise"))
+        .current_dir(temporary.path())
+        .output()
+        .unwrap();
+    let errors = String::from_utf8(run.stderr).unwrap();
+    assert_eq!(run.status.code(), Some(2), "{errors}");
+    assert!(errors.contains(": only files can be indexed"), "{errors}");
+}
+
 #[test]
 fn what_cannot_be_indexed_or_asked_is_an_error_and_leaves_nothing() {
     let temporary = tempfile::tempdir().unwrap();

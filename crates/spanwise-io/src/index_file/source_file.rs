@@ -83,6 +83,10 @@ impl SourceFile {
     /// The file as it is now.
     pub(super) fn of(source: &Source, decode: DecodeOptions) -> Result<Self, IndexFileError> {
         let Source::File(path) = source else { return Err(IndexFileError::Fleeting) };
+        // A pipe that has a descriptor for a name leads to no path, and one that has a name waits for whoever writes.
+        if path.metadata().is_ok_and(|there| !there.is_file()) {
+            return Err(IndexFileError::Fleeting);
+        }
         let read = || {
             let path = path.canonicalize()?;
             let mut file = File::open(&path)?;
