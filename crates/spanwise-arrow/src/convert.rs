@@ -85,13 +85,16 @@ impl Converter {
     /// A column is not known, two have the same name, or an attribute of events or links is promoted.
     pub fn new(options: &ArrowOptions) -> Result<Self, OptionsError> {
         let names = options.names;
+        let unknown = |name: &String| {
+            let is_promoted = options.promote.iter().any(|promotion| promotion.key == *name);
+            let error = if is_promoted { OptionsError::PromotedColumn } else { OptionsError::UnknownColumn };
+            error(name.clone())
+        };
         let mut columns = match &options.columns {
             None => Column::of_spans().to_vec(),
             Some(chosen) => chosen
                 .iter()
-                .map(|name| {
-                    Column::from_name(name, names).ok_or_else(|| OptionsError::UnknownColumn(name.clone()))
-                })
+                .map(|name| Column::from_name(name, names).ok_or_else(|| unknown(name)))
                 .collect::<Result<_, _>>()?,
         };
         if options.llm {

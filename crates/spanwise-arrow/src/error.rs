@@ -12,6 +12,8 @@ use crate::Column;
 pub enum OptionsError {
     /// There is no column of this name. Attributes become columns by [`promote`](crate::ArrowOptions::promote).
     UnknownColumn(String),
+    /// A promoted attribute is named among the columns that are ours.
+    PromotedColumn(String),
     /// Two columns would have this name.
     DuplicateColumn(String),
     /// An attribute of events or links is to be a column of spans, of which each may have many.
@@ -33,6 +35,13 @@ impl fmt::Display for OptionsError {
                     write!(f, "; the nearest is {near:?}")?;
                 }
                 f.write_str("; attributes become columns by `promote`")
+            }
+            Self::PromotedColumn(name) => {
+                let name = start(name);
+                write!(
+                    f,
+                    "{name:?} is promoted, and comes behind the columns that are named: do not name it among them"
+                )
             }
             Self::DuplicateColumn(name) => write!(f, "two columns would be named {:?}", start(name)),
             Self::UnknownPlace(key) => {

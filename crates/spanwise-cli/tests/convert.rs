@@ -149,6 +149,10 @@ fn wrong_use_writes_nothing_and_says_why() {
         (&["spans.jsonl", "-o", "out.csv", "--promote=n:int8"], "no promoted type is named \"int8\""),
         (&["spans.jsonl", "-o", "out.csv", "--promote=n"], "write KEY:TYPE"),
         (&["spans.jsonl", "-o", "out.csv", "--promote=name:string"], "two columns would be named \"name\""),
+        (
+            &["spans.jsonl", "-o", "out.csv", "--columns=name,v", "--promote=v:int64"],
+            "\"v\" is promoted, and comes behind",
+        ),
         (&["spans.jsonl", "-o", "./spans.jsonl"], "the output is one of the sources"),
         (&[".", "-o", "spans.jsonl"], "the output is one of the sources"),
         (&["none.json", "-o", "out.csv"], "nothing could be read"),
