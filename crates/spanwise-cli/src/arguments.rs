@@ -43,7 +43,8 @@ pub(crate) enum Command {
     #[command(
         long_about = "Write the spans as a table, one row each: Parquet, Arrow, JSON lines or CSV.\n\nThe file is there \
                             whole or not at all. Where the column is_request is wanted, sources are read twice: what can be read only \
-                            once is kept in a temporary file. Exits 1 if documents or spans had to be left out: `validate` says why."
+                            once is kept in a temporary file. Exits 1 if bad documents or rejected spans had to be left out: `validate` \
+                            says why. Metrics, logs and profiles are passed over."
     )]
     Convert(Convert),
     /// Make an index of traces, which `query` answers from

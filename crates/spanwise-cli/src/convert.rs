@@ -282,7 +282,6 @@ fn report(counts: &Counts, options: &ArrowOptions, output: &Path, errors: &mut d
     let left_out: Vec<_> = [
         (counts.bad_documents, "bad document", "bad documents"),
         (counts.rejected_spans, "rejected span", "rejected spans"),
-        (counts.other_signals, "document of another signal", "documents of other signals"),
     ]
     .into_iter()
     .filter(|(count, ..)| *count > 0)
@@ -290,6 +289,11 @@ fn report(counts: &Counts, options: &ArrowOptions, output: &Path, errors: &mut d
     .collect();
     if !left_out.is_empty() {
         writeln!(errors, "left out: {} (`spanwise validate` says why)", left_out.join(", "))?;
+    }
+    if counts.other_signals > 0 {
+        let documents =
+            counted(counts.other_signals, "document of another signal", "documents of other signals");
+        writeln!(errors, "passed over: {documents}")?;
     }
     let columns = options.promote.iter().zip(&counts.mismatches);
     for (promotion, count) in columns.filter(|(_, count)| **count > 0) {
