@@ -3,11 +3,11 @@
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use spanwise_io::AtomicFile;
+use spanwise_io::{AtomicFile, descriptor};
 
 /// Whether an output is standard output.
 pub(crate) fn is_stdout(path: &Path) -> bool {
-    path.as_os_str() == "-"
+    path.as_os_str() == "-" || descriptor(path) == Some(1)
 }
 
 /// Whether two paths name one file, which need not be there yet.
@@ -32,12 +32,12 @@ pub(crate) fn named(path: &Path, error: &io::Error) -> io::Error {
 /// Where a command writes to.
 pub(crate) enum Output {
     Stdout(io::Stdout),
-    /// Takes its name at the end, unless it is no file but a pipe or a device, which is written as it is.
+    /// Takes its name at the end, unless it is no file but a pipe or a device, or is open already, which is written as it is.
     File(AtomicFile),
 }
 
 impl Output {
-    /// Begins to write to `path`; `-` is standard output.
+    /// Begins to write to `path`, which may be standard output.
     pub(crate) fn create(path: &Path) -> io::Result<Self> {
         if is_stdout(path) {
             return Ok(Self::Stdout(io::stdout()));

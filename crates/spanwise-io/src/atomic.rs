@@ -7,13 +7,16 @@ use std::path::{Path, PathBuf};
 
 use tempfile::{Builder, NamedTempFile, TempPath};
 
+use crate::descriptor::{self, descriptor};
 use crate::unnamed;
 
 /// A file that takes its name when it is whole. One that is dropped before leaves nothing, and on most file systems of Linux
 /// neither does a process that is killed.
 ///
-/// Where another file had the name, the new one can be read and written by those who could the old one. What is no file, such
-/// as a pipe or a device, is written as it is: it has no other form that could take its place.
+/// Where another file had the name, the new one has its owner, its group and its permissions, as far as the system lets this
+/// process give them: what it cannot give to the old one's group it gives to no other. What is no file, such as a pipe or a
+/// device, is written as it is: it has no other form that could take its place. So is what the process has open, under names
+/// such as `/dev/stdout`, be it a file: whoever opened it goes on to write there.
 ///
 /// ```
 /// use std::io::Write as _;
@@ -42,7 +45,7 @@ enum Form {
     Unnamed(File),
     /// A file beside the final place.
     Beside(NamedTempFile),
-    /// What stands there, which is no file.
+    /// What stands there, which is no file, or is open.
     There(File),
 }
 
@@ -52,6 +55,10 @@ impl AtomicFile {
     /// # Errors
     /// No file can be made in its folder; or it is a folder, or a link that leads nowhere.
     pub fn create(path: &Path) -> io::Result<Self> {
+        if let Some(number) = descriptor(path) {
+            let form = Form::There(descriptor::open(number, path)?);
+            return Ok(Self { form, path: path.to_owned(), written: 0 });
+        }
         let there = match path.metadata() {
             Ok(there) => Some(there),
             // In place of the link there would be a file where nobody wanted one.
