@@ -1,7 +1,9 @@
 //! Files that are there whole or not at all. So an output may be one of the inputs.
 
-use std::ffi::{OsStr, OsString};
-use std::fs::{File, Permissions};
+use std::ffi::OsString;
+#[cfg(unix)]
+use std::fs::Permissions;
+use std::fs::{File, Metadata};
 use std::io::{self, Seek as _, Write};
 use std::path::{Path, PathBuf};
 
@@ -63,6 +65,8 @@ impl AtomicFile {
             Ok(there) => Some(there),
             // In place of the link there would be a file where nobody wanted one.
             Err(error) if path.is_symlink() => return Err(error),
+            // A name that no file can have is told before the work, not behind it.
+            Err(error) if error.kind() == io::ErrorKind::InvalidFilename => return Err(error),
             Err(_) => None,
         };
         if there.as_ref().is_some_and(|there| !there.is_file() && !there.is_dir()) {
@@ -73,7 +77,7 @@ impl AtomicFile {
         if there.as_ref().is_some_and(std::fs::Metadata::is_dir) {
             return Err(io::ErrorKind::IsADirectory.into());
         }
-        let access = Access::like(there.map(|there| there.permissions()));
+        let access = Access::like(there);
         let form = match unnamed::create(folder(&path), access.mode) {
             Some(file) => {
                 access.give(&file);
@@ -121,26 +125,36 @@ impl AtomicFile {
 struct Access {
     /// The bits that it is made with; of a new file, less what the user's mask takes.
     mode: u32,
-    /// Those of the file that had the name.
-    like: Option<Permissions>,
+    /// The file that had the name.
+    like: Option<Metadata>,
 }
 
 impl Access {
-    fn like(like: Option<Permissions>) -> Self {
-        #[cfg(unix)]
-        {
-            use std::os::unix::fs::PermissionsExt as _;
-            let like = like.map(|like| Permissions::from_mode(like.mode() & 0o777));
-            Self { mode: like.as_ref().map_or(0o666, Permissions::mode), like }
-        }
-        #[cfg(not(unix))]
-        Self { mode: 0o666, like: like.filter(|like| !like.readonly()) }
+    fn like(like: Option<Metadata>) -> Self {
+        // Nobody else's until it is known whose.
+        let mode = if like.is_some() { 0o600 } else { 0o666 };
+        Self { mode, like }
     }
 
-    /// Gives it also what the mask took. A file system that has no such bits has no use for them.
+    /// Gives it whose the other one is, and the bits of that. A file system that has no such things has no use for them.
+    #[cfg(unix)]
     fn give(&self, file: &File) {
-        if let Some(like) = &self.like {
-            let _ = file.set_permissions(like.clone());
+        use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, fchown};
+        let Some(like) = &self.like else { return };
+        let _ = fchown(file, None, Some(like.gid()));
+        let _ = fchown(file, Some(like.uid()), None);
+        let mut mode = like.mode() & 0o777;
+        if file.metadata().is_ok_and(|file| file.gid() != like.gid()) {
+            mode = of_no_group(mode);
+        }
+        let _ = file.set_permissions(Permissions::from_mode(mode));
+    }
+
+    #[cfg(not(unix))]
+    fn give(&self, file: &File) {
+        let like = self.like.as_ref().map(Metadata::permissions);
+        if let Some(like) = like.filter(|like| !like.readonly()) {
+            let _ = file.set_permissions(like);
         }
     }
 
@@ -155,12 +169,18 @@ impl Access {
     }
 }
 
+/// Bits with which a group may do what all others may.
+#[cfg(unix)]
+const fn of_no_group(mode: u32) -> u32 {
+    mode & 0o707 | (mode & 0o007) << 3
+}
+
 /// A name for a file that has none, beside `path`. Where it cannot be given one, a copy of it has the name.
 fn named(file: &File, path: &Path, give_name: impl FnMut(&Path) -> io::Result<()>) -> io::Result<TempPath> {
     if let Ok(named) = beside(path, give_name) {
         return Ok(named.into_temp_path());
     }
-    let access = Access::like(Some(file.metadata()?.permissions()));
+    let access = Access::like(Some(file.metadata()?));
     let copy = beside(path, |part| access.create(part))?;
     let (mut from, mut to) = (file, copy.as_file());
     from.rewind()?;
@@ -169,17 +189,32 @@ fn named(file: &File, path: &Path, give_name: impl FnMut(&Path) -> io::Result<()
     Ok(copy.into_temp_path())
 }
 
+/// Characters that tell such names apart, and what they end with.
+const RANDOM: usize = 6;
+const PART: &str = ".part";
+/// Bytes that a name beside another has more.
+const ADDED: usize = 1 + RANDOM + PART.len();
+/// Bytes of a name that is short enough to have those more on every file system.
+const SHORT: usize = 64;
+
 /// What `make` makes beside `path` under a name that is not taken.
 fn beside<T>(path: &Path, mut make: impl FnMut(&Path) -> io::Result<T>) -> io::Result<NamedTempFile<T>> {
     let name = path.file_name().ok_or(io::ErrorKind::InvalidFilename)?;
     // No extension of a trace file: a run that is killed leaves nothing that is read by mistake.
     let mut prefix = OsString::from(".");
-    prefix.push(name);
+    // Where names may be no longer than it, this one is not.
+    if name.len() > SHORT {
+        let name = name.to_string_lossy();
+        prefix.push(name.get(..name.floor_char_boundary(SHORT.max(name.len() - ADDED))).unwrap_or_default());
+    } else {
+        prefix.push(name);
+    }
     // Its own errors name the file that is made, which nobody knows of.
     let mut reason = None;
     let file = Builder::new()
         .prefix(&prefix)
-        .suffix(OsStr::new(".part"))
+        .rand_bytes(RANDOM)
+        .suffix(PART)
         .make_in(folder(path), |part| make(part).inspect_err(|error| reason = error.raw_os_error()));
     file.map_err(|error| reason.map_or(error.kind().into(), io::Error::from_raw_os_error))
 }
@@ -271,10 +306,46 @@ mod tests {
             write(&path, "again").unwrap();
             assert_eq!(mode(&path), bits, "{bits:o}");
             // The way of file systems on which files have a name from the start.
-            let access = Access::like(Some(Permissions::from_mode(bits)));
+            let access = Access::like(Some(path.metadata().unwrap()));
             let part = beside(&path, |part| access.create(part)).unwrap();
             assert_eq!(mode(part.path()), bits, "{bits:o}");
         }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_file_stays_whose_it_was() {
+        use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown};
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("out.csv");
+        std::fs::write(&path, "old").unwrap();
+        std::fs::set_permissions(&path, Permissions::from_mode(0o640)).unwrap();
+        // Only to root this is given.
+        if chown(&path, Some(4711), Some(4712)).is_ok() {
+            write(&path, "new").unwrap();
+            let there = path.metadata().unwrap();
+            assert_eq!((there.uid(), there.gid(), there.mode() & 0o777), (4711, 4712, 0o640));
+        }
+        for (mode, without) in [(0o640, 0o600), (0o664, 0o644), (0o750, 0o700), (0o604, 0o644)] {
+            assert_eq!(of_no_group(mode), without, "{mode:o}");
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_name_may_be_as_long_as_names_may_be() {
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["n".repeat(244), "n".repeat(255), "\u{fc}".repeat(127), "n".repeat(64)] {
+            let path = folder.path().join(&name);
+            write(&path, "whole").unwrap();
+            assert_eq!(std::fs::read(&path).unwrap(), b"whole");
+            let part = beside(&path, |part| File::create_new(part)).unwrap();
+            let part = part.path().file_name().unwrap();
+            assert!(part.len() <= name.len().max(SHORT + ADDED) && part.to_str().is_some(), "{part:?}");
+        }
+        // What no file can be called is told at once.
+        let error = AtomicFile::create(&folder.path().join("n".repeat(256))).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::InvalidFilename);
     }
 
     #[cfg(unix)]
