@@ -61,7 +61,9 @@ pub(crate) fn run(arguments: &Convert, errors: &mut dyn Write) -> io::Result<Out
     };
     let decode =
         DecodeOptions::default().with_mode(arguments.mode.into()).with_projection(converter.projection());
-    let reading = Reading::new(&arguments.inputs, decode);
+    let Some(reading) = Reading::open(&arguments.inputs, decode, errors)? else {
+        return Ok(Outcome::Unreadable);
+    };
     if reading.reads(&arguments.output) {
         return wrong(errors, "the output is one of the sources");
     }

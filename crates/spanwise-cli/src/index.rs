@@ -22,7 +22,9 @@ pub(crate) fn run(
 ) -> io::Result<Outcome> {
     let path = &arguments.output;
     let decode = DecodeOptions::default().with_mode(arguments.mode.into());
-    let reading = Reading::new(&arguments.inputs, decode);
+    let Some(reading) = Reading::open(&arguments.inputs, decode, errors)? else {
+        return Ok(Outcome::Unreadable);
+    };
     // An index may take the place of one that it was merged from, and of nothing else that it is of.
     if reading.reads(path) && !SpanIndex::is_index(path) || is_stdout(path) {
         let name = path.display();

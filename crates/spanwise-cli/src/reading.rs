@@ -1,6 +1,7 @@
 //! The sources of a command, read block by block on several threads.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -12,8 +13,8 @@ use spanwise::frame::Block;
 use spanwise::llm::Requests;
 use spanwise::{Code, DecodeOptions, Decoder, SpanBatch};
 use spanwise_io::{
-    FileLooks, FirstReading, Foreign, Kept, Piece, ReadError, ReadErrorKind, ReadSettings, Scan, Source,
-    SpanIndex, Unreadable, expand,
+    FileLooks, FileOfStdout, FirstReading, Foreign, Kept, Piece, ReadError, ReadErrorKind, ReadSettings,
+    Scan, Source, SpanIndex, Unreadable, expand,
 };
 
 use crate::arguments;
@@ -181,14 +182,36 @@ impl Spare {
 }
 
 impl Reading {
-    pub(crate) fn new(arguments: &arguments::Inputs, decode: DecodeOptions) -> Self {
+    /// What is to be read. The file that standard output goes to is not: what is written there would be read. Where a folder or a
+    /// pattern brought it, it is left out; where it was named itself, or there is nothing else, there is nothing to be done, and
+    /// this gives `None`. Both are said.
+    pub(crate) fn open(
+        arguments: &arguments::Inputs,
+        decode: DecodeOptions,
+        errors: &mut dyn Write,
+    ) -> io::Result<Option<Self>> {
         let settings = ReadSettings { decode, framing: arguments.framing.into(), ..ReadSettings::default() };
         let threads = arguments.threads;
         let (inputs, sources, places) = (Vec::new(), Vec::new(), Vec::new());
         let noticed = Shared::default();
         let mut reading = Self { inputs, sources, places, settings, threads, noticed, stage: "" };
+        let written = FileOfStdout::new();
+        let is_written = |source: &Source| written.as_ref().is_some_and(|written| written.is(source));
+        let mut left_out = false;
         for source in expand(&arguments.sources) {
             match source {
+                Ok(source) if is_written(&source) => {
+                    let name = visible(&source.name());
+                    if !is_found(&source, &arguments.sources) {
+                        writeln!(
+                            errors,
+                            "spanwise: {name}: standard output goes to this file: name another"
+                        )?;
+                        return Ok(None);
+                    }
+                    writeln!(errors, "spanwise: {name}: left out, since standard output goes to this file")?;
+                    left_out = true;
+                }
                 Ok(source) => {
                     reading.places.push(reading.inputs.len());
                     reading.inputs.push((source.name(), None));
@@ -197,7 +220,11 @@ impl Reading {
                 Err(Unreadable { name, message }) => reading.inputs.push((name, Some(message))),
             }
         }
-        reading
+        if left_out && reading.inputs.is_empty() {
+            writeln!(errors, "spanwise: there is no other file to read")?;
+            return Ok(None);
+        }
+        Ok(Some(reading))
     }
 
     /// The names of the inputs, each with why it cannot be read if that is known already.
@@ -424,6 +451,11 @@ impl Reading {
             Err(stopped) => each(input, Err(stopped)),
         })
     }
+}
+
+/// Whether a folder or a pattern brought it.
+fn is_found(source: &Source, named: &[OsString]) -> bool {
+    matches!(source, Source::File(path) if named.iter().all(|named| named != path.as_os_str()))
 }
 
 /// Keeps what can be read only once, and shows how far it is.

@@ -28,7 +28,9 @@ pub(crate) fn run(arguments: &Redact, output: &mut dyn Write, errors: &mut dyn W
     }
     let options = DecodeOptions::default().with_mode(arguments.mode.into());
     let options = Redactor::with_options(policy.clone(), options).decode_options();
-    let reading = Reading::new(&arguments.inputs, options);
+    let Some(reading) = Reading::open(&arguments.inputs, options, errors)? else {
+        return Ok(Outcome::Unreadable);
+    };
     if let Some(message) = arguments.contradiction(&reading) {
         writeln!(errors, "spanwise: {message}")?;
         return Ok(Outcome::Unreadable);

@@ -117,7 +117,9 @@ pub(crate) fn run(
     output: &mut dyn Write,
     errors: &mut dyn Write,
 ) -> io::Result<Outcome> {
-    let reading = Reading::new(&arguments.inputs, DecodeOptions::default());
+    let Some(reading) = Reading::open(&arguments.inputs, DecodeOptions::default(), errors)? else {
+        return Ok(Outcome::Unreadable);
+    };
     let mut totals = Totals::default();
     let mut inputs = reading.ledger();
     reading.read(|input, decoded| {

@@ -158,7 +158,9 @@ pub(crate) fn run(
         .with_mode(arguments.mode.into())
         .with_limits(limits)
         .with_report_keys(arguments.report_keys);
-    let reading = Reading::new(&arguments.inputs, options);
+    let Some(reading) = Reading::open(&arguments.inputs, options, errors)? else {
+        return Ok(Outcome::Unreadable);
+    };
     let mut files: Vec<_> = reading.inputs().map(FileReport::new).collect();
     let mut inputs = reading.ledger();
     reading.read(|input, decoded| {
