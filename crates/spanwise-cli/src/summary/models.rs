@@ -67,7 +67,8 @@ impl Sum<u64> {
 impl Sum<f64> {
     fn add(&mut self, amount: Option<f64>) {
         self.known |= amount.is_some();
-        self.value += amount.unwrap_or_default();
+        // As counts do it. What has no end is none that JSON can say.
+        self.value = (self.value + amount.unwrap_or_default()).clamp(f64::MIN, f64::MAX);
     }
 }
 

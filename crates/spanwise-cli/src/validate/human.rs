@@ -24,6 +24,10 @@ pub(super) fn write(files: &[FileReport], total: Counts, out: &mut dyn Write) ->
     if in_part > 0 {
         write!(out, ", {} not read to the end", counted(in_part as u64, "file"))?;
     }
+    let unread = files.len() - readable.len();
+    if unread > 0 {
+        write!(out, ", {} not read", counted(unread as u64, "file"))?;
+    }
     writeln!(out)
 }
 
