@@ -10,7 +10,10 @@ use spanwise_corpora::{Corpus, parse_size};
 /// Validates, sums up, redacts, tabulates and receives OTLP JSON traces.
 #[derive(Debug, Parser)]
 #[command(name = "spanwise", version, max_term_width = 110)]
-#[command(after_help = "Exit codes: 0 fine, 1 findings, 2 wrong use or unreadable input.")]
+#[command(
+    after_help = "Exit codes: 0 fine, 1 findings, 2 wrong use, unreadable input or an output that cannot be written, 141 if \
+                        whoever reads standard output left before the end."
+)]
 pub(crate) struct Arguments {
     #[command(subcommand)]
     pub(crate) command: Command,

@@ -13,7 +13,7 @@ use spanwise_io::policy;
 
 use crate::Outcome;
 use crate::arguments::Convert;
-use crate::output::{Output, is_stdout};
+use crate::output::{Output, is_stdout, unread};
 use crate::reading::{Reading, Stopped};
 use crate::requests::{Told, Untold};
 use crate::table::visible;
@@ -71,8 +71,13 @@ pub(crate) fn run(arguments: &Convert, errors: &mut dyn Write) -> io::Result<Out
     let written = write(arguments, format, &converter, policy.as_ref(), reading, &mut counts, errors);
     match written.and_then(|output| output.commit().map_err(Failure::from)) {
         Ok(()) => {}
-        // Whoever reads standard output has seen enough: the caller knows what that means.
-        Err(Failure::Io(error)) if error.kind() == io::ErrorKind::BrokenPipe => return Err(error),
+        // Of such an error the writers of formats leave the kind alone.
+        Err(Failure::Io(error))
+            if error.kind() == io::ErrorKind::BrokenPipe && is_stdout(&arguments.output) =>
+        {
+            return Err(unread());
+        }
+        Err(Failure::Told(error)) => return Err(error),
         Err(failure) => return wrong(errors, &format!("{}: {failure}", arguments.output.display())),
     }
     report(&counts, &options, &arguments.output, errors)?;
@@ -86,6 +91,8 @@ pub(crate) fn run(arguments: &Convert, errors: &mut dyn Write) -> io::Result<Out
 /// Why there is no file.
 enum Failure {
     Io(io::Error),
+    /// Of standard error.
+    Told(io::Error),
     Write(WriteError),
     Convert(ConvertError),
     Redact(RedactError),
@@ -119,7 +126,7 @@ impl From<WriteError> for Failure {
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Io(error) => write!(f, "cannot write: {error}"),
+            Self::Io(error) | Self::Told(error) => write!(f, "cannot write: {error}"),
             Self::Write(error) => error.fmt(f),
             Self::Convert(error) => error.fmt(f),
             Self::Redact(error) => error.fmt(f),
@@ -205,7 +212,7 @@ fn write(
             Ok::<_, Failure>(())
         },
     )?;
-    counts.unreadable = inputs.tell(errors)?.1.len() as u64;
+    counts.unreadable = inputs.tell(errors).map_err(Failure::Told)?.1.len() as u64;
     if let Some(told) = told {
         told.finish()?;
     }

@@ -11,7 +11,7 @@ use crate::table::grouped;
 
 /// Runs the command.
 pub(crate) fn run(arguments: &Generate, output: &mut dyn Write) -> io::Result<Outcome> {
-    let fail = |error: io::Error| named(&arguments.output, &error);
+    let fail = |error: io::Error| named(&arguments.output, error);
     let form = if arguments.single_document { Form::Document } else { Form::Ndjson };
     let mut target = BufWriter::with_capacity(1 << 20, Output::create(&arguments.output).map_err(fail)?);
     let stats = arguments.corpus.write(arguments.seed, arguments.size, form, &mut target).map_err(fail)?;

@@ -14,7 +14,8 @@
 //!
 //! A source is a file, a glob, a directory (searched for `.json`, `.jsonl` and `.ndjson`), or `-` for standard input,
 //! which is also what is read where no source is given. Compression (gzip, zstd) is known by a source's first bytes. Sources
-//! are read block by block, on several threads, in bounded memory. Exit codes: 0 fine, 1 findings, 2 wrong use or unreadable input.
+//! are read block by block, on several threads, in bounded memory. Exit codes: 0 fine, 1 findings, 2 wrong use, unreadable input or
+//! an output that cannot be written, 141 if whoever reads standard output left before the end.
 //!
 //! Findings show where a fault is and never what stands there: no value and no attribute key of a trace is printed by
 //! `validate`. `summary` prints the names of services and models, since that is what it is for.
@@ -44,6 +45,7 @@ use std::io::{self, BufWriter, Write};
 use clap::Parser as _;
 
 use arguments::{Arguments, Command};
+use output::{Stdout, is_unread};
 
 /// What a run comes to, from the best to the worst.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -66,10 +68,14 @@ impl Outcome {
     }
 }
 
+/// The code of a run that did not come to its end since nobody reads what it writes: what the shell tells of a program that a
+/// broken pipe ended. Not 0, since what was not read may be wrong, and so may be what nobody was told of.
+const UNREAD: i32 = 128 + 13;
+
 /// Runs the command with the process's own streams and returns its exit code.
 ///
 /// The first argument is the program's name, as in [`std::env::args_os`]. Standard output is flushed before it returns; a
-/// reader that closed it early ends the run without an error.
+/// reader that closed it early ends the run without a word, and with the code of programs that a signal ends then.
 ///
 /// ```
 /// assert_eq!(spanwise_cli::main(["spanwise".into(), "--version".into()]), 0);
@@ -89,7 +95,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> i32 {
         // Its threads write to standard error too: it must not be held meanwhile.
         return serve::run(arguments).code();
     }
-    let mut output = BufWriter::new(io::stdout().lock());
+    let mut output = BufWriter::new(Stdout::new());
     let mut errors = io::stderr().lock();
     let result = match &arguments.command {
         Command::Validate(arguments) => validate::run(arguments, &mut output, &mut errors),
@@ -104,7 +110,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> i32 {
     };
     match result.and_then(|outcome| output.flush().map(|()| outcome)) {
         Ok(outcome) => outcome.code(),
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => 0,
+        Err(error) if is_unread(&error) => UNREAD,
         Err(error) => {
             let _ = writeln!(errors, "spanwise: cannot write: {error}");
             Outcome::Unreadable.code()

@@ -1,11 +1,12 @@
 //! Where a command writes to: a file that is there whole or not at all, so that an output may be one of the inputs.
 
+use std::fmt;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use spanwise_io::{AtomicFile, descriptor};
 
-/// Whether an output is standard output.
+/// Whether an output is standard output, by whatever name.
 pub(crate) fn is_stdout(path: &Path) -> bool {
     path.as_os_str() == "-" || descriptor(path) == Some(1)
 }
@@ -25,13 +26,63 @@ fn place(path: &Path) -> io::Result<PathBuf> {
 }
 
 /// An error of writing to `path`, which says so.
-pub(crate) fn named(path: &Path, error: &io::Error) -> io::Error {
-    io::Error::new(error.kind(), format!("{}: {error}", path.display()))
+pub(crate) fn named(path: &Path, error: io::Error) -> io::Error {
+    if is_unread(&error) {
+        error
+    } else {
+        io::Error::new(error.kind(), format!("{}: {error}", path.display()))
+    }
+}
+
+/// That nobody reads standard output any more. Of that it is no fault, as it is of a file or of standard error.
+#[derive(Debug)]
+struct Unread;
+
+impl fmt::Display for Unread {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("nobody reads standard output any more")
+    }
+}
+
+impl std::error::Error for Unread {}
+
+/// The error which says that.
+pub(crate) fn unread() -> io::Error {
+    io::Error::new(io::ErrorKind::BrokenPipe, Unread)
+}
+
+/// Whether an error says that.
+pub(crate) fn is_unread(error: &io::Error) -> bool {
+    error.get_ref().and_then(|error| error.downcast_ref::<Unread>()).is_some()
+}
+
+/// Standard output, which says by an error of its own that nobody reads it any more.
+#[derive(Debug)]
+pub(crate) struct Stdout(io::Stdout);
+
+impl Stdout {
+    pub(crate) fn new() -> Self {
+        Self(io::stdout())
+    }
+
+    fn told(error: io::Error) -> io::Error {
+        if error.kind() == io::ErrorKind::BrokenPipe { unread() } else { error }
+    }
+}
+
+impl Write for Stdout {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.write(bytes).map_err(Self::told)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush().map_err(Self::told)
+    }
 }
 
 /// Where a command writes to.
 pub(crate) enum Output {
-    Stdout(io::Stdout),
+    Stdout(Stdout),
     /// Takes its name at the end, unless it is no file but a pipe or a device, or is open already, which is written as it is.
     File(AtomicFile),
 }
@@ -40,7 +91,7 @@ impl Output {
     /// Begins to write to `path`, which may be standard output.
     pub(crate) fn create(path: &Path) -> io::Result<Self> {
         if is_stdout(path) {
-            return Ok(Self::Stdout(io::stdout()));
+            return Ok(Self::Stdout(Stdout::new()));
         }
         AtomicFile::create(path).map(Self::File)
     }

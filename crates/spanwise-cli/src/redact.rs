@@ -38,7 +38,7 @@ pub(crate) fn run(arguments: &Redact, output: &mut dyn Write, errors: &mut dyn W
     let Some(path) = &arguments.output else {
         return redact(arguments, policy, reading, output, errors).map(|redacted| redacted.outcome());
     };
-    let fail = |error: io::Error| named(path, &error);
+    let fail = |error: io::Error| named(path, error);
     let mut target = BufWriter::new(Output::create(path).map_err(fail)?);
     let redacted = redact(arguments, policy, reading, &mut target, errors)?;
     if redacted.read_nothing() && !is_stdout(path) {
@@ -111,7 +111,7 @@ fn redact(
     let mut redacted = Redacted { policy, report: RedactionReport::default(), unreadable: Vec::new() };
     let mut joiner = Joiner::default();
     let fail = |error: io::Error| match &arguments.output {
-        Some(path) => named(path, &error),
+        Some(path) => named(path, error),
         None => error,
     };
     let worker = || {
@@ -143,7 +143,7 @@ fn redact(
     (_, redacted.unreadable) = inputs.tell(errors)?;
     redacted.tell_losses(errors)?;
     if let Some(path) = &arguments.report {
-        redacted.write_report(path).map_err(|error| named(path, &error))?;
+        redacted.write_report(path).map_err(|error| named(path, error))?;
     }
     Ok(redacted)
 }

@@ -363,9 +363,40 @@ fn json_that_holds_no_traces_is_told_by_every_command() {
 }
 
 #[test]
-fn a_reader_that_closes_early_is_no_error() {
+fn a_reader_that_closes_early_is_told_nothing_and_passes_nothing() {
     let run = run_unread(["validate", "--format=json", "--mode=strict", "."], &folder("cases"));
-    assert_eq!((run.code, run.stderr.len()), (0, 0));
+    assert_eq!((run.code, run.stderr.len()), (141, 0));
+}
+
+#[test]
+fn the_verdict_says_what_was_not_read() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("a.json"), SPAN).unwrap();
+    std::fs::write(folder.path().join("b.json.gz"), b"\x1f\x8b\x08\x00").unwrap();
+    for (words, verdict) in [
+        (&["a.json"][..], "no errors, 0 warnings\n"),
+        (&["a.json", "none.json"], "no errors, 0 warnings, 1 file not read\n"),
+        (&["none.json", "a.json", "b.json.gz"], "no errors, 0 warnings, 2 files not read\n"),
+    ] {
+        let run = run_with(["validate"].iter().chain(words), b"", folder.path());
+        assert_eq!(run.code, if words.len() == 1 { 0 } else { 2 }, "{run:?}");
+        assert!(run.stdout.ends_with(&format!("\n{verdict}")), "{words:?}: {run:?}");
+    }
+}
+
+#[test]
+fn costs_without_bounds_have_a_sum_in_json() {
+    let span = |id: u32| {
+        SPAN.replace("b7ad6b7169203331", &format!("b7ad6b716920333{id}")).replacen(
+            "\"name\":",
+            r#""attributes":[{"key":"gen_ai.request.model","value":{"stringValue":"heron"}},{"key":"gen_ai.usage.cost","value":{"doubleValue":1.7e308}}],"name":"#,
+            1,
+        )
+    };
+    let input = format!("{}\n{}\n{}\n", span(1), span(2), span(3));
+    let run = run_with(["summary", "--format=json"], input.as_bytes(), Path::new("."));
+    let model = &run.json()["models"]["heron"];
+    assert_eq!((&model["requests"], &model["total_cost"]), (&3.into(), &f64::MAX.into()), "{run:?}");
 }
 
 #[test]

@@ -83,6 +83,68 @@ fn a_pipe_is_written_to_and_stays_one() {
     }
 }
 
+/// Runs a script, in which `$B` is the command, in a folder; returns its exit code and what it said on standard error.
+#[cfg(unix)]
+fn script(text: &str, folder: &Path) -> (i32, String) {
+    let run = Command::new("bash")
+        .args(["-c", text])
+        .env("B", env!("CARGO_BIN_EXE_spanwise"))
+        .current_dir(folder)
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    (run.status.code().unwrap(), String::from_utf8(run.stderr).unwrap())
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn what_is_open_already_is_written_to_and_not_replaced() {
+    let folder = tempfile::tempdir().unwrap();
+    let read = |name: &str| fs::read_to_string(folder.path().join(name)).unwrap();
+    fs::write(folder.path().join("in.json"), SPAN).unwrap();
+    for (command, rows) in [
+        ("redact --policy=secrets", format!("{SPAN}\n")),
+        ("convert --to=csv --columns=name", "name\nchat\n".to_owned()),
+    ] {
+        let run = format!("$B {command} in.json -o");
+        for (text, expected) in [
+            (format!("echo kept > out; {run} /dev/stdout >> out"), format!("kept\n{rows}")),
+            (format!("{{ echo head; {run} /dev/stdout; echo foot; }} > out"), format!("head\n{rows}foot\n")),
+            (
+                format!("{{ echo head; {run} /proc/self/fd/1; echo foot; }} > out"),
+                format!("head\n{rows}foot\n"),
+            ),
+            (format!("ln -sf /dev/fd/1 l; {{ echo head; {run} l; }} > out"), format!("head\n{rows}")),
+            (format!("echo kept > out; {run} /dev/fd/7 7>> out >&2"), format!("kept\n{rows}")),
+            // As a pipe, too.
+            (format!("{run} /dev/stdout | cat > out"), rows.clone()),
+            (format!("{run} >(cat > out) >&2; wait $!"), rows.clone()),
+        ] {
+            let (code, errors) = script(&text, folder.path());
+            // The traces of a document without an end of its line have none.
+            let found = read("out").replace("}foot", "}\nfoot");
+            let found = if found.ends_with('\n') { found } else { found + "\n" };
+            assert_eq!((code, found), (0, expected), "{text}: {errors}");
+        }
+    }
+    let redact = "$B redact --policy=secrets in.json";
+    for (text, said) in [
+        (format!("{redact} --report=/dev/stdout > out"), "--report must name a file"),
+        (format!("{redact} -o /dev/stdout --report=- > out"), "--report must name a file"),
+        (format!("{redact} -o - --report=/dev/fd/1 > out"), "--report must name a file"),
+        (format!("{redact} -o /dev/fd/7 --report=/dev/fd/7 7> out"), "a file of its own"),
+        ("$B index in.json -o /dev/stdout > out".to_owned(), "name another file"),
+    ] {
+        let (code, errors) = script(&text, folder.path());
+        assert_eq!((code, &*read("out")), (2, ""), "{text}: {errors}");
+        assert!(errors.contains(said), "{text}: {errors}");
+    }
+    let both = format!("{{ echo head; {redact} --report=/dev/stderr; }} > out 2> err");
+    assert_eq!(script(&both, folder.path()).0, 0);
+    assert_eq!(read("out"), format!("head\n{SPAN}"));
+    assert!(read("err").contains("\"documents\": 1"), "{}", read("err"));
+}
+
 #[cfg(target_os = "linux")]
 #[test]
 fn a_run_that_is_interrupted_leaves_nothing() {
@@ -113,15 +175,112 @@ fn a_run_that_is_interrupted_leaves_nothing() {
     }
 }
 
+/// Each command that reads, but for its sources.
+#[cfg(unix)]
+const READERS: [&str; 6] = [
+    "validate",
+    "summary",
+    "redact --policy=secrets",
+    "convert --to=csv -o -",
+    "query --format=jsonl '{}'",
+    "index -o x.idx",
+];
+
 #[cfg(unix)]
 #[test]
-fn a_reader_that_has_seen_enough_is_no_error_in_any_format() {
+fn no_command_reads_what_it_writes() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    fs::create_dir(path("in")).unwrap();
+    // More than is held before it is written.
+    let text = format!("{SPAN}\n").repeat(500);
+    fs::write(path("in/a.jsonl"), &text).unwrap();
+    let run = |text: &str| script(&format!("ulimit -f 10000; {text}"), folder.path());
+    for command in READERS {
+        let alone = run(&format!("$B {command} in > expected"));
+        assert_eq!(alone.0, 0, "{command}: {alone:?}");
+        for (words, code, said) in [
+            (format!("$B {command} in > in/b.jsonl"), 0, "in/b.jsonl: left out, since standard output goes"),
+            (format!("$B {command} 'in/*.jsonl' > in/b.jsonl"), 0, "in/b.jsonl: left out"),
+            (
+                format!("$B {command} in/a.jsonl >> in/a.jsonl"),
+                2,
+                "in/a.jsonl: standard output goes to this file",
+            ),
+            (format!("$B {command} in/../in/a.jsonl >> in/a.jsonl"), 2, "standard output goes to this file"),
+            (format!("$B {command} in in/b.jsonl > in/b.jsonl"), 2, "in/b.jsonl: standard output goes"),
+            (format!("$B {command} < in/a.jsonl >> in/a.jsonl"), 2, "-: standard output goes to this file"),
+            (format!("ln in/a.jsonl hard; $B {command} hard >> in/a.jsonl"), 2, "hard: standard output goes"),
+            (format!("mkdir new; $B {command} new > new/b.jsonl"), 2, "there is no other file to read"),
+        ] {
+            if command.starts_with("index") && words.contains('<') {
+                continue;
+            }
+            let (found, errors) = run(&words);
+            assert_eq!(found, code, "{words}: {errors}");
+            assert!(errors.contains(said), "{words}: {errors}");
+            assert_eq!(fs::read_to_string(path("in/a.jsonl")).unwrap(), text, "{words}");
+            if code == 0 {
+                let written = fs::read_to_string(path("in/b.jsonl")).unwrap();
+                assert!(written == fs::read_to_string(path("expected")).unwrap(), "{words}");
+            }
+            let _ = fs::remove_file(path("in/b.jsonl"));
+            let _ = fs::remove_file(path("hard"));
+            let _ = fs::remove_dir_all(path("new"));
+        }
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn what_nobody_reads_is_told_by_the_exit_code() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("good.jsonl"), format!("{SPAN}\n").repeat(2000)).unwrap();
+    fs::write(folder.path().join("bad.jsonl"), format!("{SPAN}\n{{bad\n").repeat(2000)).unwrap();
+    let made = Command::new("mkfifo").arg(folder.path().join("pipe")).status().unwrap();
+    assert!(made.success());
+    // A reader that is there when the writer begins, and gone before it writes.
+    let gone = "exec 7<> pipe 8> pipe 7<&-";
+    for (text, expected) in [
+        // Whoever goes by the exit code of a gate is not to pass what was not looked at.
+        ("$B validate --max-diagnostics=5000 bad.jsonl >&8", 141),
+        ("$B validate --format=json bad.jsonl >&8", 141),
+        ("$B redact --policy=secrets bad.jsonl >&8", 141),
+        ("$B redact --policy=secrets good.jsonl >&8", 141),
+        ("$B convert --to=csv -o - bad.jsonl >&8", 141),
+        ("$B query --format=jsonl '{}' good.jsonl >&8", 141),
+        ("$B generate --corpus micro --size 1MiB -o - >&8", 141),
+        // Standard error is no place to stop being read.
+        ("$B validate none.jsonl 2>&8 > out", 2),
+        ("$B validate none.jsonl good.jsonl 2>&8 > out", 2),
+        ("$B convert --to=csv -o - bad.jsonl 2>&8 > out", 2),
+        ("$B redact --policy=secrets bad.jsonl 2>&8 > out", 2),
+        ("$B validate good.jsonl 2>&8 > out", 0),
+        // Nor is what was named.
+        ("$B redact --policy=secrets good.jsonl -o /dev/fd/8 > out", 2),
+        ("$B convert --to=csv good.jsonl -o /dev/fd/8 > out", 2),
+        ("$B index good.jsonl -o /dev/fd/8 > out", 2),
+        ("$B generate --corpus micro --size 1MiB -o /dev/fd/8 > out", 2),
+        ("$B redact --policy=secrets good.jsonl -o new.jsonl --report=/dev/fd/8 > out", 2),
+    ] {
+        let (code, errors) = script(&format!("{gone}; {text}"), folder.path());
+        assert_eq!(code, expected, "{text}: {errors}");
+        let is_told = errors.lines().any(|line| line.contains("roken pipe"));
+        assert_eq!(is_told, text.contains("/dev/fd/8"), "{text}: {errors}");
+    }
+    let (code, _) = script("$B --help | true; exit ${PIPESTATUS[0]}", folder.path());
+    assert_eq!(code, 0);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_reader_that_has_seen_enough_is_not_told_in_any_format() {
     let folder = tempfile::tempdir().unwrap();
     // Of other ids and times, which nothing makes small: more than is held before it is written.
     let text = Corpus::parse("micro").unwrap().to_vec(3, 12 << 20, Form::Ndjson);
     fs::write(folder.path().join("in.jsonl"), text).unwrap();
     for format in ["parquet", "arrow", "arrows", "jsonl", "csv"] {
         let run = run_unread(["convert", "in.jsonl", "-o", "-", "--to", format], folder.path());
-        assert_eq!((run.code, &*run.stderr), (0, ""), "{format}");
+        assert_eq!((run.code, &*run.stderr), (141, ""), "{format}");
     }
 }
