@@ -13,7 +13,7 @@ use spanwise_io::policy;
 
 use crate::Outcome;
 use crate::arguments::Convert;
-use crate::output::{Output, is_stdout, unread};
+use crate::output::{OVER_POLICY, Output, is_stdout, overwrites_policy, unread};
 use crate::reading::{Reading, Stopped};
 use crate::requests::{Told, Untold};
 use crate::table::visible;
@@ -66,6 +66,9 @@ pub(crate) fn run(arguments: &Convert, errors: &mut dyn Write) -> io::Result<Out
     };
     if reading.reads(&arguments.output) {
         return wrong(errors, "the output is one of the sources");
+    }
+    if overwrites_policy(&arguments.policy, [arguments.output.as_path()]) {
+        return wrong(errors, OVER_POLICY);
     }
     let mut counts = Counts::default();
     let written = write(arguments, format, &converter, policy.as_ref(), reading, &mut counts, errors);

@@ -1,10 +1,11 @@
 //! Where a command writes to: a file that is there whole or not at all, so that an output may be one of the inputs.
 
+use std::ffi::OsString;
 use std::fmt;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use spanwise_io::{AtomicFile, descriptor};
+use spanwise_io::{AtomicFile, FileOfStdout, Source, descriptor, policy};
 
 /// Whether an output is standard output, by whatever name.
 pub(crate) fn is_stdout(path: &Path) -> bool {
@@ -23,6 +24,20 @@ fn place(path: &Path) -> io::Result<PathBuf> {
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
         Ok(folder.unwrap_or(Path::new(".")).canonicalize()?.join(name))
     })
+}
+
+/// What is said where a policy would be written over.
+pub(crate) const OVER_POLICY: &str = "the policy is in this file, or its key: write to another";
+
+/// Whether one of these outputs, or standard output, is a file that policies of these names are made of.
+pub(crate) fn overwrites_policy<'a>(
+    policies: &[OsString],
+    outputs: impl IntoIterator<Item = &'a Path>,
+) -> bool {
+    let files = policy::files(policies);
+    let stdout = FileOfStdout::new();
+    outputs.into_iter().any(|output| files.iter().any(|file| is_same_file(output, file)))
+        || stdout.is_some_and(|stdout| files.into_iter().any(|file| stdout.is(&Source::File(file))))
 }
 
 /// An error of writing to `path`, which says so.

@@ -2,15 +2,16 @@
 
 use std::collections::BTreeMap;
 use std::io::{self, BufWriter, Write};
+use std::path::Path;
 
 use serde::Serialize;
 use spanwise::redact::{CompiledPolicy, Count, Joiner, RedactionReport, Redactor};
 use spanwise::{DecodeOptions, SpanBatch};
-use spanwise_io::{Unreadable, policy};
+use spanwise_io::{Unreadable, descriptor, policy};
 
 use crate::Outcome;
 use crate::arguments::Redact;
-use crate::output::{Output, is_same_file, is_stdout, named};
+use crate::output::{OVER_POLICY, Output, is_same_file, is_stdout, named, overwrites_policy};
 use crate::reading::{Reading, Stopped};
 use crate::table::{Align, Table, counted, grouped, visible};
 
@@ -55,12 +56,18 @@ pub(crate) fn run(arguments: &Redact, output: &mut dyn Write, errors: &mut dyn W
 impl Redact {
     /// Why this cannot be meant: one thing would be written over or into another.
     fn contradiction(&self, reading: &Reading) -> Option<&'static str> {
-        // One source alone may be replaced. Of several, the next run would redact what this one writes along with the rest.
-        if reading.sources().count() > 1 && self.output.as_deref().is_some_and(|path| reading.reads(path)) {
+        let output = self.output.as_deref();
+        // One source alone may be replaced, but not written to while it is read. Of several, the next run would redact what this
+        // one writes along with the rest.
+        let is_replaced = |path: &Path| reading.sources().count() == 1 && descriptor(path).is_none();
+        if output.is_some_and(|path| reading.reads(path) && !is_replaced(path)) {
             return Some("the output is one of the sources");
         }
+        if overwrites_policy(&self.policy, output.into_iter().chain(self.report.as_deref())) {
+            return Some(OVER_POLICY);
+        }
         let report = self.report.as_deref()?;
-        let (output, to_stdout) = (self.output.as_deref(), is_stdout(report));
+        let to_stdout = is_stdout(report);
         match () {
             () if to_stdout && output.is_none_or(is_stdout) => {
                 Some("the traces go to standard output, so --report must name a file, or --output must")

@@ -229,6 +229,9 @@ fn no_command_reads_what_it_writes() {
             let _ = fs::remove_dir_all(path("new"));
         }
     }
+    let redact = "$B redact --policy=secrets in/a.jsonl -o /dev/fd/7 7>> in/a.jsonl";
+    let (code, errors) = run(redact);
+    assert_eq!((code, fs::read_to_string(path("in/a.jsonl")).unwrap() == text), (2, true), "{errors}");
 }
 
 #[cfg(unix)]
@@ -270,6 +273,33 @@ fn what_nobody_reads_is_told_by_the_exit_code() {
     }
     let (code, _) = script("$B --help | true; exit ${PIPESTATUS[0]}", folder.path());
     assert_eq!(code, 0);
+}
+
+#[test]
+fn no_policy_is_written_over() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    let policy = "presets = [\"secrets\"]\n[hash]\nkey_file = \"key\"\n";
+    let key = "a key that is long enough";
+    fs::write(path("in.json"), SPAN).unwrap();
+    fs::create_dir(path("p")).unwrap();
+    fs::write(path("p/policy.toml"), policy).unwrap();
+    fs::write(path("p/key"), key).unwrap();
+    let policies = ["--policy=p/policy.toml", "--policy=secrets"];
+    for words in [
+        &["redact", "in.json", "-o", "p/policy.toml"][..],
+        &["redact", "in.json", "-o", "p/key"],
+        &["redact", "in.json", "-o", "out", "--report=./p/policy.toml"],
+        &["redact", "in.json", "--report=p/../p/key"],
+        &["convert", "--to=csv", "in.json", "-o", "p/policy.toml"],
+        &["convert", "--to=csv", "in.json", "-o", "p/key"],
+    ] {
+        let run = run_with(words.iter().chain(&policies), b"", folder.path());
+        assert_eq!((run.code, &*run.stdout), (2, ""), "{words:?}: {run:?}");
+        assert!(run.stderr.contains("the policy is in this file"), "{words:?}: {run:?}");
+        let there = ["p/policy.toml", "p/key"].map(|name| fs::read_to_string(path(name)).unwrap());
+        assert_eq!(there, [policy, key], "{words:?}");
+    }
 }
 
 #[cfg(unix)]

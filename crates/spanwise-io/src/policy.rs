@@ -84,6 +84,24 @@ pub fn load(names: &[impl AsRef<OsStr>]) -> Result<CompiledPolicy, UnusablePolic
     compile(&policy, file.and_then(Path::parent)).map_err(|error| error.in_file(file))
 }
 
+/// The files that [`load`] makes a policy of, for whoever writes files and is to write over none of them: the policy file, and
+/// that of its key. What cannot be read, or is no policy, names none.
+///
+/// ```
+/// assert!(spanwise_io::policy::files(&["privacy-mode"]).is_empty());
+/// ```
+pub fn files(names: &[impl AsRef<OsStr>]) -> Vec<PathBuf> {
+    let is_file = |name: &&OsStr| name.to_str().and_then(Preset::from_id).is_none();
+    let Some(file) = names.iter().map(AsRef::as_ref).find(is_file).map(PathBuf::from) else {
+        return Vec::new();
+    };
+    let key = read(&file).ok().and_then(|policy| match policy.key_source() {
+        Some(HashKeySource::File(path)) => Some(beside(file.parent(), path)),
+        _ => None,
+    });
+    [Some(file), key].into_iter().flatten().collect()
+}
+
 /// The policy of a file in TOML.
 ///
 /// # Errors
@@ -112,6 +130,11 @@ pub fn compile(policy: &Policy, folder: Option<&Path>) -> Result<CompiledPolicy,
     Ok(policy.compile(key)?)
 }
 
+/// A path that a policy names, which is relative to its folder.
+fn beside(folder: Option<&Path>, path: &str) -> PathBuf {
+    folder.unwrap_or(Path::new("")).join(path)
+}
+
 fn fetch(source: &HashKeySource, folder: Option<&Path>) -> Result<HashKey, UnusablePolicy> {
     match source {
         HashKeySource::Environment(name) => {
@@ -121,7 +144,7 @@ fn fetch(source: &HashKeySource, folder: Option<&Path>) -> Result<HashKey, Unusa
             Ok(HashKey::new(value.as_encoded_bytes()))
         }
         HashKeySource::File(path) => {
-            let path = folder.unwrap_or(Path::new("")).join(path);
+            let path = beside(folder, path);
             let bytes = std::fs::read(&path).map_err(|error| {
                 UnusablePolicy::new(format!("cannot read the file that `key_file` names: {error}"))
             })?;
@@ -152,6 +175,7 @@ mod tests {
         let policy = load(&[path.as_os_str(), "privacy-mode".as_ref()]).unwrap();
         assert!(outcome(&policy, "input.value").contains("is hashed"));
         assert!(outcome(&policy, "output.value").contains("is masked"));
+        assert_eq!(files(&["secrets".as_ref(), path.as_os_str()]), [path.clone(), folder.path().join("key")]);
         let alone = load(&[&path]).unwrap();
         assert!(outcome(&alone, "output.value").contains("stays"));
         let twice = load(&[&path, &path]).unwrap_err();
