@@ -159,12 +159,12 @@ pub(crate) struct Redact {
     #[arg(long, value_name = "KEY", conflicts_with_all = ["sources", "output", "report"])]
     pub(crate) explain: Vec<String>,
 
-    /// Where the attribute to explain stands
-    #[arg(long, value_enum, default_value_t = Place::Span, requires = "explain")]
-    pub(crate) place: Place,
+    /// Where the attribute to explain stands [default: span]
+    #[arg(long, value_enum)]
+    pub(crate) place: Option<Place>,
 
     /// The name of the event that has the attribute to explain
-    #[arg(long, value_name = "NAME", requires = "explain")]
+    #[arg(long, value_name = "NAME")]
     pub(crate) event: Option<String>,
 }
 

@@ -10,7 +10,7 @@ use spanwise::{DecodeOptions, SpanBatch};
 use spanwise_io::{Unreadable, descriptor, policy};
 
 use crate::Outcome;
-use crate::arguments::Redact;
+use crate::arguments::{Place, Redact};
 use crate::output::{OVER_POLICY, Output, is_same_file, is_stdout, named, overwrites_policy};
 use crate::reading::{Reading, Stopped};
 use crate::table::{Align, Table, counted, grouped, visible};
@@ -26,6 +26,11 @@ pub(crate) fn run(arguments: &Redact, output: &mut dyn Write, errors: &mut dyn W
     };
     if !arguments.explain.is_empty() {
         return explain(arguments, &policy, output);
+    }
+    // That they need the other is lost on whoever parses arguments, since sources contradict it.
+    if arguments.place.is_some() || arguments.event.is_some() {
+        return writeln!(errors, "spanwise: --place and --event are of the attribute that --explain names")
+            .map(|()| Outcome::Unreadable);
     }
     let options = DecodeOptions::default().with_mode(arguments.mode.into());
     let options = Redactor::with_options(policy.clone(), options).decode_options();
@@ -90,7 +95,8 @@ fn explain(arguments: &Redact, policy: &CompiledPolicy, output: &mut dyn Write) 
         if number > 0 {
             writeln!(output)?;
         }
-        let explanation = policy.explain(arguments.place.into(), key, arguments.event.as_deref());
+        let explanation =
+            policy.explain(arguments.place.unwrap_or(Place::Span).into(), key, arguments.event.as_deref());
         writeln!(output, "{explanation}")?;
     }
     Ok(Outcome::Fine)
