@@ -38,8 +38,9 @@ pub(crate) enum Command {
     /// Take private text out of traces, by a policy
     #[command(
         long_about = "Take private text out of traces, by a policy, and leave all else byte for byte.\n\nWhat could not \
-                            be read is not in the output: it is counted, and the exit code is 1. Of several sources every \
-                            document comes out on a line of its own. A source alone may be the output, too."
+                            be read is not in the output: it is counted, and the exit code is 1. So is what documents without traces \
+                            hold. Of several sources every document comes out on a line of its own. A source alone may be the \
+                            output, too; where it holds no traces it stays as it is."
     )]
     Redact(Redact),
     /// Write the spans as a table: Parquet, Arrow, JSON lines or CSV
@@ -63,7 +64,8 @@ pub(crate) enum Command {
         about = "Pick spans by a TraceQL query",
         long_about = "Pick spans by a TraceQL query, such as '{ span.gen_ai.request.model = \"heron-2\" && duration > 1s }'.\n\n\
                             A source may be an index that `index` made. It is not an error if none matches. Exits 1 if documents or spans could not be looked at: \
-                            `validate` says why. A query about more than single spans (structure, count(), rootName and the \
+                            `validate` says why. With --limit and in the order of the input, nothing is looked at behind the last \
+                            span that is shown, but for the table for people. A query about more than single spans (structure, count(), rootName and the \
                             like) holds the sources in memory."
     )]
     Query(Query),
@@ -80,7 +82,9 @@ pub(crate) enum Command {
     /// Write made-up traces to measure with: the corpora of the benchmark
     #[command(
         long_about = "Write made-up traces to measure with: the corpora of the benchmark.\n\nEqual arguments write equal \
-                            bytes on every machine. All are strictly valid OTLP JSON, and all content is made up."
+                            bytes on every machine. All documents are strictly valid OTLP JSON, and all content is made up. Those of \
+                            pretty and mixed take several lines: strict mode, to which a line is a document, takes one of them \
+                            (--single-document) and refuses a file of several."
     )]
     Generate(Generate),
 }

@@ -5,14 +5,14 @@ use std::io::{self, BufWriter, Write};
 use std::path::Path;
 
 use serde::Serialize;
-use spanwise::redact::{CompiledPolicy, Count, Joiner, RedactionReport, Redactor};
+use spanwise::redact::{CompiledPolicy, Count, Joiner, RedactionReport, Redactor, Unknown};
 use spanwise::{DecodeOptions, SpanBatch};
 use spanwise_io::{Unreadable, descriptor, policy};
 
 use crate::Outcome;
 use crate::arguments::{Place, Redact};
 use crate::output::{OVER_POLICY, Output, is_same_file, is_stdout, named, overwrites_policy};
-use crate::reading::{Reading, Stopped};
+use crate::reading::{Reading, Stopped, without_traces};
 use crate::table::{Align, Table, counted, grouped, visible};
 
 /// Runs the command.
@@ -42,13 +42,21 @@ pub(crate) fn run(arguments: &Redact, output: &mut dyn Write, errors: &mut dyn W
         return Ok(Outcome::Unreadable);
     }
     let Some(path) = &arguments.output else {
-        return redact(arguments, policy, reading, output, errors).map(|redacted| redacted.outcome());
+        return match redact(arguments, policy, reading, output, errors) {
+            Ok(redacted) => Ok(redacted.outcome()),
+            Err(stop) => stop.told(None, errors),
+        };
     };
     let fail = |error: io::Error| named(path, error);
     let mut target = BufWriter::new(Output::create(path).map_err(fail)?);
-    let redacted = redact(arguments, policy, reading, &mut target, errors)?;
-    if redacted.read_nothing() && !is_stdout(path) {
-        writeln!(errors, "spanwise: {}: nothing could be read, so nothing is written", path.display())?;
+    let redacted = match redact(arguments, policy, reading, &mut target, errors) {
+        Ok(redacted) => redacted,
+        Err(stop) => return stop.told(Some(path), errors),
+    };
+    if redacted.is_of_no_traces() && !is_stdout(path) {
+        let why =
+            if redacted.report.documents == 0 { "nothing could be read" } else { "there are no traces" };
+        writeln!(errors, "spanwise: {}: {why}, so nothing is written", path.display())?;
         return Ok(Outcome::Unreadable);
     }
     commit(target).map_err(fail)?;
@@ -56,6 +64,33 @@ pub(crate) fn run(arguments: &Redact, output: &mut dyn Write, errors: &mut dyn W
         redacted.write_for_people(output)?;
     }
     Ok(redacted.outcome())
+}
+
+/// Why redacting ended before the sources did.
+enum Stop {
+    Io(io::Error),
+    /// What was written lacks what came too late in a source.
+    Contradiction(String),
+}
+
+impl From<io::Error> for Stop {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
+}
+
+impl Stop {
+    fn told(self, path: Option<&Path>, errors: &mut dyn Write) -> io::Result<Outcome> {
+        let message = match self {
+            Self::Io(error) => return Err(error),
+            Self::Contradiction(message) => message,
+        };
+        match path.filter(|path| !is_stdout(path)) {
+            Some(path) => writeln!(errors, "spanwise: {}: not written: {message}", path.display())?,
+            None => writeln!(errors, "spanwise: {message}")?,
+        }
+        Ok(Outcome::Unreadable)
+    }
 }
 
 impl Redact {
@@ -106,6 +141,8 @@ fn explain(arguments: &Redact, policy: &CompiledPolicy, output: &mut dyn Write) 
 struct Redacted {
     policy: CompiledPolicy,
     report: RedactionReport,
+    /// Documents with nothing of OTLP in them.
+    foreign_documents: u64,
     unreadable: Vec<Unreadable>,
 }
 
@@ -116,12 +153,13 @@ fn redact(
     reading: Reading,
     output: &mut dyn Write,
     errors: &mut dyn Write,
-) -> io::Result<Redacted> {
+) -> Result<Redacted, Stop> {
     let options = reading.decode();
     let mut inputs = reading.ledger();
     let in_lines = reading.inputs().count() > 1;
     let worker_policy = policy.clone();
-    let mut redacted = Redacted { policy, report: RedactionReport::default(), unreadable: Vec::new() };
+    let mut redacted =
+        Redacted { policy, report: RedactionReport::default(), foreign_documents: 0, unreadable: Vec::new() };
     let mut joiner = Joiner::default();
     let fail = |error: io::Error| match &arguments.output {
         Some(path) => named(path, error),
@@ -131,26 +169,27 @@ fn redact(
         let redactor = Redactor::with_options(worker_policy.clone(), options);
         let mut redactor = if in_lines { redactor.in_lines() } else { redactor };
         move |batch: &mut SpanBatch| {
-            let mut text = Vec::new();
+            let (mut text, foreign) = (Vec::new(), without_traces(batch));
             let made = redactor.redact_part_into(batch, &mut text);
-            made.map(|(report, seams)| (text, seams, report))
+            made.map(|(report, seams)| (text, seams, report, foreign))
                 .map_err(|error| Stopped::from(error.to_string()))
         }
     };
     reading.scan(worker, |input, result| {
         match result.and_then(|redacted| redacted) {
-            Ok((text, seams, report)) => {
+            Ok((text, seams, report, foreign)) => {
                 redacted.report.add(&report);
+                redacted.foreign_documents += foreign;
                 joiner.push(&text, &seams, output).map_err(fail)?;
             }
             // What was written lacks what came too late: no file is better than a wrong one.
             Err(stopped) if stopped.contradicts => {
                 let name = visible(inputs.name(input));
-                return Err(io::Error::other(format!("{name}: {}", stopped.message)));
+                return Err(Stop::Contradiction(format!("{name}: {}", stopped.message)));
             }
             Err(Stopped { message, .. }) => inputs.fault(input, message),
         }
-        Ok::<_, io::Error>(())
+        Ok::<_, Stop>(())
     })?;
     joiner.finish(output).map_err(fail)?;
     (_, redacted.unreadable) = inputs.tell(errors)?;
@@ -168,6 +207,7 @@ struct Report<'a> {
     ok: bool,
     #[serde(flatten)]
     totals: BTreeMap<&'static str, u64>,
+    foreign_documents: u64,
     /// Changes at each place.
     places: BTreeMap<String, u64>,
     /// What each detector found.
@@ -190,16 +230,23 @@ struct NotRead<'a> {
 }
 
 impl Redacted {
-    /// There was something, and no document of it could be read.
-    fn read_nothing(&self) -> bool {
-        let lost = !self.unreadable.is_empty() || self.report.bad_documents > 0;
-        lost && self.report.documents == 0 && self.report.spans == 0
+    /// Documents with nothing of OTLP in them of which the policy leaves nothing, though it was not made for them.
+    fn emptied(&self) -> u64 {
+        if self.policy.unknown() == Unknown::Drop { self.foreign_documents } else { 0 }
+    }
+
+    /// There was something, and no document of it could be read as traces.
+    fn is_of_no_traces(&self) -> bool {
+        let RedactionReport { documents, bad_documents, other_signals, spans, .. } = self.report;
+        let no_traces = other_signals + self.emptied();
+        let lost = !self.unreadable.is_empty() || bad_documents + no_traces > 0;
+        lost && documents <= no_traces && spans == 0
     }
 
     fn outcome(&self) -> Outcome {
         match () {
             () if !self.unreadable.is_empty() => Outcome::Unreadable,
-            () if self.report.lost_anything() => Outcome::Findings,
+            () if self.report.lost_anything() || self.emptied() > 0 => Outcome::Findings,
             () => Outcome::Fine,
         }
     }
@@ -215,6 +262,12 @@ impl Redacted {
                 let verb = if count == 1 { "is" } else { "are" };
                 writeln!(errors, "spanwise: {} {verb} not in the output: {why}", counted(count, what))?;
             }
+        }
+        let emptied = self.emptied();
+        if emptied > 0 {
+            let what = if emptied == 1 { "document is empty" } else { "documents are empty" };
+            writeln!(errors, "spanwise: {} {what} in the output: nothing of traces", grouped(emptied))?;
+            return Ok(());
         }
         // Some are normal among spans. Where there is none, this was most likely not meant to be redacted as traces.
         if self.report.spans == 0 && self.report.unknown_members > 0 {
@@ -250,14 +303,15 @@ impl Redacted {
         table.write(output)
     }
 
-    fn write_report(&self, path: &std::path::Path) -> io::Result<()> {
-        let Self { policy, report, unreadable } = self;
+    fn write_report(&self, path: &Path) -> io::Result<()> {
+        let Self { policy, report, foreign_documents, unreadable } = self;
         let map =
             |counts: Vec<Count>| counts.into_iter().map(|Count { name, count }| (name, count)).collect();
         let decided = |Count { name, count }| Decided { rule: name, count };
         let written = Report {
             ok: self.outcome() == Outcome::Fine,
             totals: report.totals().into_iter().collect(),
+            foreign_documents: *foreign_documents,
             places: map(report.places()),
             detectors: map(report.detectors(policy)),
             rules: report.rules(policy).into_iter().map(decided).collect(),

@@ -350,7 +350,9 @@ fn json_that_holds_no_traces_is_told_by_every_command() {
             &["index", "-o", "traces.idx"],
         ] {
             let run = run_with(words.iter().chain(sources), b"", folder.path());
-            assert_eq!(run.code, 0, "{words:?}: {run:?}");
+            // What such a document holds is lost to `redact` alone.
+            let is_lost = words[0] == "redact" && !said.is_empty();
+            assert_eq!(run.code, i32::from(is_lost), "{words:?}: {run:?}");
             let told: String =
                 run.stderr.split_inclusive('\n').filter(|line| line.contains("no traces")).collect();
             assert_eq!(told, said, "{words:?}: {run:?}");

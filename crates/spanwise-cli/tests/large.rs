@@ -60,6 +60,8 @@ fn what_comes_too_late_from_a_pipe_leaves_no_file() {
         let run = run_with(words, text.as_bytes(), folder.path());
         assert_eq!(run.code, 2, "{run:?}");
         assert!(run.stderr.contains("of its spans that were delivered before"), "{run:?}");
+        let begin = format!("spanwise: {}: not written: -: ", words[3]);
+        assert!(run.stderr.starts_with(&begin), "{run:?}");
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "{words:?}");
     }
     let folder = tempfile::tempdir().unwrap();

@@ -151,24 +151,69 @@ fn json_without_a_span_is_told() {
     fs::write(folder.path().join("one.jsonl"), "{\"log\":\"hush\"}\n").unwrap();
     fs::write(folder.path().join("b.jsonl"), format!("{line}\n{}\n", document("x"))).unwrap();
     fs::write(folder.path().join("c.jsonl"), "{}\n{\"resourceSpans\":[]}\n").unwrap();
-    for (name, said) in [
+    fs::write(folder.path().join("d.jsonl"), "{\"resourceSpans\":[],\"log\":\"hush\"}\n").unwrap();
+    for (name, code, said) in [
         (
             "a.jsonl",
+            1,
             "spanwise: 2 documents that hold no traces, the first in a.jsonl\n\
-             spanwise: there is no span; 4 members that OTLP does not know are not in the output\n",
+             spanwise: 2 documents are empty in the output: nothing of traces\n",
         ),
         (
             "one.jsonl",
+            1,
             "spanwise: 1 document that holds no traces, in one.jsonl\n\
-             spanwise: there is no span; 1 member that OTLP does not know is not in the output\n",
+             spanwise: 1 document is empty in the output: nothing of traces\n",
         ),
-        ("b.jsonl", "spanwise: 1 document that holds no traces, in b.jsonl\n"),
-        ("c.jsonl", ""),
+        (
+            "b.jsonl",
+            1,
+            "spanwise: 1 document that holds no traces, in b.jsonl\n\
+             spanwise: 1 document is empty in the output: nothing of traces\n",
+        ),
+        ("c.jsonl", 0, ""),
+        ("d.jsonl", 0, "spanwise: there is no span; 1 member that OTLP does not know is not in the output\n"),
     ] {
         let redacted = run_with(["redact", "--policy=privacy-mode", name], b"", folder.path());
-        assert_eq!((redacted.code, &*redacted.stderr), (0, said), "{name}");
+        assert_eq!((redacted.code, &*redacted.stderr), (code, said), "{name}");
         assert!(!redacted.stdout.contains("hush"), "{name}");
     }
+}
+
+#[test]
+fn what_is_no_traces_stays_as_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    let keep = "unknown = \"keep\"\n[text]\nspan_name = \"mask\"\n";
+    fs::write(path("keep.toml"), keep).unwrap();
+    let logs = "{\"resourceLogs\":[]}\n";
+    let foreign = "{\"hello\":1,\"data\":[1,2]}\n";
+    let empty = "{\"resourceSpans\":[]}\n";
+    for (text, policy, code, written) in [
+        (logs.to_owned(), "secrets", 2, None),
+        (foreign.to_owned(), "secrets", 2, None),
+        (format!("{logs}{foreign}{{bad\n"), "secrets", 2, None),
+        // The policy leaves it.
+        (foreign.to_owned(), "keep.toml", 0, Some(foreign.to_owned())),
+        (format!("{logs}{empty}"), "secrets", 1, Some(empty.to_owned())),
+        (format!("{foreign}{empty}"), "secrets", 1, Some(format!("{{}}\n{empty}"))),
+        (String::new(), "secrets", 0, Some(String::new())),
+    ] {
+        fs::write(path("a.jsonl"), &text).unwrap();
+        let words = ["redact", "--policy", policy, "a.jsonl", "-o", "a.jsonl"];
+        let redacted = run_with(words, b"", folder.path());
+        let left = fs::read_to_string(path("a.jsonl")).unwrap();
+        let said = redacted.stderr.contains("so nothing is written");
+        assert_eq!(redacted.code, code, "{text}: {redacted:?}");
+        assert_eq!((said, left), (written.is_none(), written.unwrap_or(text)), "{redacted:?}");
+    }
+}
+
+#[test]
+fn what_is_appended_twice_is_lines() {
+    let input = "{\"resourceSpans\":[]}\n{bad\n";
+    let redacted = run_with(["redact", "--policy=secrets"], input.as_bytes(), Path::new("."));
+    assert_eq!((redacted.code, &*redacted.stdout), (1, "{\"resourceSpans\":[]}\n"));
 }
 
 #[test]
@@ -239,9 +284,16 @@ fn a_policy_that_cannot_be_applied_is_wrong_use() {
         assert!(redacted.stderr.contains(message), "{redacted:?}");
         assert_eq!(fs::read_to_string(folder.path().join("out.json")).unwrap(), "before");
     }
-    for arguments in [&["redact"][..], &["redact", "--policy=secrets", "--explain=a", "b.json"]] {
-        let redacted = run(arguments);
-        assert_eq!((redacted.code, &*redacted.stdout), (2, ""));
+    for arguments in [
+        &["redact"][..],
+        &["redact", "--policy=secrets", "--explain=a", "b.json"],
+        &["redact", "--policy=secrets", "--place=event"],
+        &["redact", "--policy=secrets", "--place=span", "b.json"],
+        &["redact", "--policy=secrets", "--event=a", "b.json"],
+    ] {
+        fs::write(folder.path().join("b.json"), document("x")).unwrap();
+        let redacted = run_with(arguments, b"", folder.path());
+        assert_eq!((redacted.code, &*redacted.stdout), (2, ""), "{arguments:?}");
     }
     let arguments = ["redact", "--policy=secrets", "-o", "missing/out.json"];
     let redacted = run_with(arguments, document("x").as_bytes(), folder.path());
