@@ -1,11 +1,13 @@
 """Sources of any size: tables one after the other, Arrow streams, compression, early ends."""
 
 import _thread
+import functools
 import gzip
 import io
 import itertools
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -144,6 +146,73 @@ def test_what_is_cut_off_gives_the_good_part():
         spanwise.read(gzip.compress(LINES)[:-4], columns=["name"], on_error="raise")
     with pytest.raises(spanwise.DecodeError):
         list(spanwise.scan(packed, on_error="raise"))
+
+
+def large_document():
+    """One of which parts are given before its end is seen."""
+    spans = b",".join(b'{"name":"%d","droppedEventsCount":%d}' % (number, number) for number in range(250_000))
+    return b'{"resourceSpans":[{"resource":{},"scopeSpans":[{"scope":{},"spans":[' + spans + b"]}]}]}"
+
+
+@functools.cache
+def torn_documents():
+    whole = large_document()
+    packed = gzip.compress(whole, 1)
+    corrupt = bytearray(packed)
+    corrupt[len(packed) * 19 // 20] ^= 0xFF
+    late = whole[:-5] + b',"scope":{"name":"late"}}]}]}'
+    return {
+        "cut off": (packed[: len(packed) * 19 // 20], "the gzip data is cut off, after .*, in a document of which ", 1),
+        "corrupt": (bytes(corrupt), "corrupt, after .*, in a document of which |broken at byte .*, after ", 1),
+        "broken": (gzip.compress(whole[:-1000], 1), "broken at byte .*, after ", 1),
+        "late": (gzip.compress(late, 1), "changes ", 0),
+    }
+
+
+@pytest.mark.parametrize(
+    ("fault", "threads"), [("cut off", 1), ("cut off", 2), ("corrupt", 2), ("broken", 1), ("late", 2)]
+)
+def test_a_large_document_that_is_torn_costs_no_other_source(tmp_path, fault, threads):
+    data, words, bad = torn_documents()[fault]
+    for name in ("a.json", "z.json"):
+        (tmp_path / name).write_bytes(line(name))
+    (tmp_path / "m.json.gz").write_bytes(data)
+    report = spanwise.validate(tmp_path, threads=threads)
+    [told] = report.unreadable
+    match = re.search(rf"m\.json\.gz: .*(?:{words})(\d+)", told)
+    assert match, told
+    assert (report.ok, report.bad_documents, report.spans) == (False, bad, int(match.group(1)) + 2)
+    assert 0 < report.spans < 250_003
+    options = {"columns": ["name"], "threads": threads}
+    for read in (
+        lambda: spanwise.read(tmp_path, **options),
+        lambda: pyarrow.table(spanwise.scan(tmp_path, **options)),
+        lambda: spanwise.read(tmp_path, columns=["name", "is_request"], threads=threads),
+        lambda: pyarrow.table(spanwise.scan(tmp_path, columns=["name", "is_request"], threads=threads)),
+    ):
+        with pytest.warns(spanwise.SpanwiseWarning, match=words):
+            table = read()
+        found = pyarrow.table(table)["name"].to_pylist()
+        assert (found[0], found[-1], len(found)) == ("a.json", "z.json", report.spans)
+    with pytest.warns(spanwise.SpanwiseWarning, match=words):
+        totals = spanwise.summary(tmp_path, threads=threads)
+    assert (totals["files"], totals["spans"], totals["bad_documents"]) == (2, report.spans, bad)
+    assert [entry["file"] for entry in totals["unreadable"]] == [str(tmp_path / "m.json.gz")]
+    with pytest.raises(OSError, match=words):
+        spanwise.read(tmp_path, on_error="raise", **options)
+
+
+def test_what_a_file_object_raises_in_a_large_document_comes_back():
+    class Failing(io.BytesIO):
+        def read(self, size=-1):
+            chunk = super().read(size)
+            if not chunk:
+                raise LookupError("the line is dead")
+            return chunk
+
+    whole = large_document()
+    with pytest.raises(LookupError, match="the line is dead"):
+        spanwise.validate(Failing(whole[: len(whole) * 19 // 20]))
 
 
 def test_errors_come_where_they_stand():

@@ -190,7 +190,13 @@ impl Blocks {
             if let Some(contradiction) = self.framer.contradiction() {
                 self.ended = true;
                 let kind = ReadErrorKind::Contradiction(contradiction);
-                return Some(Err(ReadError::new(kind, self.input.delivered())));
+                let error = ReadError::new(kind, self.input.delivered());
+                // A document is broken where its source is.
+                let cause = self.error.take().filter(|_| contradiction.fault);
+                return Some(Err(match cause {
+                    Some(cause) => error.because_of(cause),
+                    None => error,
+                }));
             }
             if self.at_end {
                 return self.error.take().map(Err);

@@ -11,6 +11,7 @@ use crate::compression::Compression;
 pub struct ReadError {
     kind: ReadErrorKind,
     delivered: u64,
+    cause: Option<Box<ReadError>>,
 }
 
 /// What stopped the reading.
@@ -33,7 +34,12 @@ pub enum ReadErrorKind {
 
 impl ReadError {
     pub(crate) fn new(kind: ReadErrorKind, delivered: u64) -> Self {
-        Self { kind, delivered }
+        Self { kind, delivered, cause: None }
+    }
+
+    /// The same, which that one brought about.
+    pub(crate) fn because_of(self, cause: Self) -> Self {
+        Self { cause: Some(Box::new(cause)), ..self }
     }
 
     /// What stopped the reading.
@@ -44,6 +50,15 @@ impl ReadError {
     /// The same, taken out.
     pub fn into_kind(self) -> ReadErrorKind {
         self.kind
+    }
+
+    /// What stopped the reading first: the source, cut off or broken, in the middle of a document that was given in parts, and so
+    /// ended in a [`Contradiction`](ReadErrorKind::Contradiction). What is no consequence of another is its own cause.
+    pub fn into_cause(self) -> ReadErrorKind {
+        match self.cause {
+            Some(cause) => cause.into_cause(),
+            None => self.kind,
+        }
     }
 
     /// Bytes of text, decompressed, that were read before.
@@ -61,6 +76,11 @@ impl From<io::Error> for ReadError {
 impl fmt::Display for ReadError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let delivered = self.delivered;
+        if let (Some(cause), ReadErrorKind::Contradiction(Contradiction { spans, .. })) =
+            (&self.cause, &self.kind)
+        {
+            return write!(f, "{cause}, in a document of which {spans} spans were delivered before");
+        }
         match &self.kind {
             ReadErrorKind::Io(error) => write!(f, "cannot read: {error}"),
             ReadErrorKind::CutOff(compression) => {
@@ -103,8 +123,9 @@ impl fmt::Display for ReadError {
 
 impl std::error::Error for ReadError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match &self.kind {
-            ReadErrorKind::Io(error) => error.source(),
+        match (&self.cause, &self.kind) {
+            (Some(cause), _) => Some(&**cause),
+            (None, ReadErrorKind::Io(error)) => error.source(),
             _ => None,
         }
     }

@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test")]
 
-use std::io::Cursor;
+use std::io::{self, Cursor, Read};
 use std::path::{Path, PathBuf};
 
 use flate2::Compression;
@@ -12,6 +12,7 @@ use spanwise::{Decoder, SpanBatch};
 use spanwise_io::{ReadErrorKind, ReadSettings, Scan, Source};
 
 const SPANS: usize = 4000;
+const SIZES: BlockSizes = BlockSizes { block: 5000, document: 20_000, held: 60_000 };
 
 /// One resource, whose `resource` stands first or last.
 fn document(last: bool, end: &str) -> String {
@@ -40,8 +41,7 @@ struct Outcome {
 }
 
 fn read(source: Source, threads: usize) -> Outcome {
-    let sizes = BlockSizes { block: 5000, document: 20_000, held: 60_000 };
-    let settings = ReadSettings { sizes, ..ReadSettings::default() };
+    let settings = ReadSettings { sizes: SIZES, ..ReadSettings::default() };
     let options = settings.decode;
     let scan = Scan::new(vec![source], settings, threads, || {
         let mut decoder = Decoder::new(options);
@@ -82,8 +82,7 @@ fn a_large_document_is_cut_and_held_nowhere() {
     let text = document(false, "}");
     let path = file("resource-first.json", &text);
     let mut packed = Vec::new();
-    std::io::Read::read_to_end(&mut GzEncoder::new(text.as_bytes(), Compression::fast()), &mut packed)
-        .unwrap();
+    GzEncoder::new(text.as_bytes(), Compression::fast()).read_to_end(&mut packed).unwrap();
     for threads in [1, 3] {
         for source in [
             Source::File(path.clone()),
@@ -136,4 +135,49 @@ fn a_late_fault_costs_the_document_or_is_an_error() {
     let Some(ReadErrorKind::Contradiction(contradiction)) = found.error else { panic!("{}", found.message) };
     assert!(contradiction.fault && contradiction.spans > 0);
     assert_eq!(contradiction.spans, found.spans.len() as u64);
+}
+
+/// Gives some bytes and fails.
+struct Failing(Cursor<String>);
+
+impl Read for Failing {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self.0.read(buffer)? {
+            0 => Err(io::Error::other("the line is dead")),
+            read => Ok(read),
+        }
+    }
+}
+
+#[test]
+fn a_document_that_is_torn_by_its_source_tells_why() {
+    let text = document(false, "}");
+    let mut packed = Vec::new();
+    GzEncoder::new(text.as_bytes(), Compression::fast()).read_to_end(&mut packed).unwrap();
+    packed.truncate(packed.len() * 9 / 10);
+    let half = text[..text.len() / 2].to_owned();
+    for (source, words, is_cause) in [
+        (
+            Source::Bytes(packed.into()),
+            "the gzip data is cut off, after ",
+            (|cause| matches!(cause, ReadErrorKind::CutOff(_))) as fn(&ReadErrorKind) -> bool,
+        ),
+        (
+            Source::Reader(Box::new(Failing(Cursor::new(half)))),
+            "cannot read: the line is dead, in a document",
+            |cause| matches!(cause, ReadErrorKind::Io(_)),
+        ),
+    ] {
+        let settings = ReadSettings { sizes: SIZES, ..ReadSettings::default() };
+        let blocks = Scan::new(vec![source], settings, 1, || |piece: spanwise_io::Piece| piece.block);
+        let error = blocks.filter_map(Result::err).last().unwrap();
+        let ReadErrorKind::Contradiction(contradiction) = error.kind() else { panic!("{error}") };
+        assert!(contradiction.fault && contradiction.spans > 1000);
+        let message = error.to_string();
+        assert!(message.starts_with(words), "{message}");
+        let spans = contradiction.spans;
+        let end = format!(", in a document of which {spans} spans were delivered before");
+        assert!(message.ends_with(&end), "{message}");
+        assert!(is_cause(&error.into_cause()));
+    }
 }

@@ -122,13 +122,17 @@ pub(crate) fn summary(
         }
     }
     warn(py, run.report(), 2)?;
+    // One whose source breaks off is in no batch.
+    let bad_documents = run.report().bad_documents;
     let (files, unreadable) = run.inputs();
     totals.read(files, unreadable);
     let json = py.detach(|| {
         let mut json = Vec::new();
         totals.write_json(&mut json).map(|()| json)
     })?;
-    py.import("json")?.getattr("loads")?.call1((PyBytes::new(py, &json),))
+    let dict = py.import("json")?.getattr("loads")?.call1((PyBytes::new(py, &json),))?;
+    dict.set_item("bad_documents", bad_documents)?;
+    Ok(dict)
 }
 
 /// Goes through sources, a batch at a time, in bounded memory: an iterator of `SpanBatch`.

@@ -339,22 +339,17 @@ impl Run {
                 let name = self.names.get(number).map_or("", String::as_str);
                 let fault = Unreadable { name: name.to_owned(), message: error.to_string() };
                 let found = self.found.get(number).copied().unwrap_or_default();
-                match error.into_kind() {
-                    ReadErrorKind::Io(_) if found && !self.raises => {
+                let bad = matches!(error.kind(), ReadErrorKind::Contradiction(found) if found.fault);
+                match error.into_cause() {
+                    ReadErrorKind::Io(error) if self.raises || !found => {
+                        Err(io_error(py, error, Path::new(name)))
+                    }
+                    _ if self.raises => Err(PyOSError::new_err(in_words(&fault))),
+                    _ => {
+                        self.report.bad_documents += u64::from(bad);
                         self.not_whole(fault);
                         Ok(())
                     }
-                    ReadErrorKind::Io(error) => Err(io_error(py, error, Path::new(name))),
-                    ReadErrorKind::CutOff(_)
-                    | ReadErrorKind::Corrupt(_)
-                    | ReadErrorKind::Trailing(_)
-                    | ReadErrorKind::Inflated
-                        if !self.raises =>
-                    {
-                        self.not_whole(fault);
-                        Ok(())
-                    }
-                    _ => Err(PyOSError::new_err(in_words(&fault))),
                 }
             }
         }
