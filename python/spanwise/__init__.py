@@ -155,7 +155,7 @@ def read(
     ``threads`` read at once, by default as many as there are processors. ``batch_size`` is about how many bytes of
     text are decoded at a time, by default one mebibyte; small files of one line each are decoded together.
     ``progress`` is a callable that is given a ``Progress`` some ten times a second and once at the end, or True for a
-    bar of tqdm or rich, whichever is installed. Ctrl-C stops the run.
+    bar of tqdm or rich, whichever is installed, which is closed however the run ends. Ctrl-C stops the run.
     """
     return _read(
         flat(sources),
@@ -200,8 +200,8 @@ def scan(
 
     An iterator of ``Table``, and an Arrow stream that DuckDB, polars and pyarrow read as they need it: each time it
     is asked for, the sources are read from their beginning (file objects can be read only once). Leaving off early
-    stops the work; ``close()``, or ``with``, does so at once. Options and errors as those of ``read``; ``batch_size``
-    is about how many bytes of text make a table.
+    stops the work; ``close()``, or ``with``, does so at once, and from another thread as soon as the iteration looks.
+    Options and errors as those of ``read``; ``batch_size`` is about how many bytes of text make a table.
 
     Where ``is_request`` is a column, paths and bytes are read twice each time: first for the requests alone, with 100
     to 250 bytes of memory a span, so that it is what ``read`` says. ``OSError`` is raised if a file changed in

@@ -20,27 +20,42 @@ class Progress(NamedTuple):
 
 
 Told: TypeAlias = "bool | Callable[[Progress], object] | None"
-_Teller: TypeAlias = Callable[[int, int | None, int, bool], None]
+_Show: TypeAlias = Callable[[Progress], object]
 
 
-def teller(progress: Told) -> _Teller | None:
-    """Give what the module calls some ten times a second, and once at the end."""
+class Teller:
+    """What the module calls some ten times a second, and once at the end of a run."""
+
+    def __init__(self, show: _Show, hide: Callable[[], None] | None = None) -> None:
+        self._show = show
+        self._hide = hide
+        self._begun = time.monotonic()
+
+    def __call__(self, bytes_read: int, bytes_total: int | None, spans: int, done: bool) -> None:
+        """Tell of it, or show it."""
+        self._show(Progress(bytes_read, bytes_total, spans, time.monotonic() - self._begun, done))
+
+    def close(self) -> None:
+        """Close the bar: the run is over, however it ended. One that is left open keeps its thread and the terminal."""
+        if self._hide is not None:
+            self._hide()
+
+
+def teller(progress: Told) -> Teller | None:
+    """Give what tells, or shows, how far a run is, if anything is to."""
     if not progress:
         return None
-    show = _bar() if progress is True else progress
-    if show is None:
-        return None
-    begun = 0.0
-
-    def tell(bytes_read: int, bytes_total: int | None, spans: int, done: bool) -> None:
-        show(Progress(bytes_read, bytes_total, spans, time.monotonic() - begun, done))
-
-    begun = time.monotonic()
-    return tell
+    if progress is not True:
+        return Teller(progress)
+    bar = _bar()
+    return None if bar is None else Teller(*bar)
 
 
-def _bar() -> Callable[[Progress], None] | None:
-    """Give a bar of tqdm, or else of rich, or None where neither is installed."""
+_Bar: TypeAlias = tuple[_Show, Callable[[], None]]
+
+
+def _bar() -> _Bar | None:
+    """Give what shows a bar of tqdm, or else of rich, and what closes it, or None where neither is installed."""
     for name, make in (("tqdm.auto", _tqdm), ("rich.progress", _rich)):
         try:
             module = importlib.import_module(name)
@@ -50,7 +65,7 @@ def _bar() -> Callable[[Progress], None] | None:
     return None
 
 
-def _tqdm(module: Any) -> Callable[[Progress], None]:  # noqa: ANN401
+def _tqdm(module: Any) -> _Bar:  # noqa: ANN401
     bar = None
 
     def show(progress: Progress) -> None:
@@ -59,14 +74,17 @@ def _tqdm(module: Any) -> Callable[[Progress], None]:  # noqa: ANN401
             bar = module.tqdm(total=progress.bytes_total, unit="B", unit_scale=True, unit_divisor=1024)
         bar.set_postfix_str(f"{progress.spans} spans", refresh=False)
         bar.update(progress.bytes_read - bar.n)
-        if progress.done:
+
+    def hide() -> None:
+        nonlocal bar
+        if bar is not None:
             bar.close()
             bar = None
 
-    return show
+    return show, hide
 
 
-def _rich(module: Any) -> Callable[[Progress], None]:  # noqa: ANN401
+def _rich(module: Any) -> _Bar:  # noqa: ANN401
     columns = (
         module.BarColumn(),
         module.DownloadColumn(binary_units=True),
@@ -83,8 +101,11 @@ def _rich(module: Any) -> Callable[[Progress], None]:  # noqa: ANN401
             bar.start()
             task = bar.add_task("", total=progress.bytes_total)
         bar.update(task, completed=progress.bytes_read, description=f"{progress.spans} spans")
-        if progress.done:
+
+    def hide() -> None:
+        nonlocal bar
+        if bar is not None:
             bar.stop()
             bar = None
 
-    return show
+    return show, hide

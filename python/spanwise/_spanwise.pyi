@@ -1,14 +1,14 @@
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from os import PathLike
 from typing import Any, TypeAlias, final, overload
 
 from typing_extensions import Buffer, CapsuleType
 
+from spanwise._progress import Teller
 from spanwise._sources import BinaryFile
 from spanwise._types import SpanKind, StatusCode, Summary
 
-_Teller: TypeAlias = Callable[[int, int | None, int, bool], None]
 _Value: TypeAlias = str | bool | int | float | bytes | list["_Value"] | dict[str, "_Value"] | None
 _Policy: TypeAlias = Policy | str | PathLike[str] | Sequence[str | PathLike[str]]
 
@@ -415,7 +415,7 @@ def read(
     framing: str,
     threads: int,
     batch_size: int | None,
-    progress: _Teller | None,
+    progress: Teller | None,
 ) -> Table: ...
 def redact(payload: Buffer, policy: _Policy, *, mode: str = "lenient", framing: str | None = None) -> bytes: ...
 def scan(
@@ -435,7 +435,7 @@ def scan(
     framing: str,
     threads: int,
     batch_size: int | None,
-    progress: _Teller | None,
+    progress: Teller | None,
 ) -> Scan: ...
 def scan_batches(
     sources: list[Buffer | str | BinaryFile],
@@ -446,11 +446,11 @@ def scan_batches(
     framing: str,
     threads: int,
     batch_size: int | None,
-    progress: _Teller | None,
+    progress: Teller | None,
 ) -> BatchScan: ...
 def summary(
-    sources: list[Buffer | str | BinaryFile], *, framing: str, threads: int, progress: _Teller | None
+    sources: list[Buffer | str | BinaryFile], *, framing: str, threads: int, progress: Teller | None
 ) -> Summary: ...
 def validate(
-    sources: list[Buffer | str | BinaryFile], *, mode: str, framing: str, threads: int, progress: _Teller | None
+    sources: list[Buffer | str | BinaryFile], *, mode: str, framing: str, threads: int, progress: Teller | None
 ) -> Report: ...

@@ -20,6 +20,7 @@ mod span;
 mod table;
 mod twice;
 mod value;
+mod watch;
 
 use std::ffi::OsString;
 

@@ -1,10 +1,11 @@
 //! `read`, `scan_batches` and `validate`.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
+use pyo3::{PyTraverseError, PyVisit};
 use spanwise::llm::Requests;
 use spanwise::{Framing, Mode};
 use spanwise_arrow::{Converter, RequestMarks};
@@ -18,6 +19,7 @@ use crate::redact::PolicyArgument;
 use crate::run::{Run, RunOptions, warn};
 use crate::source::Source;
 use crate::table::Table;
+use crate::watch::{Held, Watch};
 
 /// Reads sources into a table; see the package.
 #[pyfunction]
@@ -54,7 +56,15 @@ pub(crate) fn read(
         RunOptions { mode, framing, raises: on_error, threads, block: batch_size, shows: false, policy };
     // What is told over all batches is told by one converter, here; otherwise each thread has its own.
     let here = converter.is_across_batches();
-    let mut run = Run::new(py, &sources, &options, (!here).then_some(&converter), here, progress)?;
+    let mut run = Run::new(
+        py,
+        &sources,
+        &options,
+        (!here).then_some(&converter),
+        here,
+        progress.map(Arc::new),
+        Arc::default(),
+    )?;
     if requests.is_some() {
         converter = converter.marked_later();
     }
@@ -69,7 +79,7 @@ pub(crate) fn read(
             rows.push(part.map_err(|error| convert_error(&error))?);
         }
     }
-    let mut report = run.report().clone();
+    let mut report = run.report();
     if here {
         let settled = match &requests {
             Some(requests) => RequestMarks::new(requests, &converter).mark_all(&mut rows),
@@ -96,9 +106,9 @@ pub(crate) fn validate(
 ) -> PyResult<Report> {
     let options =
         RunOptions { mode, framing, raises: false, threads, block: None, shows: false, policy: None };
-    let mut run = Run::new(py, &sources, &options, None, false, progress)?;
+    let mut run = Run::new(py, &sources, &options, None, false, progress.map(Arc::new), Arc::default())?;
     while run.next(py)?.is_some() {}
-    Ok(run.report().clone())
+    Ok(run.report())
 }
 
 /// What sources hold, as the command `spanwise summary --format json` says it; see the package.
@@ -114,16 +124,17 @@ pub(crate) fn summary(
 ) -> PyResult<Bound<'_, PyAny>> {
     let (mode, raises) = (Mode::Lenient, false);
     let options = RunOptions { mode, framing, raises, threads, block: None, shows: false, policy: None };
-    let mut run = Run::new(py, &sources, &options, None, true, progress)?;
+    let mut run = Run::new(py, &sources, &options, None, true, progress.map(Arc::new), Arc::default())?;
     let mut totals = Totals::default();
     while let Some(part) = run.next(py)? {
         if let Some(batch) = part.batch {
             py.detach(|| totals.add(&batch));
         }
     }
-    warn(py, run.report(), 2)?;
+    let report = run.report();
+    warn(py, &report, 2)?;
     // One whose source breaks off is in no batch.
-    let bad_documents = run.report().bad_documents;
+    let bad_documents = report.bad_documents;
     let (files, unreadable) = run.inputs();
     totals.read(files, unreadable);
     let json = py.detach(|| {
@@ -137,18 +148,31 @@ pub(crate) fn summary(
 
 /// Goes through sources, a batch at a time, in bounded memory: an iterator of `SpanBatch`.
 #[pyclass(frozen, module = "spanwise")]
-pub(crate) struct BatchScan(Mutex<Batches>);
+pub(crate) struct BatchScan {
+    watch: Arc<Watch>,
+    state: Mutex<State>,
+    /// What the run holds of Python.
+    held: Vec<Held>,
+}
 
-struct Batches {
-    /// None once it has ended, and while it runs.
-    run: Option<Run>,
-    /// What was found when it was looked at last.
-    report: Report,
+/// How far it is.
+enum State {
+    /// The run is taken out while it is at work: another thread that asks meanwhile sees the end rather than wait for this one.
+    Running(Option<Box<Run>>),
+    Ended,
 }
 
 impl BatchScan {
-    fn lock(&self) -> MutexGuard<'_, Batches> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn take(&self) -> Option<Box<Run>> {
+        if let State::Running(run) = &mut *self.lock() { run.take() } else { None }
+    }
+
+    fn end(&self) -> State {
+        std::mem::replace(&mut *self.lock(), State::Ended)
     }
 }
 
@@ -159,19 +183,20 @@ impl BatchScan {
     }
 
     fn __next__(&self, py: Python<'_>) -> PyResult<Option<SpanBatch>> {
-        // Taken out while it runs: another thread that asks meanwhile sees the end rather than wait for this one.
-        let Some(mut run) = self.lock().run.take() else { return Ok(None) };
+        let Some(mut run) = self.take() else { return Ok(None) };
         loop {
             let next = run.next(py);
             let Ok(Some(part)) = next else {
-                let report = run.report().clone();
-                self.lock().report = report.clone();
+                drop(self.end());
                 next?;
-                warn(py, &report, 1)?;
+                warn(py, &self.report(), 1)?;
                 return Ok(None);
             };
             if let Some(batch) = part.batch.filter(|batch| !batch.is_empty()) {
-                self.lock().run = Some(run);
+                if let State::Running(place) = &mut *self.lock() {
+                    *place = Some(run);
+                }
+                // Where it was closed meanwhile, the run ends here.
                 return Ok(Some(SpanBatch::new(batch)));
             }
         }
@@ -180,17 +205,22 @@ impl BatchScan {
     /// What was found so far.
     #[getter]
     fn report(&self) -> Report {
-        let batches = self.lock();
-        batches.run.as_ref().map_or(&batches.report, Run::report).clone()
+        self.watch.report()
     }
 
-    /// Ends it: threads stop, files are closed.
+    /// Ends it: threads stop, files are closed. Where another thread, or the callable that is told of the progress, does so
+    /// while the next batch is waited for, it ends as soon as that is noticed, a tenth of a second later at most where `threads`
+    /// are several.
     fn close(&self, py: Python<'_>) {
-        let run = self.lock().run.take();
-        if let Some(mut run) = run {
+        self.watch.end();
+        if let State::Running(Some(mut run)) = self.end() {
             run.stop(py);
-            self.lock().report = run.report().clone();
         }
+    }
+
+    /// A cycle through it is one through something that can change, since it cannot: Python need clear nothing of it.
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        self.held.iter().try_for_each(|held| visit.call(&**held))
     }
 
     fn __enter__(slf: Bound<'_, Self>) -> Bound<'_, Self> {
@@ -203,12 +233,8 @@ impl BatchScan {
     }
 
     fn __repr__(&self) -> String {
-        let batches = self.lock();
-        let (state, report) = match &batches.run {
-            Some(run) => ("so far", run.report()),
-            None => ("ended", &batches.report),
-        };
-        format!("<spanwise.BatchScan, {state}: {} spans>", report.spans)
+        let state = if matches!(&*self.lock(), State::Ended) { "ended" } else { "so far" };
+        format!("<spanwise.BatchScan, {state}: {} spans>", self.watch.spans())
     }
 }
 
@@ -230,6 +256,8 @@ pub(crate) fn scan_batches(
     let policy = policy.map(|policy| policy.load(py)).transpose()?;
     let options =
         RunOptions { mode, framing, raises: on_error, threads, block: batch_size, shows: true, policy };
-    let run = Run::new(py, &sources, &options, None, true, progress)?;
-    Ok(BatchScan(Mutex::new(Batches { report: run.report().clone(), run: Some(run) })))
+    let (progress, watch) = (progress.map(Arc::new), Arc::<Watch>::default());
+    let held = sources.iter().filter_map(Source::object).chain(&progress).cloned().collect();
+    let run = Run::new(py, &sources, &options, None, true, progress, Arc::clone(&watch))?;
+    Ok(BatchScan { watch, state: Mutex::new(State::Running(Some(Box::new(run)))), held })
 }

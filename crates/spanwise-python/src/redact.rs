@@ -10,6 +10,7 @@ use pyo3::IntoPyObjectExt as _;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList, PyTuple};
+use pyo3::{PyTraverseError, PyVisit};
 use spanwise::frame::{BlockSizes, Framer};
 use spanwise::redact::{
     CompiledPolicy, Count, Place, Policy as CorePolicy, Preset, RedactError, RedactionReport, Redactor,
@@ -423,6 +424,14 @@ pub(crate) struct Redaction {
     data: Py<PyBytes>,
     #[pyo3(get)]
     report: Py<PyDict>,
+}
+
+#[pymethods]
+impl Redaction {
+    /// Who puts it into its own report makes a cycle, which Python ends at the dict.
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        visit.call(&self.report)
+    }
 }
 
 /// Redacts a payload, a bytes-like object, and gives bytes.

@@ -21,6 +21,7 @@ use crate::errors::{SpanwiseWarning, convert_error, decode_error, io_error, show
 use crate::redact::{Done, Loaded};
 use crate::source::{Expanded, Source};
 use crate::twice::{First, Told};
+use crate::watch::{Held, Watch};
 
 /// How often signals are looked for, and progress is told.
 const PULSE: Duration = Duration::from_millis(100);
@@ -70,7 +71,7 @@ pub(crate) struct Part {
 
 /// Tells a callable how far a run is.
 struct Progress {
-    callback: Py<PyAny>,
+    callback: Held,
     read: Arc<AtomicU64>,
     total: Option<u64>,
     told: Instant,
@@ -83,6 +84,11 @@ impl Progress {
             self.callback.call1(py, (self.read.load(Ordering::Relaxed), self.total, spans, done))?;
         }
         Ok(())
+    }
+
+    /// Nothing more is told. A bar that cannot be closed changes nothing about the run, which may have an error of its own.
+    fn close(&self, py: Python<'_>) {
+        drop(self.callback.call_method0(py, "close"));
     }
 }
 
@@ -106,7 +112,7 @@ pub(crate) struct Run {
     found: Vec<bool>,
     raises: bool,
     progress: Option<Progress>,
-    report: Report,
+    watch: Arc<Watch>,
     /// What could not be read, or not to its end; the report has it in words.
     unreadable: Vec<Unreadable>,
     /// Sources that were read to their end, once all are.
@@ -188,7 +194,8 @@ impl Run {
         options: &RunOptions,
         converter: Option<&Converter>,
         keep: bool,
-        progress: Option<Py<PyAny>>,
+        progress: Option<Held>,
+        watch: Arc<Watch>,
     ) -> PyResult<Self> {
         let raises = options.raises;
         let Expanded { files, names, found, unreadable, length } = Expanded::new(py, given, raises)?;
@@ -219,12 +226,13 @@ impl Run {
         // What is read twice is told as twice as long.
         let total = if first.is_some() { length.map(|length| length.saturating_mul(2)) } else { length };
         let progress = progress.map(|callback| Progress { callback, read, total, told: Instant::now() });
-        let mut report = Report::default();
-        report.unreadable = unreadable.iter().map(in_words).collect();
-        report.redaction = options.policy.as_ref().map(Done::new);
-        if let Some(converter) = &converter {
-            report.mismatched(converter);
-        }
+        watch.note(|report| {
+            report.unreadable = unreadable.iter().map(in_words).collect();
+            report.redaction = options.policy.as_ref().map(Done::new);
+            if let Some(converter) = &converter {
+                report.mismatched(converter);
+            }
+        });
         let process = std::process::id();
         let whole = names.len() as u64;
         let (first, scan) = match first {
@@ -235,7 +243,7 @@ impl Run {
             None => (None, Some(start())),
         };
         let told = None;
-        Ok(Self { first, scan, told, process, names, found, raises, progress, report, unreadable, whole })
+        Ok(Self { first, scan, told, process, names, found, raises, progress, watch, unreadable, whole })
     }
 
     /// How many sources were read to their end, and which were not.
@@ -245,27 +253,37 @@ impl Run {
     }
 
     /// What was found so far.
-    pub(crate) fn report(&self) -> &Report {
-        &self.report
+    pub(crate) fn report(&self) -> Report {
+        self.watch.report()
     }
 
-    /// The next part; `None` at the end. After an error there is no more.
+    /// The next part; `None` at the end, or once it was to end. After an error there is no more.
     pub(crate) fn next(&mut self, py: Python<'_>) -> PyResult<Option<Part>> {
         if self.is_of_another_process() {
             return Err(PyRuntimeError::new_err(
                 "the scan was started before this process was forked, and its threads are not here: start another",
             ));
         }
-        let result = self.step(py);
+        let mut result = self.step(py);
+        if !matches!(result, Ok(Some(_))) {
+            self.end_threads(py);
+        }
+        if result.is_ok()
+            && let Err(error) = self.tell(py, self.scan.is_none())
+        {
+            result = Err(error);
+        }
         if !matches!(result, Ok(Some(_))) {
             self.stop(py);
         }
-        if result.is_ok()
-            && let Some(progress) = &mut self.progress
-        {
-            progress.tell(py, self.report.spans, self.scan.is_none())?;
-        }
         result
+    }
+
+    fn tell(&mut self, py: Python<'_>, done: bool) -> PyResult<()> {
+        match &mut self.progress {
+            Some(progress) => progress.tell(py, self.watch.spans(), done),
+            None => Ok(()),
+        }
     }
 
     /// A process that was forked has none of the threads that do the work.
@@ -278,10 +296,10 @@ impl Run {
         while let Some((first, _)) = &mut self.first {
             let polled = py.detach(|| first.poll(PULSE));
             py.check_signals()?;
-            if let Some(progress) = &mut self.progress {
-                progress.tell(py, self.report.spans, false)?;
-            }
-            if polled.is_ready()
+            self.tell(py, false)?;
+            if self.watch.is_to_end() {
+                self.end_threads(py);
+            } else if polled.is_ready()
                 && let Some((first, start)) = self.first.take()
             {
                 let (told, scan) = py.detach(|| (first.told(), start()));
@@ -296,12 +314,11 @@ impl Run {
         while let Some(scan) = &mut self.scan {
             let polled = py.detach(|| scan.poll(PULSE));
             py.check_signals()?;
+            if self.watch.is_to_end() {
+                break;
+            }
             match polled {
-                Poll::Pending => {
-                    if let Some(progress) = &mut self.progress {
-                        progress.tell(py, self.report.spans, false)?;
-                    }
-                }
+                Poll::Pending => self.tell(py, false)?,
                 Poll::Ready(None) => {
                     if let Some(told) = &self.told {
                         told.finish()?;
@@ -317,7 +334,7 @@ impl Run {
                     if let Some(told) = &mut self.told {
                         part.rows = part.rows.map(|rows| told.mark(rows)).transpose()?;
                     }
-                    self.report.merge(&part.report);
+                    self.watch.note(|report| report.merge(&part.report));
                     return Ok(Some(part));
                 }
                 Poll::Ready(Some(Err(stop))) => self.stopped(py, stop)?,
@@ -346,7 +363,7 @@ impl Run {
                     }
                     _ if self.raises => Err(PyOSError::new_err(in_words(&fault))),
                     _ => {
-                        self.report.bad_documents += u64::from(bad);
+                        self.watch.note(|report| report.bad_documents += u64::from(bad));
                         self.not_whole(fault);
                         Ok(())
                     }
@@ -357,13 +374,23 @@ impl Run {
 
     /// Takes note of a source that was not read to its end.
     fn not_whole(&mut self, fault: Unreadable) {
-        self.report.unreadable.push(in_words(&fault));
+        self.watch.note(|report| report.unreadable.push(in_words(&fault)));
         self.unreadable.push(fault);
         self.whole = self.whole.saturating_sub(1);
     }
 
-    /// Ends the run, and waits for its threads without the interpreter's lock: they may need it to end.
+    /// Ends the run, and with it what shows how far it is.
     pub(crate) fn stop(&mut self, py: Python<'_>) {
+        self.end_threads(py);
+        if let Some(progress) = self.progress.take()
+            && !self.is_of_another_process()
+        {
+            progress.close(py);
+        }
+    }
+
+    /// Waits for its threads without the interpreter's lock: they may need it to end.
+    fn end_threads(&mut self, py: Python<'_>) {
         let left = (self.first.take(), self.scan.take());
         if self.is_of_another_process() {
             // Threads that are not here never end.
@@ -399,8 +426,15 @@ fn warn_of(py: Python<'_>, message: Option<String>, level: i32) -> PyResult<()> 
 impl Drop for Run {
     fn drop(&mut self) {
         // Nothing is left to do it in once the interpreter ends; then the threads end with the process.
-        if self.first.is_some() || self.scan.is_some() {
-            Python::try_attach(|py| self.stop(py));
+        if self.first.is_some() || self.scan.is_some() || self.progress.is_some() {
+            Python::try_attach(|py| {
+                // It may be let go of by an exception on its way, which Python code that is called must not meet.
+                let raised = PyErr::take(py);
+                self.stop(py);
+                if let Some(raised) = raised {
+                    raised.restore(py);
+                }
+            });
         }
     }
 }

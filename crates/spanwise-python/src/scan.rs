@@ -7,6 +7,7 @@ use arrow_schema::{ArrowError, SchemaRef};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyCapsule;
+use pyo3::{PyTraverseError, PyVisit};
 use spanwise::{Framing, Mode};
 use spanwise_arrow::Converter;
 
@@ -16,19 +17,28 @@ use crate::redact::PolicyArgument;
 use crate::run::{Run, RunOptions, warn};
 use crate::source::Source;
 use crate::table::{Schema, Table, stream};
+use crate::watch::{Held, Watch};
 
 /// How to run, as often as it is asked for.
 struct Plan {
     sources: Vec<Source>,
     options: RunOptions,
     converter: Converter,
-    progress: Option<Py<PyAny>>,
+    progress: Option<Held>,
 }
 
 impl Plan {
-    fn run(&self, py: Python<'_>) -> PyResult<Run> {
-        let progress = self.progress.as_ref().map(|callback| callback.clone_ref(py));
-        Run::new(py, &self.sources, &self.options, Some(&self.converter), false, progress)
+    fn run(&self, py: Python<'_>, watch: Arc<Watch>) -> PyResult<Run> {
+        let Self { sources, options, converter, progress } = self;
+        Run::new(py, sources, options, Some(converter), false, progress.clone(), watch)
+    }
+
+    /// The same for an engine. It holds references of its own: what Python's search for cycles does not see there is in use.
+    fn apart(&self, py: Python<'_>) -> PyResult<Run> {
+        let Self { sources, options, converter, progress } = self;
+        let sources: Vec<_> = sources.iter().map(|source| source.apart(py)).collect();
+        let progress = progress.as_ref().map(|progress| Arc::new(progress.clone_ref(py)));
+        Run::new(py, &sources, options, Some(converter), false, progress, Arc::default())
     }
 
     /// A file object is read once.
@@ -40,13 +50,15 @@ impl Plan {
 /// How far the iteration is.
 enum State {
     New,
-    Running(Box<Run>),
+    /// The run is taken out while it is at work, and made: another thread that asks meanwhile sees the end rather than wait for
+    /// this one.
+    Running(Option<Box<Run>>),
     Ended,
 }
 
 struct Shared {
     state: State,
-    /// Of the run that ended last.
+    /// Of the run that ended last. While the iteration goes on, its `watch` has it.
     report: Report,
     /// File objects have been read.
     spent: bool,
@@ -57,6 +69,8 @@ struct Shared {
 #[pyclass(frozen, module = "spanwise")]
 pub(crate) struct Scan {
     plan: Plan,
+    /// The iteration.
+    watch: Arc<Watch>,
     shared: Arc<Mutex<Shared>>,
 }
 
@@ -71,18 +85,53 @@ fn next_rows(py: Python<'_>, run: &mut Run) -> PyResult<Option<(RecordBatch, Rep
             return Ok(Some((rows, part.report)));
         }
     }
-    warn(py, run.report(), 1)?;
+    warn(py, &run.report(), 1)?;
     Ok(None)
 }
 
 impl Scan {
-    fn begin(&self, py: Python<'_>) -> PyResult<Run> {
+    /// What is read once is to be read now.
+    fn spend(&self) -> PyResult<()> {
         if self.plan.is_once() && std::mem::replace(&mut lock(&self.shared).spent, true) {
             return Err(PyValueError::new_err(
                 "a file object can be read only once: scan it again from a path",
             ));
         }
-        self.plan.run(py)
+        Ok(())
+    }
+
+    /// Takes the iteration's run out, or begins it.
+    fn take(&self, py: Python<'_>) -> PyResult<Option<Box<Run>>> {
+        let mut shared = lock(&self.shared);
+        match &mut shared.state {
+            State::New => shared.state = State::Running(None),
+            State::Running(run) => return Ok(run.take()),
+            State::Ended => return Ok(None),
+        }
+        drop(shared);
+        let run = self.spend().and_then(|()| self.plan.run(py, Arc::clone(&self.watch)));
+        if run.is_err() {
+            self.ended();
+        }
+        run.map(|run| Some(Box::new(run)))
+    }
+
+    /// Puts the iteration's run back. Where it was closed meanwhile, the run ends, outside of the lock.
+    fn give_back(&self, run: Box<Run>) {
+        let left = match &mut lock(&self.shared).state {
+            State::Running(place) => place.replace(run),
+            State::New | State::Ended => Some(run),
+        };
+        if left.is_some() {
+            drop(left);
+            self.ended();
+        }
+    }
+
+    /// Takes note of the end of the iteration.
+    fn ended(&self) {
+        let mut shared = lock(&self.shared);
+        (shared.state, shared.report) = (State::Ended, self.watch.report());
     }
 }
 
@@ -93,21 +142,13 @@ impl Scan {
     }
 
     fn __next__(&self, py: Python<'_>) -> PyResult<Option<Table>> {
-        // Taken out while it runs: another thread that asks meanwhile sees the end rather than wait for this one.
-        let state = std::mem::replace(&mut lock(&self.shared).state, State::Ended);
-        let mut run = match state {
-            State::New => Box::new(self.begin(py)?),
-            State::Running(run) => run,
-            State::Ended => return Ok(None),
-        };
+        let Some(mut run) = self.take(py)? else { return Ok(None) };
         let next = next_rows(py, &mut run);
-        let mut shared = lock(&self.shared);
         let Ok(Some((rows, report))) = next else {
-            shared.report = run.report().clone();
+            self.ended();
             return next.map(|_| None);
         };
-        shared.state = State::Running(run);
-        drop(shared);
+        self.give_back(run);
         Ok(Some(Table::new(self.plan.converter.schema().clone(), vec![rows], report)))
     }
 
@@ -126,16 +167,27 @@ impl Scan {
     #[getter]
     fn report(&self) -> Report {
         let shared = lock(&self.shared);
-        if let State::Running(run) = &shared.state { run.report().clone() } else { shared.report.clone() }
+        if let State::Running(_) = &shared.state { self.watch.report() } else { shared.report.clone() }
     }
 
-    /// Ends the iteration: threads stop, files are closed.
+    /// Ends the iteration: threads stop, files are closed. Where another thread, or the callable that is told of the progress,
+    /// does so while the next table is waited for, it ends as soon as that is noticed, a tenth of a second later at most where
+    /// `threads` are several.
     fn close(&self, py: Python<'_>) {
         let state = std::mem::replace(&mut lock(&self.shared).state, State::Ended);
-        if let State::Running(mut run) = state {
-            run.stop(py);
-            lock(&self.shared).report = run.report().clone();
+        if let State::Running(run) = state {
+            self.watch.end();
+            if let Some(mut run) = run {
+                run.stop(py);
+            }
+            self.ended();
         }
+    }
+
+    /// A cycle through it is one through something that can change, since it cannot: Python need clear nothing of it.
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        let files = self.plan.sources.iter().filter_map(Source::object);
+        files.chain(&self.plan.progress).try_for_each(|held| visit.call(&**held))
     }
 
     fn __enter__(slf: Bound<'_, Self>) -> Bound<'_, Self> {
@@ -154,7 +206,8 @@ impl Scan {
         py: Python<'py>,
         requested_schema: Option<Bound<'py, PyAny>>,
     ) -> PyResult<Bound<'py, PyCapsule>> {
-        let run = Some(self.begin(py)?);
+        self.spend()?;
+        let run = Some(self.plan.apart(py)?);
         let schema = self.plan.converter.schema().clone();
         stream(py, requested_schema, Reader { run, schema, shared: Arc::clone(&self.shared) })
     }
@@ -184,7 +237,7 @@ impl Iterator for Reader {
         let next = Python::try_attach(|py| {
             let next = next_rows(py, &mut run);
             if !matches!(next, Ok(Some(_))) {
-                lock(&self.shared).report = run.report().clone();
+                lock(&self.shared).report = run.report();
             }
             next
         })?;
@@ -235,6 +288,8 @@ pub(crate) fn scan(
     let converter = Converter::new(&options).map_err(|error| PyValueError::new_err(error.to_string()))?;
     let options =
         RunOptions { mode, framing, raises: on_error, threads, block: batch_size, shows: false, policy };
+    let progress = progress.map(Arc::new);
+    let plan = Plan { sources, options, converter, progress };
     let shared = Shared { state: State::New, report: Report::default(), spent: false };
-    Ok(Scan { plan: Plan { sources, options, converter, progress }, shared: Arc::new(Mutex::new(shared)) })
+    Ok(Scan { plan, watch: Arc::default(), shared: Arc::new(Mutex::new(shared)) })
 }

@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::io::Read;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use pyo3::exceptions::{PyOSError, PyTypeError, PyValueError};
@@ -11,6 +12,7 @@ use spanwise_io::Unreadable;
 
 use crate::batch::bytes_of;
 use crate::errors::{is_json, os_error, shown};
+use crate::watch::Held;
 
 /// Where bytes come from.
 #[derive(Debug)]
@@ -18,7 +20,23 @@ pub(crate) enum Source {
     Bytes(Bytes),
     /// A path, a glob or a directory.
     Path(PathBuf),
-    File(Py<PyAny>),
+    File(Held),
+}
+
+impl Source {
+    /// The same with a reference of its own.
+    pub(crate) fn apart(&self, py: Python<'_>) -> Self {
+        match self {
+            Self::Bytes(bytes) => Self::Bytes(bytes.clone()),
+            Self::Path(path) => Self::Path(path.clone()),
+            Self::File(object) => Self::File(Arc::new(object.clone_ref(py))),
+        }
+    }
+
+    /// The file object that it is.
+    pub(crate) fn object(&self) -> Option<&Held> {
+        if let Self::File(object) = self { Some(object) } else { None }
+    }
 }
 
 impl<'py> FromPyObject<'_, 'py> for Source {
@@ -26,7 +44,7 @@ impl<'py> FromPyObject<'_, 'py> for Source {
 
     fn extract(object: pyo3::Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
         if object.hasattr("read")? {
-            return Ok(Self::File(object.to_owned().unbind()));
+            return Ok(Self::File(Arc::new(object.to_owned().unbind())));
         }
         if let Ok(path) = object.extract::<PathBuf>() {
             if is_json(&path.to_string_lossy()) && !path.exists() {
@@ -49,7 +67,7 @@ impl<'py> FromPyObject<'_, 'py> for Source {
 
 /// A binary file object.
 struct FileObject {
-    object: Py<PyAny>,
+    object: Held,
     /// What it gave beyond what it was asked for.
     rest: Bytes,
 }
@@ -123,7 +141,7 @@ impl Expanded {
             match source {
                 Source::Bytes(bytes) => sources.push(spanwise_io::Source::Bytes(bytes.clone())),
                 Source::File(object) => {
-                    let file = FileObject { object: object.clone_ref(py), rest: Bytes::new() };
+                    let file = FileObject { object: Arc::clone(object), rest: Bytes::new() };
                     sources.push(spanwise_io::Source::Reader(Box::new(file)));
                 }
                 // No name stands for standard input here: its file object does.
