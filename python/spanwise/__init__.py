@@ -153,7 +153,8 @@ def read(
     and for options that are not known.
 
     ``threads`` read at once, by default as many as there are processors. ``batch_size`` is about how many bytes of
-    text are decoded at a time, by default one mebibyte; small files of one line each are decoded together.
+    text are decoded at a time, by default one mebibyte; small files of one line each are decoded together, and what
+    comes of other small sources is put together in the end.
     ``progress`` is a callable that is given a ``Progress`` some ten times a second and once at the end, or True for a
     bar of tqdm or rich, whichever is installed, which is closed however the run ends. Ctrl-C stops the run.
     """

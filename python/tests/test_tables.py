@@ -379,3 +379,37 @@ def test_a_table_shows_itself():
     assert table.schema.names == table.column_names and len(table.schema) == len(table.column_names)
     assert pyarrow.schema(table.schema) == table.to_pyarrow(views=True).schema
     assert len(table) == table.num_rows == 1
+
+
+def numbered(number):
+    """A request of its own, of a kind that may have no word."""
+    return json.dumps(
+        {"resourceSpans": [{"scopeSpans": [{"spans": [{"name": f"span {number}", "kind": number % 9}]}]}]}, indent=1
+    ).encode()
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_many_small_payloads_make_few_chunks(tmp_path, threads):
+    payloads = [numbered(number) for number in range(3000)]
+    for number, payload in enumerate(payloads):
+        (tmp_path / f"{number:04}.json").write_bytes(payload)
+    for source in (payloads, tmp_path):
+        for options in ({}, {"llm": True}, {"policy": "privacy-mode"}, {"columns": ["name", "kind"], "compact": True}):
+            table = spanwise.read(source, threads=threads, **options)
+            arrow = table.to_pyarrow()
+            assert arrow["name"].num_chunks < 10
+            assert arrow["name"].to_pylist() == [f"span {number}" for number in range(3000)]
+            assert table.report.documents == 3000
+            compacted = table.compact().to_pyarrow()
+            assert compacted["name"].num_chunks < 10 and compacted.equals(arrow)
+            assert table.to_polars()["kind"].to_list() == arrow["kind"].to_pylist()
+            assert table.to_pandas()["kind"].to_list() == arrow["kind"].to_pylist()
+
+
+def test_large_payloads_share_their_text():
+    payload = json.dumps(
+        {"resourceSpans": [{"scopeSpans": [{"spans": [{"name": f"a span of the number {n}"} for n in range(20000)]}]}]}
+    ).encode()
+    table = spanwise.read([payload, payload], columns=["name"], compact=False)
+    assert table.to_pyarrow()["name"].num_chunks == 2
+    assert table.nbytes < 2 * len(payload) + 20000 * 2 * 16 + 1000

@@ -8,7 +8,7 @@ use pyo3::types::PyBytes;
 use pyo3::{PyTraverseError, PyVisit};
 use spanwise::llm::Requests;
 use spanwise::{Framing, Mode};
-use spanwise_arrow::{Converter, RequestMarks};
+use spanwise_arrow::{Converter, RequestMarks, join};
 use spanwise_cli::summary::Totals;
 
 use crate::batch::SpanBatch;
@@ -88,6 +88,7 @@ pub(crate) fn read(
         settled.map_err(|error| convert_error(&error))?;
         report.mismatched(&converter);
     }
+    let rows = py.detach(|| join(converter.schema(), rows)).map_err(|error| convert_error(&error))?;
     warn(py, &report, 2)?;
     Ok(Table::new(converter.schema().clone(), rows, report))
 }

@@ -11,11 +11,11 @@ use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyCapsule;
 use spanwise_arrow::write::{FileFormat, TableWriter, WriteError, compact};
-use spanwise_arrow::{plain, plain_schema};
+use spanwise_arrow::{ConvertError, join, plain, plain_schema};
 use spanwise_io::AtomicFile;
 
 use crate::diagnostic::Report;
-use crate::errors::write_error;
+use crate::errors::{convert_error, write_error};
 use crate::requested;
 
 fn arrow_error(error: &ArrowError) -> PyErr {
@@ -98,8 +98,11 @@ impl Table {
 
     /// A table of the same rows that keeps nothing alive but its own text.
     fn compact(&self, py: Python<'_>) -> PyResult<Self> {
-        let batches = py.detach(|| self.batches.iter().map(compact).collect::<Result<_, _>>());
-        let batches = batches.map_err(|error| arrow_error(&error))?;
+        let batches = py.detach(|| {
+            let joined = join(&self.schema, self.batches.clone())?;
+            joined.iter().map(compact).collect::<Result<_, _>>().map_err(ConvertError::from)
+        });
+        let batches = batches.map_err(|error| convert_error(&error))?;
         Ok(Self { schema: self.schema.clone(), batches, report: self.report.clone() })
     }
 
