@@ -275,7 +275,7 @@ class SpanBatch:
 class Policy:
     def __new__(
         cls,
-        presets: Sequence[str] | None = None,
+        presets: str | Sequence[str] | None = None,
         *,
         mode: str | None = None,
         unknown: str | None = None,

@@ -3,6 +3,7 @@
 import base64
 import json
 import pickle
+import time
 from pathlib import Path
 
 import polars
@@ -304,3 +305,42 @@ def test_policies_go_to_other_processes(tmp_path):
         again = pickle.loads(pickle.dumps(policy))
         assert repr(again) == repr(policy)
         assert spanwise.redact(payload, again) == spanwise.redact(payload, policy) != payload
+
+
+def test_a_policy_of_a_file_named_from_here_is_made_again_elsewhere(tmp_path, monkeypatch):
+    (tmp_path / "policy.toml").write_text('presets = ["privacy-mode"]\n')
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path)
+    pickled = pickle.dumps(spanwise.Policy.from_file("policy.toml"))
+    monkeypatch.chdir("elsewhere")
+    payload = document(**{"gen_ai.prompt": "a prompt"})
+    assert spanwise.redact(payload, pickle.loads(pickled)) != payload
+
+
+def test_a_name_alone_makes_a_policy():
+    payload = document(**{"gen_ai.prompt": "a prompt"})
+    assert spanwise.Policy("privacy-mode").redact(payload).data == spanwise.redact(payload, "privacy-mode")
+
+
+@pytest.mark.parametrize("names", [["privacy-mode"], ["privacy-mode", "secrets"]])
+def test_presets_are_compiled_once(names):
+    """That takes longer than a thousand small payloads."""
+    payload = document(**{"gen_ai.prompt": "a prompt"})
+
+    def seconds(call):
+        begun = time.perf_counter()
+        call()
+        return time.perf_counter() - begun
+
+    assert spanwise.redact(payload, names) == spanwise.Policy.preset(*names).redact(payload).data
+    compiling = min(seconds(lambda: spanwise.Policy.preset(*names)) for _ in range(5))
+    assert min(seconds(lambda: spanwise.redact(payload, names)) for _ in range(20)) < compiling / 2
+
+
+def test_a_policy_file_is_read_each_time(tmp_path):
+    path = tmp_path / "policy.toml"
+    payload = document(**{"gen_ai.prompt": "a prompt", "mail": "jane@example.org"})
+    path.write_text('presets = ["privacy-mode"]\n')
+    first = spanwise.redact(payload, path)
+    path.write_text('presets = ["secrets"]\n')
+    assert spanwise.redact(payload, path) == spanwise.redact(payload, "secrets") != first

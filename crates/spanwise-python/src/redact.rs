@@ -9,7 +9,7 @@ use bytes::Bytes;
 use pyo3::IntoPyObjectExt as _;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyDict, PyList, PyTuple};
+use pyo3::types::{PyBytes, PyDict, PyList, PyString, PyTuple};
 use pyo3::{PyTraverseError, PyVisit};
 use spanwise::frame::{BlockSizes, Framer};
 use spanwise::redact::{
@@ -40,8 +40,8 @@ pub(crate) struct Loaded {
 }
 
 impl Loaded {
-    fn new(policy: CompiledPolicy) -> Self {
-        Self { policy: Arc::new(policy), idle: Arc::default() }
+    fn new(policy: impl Into<Arc<CompiledPolicy>>) -> Self {
+        Self { policy: policy.into(), idle: Arc::default() }
     }
 
     pub(crate) fn compiled(&self) -> Arc<CompiledPolicy> {
@@ -195,10 +195,31 @@ impl PolicyArgument {
                         "this looks like JSON text and no policy: the payload comes first, as bytes";
                     return Err(policy_error(py, message.to_owned(), None));
                 }
-                policy::load(&names).map(Loaded::new).map_err(|error| unusable(py, &error))
+                load(&names).map(Loaded::new).map_err(|error| unusable(py, &error))
             }
         }
     }
+}
+
+/// Policies of presets that were asked for by name. To compile one takes a thousand times as long as to redact a small payload. What
+/// a redactor learns from payloads is not kept with them.
+static OF_PRESETS: Mutex<BTreeMap<Vec<Preset>, Arc<CompiledPolicy>>> = Mutex::new(BTreeMap::new());
+
+/// The policy that these names mean. One with a file is made anew each time: what the file says may change.
+fn load(names: &[OsString]) -> Result<Arc<CompiledPolicy>, UnusablePolicy> {
+    let preset = |name: &OsString| Preset::from_id(name.to_str()?);
+    // No name more often than there are presets: so there are few lists of them.
+    let presets = names.iter().map(preset).collect::<Option<Vec<_>>>();
+    let presets = presets.filter(|presets| presets.len() <= Preset::ALL.len());
+    let kept = || OF_PRESETS.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(known) = presets.as_ref().and_then(|presets| kept().get(presets).cloned()) {
+        return Ok(known);
+    }
+    let policy = Arc::new(policy::load(names)?);
+    if let Some(presets) = presets {
+        kept().insert(presets, Arc::clone(&policy));
+    }
+    Ok(policy)
 }
 
 /// What a policy did so far, with the policy, which knows the names of what is counted.
@@ -297,6 +318,11 @@ impl Policy {
         rules: Option<Bound<'_, PyAny>>,
     ) -> PyResult<Self> {
         let settings = PyDict::new(py);
+        // One name alone, as elsewhere.
+        let presets = match presets {
+            Some(name) if name.is_instance_of::<PyString>() => Some(PyList::new(py, [name])?.into_any()),
+            presets => presets,
+        };
         for (name, value) in [
             ("presets", presets),
             ("mode", mode),
@@ -364,7 +390,9 @@ impl Policy {
     fn from_file(py: Python<'_>, path: PathBuf) -> PyResult<Self> {
         let read = policy::read(&path);
         let compiled = read.and_then(|read| policy::compile(&read, path.parent()));
-        let made = compiled.map(|compiled| Self::new_of(compiled, Made::File(path)));
+        // Whoever makes it again may be in another directory.
+        let place = std::path::absolute(&path).unwrap_or(path);
+        let made = compiled.map(|compiled| Self::new_of(compiled, Made::File(place)));
         made.map_err(|error| unusable(py, &error))
     }
 
