@@ -29,9 +29,16 @@ def to_polars(table: "Table") -> Any:  # noqa: ANN401
 
 
 def to_pandas(table: "Table") -> Any:  # noqa: ANN401
-    """Give a ``pandas.DataFrame``, by way of pyarrow."""
-    _engine("pandas", "to_pandas")
-    return to_pyarrow(table).to_pandas()
+    """Give a ``pandas.DataFrame``, by way of pyarrow, with ``Int64`` for integers of which some may not be there."""
+    pandas = _engine("pandas", "to_pandas")
+    found = to_pyarrow(table)
+    integer = importlib.import_module("pyarrow").int64()
+    # As floats, which are what pandas makes of integers with nulls, large ones are others.
+    frame = found.to_pandas(types_mapper={integer: pandas.Int64Dtype()}.get)
+    for field in found.schema:
+        if field.type == integer and not field.nullable:
+            frame[field.name] = frame[field.name].to_numpy(dtype="int64")
+    return frame
 
 
 _ROWS = 10

@@ -198,3 +198,23 @@ def test_a_name_that_is_no_column(name, near):
     with pytest.raises(ValueError) as caught:
         spanwise.read(PAYLOAD, columns=["private " * 1000])
     assert len(str(caught.value)) < 300
+
+
+def test_pandas_changes_no_integer():
+    large = 2**53 + 1
+    keys = ("n", "gen_ai.usage.input_tokens")
+    spans = [{"attributes": [{"key": key, "value": {"intValue": str(large)}} for key in keys]}, {}]
+    table = spanwise.read(payload(spans), llm=True, promote={"n": "int64"})
+    frame = table.to_pandas()
+    for name in ("n", "llm_input_tokens"):
+        assert str(frame[name].dtype) == "Int64"
+        assert frame[name][0] == large and frame[name][1] is pandas.NA
+    # Whether one is null is no matter of the type, and what never is has the plain one.
+    whole = spanwise.read(payload(spans[:1]), llm=True, promote={"n": "int64"}).to_pandas()
+    assert list(whole.dtypes) == list(frame.dtypes)
+    assert (str(frame["duration_ns"].dtype), str(frame["flags"].dtype)) == ("int64", "uint32")
+    assert list(frame.columns) == table.column_names
+    nothing = spanwise.read(b"{}", columns=["duration_ns"], llm=True).to_pandas()
+    assert (len(nothing), str(nothing["duration_ns"].dtype)) == (0, "int64")
+    only = spanwise.read(payload(spans), columns=[], promote={"n": "int64"}).to_pandas()
+    assert only["n"].to_list() == [large, pandas.NA]

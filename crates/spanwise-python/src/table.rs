@@ -152,7 +152,8 @@ impl Table {
         Self::engine(slf, "to_polars")
     }
 
-    /// A pandas `DataFrame`. Needs pandas and pyarrow.
+    /// A pandas `DataFrame`. Integers that may be null (tokens, what is promoted to `int64`) are pandas' own `Int64`, in which none is
+    /// changed; other columns are as pyarrow makes them. Needs pandas and pyarrow.
     fn to_pandas<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
         Self::engine(slf, "to_pandas")
     }
