@@ -238,3 +238,23 @@ def test_threads_that_add_and_merge_do_not_wait_for_each_other_forever():
     assert not any(thread.is_alive() for thread in threads)
     assert len(one) >= 40
     assert one.count('{ name = "chat" }') * 8 == len(one) * 3
+
+
+@pytest.mark.parametrize(
+    ("payload", "mode", "words"),
+    [
+        (b'{"resourceSpans":[{"scopeSpans":[{"spans":[{"traceId":"x"},{}]}]}]}', "strict", "2 rejected spans;"),
+        (b'{"resourceLogs":[]}', "lenient", "1 document of metrics, logs or profiles;"),
+        (b'{"hello":1}', "lenient", "1 document that holds no traces;"),
+    ],
+)
+def test_what_is_not_added_draws_a_warning(payload, mode, words):
+    index = spanwise.Index()
+    with pytest.warns(spanwise.SpanwiseWarning, match=words) as caught:
+        index.add(payload, mode=mode)
+    assert caught[0].filename == __file__
+    assert len(index) == 0
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        # Of a batch its diagnostics say so.
+        index.add(spanwise.decode(payload, mode=mode))

@@ -203,9 +203,11 @@ pub(crate) fn counted(number: u64, noun: &str) -> String {
     format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
 }
 
-fn told(parts: &[String]) -> Option<String> {
-    (!parts.is_empty()).then(|| format!("left out: {}; see .report", parts.join(", ")))
+fn told(parts: &[String], see: &str) -> Option<String> {
+    (!parts.is_empty()).then(|| format!("left out: {}{see}", parts.join(", ")))
 }
+
+const SEE_REPORT: &str = "; see .report";
 
 /// Findings kept of a whole run.
 const KEPT: usize = 10_000;
@@ -302,6 +304,15 @@ impl Report {
 
     /// What the one warning of a run says; `None` where nothing was left out.
     pub(crate) fn warning(&self) -> Option<String> {
+        told(&self.parts(), SEE_REPORT)
+    }
+
+    /// The same of a payload, of which nobody gets the report.
+    pub(crate) fn payload_warning(&self) -> Option<String> {
+        told(&self.parts(), "; decode it to see what")
+    }
+
+    fn parts(&self) -> Vec<String> {
         let mut parts = Vec::new();
         if self.bad_documents > 0 {
             parts.push(counted(self.bad_documents, "bad document"));
@@ -324,12 +335,12 @@ impl Report {
         }
         parts.extend(self.mismatched_parts());
         parts.extend(self.unreadable.iter().cloned());
-        told(&parts)
+        parts
     }
 
     /// The same of what is not of its promoted column's type alone.
     pub(crate) fn mismatch_warning(&self) -> Option<String> {
-        told(&self.mismatched_parts())
+        told(&self.mismatched_parts(), SEE_REPORT)
     }
 
     fn mismatched_parts(&self) -> Vec<String> {

@@ -13,10 +13,10 @@ use spanwise_arrow::{Converter, pick};
 use spanwise_io::{BatchRows, IndexFileError, SpanIndex};
 
 use crate::batch::{SpanBatch, decode};
-use crate::diagnostic::Report;
+use crate::diagnostic::{Diagnostic, Report};
 use crate::errors::{convert_error, index_file_error, index_file_error_at, query_error};
 use crate::options::{TableOptions, bins, columns, limit, limit_of_values, promote, shares};
-use crate::run::warn_of_mismatches;
+use crate::run::{warn_of_mismatches, warn_of_payload};
 use crate::table::Table;
 
 /// Spans, and an index over their fields that answers `TraceQL`.
@@ -111,14 +111,19 @@ impl Index {
         Self::default()
     }
 
-    /// Adds spans: a `SpanBatch`, or a payload that is decoded as `spanwise.decode` does.
+    /// Adds spans: a `SpanBatch`, or a payload that is decoded as `spanwise.decode` does. Where not all of a payload is added, or
+    /// it holds no traces, there is a `SpanwiseWarning`; of a batch its `diagnostics` say so.
     #[pyo3(signature = (spans, *, mode="lenient"))]
     fn add(&self, py: Python<'_>, spans: &Bound<'_, PyAny>, mode: &str) -> PyResult<()> {
-        let batch = match spans.cast::<SpanBatch>() {
-            Ok(batch) => Arc::clone(&batch.get().inner),
-            Err(_) => decode(py, spans, mode)?.inner,
-        };
-        py.detach(|| self.write().add(batch)).map_err(index_file_error)
+        if let Ok(batch) = spans.cast::<SpanBatch>() {
+            let batch = Arc::clone(&batch.get().inner);
+            return py.detach(|| self.write().add(batch)).map_err(index_file_error);
+        }
+        let batch = decode(py, spans, mode)?.inner;
+        let mut report = Report::default();
+        report.add(&batch, |found| Diagnostic::new(&found));
+        py.detach(|| self.write().add(batch)).map_err(index_file_error)?;
+        warn_of_payload(py, &report)
     }
 
     /// The spans that a query picks, as a table; the options are those of `read`. Values that cannot be of their promoted column's
