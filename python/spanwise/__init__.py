@@ -94,6 +94,8 @@ __all__ = [
     "validate",
 ]
 
+Sequence.register(SpanBatch)
+
 Mode = Literal["lenient", "strict"]
 Framing = Literal["auto", "lines", "documents"]
 OnError = Literal["skip", "raise"]
@@ -149,8 +151,8 @@ def read(
     were delivered proves to be broken, and files of a directory or a pattern that cannot be read
     (``table.report.unreadable``); ``on_error="raise"`` raises ``DecodeError`` at the first bad document instead, and
     ``OSError`` at such a place or file. It also warns of JSON that holds no traces, and where no source was given.
-    Raises ``FileNotFoundError`` and its kin for what was named itself, and ``ValueError`` for a pattern that is none
-    and for options that are not known.
+    Raises ``FileNotFoundError`` and its kin for what was named itself, before anything is read where it is not there,
+    and ``ValueError`` for a pattern that is none and for options that are not known.
 
     ``threads`` read at once, by default as many as there are processors. ``batch_size`` is about how many bytes of
     text are decoded at a time, by default one mebibyte; small files of one line each are decoded together, and what

@@ -1,19 +1,7 @@
 """Settings of a policy as the TOML that the module reads, each on lines of its own: an error tells which it is."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from spanwise._spanwise import Policy
-
-
-def make_again(method: str, arguments: "Iterable[object]") -> "Policy":
-    """Give the policy that this method of ``Policy`` makes of these arguments: what a pickled policy says of itself."""
-    from spanwise._spanwise import Policy
-
-    policy: Policy = getattr(Policy, method)(*arguments)
-    return policy
+from collections.abc import Mapping, Sequence
 
 
 def write(settings: Mapping[str, object]) -> tuple[str, list[str]]:

@@ -20,7 +20,7 @@ class BinaryFile(Protocol):
 
 
 One: TypeAlias = "Buffer | str | os.PathLike[str] | BinaryFile"
-Source: TypeAlias = "One | Iterable[One]"
+Source: TypeAlias = "One | Iterable[Source]"
 
 
 def flat(source: Source) -> "list[Buffer | str | BinaryFile]":

@@ -12,6 +12,8 @@ import struct
 import subprocess
 import sys
 import threading
+import types
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy
@@ -651,3 +653,100 @@ def test_an_error_says_in_which_file(tmp_path):
     with pytest.raises(spanwise.DecodeError) as raised:
         spanwise.decode(b"[")
     assert raised.value.source is None
+
+
+def test_what_is_named_and_not_there_is_told_before_anything_is_read(tmp_path):
+    path = tmp_path / "a.json"
+    path.write_bytes(REQUEST)
+    missing = str(tmp_path / "missing.json")
+
+    class Unread:
+        def read(self, size):
+            raise AssertionError("read")
+
+    for begin in (
+        spanwise.read,
+        spanwise.validate,
+        spanwise.summary,
+        spanwise.scan_batches,
+        lambda sources: next(spanwise.scan(sources)),
+    ):
+        with pytest.raises(FileNotFoundError) as caught:
+            begin([Unread(), path, missing])
+        assert caught.value.filename == missing
+
+
+def test_a_path_where_a_payload_is_meant_is_told_so():
+    for call in (spanwise.decode, lambda payload: spanwise.redact(payload, "secrets"), spanwise.Index().add):
+        for path in ("a.json", Path("a.json")):
+            with pytest.raises(TypeError, match=r"of a file pass what is in it.*read_bytes"):
+                call(path)
+        with pytest.raises(TypeError, match="encode it"):
+            call(REQUEST.decode())
+        with pytest.raises(spanwise.DecodeError, match="this looks like the name of a file: read the file"):
+            call(b"traces/a.jsonl.gz")
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_a_path_as_bytes_is_told_to_be_one(threads):
+    hint = "this looks like the name of a file: pass it as a str"
+    # It counts as one bad document: whoever sends it does not cost the others.
+    with pytest.warns(spanwise.SpanwiseWarning, match=hint):
+        table = spanwise.read([REQUEST, b"traces/a.json", REQUEST], threads=threads)
+    assert (table.num_rows, table.report.bad_documents) == (2, 1)
+    with pytest.raises(spanwise.DecodeError, match=hint):
+        spanwise.read(b"traces/a.json", on_error="raise")
+    with pytest.warns(spanwise.SpanwiseWarning) as caught:
+        spanwise.read([b"nothing of the kind", b'["a.json'])
+    assert "name of a file" not in str(caught[0].message)
+
+
+def test_a_path_to_write_to_is_no_bytes(tmp_path):
+    table = spanwise.read(REQUEST)
+    for call in (table.write, spanwise.Index().save, spanwise.Index.open, spanwise.Policy.from_file):
+        with pytest.raises(TypeError, match=r"path must be a str or an os\.PathLike, not bytes: os\.fsdecode"):
+            call(bytes(tmp_path / "x.csv"))
+        with pytest.raises(TypeError, match=r"path must be a str or an os\.PathLike, not int"):
+            call(1)
+
+
+def test_reports_go_to_other_processes(tmp_path):
+    path = tmp_path / "a.jsonl"
+    path.write_bytes(REQUEST + b"\n{broken\n" + gzip.compress(b"") + b"\n")
+    reports = [spanwise.validate(path)]
+    with pytest.warns(spanwise.SpanwiseWarning):
+        table = spanwise.read(
+            [path, gzip.compress(REQUEST)[:-4]], policy="privacy-mode", promote={"resource:x": "int64"}
+        )
+    reports.append(table.report)
+    for report in reports:
+        again = pickle.loads(pickle.dumps(report))
+        assert again.to_dict() == report.to_dict()
+        assert repr(again) == repr(report)
+        assert again.diagnostics == report.diagnostics != []
+        assert list(map(str, again.diagnostics)) == list(map(str, report.diagnostics))
+        assert pickle.loads(pickle.dumps(again)).to_dict() == report.to_dict()
+    assert reports[1].redaction is not None and reports[1].unreadable
+
+
+def test_a_batch_is_a_sequence():
+    batch = spanwise.decode(REQUEST.replace(b'"spans": [', b'"spans": [{"name": "first"}, '))
+    assert isinstance(batch, Sequence)
+    assert [batch.index(span) for span in batch] == [0, 1]
+    assert batch.count(batch[1]) == 1 and batch[1] in batch
+    assert [span.name for span in reversed(batch)] == ["chat", "first"]
+    assert batch.index(batch[1], -1) == 1
+    for arguments in ((batch[0], 1), (batch[1], 0, 1), (batch[1], 0, -1), ("no span",)):
+        with pytest.raises(ValueError, match="no span of the batch"):
+            batch.index(*arguments)
+    assert batch.count("no span") == 0
+
+
+def test_all_that_is_public_says_what_it_is():
+    for name in spanwise.__all__:
+        thing = getattr(spanwise, name)
+        if isinstance(thing, type):
+            assert thing.__doc__, name
+            for member, value in vars(thing).items():
+                if thing.__module__.startswith("spanwise") and isinstance(value, types.GetSetDescriptorType):
+                    assert member.startswith("_") or value.__doc__, f"{name}.{member}"

@@ -1,25 +1,26 @@
 //! One request, or one block of a file, as a sequence of spans.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use pyo3::buffer::PyBuffer;
-use pyo3::exceptions::{PyIndexError, PyTypeError};
+use pyo3::exceptions::{PyIndexError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
-use pyo3::types::{PyByteArray, PyBytes, PyList, PyMemoryView, PySlice, PyString};
+use pyo3::types::{PyByteArray, PyBytes, PyList, PyMemoryView, PySlice};
 use spanwise::{DecodeOptions, Decoder};
 use spanwise_arrow::Converter;
 
 use crate::diagnostic::{Diagnostic, Report};
-use crate::errors::{convert_error, decode_error};
+use crate::errors::{convert_error, decode_error, is_json};
 use crate::options::{TableOptions, columns, mode_of, promote};
 use crate::redact::PolicyArgument;
 use crate::run::warn_of_mismatches;
 use crate::span::Span;
 use crate::table::Table;
 
-/// A sequence of spans: `len()`, indexing, iteration. A span is made when it is touched.
+/// A sequence of spans: `len()`, indexing, iteration, `index`, `count`. A span is made when it is touched.
 #[pyclass(frozen, sequence, module = "spanwise")]
 pub(crate) struct SpanBatch {
     pub(crate) inner: Arc<spanwise::SpanBatch>,
@@ -60,6 +61,29 @@ impl SpanBatch {
 
     fn __iter__(slf: &Bound<'_, Self>) -> SpanIterator {
         SpanIterator { batch: slf.clone().unbind(), next: 0 }
+    }
+
+    /// The place of the first span that is equal to `value`, from `start` on and before `stop`, as of a list.
+    #[pyo3(signature = (value, start=0, stop=isize::MAX))]
+    fn index(slf: &Bound<'_, Self>, value: &Bound<'_, PyAny>, start: isize, stop: isize) -> PyResult<usize> {
+        let len = isize::try_from(slf.get().inner.len())?;
+        let place = |at: isize| (if at < 0 { at.saturating_add(len) } else { at }).clamp(0, len);
+        for at in place(start)..place(stop) {
+            let at = usize::try_from(at)?;
+            if Bound::new(slf.py(), Span::at(slf, at))?.eq(value)? {
+                return Ok(at);
+            }
+        }
+        Err(PyValueError::new_err("no span of the batch is equal to it"))
+    }
+
+    /// How many spans are equal to `value`.
+    fn count(slf: &Bound<'_, Self>, value: &Bound<'_, PyAny>) -> PyResult<usize> {
+        let mut count = 0;
+        for at in 0..slf.get().inner.len() {
+            count += usize::from(Bound::new(slf.py(), Span::at(slf, at))?.eq(value)?);
+        }
+        Ok(count)
     }
 
     /// Spans that strict mode rejected.
@@ -105,8 +129,8 @@ impl SpanBatch {
         let table = py.detach(|| {
             let mut report = Report::default();
             report.add(&self.inner, |found| Diagnostic::new(&found));
-            let mut converter = Converter::new(&options)
-                .map_err(|error| pyo3::exceptions::PyValueError::new_err(error.to_string()))?;
+            let mut converter =
+                Converter::new(&options).map_err(|error| PyValueError::new_err(error.to_string()))?;
             let rows = converter.convert(&self.inner).map_err(|error| convert_error(&error))?;
             report.mismatched(&converter);
             Ok::<_, PyErr>(Table::new(converter.schema().clone(), vec![rows], report))
@@ -169,7 +193,11 @@ pub(crate) fn bytes_of(object: &Bound<'_, PyAny>) -> PyResult<Bytes> {
         }
     }
     let found = object.get_type().name()?;
-    let hint = if object.is_instance_of::<PyString>() { ": encode it" } else { "" };
+    let hint = match object.extract::<PathBuf>() {
+        Ok(text) if is_json(&text.to_string_lossy()) => ": encode it",
+        Ok(_) => ": of a file pass what is in it, as pathlib.Path(name).read_bytes() gives it",
+        Err(_) => "",
+    };
     Err(PyTypeError::new_err(format!("expected a bytes-like object, found {found}{hint}")))
 }
 

@@ -1,15 +1,18 @@
 //! Findings, and the report of a run.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::sync::{Arc, OnceLock};
 
+use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyTuple};
-use spanwise::{Code, SpanBatch};
+use spanwise::{Code, Severity, SpanBatch};
 use spanwise_arrow::Converter;
 use spanwise_io::Foreign;
 
+use crate::errors::is_path;
 use crate::redact::Done;
 
 /// One finding: `severity` ("error", "warning" or "info"), `code`, `message`, `path`, `offset` (bytes, from 0), `line` and
@@ -18,20 +21,28 @@ use crate::redact::Done;
 #[pyclass(frozen, eq, hash, module = "spanwise")]
 #[derive(Debug, Clone)]
 pub(crate) struct Diagnostic {
+    /// "error", "warning" or "info".
     #[pyo3(get)]
     severity: &'static str,
+    /// What it is: docs/diagnostics.md has all of them.
     #[pyo3(get)]
     pub(crate) code: &'static str,
+    /// The same in words.
     #[pyo3(get)]
     message: &'static str,
+    /// Where it is, by names and places of members, as `resourceSpans[0].scopeSpans[1]`.
     #[pyo3(get)]
     pub(crate) path: String,
+    /// Bytes before it in the source, from 0.
     #[pyo3(get)]
     pub(crate) offset: u64,
+    /// From 1.
     #[pyo3(get)]
     pub(crate) line: u64,
+    /// In bytes, from 1.
     #[pyo3(get)]
     pub(crate) column: u64,
+    /// The name of the file, as far as there is one.
     #[pyo3(get)]
     pub(crate) source: Option<String>,
     /// Of a run, which knows its name.
@@ -124,9 +135,52 @@ impl Diagnostic {
         &self.rendered
     }
 
+    /// For `pickle`.
+    fn __reduce__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
+        let Self { severity, code, path, offset, line, column, source, rendered, .. } = self;
+        let place = (path, offset, line, column, source);
+        again(py, "Diagnostic", (severity, code, place, rendered).into_pyobject(py)?)
+    }
+
+    /// What was pickled.
+    #[staticmethod]
+    fn _again(
+        severity: &str,
+        code: &str,
+        place: (String, u64, u64, u64, Option<String>),
+        rendered: String,
+    ) -> PyResult<Self> {
+        let severities = [Severity::Error, Severity::Warning, Severity::Info];
+        let severity = severities.into_iter().find(|known| known.as_str() == severity);
+        let code = Code::ALL.iter().find(|known| known.as_str() == code);
+        let (Some(severity), Some(code)) = (severity, code) else {
+            return Err(PyValueError::new_err("a diagnostic of another version"));
+        };
+        let (path, offset, line, column, source) = place;
+        let (severity, message, code) = (severity.as_str(), code.message(), code.as_str());
+        Ok(Self {
+            severity,
+            code,
+            message,
+            path,
+            offset,
+            line,
+            column,
+            source,
+            source_number: None,
+            rendered,
+        })
+    }
+
     fn __repr__(&self) -> String {
         format!("<Diagnostic {} [{}] line {}, column {}>", self.severity, self.code, self.line, self.column)
     }
+}
+
+/// How one of these classes is made again of what was pickled.
+fn again<'py>(py: Python<'py>, class: &str, arguments: Bound<'py, PyTuple>) -> PyResult<Bound<'py, PyTuple>> {
+    let make = py.import("spanwise._pickled")?.getattr("make_again")?;
+    (make, (class, "_again", arguments)).into_pyobject(py)
 }
 
 /// The findings that a report keeps, shared by its copies.
@@ -151,16 +205,22 @@ impl Clone for Findings {
 #[pyclass(frozen, module = "spanwise")]
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Report {
+    /// Spans that were read.
     #[pyo3(get)]
     pub(crate) spans: u64,
+    /// Spans that strict mode rejected.
     #[pyo3(get)]
     pub(crate) rejected_spans: u64,
+    /// Documents that were read.
     #[pyo3(get)]
     documents: u64,
+    /// Documents that are no JSON, or beyond a bound, or that their source broke off.
     #[pyo3(get)]
     pub(crate) bad_documents: u64,
+    /// Documents of metrics, logs or profiles.
     #[pyo3(get)]
     other_signals: u64,
+    /// JSON objects with nothing of OTLP in them.
     #[pyo3(get)]
     foreign_documents: u64,
     /// Of the first sources that are no JSON what each looks like, a Parquet file say, behind its name.
@@ -169,25 +229,39 @@ pub(crate) struct Report {
     /// Values of another type than their field's.
     mistyped: u64,
     findings: Arc<Findings>,
+    /// Findings that are not in `diagnostics`.
     #[pyo3(get)]
     dropped_diagnostics: u64,
+    /// Findings that are errors.
     #[pyo3(get)]
     errors: u64,
+    /// Findings that are warnings.
     #[pyo3(get)]
     warnings: u64,
     /// Per promoted column, how many values were of another type.
     #[pyo3(get)]
-    pub(crate) mismatches: std::collections::BTreeMap<String, u64>,
+    pub(crate) mismatches: BTreeMap<String, u64>,
     /// Sources whose compressed data is cut off or corrupt, or in which a large document proved to be broken after spans of it were
     /// delivered, and files found in a directory or by a pattern that cannot be read: what is wrong with each.
     #[pyo3(get)]
     pub(crate) unreadable: Vec<String>,
     /// What a policy did, where there was one.
-    pub(crate) redaction: Option<Done>,
+    pub(crate) redaction: Option<Redacted>,
+}
+
+/// What a policy did.
+#[derive(Debug, Clone)]
+pub(crate) enum Redacted {
+    Done(Box<Done>),
+    /// In another process: the counts as JSON.
+    Told(String),
 }
 
 /// What a payload that begins so looks like, if it is no JSON, and what to do with it. Payloads are never decompressed.
 pub(crate) fn look_of_payload(start: &[u8]) -> Option<String> {
+    if is_path(start) {
+        return Some("this looks like the name of a file: read the file, and pass what is in it".to_owned());
+    }
     let data = match Foreign::of(start)? {
         Foreign::Gzip => "gzip",
         Foreign::Zstd => "zstd",
@@ -284,9 +358,10 @@ impl Report {
         let room = LOOKS_KEPT.saturating_sub(self.foreign_sources.len());
         self.foreign_sources.extend(part.foreign_sources.iter().take(room).cloned());
         match (&mut self.redaction, &part.redaction) {
-            (Some(sum), Some(done)) => sum.merge(done),
+            (Some(Redacted::Done(sum)), Some(Redacted::Done(done))) => sum.merge(done),
             (None, Some(done)) => self.redaction = Some(done.clone()),
-            (_, None) => {}
+            // What was told in another process is no part of a run.
+            (Some(_), _) | (_, None) => {}
         }
     }
 
@@ -358,7 +433,13 @@ impl Report {
     /// What the policy did: counts by name; `None` where there was no policy.
     #[getter]
     fn redaction<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyDict>>> {
-        self.redaction.as_ref().map(|done| done.to_dict(py)).transpose()
+        Ok(match &self.redaction {
+            None => None,
+            Some(Redacted::Done(done)) => Some(done.to_dict(py)?),
+            Some(Redacted::Told(json)) => {
+                Some(py.import("json")?.call_method1("loads", (json,))?.cast_into::<PyDict>()?)
+            }
+        })
     }
 
     /// A list of its own each time, of objects that are made once.
@@ -375,6 +456,7 @@ impl Report {
         Ok(made.bind(py).to_list())
     }
 
+    /// Whether there was no error, and nothing that could not be read.
     #[getter]
     fn ok(&self) -> bool {
         self.is_ok()
@@ -405,6 +487,58 @@ impl Report {
         dict.set_item("unreadable", &self.unreadable)?;
         dict.set_item("redaction", self.redaction(py)?)?;
         Ok(dict)
+    }
+
+    /// For `pickle`: what was found in one process is told in another.
+    fn __reduce__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
+        let redaction = self.redaction(py)?;
+        let redaction =
+            redaction.map(|done| py.import("json")?.call_method1("dumps", (done,))).transpose()?;
+        let counts = [
+            self.spans,
+            self.rejected_spans,
+            self.documents,
+            self.bad_documents,
+            self.other_signals,
+            self.foreign_documents,
+            self.mistyped,
+            self.errors,
+            self.warnings,
+            self.dropped_diagnostics,
+        ];
+        let told = (&self.foreign_sources, &self.mismatches, &self.unreadable);
+        again(py, "Report", (counts, self.diagnostics(py)?, told, redaction).into_pyobject(py)?)
+    }
+
+    /// What was pickled.
+    #[staticmethod]
+    fn _again(
+        counts: [u64; 10],
+        diagnostics: Vec<Bound<'_, Diagnostic>>,
+        told: (Vec<String>, BTreeMap<String, u64>, Vec<String>),
+        redaction: Option<String>,
+    ) -> Self {
+        let [spans, rejected_spans, documents, bad_documents, other_signals, rest @ ..] = counts;
+        let [foreign_documents, mistyped, errors, warnings, dropped_diagnostics] = rest;
+        let (foreign_sources, mismatches, unreadable) = told;
+        let kept = diagnostics.into_iter().map(|found| found.get().clone()).collect();
+        Self {
+            spans,
+            rejected_spans,
+            documents,
+            bad_documents,
+            other_signals,
+            foreign_documents,
+            foreign_sources,
+            mistyped,
+            findings: Arc::new(Findings { kept, made: OnceLock::new() }),
+            dropped_diagnostics,
+            errors,
+            warnings,
+            mismatches,
+            unreadable,
+            redaction: redaction.map(Redacted::Told),
+        }
     }
 
     fn __repr__(&self) -> String {

@@ -27,7 +27,7 @@ create_exception!(
     spanwise,
     QueryError,
     PyValueError,
-    "A query that cannot be read; `column` says where, from 1."
+    "A query that cannot be read; `line` and `column` (from 1) say where."
 );
 create_exception!(
     spanwise,
@@ -188,4 +188,14 @@ fn json_start(text: &str) -> Option<&str> {
 pub(crate) fn is_json(text: &str) -> bool {
     const LONGEST_NAME: usize = 4096;
     json_start(text).is_some() && (text.contains(['"', '\n']) || text.len() > LONGEST_NAME)
+}
+
+/// Whether bytes that were given for a document are the name of a file instead.
+pub(crate) fn is_path(bytes: &[u8]) -> bool {
+    const LONGEST: usize = 500;
+    const ENDS: [&[u8]; 3] = [b".json", b".jsonl", b".ndjson"];
+    let stem = bytes.strip_suffix(b".gz").or(bytes.strip_suffix(b".zst")).unwrap_or(bytes);
+    bytes.len() <= LONGEST
+        && ENDS.iter().any(|end| stem.ends_with(end))
+        && !bytes.iter().any(|byte| byte.is_ascii_control() || *byte == b'"')
 }

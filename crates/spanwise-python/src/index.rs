@@ -15,7 +15,7 @@ use spanwise_io::{BatchRows, IndexFileError, SpanIndex};
 use crate::batch::{SpanBatch, decode};
 use crate::diagnostic::{Diagnostic, Report};
 use crate::errors::{convert_error, index_file_error, index_file_error_at, query_error};
-use crate::options::{TableOptions, bins, columns, limit, limit_of_values, promote, shares};
+use crate::options::{TableOptions, bins, columns, limit, limit_of_values, path, promote, shares};
 use crate::run::{warn_of_mismatches, warn_of_payload};
 use crate::table::Table;
 
@@ -285,7 +285,7 @@ impl Index {
     /// Writes the index to a file, which is there whole or as it was before. Spans that are in memory are kept in it, as
     /// canonical JSON; those of an index that was opened stay in their files.
     #[allow(clippy::needless_pass_by_value, reason = "what Python gives")]
-    fn save(&self, py: Python<'_>, path: PathBuf) -> PyResult<()> {
+    fn save(&self, py: Python<'_>, #[pyo3(from_py_with = path)] path: PathBuf) -> PyResult<()> {
         let saved = py.detach(|| self.read().save(&path));
         saved.map(drop).map_err(|error| index_file_error_at(py, error, &path))
     }
@@ -294,7 +294,7 @@ impl Index {
     /// and spans when they are asked for.
     #[staticmethod]
     #[allow(clippy::needless_pass_by_value, reason = "what Python gives")]
-    fn open(py: Python<'_>, path: PathBuf) -> PyResult<Self> {
+    fn open(py: Python<'_>, #[pyo3(from_py_with = path)] path: PathBuf) -> PyResult<Self> {
         let index = py.detach(|| SpanIndex::open(&path));
         let index = index.map_err(|error| index_file_error_at(py, error, &path))?;
         Ok(Self(RwLock::new(index)))

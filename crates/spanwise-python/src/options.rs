@@ -1,6 +1,7 @@
 //! Options as Python spells them.
 
 use std::ops::RangeInclusive;
+use std::path::PathBuf;
 
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
@@ -53,6 +54,16 @@ pub(crate) fn columns(names: &Bound<'_, PyAny>) -> PyResult<Option<Vec<String>>>
         found.push(name?.extract().map_err(|_| wrong())?);
     }
     Ok(Some(found))
+}
+
+/// `path`: what `open` takes, but for bytes and descriptors.
+pub(crate) fn path(path: &Bound<'_, PyAny>) -> PyResult<PathBuf> {
+    path.extract().map_err(|_| {
+        let found = path.get_type().name().map_or_else(|_| "that".to_owned(), |name| name.to_string());
+        let hint =
+            if path.is_instance_of::<PyBytes>() { ": os.fsdecode(path) makes a str of it" } else { "" };
+        PyTypeError::new_err(format!("path must be a str or an os.PathLike, not {found}{hint}"))
+    })
 }
 
 /// `promote`: any mapping of keys to types.

@@ -21,7 +21,7 @@ use spanwise_io::policy::{self, UnusablePolicy};
 use crate::batch::{bytes_of, start_of};
 use crate::diagnostic::{Diagnostic, counted, look_of_payload};
 use crate::errors::{SpanwiseWarning, decode_error, is_json, policy_error, shown};
-use crate::options::{framing as framing_of, mode_of};
+use crate::options::{framing as framing_of, mode_of, path};
 
 fn unusable(py: Python<'_>, error: &UnusablePolicy) -> PyErr {
     // What was taken for the name of a file may be anything, and the error has it in front.
@@ -387,7 +387,7 @@ impl Policy {
 
     /// The policy of a file in TOML. Raises `PolicyError` as `from_toml` does, and for a file that cannot be read.
     #[staticmethod]
-    fn from_file(py: Python<'_>, path: PathBuf) -> PyResult<Self> {
+    fn from_file(py: Python<'_>, #[pyo3(from_py_with = path)] path: PathBuf) -> PyResult<Self> {
         let read = policy::read(&path);
         let compiled = read.and_then(|read| policy::compile(&read, path.parent()));
         // Whoever makes it again may be in another directory.
@@ -404,8 +404,8 @@ impl Policy {
             Made::Toml(text) => ("from_toml", (text,).into_bound_py_any(py)?),
             Made::File(path) => ("from_file", (path,).into_bound_py_any(py)?),
         };
-        let again = py.import("spanwise._policy")?.getattr("make_again")?;
-        Ok((again, (method, arguments).into_pyobject(py)?))
+        let again = py.import("spanwise._pickled")?.getattr("make_again")?;
+        Ok((again, ("Policy", method, arguments).into_pyobject(py)?))
     }
 
     /// Redacts a payload, a bytes-like object: `.data` is the JSON, `.report` the counts.
@@ -448,8 +448,10 @@ impl Policy {
 /// Redacted JSON (`data`) and what was done (`report`): counts by name, and by place, rule and detector.
 #[pyclass(frozen, module = "spanwise")]
 pub(crate) struct Redaction {
+    /// The redacted JSON, as bytes.
     #[pyo3(get)]
     data: Py<PyBytes>,
+    /// What was done: counts by name, and by place, rule and detector.
     #[pyo3(get)]
     report: Py<PyDict>,
 }

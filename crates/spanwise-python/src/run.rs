@@ -1,6 +1,7 @@
 //! A run through sources: decoded, and converted, on several threads, while this one keeps an eye on signals.
 
 use std::ffi::CString;
+use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -16,7 +17,7 @@ use spanwise::{DecodeOptions, Decoder, Framing, Mode};
 use spanwise_arrow::{ConvertError, Converter};
 use spanwise_io::{Foreign, Piece, ReadError, ReadErrorKind, ReadSettings, Scan, Unreadable};
 
-use crate::diagnostic::{Diagnostic, Report};
+use crate::diagnostic::{Diagnostic, Redacted, Report};
 use crate::errors::{SpanwiseWarning, convert_error, decode_error, io_error, shown};
 use crate::redact::{Done, Loaded};
 use crate::source::{Expanded, Source};
@@ -66,7 +67,26 @@ pub(crate) struct Part {
     pub(crate) unredacted: Option<spanwise::SpanBatch>,
     pub(crate) report: Report,
     /// What a source looks like that is no JSON, with its number.
-    look: Option<(usize, Foreign)>,
+    look: Option<(usize, Look)>,
+}
+
+/// What a source is instead of JSON.
+#[derive(Clone, Copy)]
+enum Look {
+    Foreign(Foreign),
+    /// It is bytes, and the name of a file.
+    Path,
+}
+
+impl fmt::Display for Look {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Foreign(foreign) => foreign.fmt(f),
+            Self::Path => f.write_str(
+                "this looks like the name of a file: pass it as a str, os.fsdecode(path), or as a Path",
+            ),
+        }
+    }
 }
 
 /// Tells a callable how far a run is.
@@ -128,6 +148,8 @@ struct Worker {
     keep: bool,
     shows: bool,
     raises: bool,
+    /// Sources that are bytes and look like a path, in their order.
+    paths: Arc<[usize]>,
 }
 
 impl Worker {
@@ -138,7 +160,7 @@ impl Worker {
             Ok(block) => block,
             Err(error) => return Some(Err(Stop::Source(source, error))),
         };
-        let look = if block.range().start == 0 { Foreign::of(block.own()) } else { None };
+        let look = (block.range().start == 0).then(|| self.look(source, block.own())).flatten();
         let decoded = self.decoder.decode_framed(block, &mut self.batch);
         if sources > 1 {
             // Whoever looks at the batch is to find in it what was found in a file.
@@ -154,8 +176,13 @@ impl Worker {
         Some(self.part(source, sources, look))
     }
 
+    fn look(&self, source: usize, start: &[u8]) -> Option<Look> {
+        let foreign = Foreign::of(start).map(Look::Foreign);
+        foreign.or_else(|| self.paths.binary_search(&source).is_ok().then_some(Look::Path))
+    }
+
     /// What comes of the batch of these sources.
-    fn part(&mut self, source: usize, sources: usize, look: Option<Foreign>) -> Result<Part, Stop> {
+    fn part(&mut self, source: usize, sources: usize, look: Option<Look>) -> Result<Part, Stop> {
         let batch = &mut self.batch;
         if self.raises
             && let Some(found) = batch.rejection()
@@ -173,7 +200,7 @@ impl Worker {
             part.unredacted = (self.keep && !self.shows).then_some(unredacted);
             let mut done = none.clone();
             done.add(&redacted.report);
-            part.report.redaction = Some(done);
+            part.report.redaction = Some(Redacted::Done(Box::new(done)));
         }
         if let Some(converter) = self.converter.as_mut().filter(|_| !batch.is_empty()) {
             part.rows = Some(converter.convert(batch).map_err(Stop::Convert)?);
@@ -198,7 +225,7 @@ impl Run {
         watch: Arc<Watch>,
     ) -> PyResult<Self> {
         let raises = options.raises;
-        let Expanded { files, names, found, unreadable, length } = Expanded::new(py, given, raises)?;
+        let Expanded { files, names, found, paths, unreadable, length } = Expanded::new(py, given, raises)?;
         let mut decode = DecodeOptions::default().with_mode(options.mode);
         if let Some(converter) = converter {
             decode = decode.with_projection(converter.projection());
@@ -212,14 +239,15 @@ impl Run {
         let first = converter.and_then(|converter| First::of(&files, &settings, threads, converter));
         let converter = converter.cloned();
         let of_worker = converter.clone().map(|own| if first.is_some() { own.marked_later() } else { own });
-        let (policy, shows) = (options.policy.clone(), options.shows);
+        let (policy, shows, paths) = (options.policy.clone(), options.shows, Arc::<[usize]>::from(paths));
         let start = move || {
             Scan::joining(files, settings, threads, || {
                 let (decoder, batch) = (Decoder::new(decode), spanwise::SpanBatch::new());
                 let redactor = policy.as_ref();
                 let redactor = redactor.map(|policy| (Redactor::new(policy.compiled()), Done::new(policy)));
                 let converter = of_worker.clone();
-                let mut worker = Worker { decoder, batch, redactor, converter, keep, shows, raises };
+                let paths = Arc::clone(&paths);
+                let mut worker = Worker { decoder, batch, redactor, converter, keep, shows, raises, paths };
                 move |piece| worker.work(piece)
             })
         };
@@ -228,7 +256,8 @@ impl Run {
         let progress = progress.map(|callback| Progress { callback, read, total, told: Instant::now() });
         watch.note(|report| {
             report.unreadable = unreadable.iter().map(in_words).collect();
-            report.redaction = options.policy.as_ref().map(Done::new);
+            report.redaction =
+                options.policy.as_ref().map(|policy| Redacted::Done(Box::new(Done::new(policy))));
             if let Some(converter) = &converter {
                 report.mismatched(converter);
             }

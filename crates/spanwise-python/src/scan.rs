@@ -158,6 +158,7 @@ impl Scan {
         Schema(self.plan.converter.schema().clone())
     }
 
+    /// The names of the columns.
     #[getter]
     fn column_names(&self) -> Vec<&str> {
         self.plan.converter.schema().fields().iter().map(|field| field.name().as_str()).collect()

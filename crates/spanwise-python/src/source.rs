@@ -11,7 +11,7 @@ use pyo3::prelude::*;
 use spanwise_io::Unreadable;
 
 use crate::batch::bytes_of;
-use crate::errors::{is_json, os_error, shown};
+use crate::errors::{io_error, is_json, is_path, os_error, shown};
 use crate::watch::Held;
 
 /// Where bytes come from.
@@ -127,6 +127,8 @@ pub(crate) struct Expanded {
     pub(crate) names: Vec<String>,
     /// Which of them were found in a directory or by a pattern, and not named.
     pub(crate) found: Vec<bool>,
+    /// Which of them are bytes that look like a path, by their numbers.
+    pub(crate) paths: Vec<usize>,
     /// What else was found and cannot be read.
     pub(crate) unreadable: Vec<Unreadable>,
     /// Bytes of all as they are stored, where known.
@@ -137,9 +139,15 @@ impl Expanded {
     /// The files that are meant. An entry of a directory that cannot be read is noted, unless `raises` says otherwise.
     pub(crate) fn new(py: Python<'_>, given: &[Source], raises: bool) -> PyResult<Self> {
         let (mut sources, mut found, mut left_out) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut named, mut paths) = (Vec::new(), Vec::new());
         for source in given {
             match source {
-                Source::Bytes(bytes) => sources.push(spanwise_io::Source::Bytes(bytes.clone())),
+                Source::Bytes(bytes) => {
+                    if is_path(bytes) {
+                        paths.push(sources.len());
+                    }
+                    sources.push(spanwise_io::Source::Bytes(bytes.clone()));
+                }
                 Source::File(object) => {
                     let file = FileObject { object: Arc::clone(object), rest: Bytes::new() };
                     sources.push(spanwise_io::Source::Reader(Box::new(file)));
@@ -147,6 +155,7 @@ impl Expanded {
                 // No name stands for standard input here: its file object does.
                 Source::Path(path) if path.as_os_str() == "-" => {
                     sources.push(spanwise_io::Source::File(path.clone()));
+                    named.push(path.clone());
                 }
                 Source::Path(path) => {
                     found.resize(sources.len(), false);
@@ -154,8 +163,12 @@ impl Expanded {
                     for entry in py.detach(|| spanwise_io::expand(&argument)) {
                         match entry {
                             Ok(file) => {
-                                let named = matches!(&file, spanwise_io::Source::File(file) if file == path);
-                                found.push(!named);
+                                let is_named =
+                                    matches!(&file, spanwise_io::Source::File(file) if file == path);
+                                if is_named {
+                                    named.push(path.clone());
+                                }
+                                found.push(!is_named);
                                 sources.push(file);
                             }
                             Err(error) if !raises && is_entry(&error, &path.to_string_lossy()) => {
@@ -168,11 +181,20 @@ impl Expanded {
             }
         }
         found.resize(sources.len(), false);
+        // What is not there is told before anything is read, however much comes before it.
+        let missing = py.detach(|| {
+            let look = |path: PathBuf| std::fs::metadata(&path).err().map(|error| (path, error));
+            named.into_iter().find_map(look)
+        });
+        if let Some((path, error)) = missing {
+            return Err(io_error(py, error, &path));
+        }
         Ok(Self {
             names: sources.iter().map(spanwise_io::Source::name).collect(),
             length: sources.iter().map(spanwise_io::Source::length).sum(),
             files: sources,
             found,
+            paths,
             unreadable: left_out,
         })
     }

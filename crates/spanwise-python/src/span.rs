@@ -64,11 +64,13 @@ impl Span {
 
 #[pymethods]
 impl Span {
+    /// 32 hex digits in lower case, or the text that was sent where it is no id; "" where there is none.
     #[getter]
     fn trace_id(&self) -> PyResult<String> {
         Ok(self.view()?.trace_id().into_owned())
     }
 
+    /// The same with 16 digits.
     #[getter]
     fn span_id(&self) -> PyResult<String> {
         Ok(self.view()?.span_id().into_owned())
@@ -80,16 +82,19 @@ impl Span {
         Ok(self.view()?.parent_span_id().into_owned())
     }
 
+    /// W3C trace state.
     #[getter]
     fn trace_state(&self) -> PyResult<String> {
         Ok(self.view()?.trace_state().into_owned())
     }
 
+    /// W3C trace flags in the lowest eight bits, and OTLP's own above.
     #[getter]
     fn flags(&self) -> PyResult<u32> {
         Ok(self.view()?.flags())
     }
 
+    /// The span's name.
     #[getter]
     fn name(&self) -> PyResult<String> {
         Ok(self.view()?.name().into_owned())
@@ -101,11 +106,13 @@ impl Span {
         typed(py, "kind", self.view()?.kind().number())
     }
 
+    /// Nanoseconds since the Unix epoch; 0 if unknown.
     #[getter]
     fn start_time_unix_nano(&self) -> PyResult<u64> {
         Ok(self.view()?.start_time_unix_nano())
     }
 
+    /// Nanoseconds since the Unix epoch; 0 if unknown.
     #[getter]
     fn end_time_unix_nano(&self) -> PyResult<u64> {
         Ok(self.view()?.end_time_unix_nano())
@@ -141,44 +148,52 @@ impl Span {
         to_items(py, self.view()?.attributes())
     }
 
+    /// Attributes that the sender left out.
     #[getter]
     fn dropped_attributes_count(&self) -> PyResult<u32> {
         Ok(self.view()?.dropped_attributes_count())
     }
 
+    /// Events that the sender left out.
     #[getter]
     fn dropped_events_count(&self) -> PyResult<u32> {
         Ok(self.view()?.dropped_events_count())
     }
 
+    /// Links that the sender left out.
     #[getter]
     fn dropped_links_count(&self) -> PyResult<u32> {
         Ok(self.view()?.dropped_links_count())
     }
 
+    /// Its events, as they were sent.
     #[getter]
     fn events(&self) -> PyResult<Vec<Event>> {
         let events = self.view()?.row().events;
         Ok(events.range().map(|at| Event { batch: self.batch.clone(), at }).collect())
     }
 
+    /// Its links, as they were sent.
     #[getter]
     fn links(&self) -> PyResult<Vec<Link>> {
         let links = self.view()?.row().links;
         Ok(links.range().map(|at| Link { batch: self.batch.clone(), at }).collect())
     }
 
+    /// Its status; unset where none was sent.
     #[getter]
     fn status(&self) -> PyResult<Status> {
         let status = self.view()?.status();
         Ok(Status { code: status.code.number(), message: status.message.into_owned() })
     }
 
+    /// Its resource.
     #[getter]
     fn resource(&self) -> Resource {
         Resource { batch: self.batch.clone(), at: self.at }
     }
 
+    /// Its instrumentation scope.
     #[getter]
     fn scope(&self) -> Scope {
         Scope { batch: self.batch.clone(), at: self.at }
@@ -214,6 +229,7 @@ impl Status {
         typed(py, "status_code", self.code)
     }
 
+    /// What was said of it; "" where nothing was.
     #[getter]
     fn message(&self) -> &str {
         &self.message
@@ -231,11 +247,13 @@ part! {
 
 #[pymethods]
 impl Event {
+    /// Nanoseconds since the Unix epoch; 0 if unknown.
     #[getter]
     fn time_unix_nano(&self) -> PyResult<u64> {
         Ok(self.view()?.time_unix_nano())
     }
 
+    /// Its name.
     #[getter]
     fn name(&self) -> PyResult<String> {
         Ok(self.view()?.name().into_owned())
@@ -247,6 +265,7 @@ impl Event {
         to_dict(py, self.view()?.attributes())
     }
 
+    /// Attributes that the sender left out.
     #[getter]
     fn dropped_attributes_count(&self) -> PyResult<u32> {
         Ok(self.view()?.dropped_attributes_count())
@@ -265,21 +284,25 @@ part! {
 
 #[pymethods]
 impl Link {
+    /// Of the span that it leads to, as `Span.trace_id`.
     #[getter]
     fn trace_id(&self) -> PyResult<String> {
         Ok(self.view()?.trace_id().into_owned())
     }
 
+    /// Of the span that it leads to, as `Span.span_id`.
     #[getter]
     fn span_id(&self) -> PyResult<String> {
         Ok(self.view()?.span_id().into_owned())
     }
 
+    /// W3C trace state.
     #[getter]
     fn trace_state(&self) -> PyResult<String> {
         Ok(self.view()?.trace_state().into_owned())
     }
 
+    /// W3C trace flags in the lowest eight bits, and OTLP's own above.
     #[getter]
     fn flags(&self) -> PyResult<u32> {
         Ok(self.view()?.flags())
@@ -291,6 +314,7 @@ impl Link {
         to_dict(py, self.view()?.attributes())
     }
 
+    /// Attributes that the sender left out.
     #[getter]
     fn dropped_attributes_count(&self) -> PyResult<u32> {
         Ok(self.view()?.dropped_attributes_count())
@@ -315,11 +339,13 @@ impl Resource {
         to_dict(py, self.view()?.attributes())
     }
 
+    /// Attributes that the sender left out.
     #[getter]
     fn dropped_attributes_count(&self) -> PyResult<u32> {
         Ok(self.view()?.dropped_attributes_count())
     }
 
+    /// Where its schema is described; "" where that was not sent.
     #[getter]
     fn schema_url(&self) -> PyResult<String> {
         Ok(self.view()?.schema_url().into_owned())
@@ -355,11 +381,13 @@ part! {
 
 #[pymethods]
 impl Scope {
+    /// The name of the instrumentation.
     #[getter]
     fn name(&self) -> PyResult<String> {
         Ok(self.view()?.name().into_owned())
     }
 
+    /// Its version.
     #[getter]
     fn version(&self) -> PyResult<String> {
         Ok(self.view()?.version().into_owned())
@@ -371,11 +399,13 @@ impl Scope {
         to_dict(py, self.view()?.attributes())
     }
 
+    /// Attributes that the sender left out.
     #[getter]
     fn dropped_attributes_count(&self) -> PyResult<u32> {
         Ok(self.view()?.dropped_attributes_count())
     }
 
+    /// Where its schema is described; "" where that was not sent.
     #[getter]
     fn schema_url(&self) -> PyResult<String> {
         Ok(self.view()?.schema_url().into_owned())

@@ -16,6 +16,7 @@ use spanwise_io::AtomicFile;
 
 use crate::diagnostic::Report;
 use crate::errors::{convert_error, write_error};
+use crate::options::path;
 use crate::requested;
 
 fn arrow_error(error: &ArrowError) -> PyErr {
@@ -51,11 +52,13 @@ impl Table {
 
 #[pymethods]
 impl Table {
+    /// How many spans it has.
     #[getter]
     fn num_rows(&self) -> usize {
         self.rows()
     }
 
+    /// The names of the columns.
     #[getter]
     fn column_names(&self) -> Vec<&str> {
         self.schema.fields().iter().map(|field| field.name().as_str()).collect()
@@ -110,7 +113,7 @@ impl Table {
     /// (stream), `.jsonl`, `.ndjson` or `.csv`. Raises `OSError` with its number where the file cannot be written, and
     /// `ValueError` for another name, or a table without columns.
     #[allow(clippy::needless_pass_by_value, reason = "what Python gives")]
-    fn write(&self, py: Python<'_>, path: PathBuf) -> PyResult<()> {
+    fn write(&self, py: Python<'_>, #[pyo3(from_py_with = path)] path: PathBuf) -> PyResult<()> {
         let format = FileFormat::from_path(&path).ok_or_else(|| {
             PyValueError::new_err(
                 "the name must end in .parquet, .arrow, .feather, .arrows, .jsonl, .ndjson or .csv",
@@ -221,11 +224,13 @@ pub(crate) struct Schema(pub(crate) SchemaRef);
 
 #[pymethods]
 impl Schema {
+    /// The names of the columns.
     #[getter]
     fn names(&self) -> Vec<&str> {
         self.0.fields().iter().map(|field| field.name().as_str()).collect()
     }
 
+    /// The types of the columns, as Arrow writes them.
     #[getter]
     fn types(&self) -> Vec<String> {
         self.0.fields().iter().map(|field| field.data_type().to_string()).collect()
