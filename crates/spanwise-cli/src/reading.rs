@@ -152,18 +152,23 @@ pub(crate) struct Stopped {
     /// What was given before is not what the input says: its resource or scope came too late, or a fault behind it makes
     /// the whole document a bad one.
     pub(crate) contradicts: bool,
+    /// And it is the fault: the document is bad.
+    pub(crate) bad: bool,
 }
 
 impl From<ReadError> for Stopped {
     fn from(error: ReadError) -> Self {
-        let contradicts = matches!(error.kind(), ReadErrorKind::Contradiction(_));
-        Self { message: error.to_string(), contradicts }
+        let (contradicts, bad) = match error.kind() {
+            ReadErrorKind::Contradiction(found) => (true, found.fault),
+            _ => (false, false),
+        };
+        Self { message: error.to_string(), contradicts, bad }
     }
 }
 
 impl From<String> for Stopped {
     fn from(message: String) -> Self {
-        Self { message, contradicts: false }
+        Self { message, contradicts: false, bad: false }
     }
 }
 

@@ -101,3 +101,16 @@ fn a_large_document_is_redacted_to_one_with_every_other_byte_as_it_was() {
     let lines = std::fs::read_to_string(folder.path().join("lines.jsonl")).unwrap();
     assert!(lines == document + "\n{\"resourceSpans\":[]}\n", "{} bytes", lines.len());
 }
+
+#[test]
+fn a_large_document_that_is_torn_counts_as_a_bad_one() {
+    let mut text = document(3000, true);
+    text.truncate(text.len() - 1000);
+    for command in ["validate", "summary"] {
+        let run = run_with([command, "-", "--format=json"], text.as_bytes(), Path::new("."));
+        assert_eq!(run.code, 2, "{run:?}");
+        let told = run.json();
+        let count = told.get("bad_documents").or_else(|| told["files"][0].get("bad_documents"));
+        assert_eq!(count.and_then(serde_json::Value::as_u64), Some(1), "{told}");
+    }
+}

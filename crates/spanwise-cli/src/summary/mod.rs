@@ -125,7 +125,10 @@ pub(crate) fn run(
     reading.read(|input, decoded| {
         match decoded {
             Ok(batch) => totals.add(batch),
-            Err(Stopped { message, .. }) => inputs.fault(input, message),
+            Err(Stopped { message, bad, .. }) => {
+                totals.bad_documents += u64::from(bad);
+                inputs.fault(input, message);
+            }
         }
         io::Result::Ok(())
     })?;

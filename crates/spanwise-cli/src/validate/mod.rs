@@ -167,7 +167,10 @@ pub(crate) fn run(
         if let Some(file) = files.get_mut(input) {
             match decoded {
                 Ok(batch) => file.add(batch, arguments),
-                Err(Stopped { message, .. }) => inputs.fault(input, message),
+                Err(Stopped { message, bad, .. }) => {
+                    file.counts.bad_documents += u64::from(bad);
+                    inputs.fault(input, message);
+                }
             }
         }
         io::Result::Ok(())

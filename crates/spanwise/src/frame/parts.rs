@@ -8,8 +8,6 @@
 //! [`Survey`](super::Survey) look first; otherwise a part is held back for some time, and what then contradicts the parts that
 //! were given is a [`Contradiction`](super::Contradiction).
 
-use std::ops::Range;
-
 use bytes::Bytes;
 
 use super::boundary::Rules;
@@ -28,14 +26,6 @@ pub(crate) struct Part {
     pub(crate) ends: bool,
     /// What stands between it and the next part: a comma, and white space. Or the white space behind the last part.
     pub(crate) gap: Bytes,
-}
-
-impl Part {
-    /// Its own bytes among those of its document's range in the block.
-    pub(crate) fn own(&self, document: &Range<usize>) -> Range<usize> {
-        let start = self.before.clamp(document.start, document.end);
-        start..document.end.saturating_sub(self.behind).max(start)
-    }
 }
 
 /// An object that is open.

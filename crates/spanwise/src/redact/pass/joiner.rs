@@ -1,6 +1,7 @@
 //! What was written of blocks, one behind the other, with documents whole that came in parts.
 
 use std::io::{self, Write};
+use std::ops::Range;
 
 use bytes::Bytes;
 
@@ -34,6 +35,12 @@ impl Seams {
         }
         Self { part: Some(Joint { opening, closing, ends: part.ends, gap }) }
     }
+}
+
+/// The bytes of a part that are its own, among those that stand for its document.
+pub(super) fn own_bytes(part: &Part, document: &Range<usize>) -> Range<usize> {
+    let start = part.before.clamp(document.start, document.end);
+    start..document.end.saturating_sub(part.behind).max(start)
 }
 
 /// Puts the outputs of [`Redactor::redact_part_into`](super::Redactor::redact_part_into) behind each other, in the order of their

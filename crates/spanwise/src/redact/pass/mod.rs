@@ -33,6 +33,7 @@ use crate::encode::encode_into;
 use crate::redact::policy::CompiledPolicy;
 use crate::splice::{self, Splice, is_white};
 use edits::Edits;
+use joiner::own_bytes;
 pub use joiner::{Joiner, Seams};
 use liberties::Liberties;
 use output::Splices;
@@ -420,7 +421,7 @@ fn write_spliced(
         }
         out.len() - begin
     };
-    let part = batch.part.as_ref().map(|part| (part, part.own(range)));
+    let part = batch.part.as_ref().map(|part| (part, own_bytes(part, range)));
     let Some((part, bytes)) = part.filter(|(_, bytes)| !own.iter().any(|splice| splice.lies_across(bytes)))
     else {
         write(range.clone(), own);
