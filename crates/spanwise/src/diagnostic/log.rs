@@ -71,6 +71,8 @@ pub(crate) struct DiagnosticLog {
     part: Option<Own>,
     /// Findings that are another part's.
     others: u64,
+    /// Their codes, each once.
+    other_codes: Vec<Code>,
     /// What rejected the first bad document, though it be one finding too many to be kept.
     rejection: Option<Row>,
     /// The first warning of each code by which spans may have been passed over, though there be no room for it in `rows`.
@@ -98,6 +100,7 @@ impl DiagnosticLog {
     pub(crate) fn clear(&mut self) {
         self.part = None;
         self.others = 0;
+        self.other_codes.clear();
         self.rejection = None;
         self.passed_over.clear();
         self.rows.clear();
@@ -129,6 +132,9 @@ impl DiagnosticLog {
     ) {
         if self.part.as_ref().is_some_and(|own| !own.bytes.contains(&offset)) {
             self.others += count;
+            if !self.other_codes.contains(&code) {
+                self.other_codes.push(code);
+            }
             return;
         }
         match severity {
@@ -157,6 +163,12 @@ impl DiagnosticLog {
             let row = self.rows.get(kept).copied();
             self.rejection = Some(row.unwrap_or_else(|| self.row(Severity::Error, code, offset, path, &[])));
         }
+    }
+
+    /// Codes of what was found in bytes that are not a part's own, but put round it.
+    #[cfg(feature = "redact")]
+    pub(crate) fn codes_of_others(&self) -> &[Code] {
+        &self.other_codes
     }
 
     /// What rejected the first bad document.

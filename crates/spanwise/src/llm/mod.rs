@@ -37,15 +37,16 @@
 //!    span id and times. Gateways deliver again what they believe was lost.
 //! 4. What another span tells of that is neither above it nor below stands for nothing:
 //!    - Of several libraries that trace one client, one counts. They are known by their scopes, and tell of one request at the
-//!      same time in one trace: where the id of the answer is the same and some count of tokens is (the names of spans without
-//!      scopes will do, too); and where, under one parent and for one name of a model, tokens in and out are the same, or neither
-//!      span carries usage and none has a request below it, unless both say an id and it differs. The library that counts is the
-//!      one that tells of most of these requests, of those with usage first, then says most costs and figures, then came first; what lies below a span of the
-//!      others tells of the same, but for what a tool spends. Two spans of one library are two requests, whatever their ids:
-//!      servers use them again. Modules of one program that have a scope each are taken for libraries: where they ask for the same
-//!      at the same time and say no ids, one is lost.
-//!    - The beginning of a stream of which a log of Logfire tells under the same parent, a log for each. A step (`chain`) that
-//!      names no model and has the figures of a call under the same parent.
+//!      same time in one trace: where the id of the answer is the same and some count of tokens is, or the other carries no usage
+//!      and has no request below it (the names of spans without scopes will do, too); and where, under one parent and for one
+//!      name of a model, tokens in and out are the same, or neither span carries usage and none has a request below it, unless
+//!      both say an id and it differs. The library that counts is the one that tells of most of these requests, of those with
+//!      usage first, then says most costs and figures, then came first. What lies below a span of the others tells of the same
+//!      where that span would have stood, but for what a tool spends. Two spans of one library are two requests, whatever their
+//!      ids: servers use them again. Modules of one program that have a scope each are taken for libraries: where they ask for
+//!      the same at the same time and say no ids, one is lost.
+//!    - The beginning of a stream of which a log of Logfire tells under the same parent, a log for each. Steps (`chain`) that
+//!      name no model and have the figures of a call under the same parent.
 //!    - AG2's records of a `model_call` and a `subtask`, and what only prepares a call for `LlamaIndex`.
 //!
 //!    A request that is told of in two traces counts twice: nothing says that they belong together.

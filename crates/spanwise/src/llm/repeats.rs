@@ -102,7 +102,8 @@ impl<'a> Spans<'a> {
         self.above(compared.map(|(place, _)| place))
     }
 
-    /// Adds those that lie below them and tell of parts of the same, but for what tools spend.
+    /// Adds those that lie below them and tell of parts of the same, but for what tools spend. One that would not stand tells of a
+    /// part of what is below it, and takes nothing along.
     fn add_what_is_below(&self, unheard: &mut Places) {
         if unheard.is_empty() {
             return;
@@ -162,12 +163,18 @@ impl<'a> Spans<'a> {
         self.writers.get(node.trace as usize) == Some(&Writer::Several)
     }
 
-    /// Spans whose request one under the same parent tells of.
-    pub(super) fn told_beside(&self) -> Places {
-        let mut unheard = Places::default();
+    /// Spans whose request one under the same parent tells of. `standing` tells which would stand if all were heard.
+    pub(super) fn told_beside(&self, standing: impl FnOnce() -> Vec<usize>) -> Places {
+        let (mut unheard, mut twins) = (Places::default(), Places::default());
         self.opened_streams(&mut unheard);
-        self.twins(&mut unheard);
+        self.twins(&mut twins);
+        if !twins.is_empty() {
+            let standing = standing();
+            let stands = |place: &u32| standing.binary_search(&(*place as usize)).is_ok();
+            unheard.extend(twins.extract_if(|place| stands(place)));
+        }
         self.add_what_is_below(&mut unheard);
+        unheard.extend(twins);
         // What is below a step was called by it.
         self.steps(&mut unheard);
         unheard
@@ -300,7 +307,9 @@ impl<'a> Spans<'a> {
         // What others were not heard for would not be heard below one that is not.
         let above = self.above(heard.into_iter());
         unheard.retain(|place| !above.contains(place));
+        let alone: Places = unheard.extract_if(|place| !stands(*place)).collect();
         self.add_what_is_below(&mut unheard);
+        unheard.extend(alone);
         unheard
     }
 

@@ -220,10 +220,10 @@ impl Requests {
         trees::cut_circles(&mut parents);
         let traces = self.traces.len();
         let spans = Spans::new(&self.nodes, &self.usages, &self.answers, &parents, traces);
-        let mut unheard = spans.told_beside();
         let told = |unheard: &Places| -> Vec<usize> {
             trees::requests(&parents, |place| self.says(place, unheard), &self.models).collect()
         };
+        let mut unheard = spans.told_beside(|| told(&Places::default()));
         let mut counted = told(&unheard);
         // The counted are in order.
         let again = spans.told_elsewhere(|place| counted.binary_search(&(place as usize)).is_ok());

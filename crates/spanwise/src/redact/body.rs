@@ -5,7 +5,7 @@
 //!
 //! It goes by names that message formats have, and by nothing else: a member that it does not know is masked whole, name
 //! and all, and a role, a type or a tool's name stays only if it looks like one. So a format that it has never seen loses
-//! structure, never privacy.
+//! structure, and no text but words of a format under its own names.
 //!
 //! The text is walked by [`Tokens`], which checks it without building anything, and only what is masked is written anew.
 //! A parser that works in place (simd-json) was the alternative; it would need a copy of the text to destroy and a tree
@@ -195,7 +195,7 @@ impl Member {
     pub(crate) fn has_room_for(self, number: i64) -> bool {
         match self {
             Self::Count => (0..10_000).contains(&number),
-            Self::Tokens => (0..1_000_000_000).contains(&number),
+            Self::Tokens => (0..100_000_000).contains(&number),
             _ => false,
         }
     }

@@ -30,7 +30,7 @@ fn redactor(policy: &Policy) -> Redactor {
     Redactor::new(compiled(policy))
 }
 
-fn check(policy: &Policy, text: &[u8], block: usize) -> TestCaseResult {
+fn check(policy: &Policy, text: &[u8], block: usize, is_all_gone: bool) -> TestCaseResult {
     let (found, report, _, cut) = joined(redactor(policy), text, block);
     if !cut {
         return Ok(());
@@ -43,12 +43,15 @@ fn check(policy: &Policy, text: &[u8], block: usize) -> TestCaseResult {
         let end = if whole.report.bad_documents > 0 { "\n" } else { "" };
         prop_assert_eq!(found.trim_end_matches(end), expected.trim_end_matches(end), "{}", shown);
         prop_assert_eq!(report.documents, whole.report.documents, "{}", shown);
+        prop_assert_eq!(report.changes(), whole.report.changes(), "{}", shown);
+        prop_assert_eq!(report.unknown_members, whole.report.unknown_members, "{}", shown);
     }
     let (lines, ..) = joined(redactor(policy).in_lines(), text, block);
     for output in [&found, &lines] {
         let values = serde_json::Deserializer::from_str(output).into_iter::<Value>();
         let values: Vec<_> = values.collect();
         prop_assert!(values.iter().all(Result::is_ok), "{} of {}", output, shown);
+        prop_assert!(!is_all_gone || !output.contains(CANARY), "{} of {}", output, shown);
         prop_assert_eq!(spans(output.as_bytes()), spans(&whole.data), "{} of {}", output, shown);
         if *output == lines && report.canonical_documents == 0 {
             prop_assert_eq!(output.lines().count(), values.len(), "{}", output);
@@ -71,14 +74,14 @@ proptest! {
     fn valid_documents_in_parts(bytes in bytes(), block in 1..400usize, end in prop::sample::select(&["", "\n", " \r\n\n"])) {
         let mut text = document(&bytes, Dialect::STRICT_CANARIES).text;
         text.extend(end.as_bytes());
-        for policy in [Policy::new(), everything_goes(), values_go(Action::Mask)] {
-            check(&policy, &text, block)?;
+        for (policy, is_all_gone) in [(Policy::new(), false), (everything_goes(), true), (values_go(Action::Mask), false)] {
+            check(&policy, &text, block, is_all_gone)?;
         }
     }
 
     #[test]
     fn documents_with_every_liberty_in_parts(bytes in bytes(), block in 1..400usize) {
-        check(&everything_goes(), &document(&bytes, Dialect::CANARIES).text, block)?;
+        check(&everything_goes(), &document(&bytes, Dialect::CANARIES).text, block, true)?;
     }
 }
 
@@ -106,9 +109,11 @@ fn a_document_in_parts_keeps_every_byte() {
     assert_eq!((report.documents, report.spans), (1, 15));
 
     let policy = values_go(Action::Mask).unknown(Unknown::Keep);
-    let (masked, ..) = joined(redactor(&policy), text.as_bytes(), 1);
+    let (masked, masked_report, ..) = joined(redactor(&policy), text.as_bytes(), 1);
     let whole = redactor(&policy).redact_block(text.clone().into_bytes(), Framing::Auto).unwrap();
     assert_eq!(masked, String::from_utf8(whole.data).unwrap());
+    assert_eq!((masked_report.changes(), masked_report.unknown_members), (32, 0));
+    assert_eq!(whole.report.changes(), 32);
 
     let (line, ..) = joined(redactor(&Policy::new()).in_lines(), text.as_bytes(), 1);
     assert_eq!(line.trim(), text.replace(['\r', '\n'], "").trim());
@@ -129,5 +134,34 @@ fn of_spans_that_are_rejected_no_comma_is_left() {
         let redactor = Redactor::with_options(compiled(&Policy::new()), options);
         let (found, ..) = joined(redactor, text(&all).as_bytes(), 1);
         assert_eq!(found, text(&kept), "{spans}");
+    }
+}
+
+#[test]
+fn what_is_repeated_round_parts_is_trusted_no_more_than_what_stands_in_them() {
+    let number = "4155550123";
+    for resource in [
+        r#"{"attributes":4155550123}"#,
+        r#"{"attributes":"4155550123"}"#,
+        r#"{"attributes":[4155550123]}"#,
+        r#"{"droppedAttributesCount":-4155550123}"#,
+        r#"{"entityRefs":4155550123}"#,
+        "4155550123",
+    ] {
+        let span = r#"{"traceId":"0af7651916cd43dd8448eb211c80319c","spanId":"b7ad6b7169203331","name":"a"}"#;
+        let scopes = format!(r#""scopeSpans":[{{"spans":[{span},{span},{span}]}}]"#);
+        for one in
+            [format!(r#""resource":{resource},{scopes}"#), format!(r#"{scopes},"resource":{resource}"#)]
+        {
+            let text = format!(r#"{{"resourceSpans":[{{{one}}}]}}"#);
+            for policy in [Policy::from_preset(Preset::PrivacyMode), Policy::from_preset(Preset::Secrets)] {
+                let whole = redactor(&policy).redact_block(text.clone().into_bytes(), Framing::Auto).unwrap();
+                let (found, _, blocks, _) = joined(redactor(&policy), text.as_bytes(), 1);
+                assert!(blocks > 1, "{text}");
+                assert!(!String::from_utf8(whole.data).unwrap().contains(number), "{text}");
+                assert!(!found.contains(number), "{found} of {text}");
+                assert_eq!(spans(found.as_bytes()).len(), 3, "{found}");
+            }
+        }
     }
 }

@@ -271,6 +271,17 @@ fn spans_of_several_scopes_that_tell_of_several_requests_all_count() {
     let below =
         ["1 - - -", "2 1 owl 9/3//1 - - x", "3 1 owl 9/3 - - y", "4 3 owl - - - y", "5 3 owl 4/1 - - z"];
     assert_eq!(counted(&below), [1], "what lies below one that is not heard is not heard either");
+    // It tells of the last call alone, and so of nothing else that is below it.
+    let run = ["1 - - -", "4 1 owl 9/3 invoke_agent - y", "5 4 owl 50/20 chat - y", "6 4 owl 9/3 chat - y"];
+    let twice = [&run[..], &["7 1 owl 9/3//0.5 chat - b"]].concat();
+    assert_eq!(
+        (counted(&run), counted(&twice)),
+        (vec![2, 3], vec![2, 3, 4]),
+        "lost is worse than told twice"
+    );
+    let elsewhere =
+        ["4 - owl 9/3 - x y", "5 4 owl 50/20 chat z y", "6 4 owl 9/3 chat x y", "2 - owl 9/3 - x b"];
+    assert_eq!(counted(&elsewhere), [1, 3]);
     let tool =
         ["1 - - -", "2 1 owl 9/3//1 - - x", "3 1 owl 9/3 - - y", "4 3 - - execute_tool", "5 4 owl 4/1 - - y"];
     assert_eq!(counted(&tool), [1, 4], "but for what a tool spends");

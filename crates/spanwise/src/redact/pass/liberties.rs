@@ -9,13 +9,14 @@ use crate::diagnostic::Code;
 pub(super) enum Liberties {
     /// At these offsets, in order.
     At(Vec<usize>),
-    /// There were more findings than are kept.
+    /// There were more findings than are kept, or some where places are not.
     Everywhere,
 }
 
 impl Liberties {
     pub(super) fn of(batch: &SpanBatch) -> Self {
-        if batch.log.dropped() > 0 {
+        // What was put round a part of a document is no more to be trusted, and where in it the liberty was is not kept.
+        if batch.log.dropped() > 0 || batch.log.codes_of_others().iter().any(|code| is_liberty(*code)) {
             return Self::Everywhere;
         }
         let mut offsets: Vec<usize> =

@@ -4,6 +4,7 @@
 //! policy keeps what is unknown and detectors have looked at it.
 
 use super::edits::{Change, Edits, Slot};
+use super::joiner::own_bytes;
 use super::report::RedactionReport;
 use crate::batch::{ByteRange, SpanBatch};
 use crate::encode::write_string;
@@ -91,7 +92,10 @@ impl Splices {
             // A value whose name was known to the reader: the name goes with it.
             let start = name_before(input, start).unwrap_or(start);
             self.list.push(Splice { start, end, change: splice::Change::Cut });
-            report.unknown_members += 1;
+            // What is put round a part of a document is counted in the part that it comes from.
+            let whole = 0..input.len();
+            let own = batch.part.as_ref().map_or(whole.clone(), |part| own_bytes(part, &whole));
+            report.unknown_members += u64::from(own.contains(&start));
         }
     }
 

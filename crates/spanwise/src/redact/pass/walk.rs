@@ -11,7 +11,7 @@ use super::keys::{self, Keys, Known, Quick};
 use super::paths::Path;
 use super::report::RedactionReport;
 use super::window::Window;
-use crate::batch::{AttributeRow, Id, RawValue, Rows, SpanBatch, Text, ValueTag};
+use crate::batch::{AttributeRow, ByteRange, Id, RawValue, Rows, SpanBatch, Text, ValueTag};
 use crate::redact::body::Kept;
 use crate::redact::detector::{Look, Selection};
 use crate::redact::place::Place;
@@ -66,15 +66,19 @@ impl<'a> Walk<'a> {
     pub(super) fn run(mut self) {
         let batch = self.batch;
         for (row, resource) in batch.resources.iter().enumerate() {
+            let counted = self.counted_before(batch.sources.resources.get(row).map(|source| source.element));
             self.attributes(Place::Resource, EventClass::default(), resource.attributes.range());
             self.text(Place::Schema, Slot::ResourceSchema, row, resource.schema_url);
             self.entity_refs(row, resource.entity_refs);
+            self.count_as(counted);
         }
         for (row, scope) in batch.scopes.iter().enumerate() {
+            let counted = self.counted_before(batch.sources.scopes.get(row).map(|source| source.element));
             self.text(Place::ScopeName, Slot::ScopeName, row, scope.name);
             self.text(Place::ScopeName, Slot::ScopeVersion, row, scope.version);
             self.attributes(Place::Scope, EventClass::default(), scope.attributes.range());
             self.text(Place::Schema, Slot::ScopeSchema, row, scope.schema_url);
+            self.count_as(counted);
         }
         for (row, span) in batch.spans.iter().enumerate() {
             self.id(Slot::TraceId, row, span.trace_id);
@@ -101,6 +105,19 @@ impl<'a> Walk<'a> {
             }
         }
         self.report.spans += batch.spans.len() as u64;
+    }
+
+    /// What was counted so far, if what comes next was counted in an earlier part of the document: a part repeats the resource and
+    /// the scope that its spans are of.
+    fn counted_before(&self, element: Option<ByteRange>) -> Option<RedactionReport> {
+        let before = self.batch.part.as_ref()?.before;
+        element.filter(|element| (element.start as usize) < before).map(|_| self.report.clone())
+    }
+
+    fn count_as(&mut self, counted: Option<RedactionReport>) {
+        if let Some(counted) = counted {
+            *self.report = counted;
+        }
     }
 
     fn attributes(&mut self, place: Place, event: EventClass, rows: Range<usize>) {
