@@ -186,7 +186,7 @@ impl Answer {
                 set(RETRY_AFTER, RETRY_SECONDS);
             }
             // What follows of the body is not read: the connection cannot go on.
-            Self::TooLarge(Bound::Body(_)) | Self::TooSlow | Self::Length => {
+            Self::TooLarge(Bound::Body(_)) | Self::TooSlow => {
                 set(CONNECTION, "close");
             }
             _ => {}

@@ -23,7 +23,7 @@ use tracing::{debug, info, warn};
 use crate::answer::Answer;
 use crate::body::{FOREVER, drain};
 use crate::seldom::Seldom;
-use crate::service::Receiver;
+use crate::service::{Receiver, may_go_on};
 
 /// What a connection beyond the bound is told.
 const REFUSED: &[u8] =
@@ -130,11 +130,13 @@ async fn deliver(State(routes): State<Routes>, request: Request) -> Response {
         routes.receiver.receive(request).await.into_response()
     } else {
         let begun = Instant::now();
-        if !request.headers().contains_key(header::EXPECT) {
-            let has_secret = routes.receiver.allows(request.headers());
-            drain(std::pin::pin!(request.into_body()), has_secret).await;
+        let (head, body) = request.into_parts();
+        let is_last = may_go_on(&head, &body);
+        if !head.headers.contains_key(header::EXPECT) {
+            let has_secret = routes.receiver.allows(&head.headers);
+            drain(std::pin::pin!(body), has_secret).await;
         }
-        routes.receiver.respond(Answer::Path, begun).into_response()
+        routes.receiver.respond(Answer::Path, is_last, begun).into_response()
     }
 }
 

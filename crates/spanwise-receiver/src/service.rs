@@ -8,9 +8,9 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use http::header::{CONTENT_LENGTH, CONTENT_TYPE, EXPECT, TRANSFER_ENCODING};
+use http::header::{CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, EXPECT, TRANSFER_ENCODING};
 use http::request::Parts;
-use http::{Extensions, HeaderMap, Method, Request, Response, Version};
+use http::{Extensions, HeaderMap, HeaderValue, Method, Request, Response, Version};
 use http_body::Body;
 use http_body_util::Full;
 use spanwise::redact::CompiledPolicy;
@@ -193,6 +193,7 @@ impl Receiver {
     {
         let begun = Instant::now();
         let (mut head, body) = request.into_parts();
+        let is_last = may_go_on(&head, &body);
         let body = pin!(body);
         let mut body = Asked::new(body);
         let extensions = std::mem::take(&mut head.extensions);
@@ -207,11 +208,12 @@ impl Receiver {
                 refused
             }
         };
-        self.respond(answer, begun)
+        self.respond(answer, is_last, begun)
     }
 
-    /// Counts an answer, tells the log of it where it is not that all is stored, and makes it a response.
-    pub(crate) fn respond(&self, answer: Answer, begun: Instant) -> Response<Full<Bytes>> {
+    /// Counts an answer, tells the log of it where it is not that all is stored, and makes it a response: the last of its connection
+    /// if it `is_last` and refuses.
+    pub(crate) fn respond(&self, answer: Answer, is_last: bool, begun: Instant) -> Response<Full<Bytes>> {
         let label = StatusLabel { status: answer.status().as_u16() };
         match &answer {
             Answer::Stored => {}
@@ -224,7 +226,11 @@ impl Receiver {
         }
         self.inner.metrics.requests.get_or_create(&label).inc();
         self.inner.metrics.request_seconds.observe(begun.elapsed().as_secs_f64());
-        answer.into_response()
+        let mut response = answer.into_response();
+        if is_last && !response.status().is_success() {
+            response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+        response
     }
 
     async fn answer<B>(
@@ -240,7 +246,7 @@ impl Receiver {
         if !options.auth.allows(&head.headers) {
             return Err(Answer::Unauthorized);
         }
-        if head.method != Method::POST && head.method != Method::PUT {
+        if !takes_a_body(&head.method) {
             return Err(Answer::Method);
         }
         let mut memory = self.inner.budget.reserve();
@@ -371,6 +377,15 @@ where
 /// `X-Test-Connection: true`.
 fn is_connection_test(headers: &HeaderMap) -> bool {
     headers.get("x-test-connection").is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"true"))
+}
+
+fn takes_a_body(method: &Method) -> bool {
+    method == Method::POST || method == Method::PUT
+}
+
+/// Whether bytes may follow that the sender of a request takes for its body, and that would be read as the next request.
+pub(crate) fn may_go_on<B: Body>(head: &Parts, body: &B) -> bool {
+    takes_a_body(&head.method) && !says_its_length(head) && body.is_end_stream()
 }
 
 /// Whether the request says that there is a body, or none: in HTTP/1 one that does not has none (RFC 9112, 6.3), and yet bytes may

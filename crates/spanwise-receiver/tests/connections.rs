@@ -178,3 +178,40 @@ fn a_body_without_a_length_is_refused() {
         assert_eq!(stand.count("spanwise_spans_stored_total"), 0);
     });
 }
+
+/// What its sender takes for the body comes behind a request without one.
+#[test]
+fn a_refused_request_without_a_length_is_the_last_of_its_connection() {
+    let receiver = Config::from_toml("tokens = ['t']").unwrap().receiver(None).unwrap();
+    let end = "Content-Type: application/json\r\n\r\n";
+    let cases = [
+        ("POST /v1/traces", "", "401"),
+        ("PUT /v1/traces", "Authorization: Bearer t\r\nContent-Encoding: br\r\n", "415"),
+        ("POST /v1/traces", "Authorization: Bearer t\r\n", "411"),
+        ("POST /other", "Authorization: Bearer t\r\n", "404"),
+        ("PUT /other", "", "404"),
+    ];
+    serving_with(ServerOptions::default(), receiver, StoreOptions::default(), |address, stand| {
+        for (line, headers, status) in cases {
+            let mut client = TcpStream::connect(address).unwrap();
+            let head = format!("{line} HTTP/1.1\r\nHost: a\r\n{headers}{end}");
+            client.write_all(head.as_bytes()).unwrap();
+            client.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+            let mut answer = String::new();
+            client.read_to_string(&mut answer).unwrap();
+            assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{line}: {answer:?}");
+            assert!(answer.contains("connection: close\r\n"), "{line}: {answer:?}");
+            connections_become(stand, 0);
+        }
+        // These have no body.
+        let mut client = TcpStream::connect(address).unwrap();
+        for line in ["GET /other", "GET /v1/traces"] {
+            client.write_all(format!("{line} HTTP/1.1\r\nHost: a\r\n\r\n").as_bytes()).unwrap();
+            let mut answer = [0; 12];
+            client.read_exact(&mut answer).unwrap();
+            let mut rest = vec![0; 4096];
+            let _ = client.read(&mut rest).unwrap();
+            assert!(!String::from_utf8_lossy(&rest).contains("close"), "{line}");
+        }
+    });
+}

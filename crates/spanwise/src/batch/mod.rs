@@ -257,8 +257,9 @@ impl SpanBatch {
 
     /// Warnings by which spans may have been passed over, the first of each code: on the way to spans, through requests, resources
     /// and scopes, something was of another type, not known, or given twice. What was read though it has another name is none of
-    /// them, nor is what was found within spans, nor an error of strict mode, which rejects. They are among [`Self::diagnostics`],
-    /// and kept here even where they are beyond its bound.
+    /// them, nor is what was found within spans, nor an error of strict mode, which rejects. They are among [`Self::diagnostics`], but
+    /// for [`Code::BareResourceSpans`](crate::Code::BareResourceSpans), which stands for `scopeSpans` behind `resourceSpans` that lenient
+    /// mode does not read, and are kept here even where they are beyond its bound.
     ///
     /// ```
     /// # use spanwise::Code;
