@@ -141,7 +141,7 @@ fn what_was_answered_is_there_without_being_sent_again() {
         for kept in [0, 100] {
             let (_, after, answered) = crashed(at, kept, Pace::Sealed, &runtime);
             // The power goes once more, while the log is being read or sealed.
-            after.set_fault(Fault::Crash(20));
+            after.set_fault(Fault::Crash(24));
             let metrics = Arc::new(spanwise_receiver::Metrics::new());
             let again = spanwise_receiver::DurableStore::open_on(Arc::new(after.clone()), options(), metrics);
             drop(again);

@@ -116,17 +116,59 @@ fn the_power_may_go_while_something_is_stuck() {
 }
 
 #[test]
+fn what_was_answered_is_there_once_though_something_is_stuck_and_nothing_is_sent_again() {
+    let runtime = support::runtime();
+    let blocked = Some((PLACE, ErrorKind::PermissionDenied));
+    let operations = {
+        let disk = MemoryDisk::new();
+        disk.block(blocked);
+        let stand = open(&disk);
+        deliver(&stand, &runtime);
+        stand.close();
+        disk.operations()
+    };
+    for at in (12..operations).step_by(9) {
+        for kept in [0, 100] {
+            let disk = MemoryDisk::new();
+            disk.block(blocked);
+            let stand = open(&disk);
+            disk.set_fault(Fault::Crash(at));
+            let answered = deliver(&stand, &runtime);
+            drop(stand);
+            let mut after = disk.after_crash(kept);
+            // The power goes once more while the log is read or made into Parquet, with and without what is in the way.
+            for blocked in [blocked, None] {
+                after.block(blocked);
+                after.set_fault(Fault::Crash(12 + at % 40));
+                drop(DurableStore::open_on(Arc::new(after.clone()), options(), Arc::new(Metrics::new())));
+                after = after.after_crash(kept);
+            }
+            open(&after).close();
+            let found = found(&after);
+            for n in answered {
+                let key = (format!("{:016x}", n + 1), format!("span {n}"));
+                assert_eq!(found.get(&key), Some(&1), "span {n}, at {at}, {kept} of 100 kept");
+            }
+            assert!(found.values().all(|count| *count == 1), "at {at}, {kept} of 100 kept: {found:?}");
+            assert_eq!(after.files(".log"), []);
+        }
+    }
+}
+
+#[test]
 fn a_store_on_two_file_systems_is_not_opened() {
-    let disk = MemoryDisk::new();
-    disk.block(Some(("spans", ErrorKind::CrossesDevices)));
-    let opened = DurableStore::open_on(Arc::new(disk.clone()), options(), Arc::new(Metrics::new()));
-    let error = opened.unwrap_err().to_string();
-    assert!(
-        error.contains("staging") && error.contains("spans") && error.contains("one file system"),
-        "{error}"
-    );
-    // Whatever else it is may pass.
-    disk.block(Some(("spans", ErrorKind::PermissionDenied)));
-    open(&disk).close();
-    assert_eq!(disk.files("probe"), []);
+    for folder in ["spans", "dedup"] {
+        let disk = MemoryDisk::new();
+        disk.block(Some((folder, ErrorKind::CrossesDevices)));
+        let opened = DurableStore::open_on(Arc::new(disk.clone()), options(), Arc::new(Metrics::new()));
+        let error = opened.unwrap_err().to_string();
+        assert!(
+            error.contains("staging") && error.contains(folder) && error.contains("one file system"),
+            "{error}"
+        );
+        // Whatever else it is may pass.
+        disk.block(Some((folder, ErrorKind::PermissionDenied)));
+        open(&disk).close();
+        assert_eq!(disk.files("probe"), []);
+    }
 }

@@ -67,24 +67,27 @@ pub(crate) fn make_folders(disk: &dyn Disk) -> io::Result<()> {
     disk.sync_dir(Path::new(""))
 }
 
-/// Sees whether a file can come from `staging` to `spans`. Where these are on two file systems it never can, and it is better not to
-/// begin.
+/// Sees whether a file can come from `staging` to `spans` and `dedup`. Where these are on two file systems it never can, and it is
+/// better not to begin.
 fn try_a_move(disk: &dyn Disk) -> io::Result<()> {
     const PROBE: &str = "probe";
-    let (from, to) = (Path::new(STAGING).join(PROBE), Path::new(SPANS).join(PROBE));
-    let tried = disk.remove_file(&from).and_then(|()| disk.create(&from).map(drop));
-    let tried = tried.and_then(|()| disk.rename(&from, &to));
-    let _ = disk.remove_file(if tried.is_ok() { &to } else { &from });
-    match tried {
-        Err(error) if error.kind() == io::ErrorKind::CrossesDevices => {
-            Err(io::Error::new(error.kind(), format!("{error}; all of a store must be on one file system")))
+    for folder in [SPANS, DEDUP] {
+        let (from, to) = (Path::new(STAGING).join(PROBE), Path::new(folder).join(PROBE));
+        let tried = disk.remove_file(&from).and_then(|()| disk.create(&from).map(drop));
+        let tried = tried.and_then(|()| disk.rename(&from, &to));
+        let _ = disk.remove_file(if tried.is_ok() { &to } else { &from });
+        match tried {
+            Err(error) if error.kind() == io::ErrorKind::CrossesDevices => {
+                let why = format!("{error}; all of a store must be on one file system");
+                return Err(io::Error::new(error.kind(), why));
+            }
+            Err(error) => {
+                error!(%error, "nothing can be put into `{folder}` now; deliveries are kept in the log");
+            }
+            Ok(()) => {}
         }
-        Err(error) => {
-            error!(%error, "nothing can be put into `spans` now; deliveries are kept in the log");
-            Ok(())
-        }
-        Ok(()) => Ok(()),
     }
+    Ok(())
 }
 
 /// Carries manifests out, and throws away files that have none. Gives those that cannot be carried out now: their segments count as
