@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use spanwise_receiver::{Disk as _, ReceiverOptions, StoreOptions};
+use spanwise_receiver::{Delivery, Disk as _, ReceiverOptions, SpanKey, Store as _, StoreOptions};
 use support::memory_disk::MemoryDisk;
 use support::{Stand, body, tally, until};
 
@@ -116,4 +116,27 @@ fn duplicates_of_what_is_gone_from_the_open_segment_are_not_acknowledged() {
     stand.close();
     let spans = disk.files(".parquet").into_iter().map(|(_, bytes)| bytes);
     assert_eq!(tally(spans), BTreeMap::from([((format!("{:016x}", 2), "span 1".to_owned()), 1)]));
+}
+
+#[test]
+fn what_does_not_decode_is_not_remembered() {
+    let runtime = support::runtime();
+    let disk = MemoryDisk::new();
+    let stand = Stand::on(Arc::new(disk.clone()), StoreOptions::default(), ReceiverOptions::default());
+    let delivery = |json: String| {
+        let keys: Vec<_> = (0..2_u64).map(|n| SpanKey::new(b"trace", &n.to_le_bytes(), 0, b"span")).collect();
+        let extensions = http::Extensions::new();
+        let since = std::time::UNIX_EPOCH.elapsed().unwrap();
+        let received = u64::try_from(since.as_nanos()).unwrap();
+        Delivery { json: json.into(), keys, received, reservation: None, extensions }
+    };
+    // One span of the two that it says to have.
+    let stored = runtime.block_on(stand.store.store(delivery(body(7, 0, "span 0")))).unwrap();
+    assert_eq!(stored.spans, 2);
+    stand.store.flush();
+    until("it is told", || stand.count("spanwise_damaged_segments_total") == 1);
+    let both = body(7, 0, "span 0").replace("\"spans\":[", "\"spans\":[{},");
+    let stored = runtime.block_on(stand.store.store(delivery(both))).unwrap();
+    assert_eq!((stored.spans, stored.duplicates), (2, 0));
+    stand.close();
 }

@@ -265,12 +265,6 @@ impl<'a> Sealer<'a> {
                 Err(error) => return Err(error.into()),
             };
             text.extend_from_slice(b"\n");
-            sealing.received = sealing.received.max(record.received);
-            for (index, key) in record.keys.iter().enumerate() {
-                if !record.skips(index) {
-                    sealing.keys.push(*key);
-                }
-            }
             spans += record.keys.len();
             records.push(record);
             if text.len() >= BLOCK_BYTES || spans >= BLOCK_SPANS {
@@ -331,13 +325,18 @@ impl<'a> Sealer<'a> {
         Ok(self.converter.convert(&self.batch)?)
     }
 
-    /// Writes the rows of the batch, which holds `records`, to their partitions.
+    /// Writes the rows of the batch, which holds `records`, to their partitions, and remembers them.
     fn rows(
         &mut self,
         table: &RecordBatch,
         records: &[Record],
         sealing: &mut Sealing,
     ) -> Result<(), SealError> {
+        for record in records {
+            sealing.received = sealing.received.max(record.received);
+            let stored = record.keys.iter().enumerate().filter(|(index, _)| !record.skips(*index));
+            sealing.keys.extend(stored.map(|(_, key)| *key));
+        }
         let services = self.services();
         let mut rows: HashMap<usize, Vec<u32>> = HashMap::new();
         let marks = records
