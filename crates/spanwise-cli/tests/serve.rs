@@ -381,6 +381,30 @@ fn a_file_in_the_place_of_a_folder_keeps_one_segment_and_not_the_receiver() {
 }
 
 #[test]
+fn what_is_in_the_way_for_long_is_told_once_a_minute() {
+    const STUCK: usize = 6;
+    let folder = tempfile::tempdir().unwrap();
+    let (store, settings) = (folder.path().join("store"), folder.path().join("receiver.toml"));
+    std::fs::write(&settings, "[storage]\nseal_bytes = 200\n").unwrap();
+    std::fs::create_dir_all(store.join("spans")).unwrap();
+    std::fs::write(store.join("spans/date=2025-11-25"), "").unwrap();
+    let served = Served::start(command(&store, ["--config", settings.to_str().unwrap()]));
+    let mut client = served.connect();
+    for span in 0..STUCK {
+        assert_eq!(client.post(&body(span as u64, "chat")).unwrap().0, 200);
+    }
+    // Each is tried after one second, and after two more.
+    let tries = |metrics: String| {
+        let count = metrics.lines().find_map(|line| line.strip_prefix("spanwise_seal_failures_total "));
+        count.unwrap().parse::<usize>().unwrap()
+    };
+    until("tries", || tries(served.connect().send("GET /metrics HTTP/1.1", b"").unwrap().1) >= 3 * STUCK);
+    let log = served.end().1;
+    assert_eq!(log.matches("not all files can be put in their places").count(), STUCK, "{log}");
+    assert_eq!(log.matches("files still cannot be put in their places").count(), 1, "{log}");
+}
+
+#[test]
 fn signals_end_it_and_a_second_one_at_once() {
     for (first, second) in [("HUP", None), ("INT", None), ("TERM", Some("TERM")), ("HUP", Some("INT"))] {
         let folder = tempfile::tempdir().unwrap();

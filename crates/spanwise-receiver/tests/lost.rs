@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use spanwise_receiver::{Delivery, Disk as _, ReceiverOptions, SpanKey, Store as _, StoreOptions};
-use support::memory_disk::MemoryDisk;
+use support::memory_disk::{Fault, MemoryDisk};
 use support::{Stand, body, tally, until};
 
 const DELIVERIES: u64 = 12;
@@ -38,12 +38,14 @@ enum Loss {
     Records,
     /// None, but making Parquet of a segment panics.
     Aside,
+    /// The same, and its file cannot be removed.
+    AsideAndThere,
 }
 
 #[test]
 fn what_was_told_to_be_lost_is_stored_when_it_is_sent_again() {
     let runtime = support::runtime();
-    for loss in [Loss::Closed, Loss::All, Loss::Record, Loss::Records, Loss::Aside] {
+    for loss in [Loss::Closed, Loss::All, Loss::Record, Loss::Records, Loss::Aside, Loss::AsideAndThere] {
         let disk = MemoryDisk::new();
         let options = StoreOptions { seal_bytes: 1200, ..StoreOptions::default() };
         let stand = Stand::on(Arc::new(disk.clone()), options, ReceiverOptions::default());
@@ -78,7 +80,10 @@ fn what_was_told_to_be_lost_is_stored_when_it_is_sent_again() {
                 damage(&disk, &segments[segments.len() - 1], "span 11\"");
                 2
             }
-            Loss::Aside => {
+            Loss::Aside | Loss::AsideAndThere => {
+                if loss == Loss::AsideAndThere {
+                    disk.cling_to(&segments[0]);
+                }
                 disk.panic_once_below("staging");
                 1
             }
@@ -91,12 +96,7 @@ fn what_was_told_to_be_lost_is_stored_when_it_is_sent_again() {
             }
         }
         stand.close();
-        let spans = disk.files(".parquet").into_iter().filter(|(path, _)| path.starts_with("spans"));
-        let expected: BTreeMap<_, _> = (0..DELIVERIES)
-            .chain([100])
-            .map(|n| ((format!("{:016x}", n + 1), format!("span {n}")), 1))
-            .collect();
-        assert_eq!(tally(spans.map(|(_, bytes)| bytes)), expected, "{loss:?}");
+        assert_eq!(found(&disk), once((0..DELIVERIES).chain([100])), "{loss:?}");
     }
 }
 
@@ -116,6 +116,15 @@ fn duplicates_of_what_is_gone_from_the_open_segment_are_not_acknowledged() {
     stand.close();
     let spans = disk.files(".parquet").into_iter().map(|(_, bytes)| bytes);
     assert_eq!(tally(spans), BTreeMap::from([((format!("{:016x}", 2), "span 1".to_owned()), 1)]));
+}
+
+fn found(disk: &MemoryDisk) -> BTreeMap<(String, String), usize> {
+    let spans = disk.files(".parquet").into_iter().filter(|(path, _)| path.starts_with("spans"));
+    tally(spans.map(|(_, bytes)| bytes))
+}
+
+fn once(spans: impl IntoIterator<Item = u64>) -> BTreeMap<(String, String), usize> {
+    spans.into_iter().map(|n| ((format!("{:016x}", n + 1), format!("span {n}")), 1)).collect()
 }
 
 #[test]
@@ -139,4 +148,40 @@ fn what_does_not_decode_is_not_remembered() {
     let stored = runtime.block_on(stand.store.store(delivery(both))).unwrap();
     assert_eq!((stored.spans, stored.duplicates), (2, 0));
     stand.close();
+}
+
+/// Whichever operation fails that has to do with it, and when: it may be told twice, before and after a start, but not never.
+#[test]
+fn damage_is_told_whatever_fails() {
+    let runtime = support::runtime();
+    let run = |failing: Option<u64>| {
+        let disk = MemoryDisk::new();
+        let open = || Stand::on(Arc::new(disk.clone()), StoreOptions::default(), ReceiverOptions::default());
+        let stand = open();
+        for n in 0..3 {
+            assert_eq!(send(&stand, &runtime, n), 200);
+        }
+        let (path, _) = disk.files(".log").pop().unwrap();
+        damage(&disk, &path, "span 1\"");
+        let begun = disk.operations();
+        if let Some(at) = failing {
+            disk.set_fault(Fault::Errors(begun + at, begun + at + 1, 5));
+        }
+        let metrics = Arc::clone(&stand.metrics);
+        stand.close();
+        disk.set_fault(Fault::None);
+        let operations = disk.operations() - begun;
+        let again = open();
+        let told = again.count("spanwise_damaged_segments_total");
+        again.close();
+        assert_eq!(found(&disk), once([0, 2]), "{failing:?}");
+        let first = metrics.text().contains("spanwise_damaged_segments_total 1\n");
+        (operations, u64::from(first) + told)
+    };
+    let (operations, told) = run(None);
+    assert_eq!(told, 1);
+    // Most of those before write rows.
+    for at in operations.saturating_sub(40)..operations {
+        assert!(run(Some(at)).1 >= 1, "at {at}");
+    }
 }

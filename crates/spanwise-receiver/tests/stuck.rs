@@ -156,6 +156,24 @@ fn what_was_answered_is_there_once_though_something_is_stuck_and_nothing_is_sent
 }
 
 #[test]
+fn the_spare_segment_stays_where_it_is_not_room_that_is_missing() {
+    let runtime = support::runtime();
+    for (kind, stays) in [(ErrorKind::PermissionDenied, true), (ErrorKind::StorageFull, false)] {
+        let disk = MemoryDisk::new();
+        disk.block(Some((PLACE, kind)));
+        let stand = open(&disk);
+        deliver(&stand, &runtime);
+        stand.store.flush();
+        let spare = || !disk.files("log/spare").is_empty();
+        until("the others", || stand.store.unsealed_bytes() > 0 && disk.files(".log").len() == 1);
+        let failures = stand.count("spanwise_seal_failures_total");
+        until("again", || stand.count("spanwise_seal_failures_total") > failures + 1);
+        assert_eq!(spare(), stays, "{kind:?}");
+        drop(stand);
+    }
+}
+
+#[test]
 fn a_store_on_two_file_systems_is_not_opened() {
     for folder in ["spans", "dedup"] {
         let disk = MemoryDisk::new();

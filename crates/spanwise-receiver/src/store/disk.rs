@@ -233,6 +233,11 @@ impl DiskFile for LocalFile {
     }
 }
 
+/// Whether it is room that is missing.
+pub(crate) fn lacks_room(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+}
+
 /// The result, except that it is no error where the file or folder is not there.
 pub(crate) fn gone_is_fine(result: io::Result<()>) -> io::Result<()> {
     match result {

@@ -23,6 +23,7 @@ use super::seal::Spread;
 use super::writer::{Message, State, Writer};
 use super::{Delivery, Store, StoreError, Storing, now};
 use crate::metrics::Metrics;
+use crate::seldom::Seldom;
 
 /// Threads that make Parquet, at most: each holds a segment's columns, and waits for the disk like the others.
 const MOST_SEALERS: usize = 64;
@@ -151,6 +152,8 @@ pub(crate) struct Shared {
     short: AtomicBool,
     /// Segments of which something was acknowledged and is lost, since the writer looked last.
     lost: Mutex<Vec<u64>>,
+    /// Files that still cannot be put in their places: each segment of them is tried every minute.
+    pub(crate) stuck: Seldom,
     pub(crate) queue: Queue,
 }
 
@@ -173,7 +176,8 @@ impl Shared {
     }
 
     /// Something that was acknowledged in this segment is gone, or in `damaged`: who sends it again must not be told that it is
-    /// stored. To be said before anybody else is told.
+    /// stored. To be said before anybody else is told, and once the segment is no longer in the queue as one whose file says what is
+    /// stored.
     pub(crate) fn lose(&self, id: u64) {
         self.lost.lock().unwrap_or_else(PoisonError::into_inner).push(id);
     }
@@ -249,6 +253,7 @@ impl DurableStore {
             failing: AtomicBool::new(false),
             short: AtomicBool::new(recovered.damaged > 0),
             lost: Mutex::default(),
+            stuck: Seldom::default(),
             queue: Queue::new(recovered.closed, recovered.published),
         });
         metrics.unsealed_bytes.set(i64::try_from(unsealed).unwrap_or(i64::MAX));

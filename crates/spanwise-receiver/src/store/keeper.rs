@@ -7,10 +7,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use spanwise_arrow::Converter;
-use tracing::{error, info, warn};
+use tracing::{debug, error, info, warn};
 
 use super::damaged;
-use super::disk::{Disk, Entry, gone_is_fine};
+use super::disk::{Disk, Entry, gone_is_fine, lacks_room};
 use super::durable::{Shared, StoreOptions};
 use super::named::Named;
 use super::queue::{Closed, Next};
@@ -65,40 +65,38 @@ impl Keeper {
                 self.set_aside(segment, "a panic")
             });
             match outcome {
-                Ok(()) => self.shared.done(segment, &self.metrics),
-                Err(SealError::Io(error)) => {
-                    // Its room may be what is missing.
-                    self.remove_spare();
-                    self.metrics.seal_failures.inc();
-                    error!(segment = segment.id, %error, "cannot seal; the segment is kept");
-                    if queue.failed(segment) {
-                        self.shared.falls_short();
-                    }
+                Ok(done) => {
+                    self.shared.done(segment, &self.metrics);
+                    self.tell_damage(segment, done);
+                }
+                Err(SealError::Io(error)) => self.keep(segment, &error),
+                Err(SealError::Unsure(error, done)) => {
+                    // Should the next attempt find it again, it was told.
+                    let told = segment.told || done.damaged > 0;
+                    self.keep(Closed { told, ..segment }, &error);
+                    self.tell_damage(segment, done);
                 }
                 Err(SealError::Gone) => {
                     // Those behind it need not wait: it says no more how much of the one before counts.
-                    self.metrics.damaged_segments.inc();
-                    let (segment_id, bytes) = (segment.id, segment.len);
-                    self.shared.lose(segment_id);
-                    error!(
-                        segment = segment_id,
-                        bytes, "the file of a segment is gone, and what was acknowledged in it"
-                    );
                     self.shared.falls_short();
                     self.shared.done(segment, &self.metrics);
+                    self.shared.lose(segment.id);
+                    self.metrics.damaged_segments.inc();
+                    let (segment, bytes) = (segment.id, segment.len);
+                    error!(segment, bytes, "the file of a segment is gone, and what was acknowledged in it");
                 }
-                Err(SealError::Unplaced(error, _)) => {
-                    self.remove_spare();
-                    self.metrics.seal_failures.inc();
-                    error!(
-                        segment = segment.id,
-                        %error,
-                        "not all files can be put in their places, which `manifest` in its staging folder names; the rest \
-                         stay there, and it is tried again"
-                    );
-                    if queue.step_aside(segment) {
-                        self.shared.falls_short();
-                    }
+                Err(SealError::Unplaced(error, done)) => {
+                    self.step_aside(segment, &error);
+                    self.tell_damage(segment, done);
+                }
+                Err(SealError::Aside(problem)) => {
+                    self.shared.falls_short();
+                    // Its file may still be there, and says nothing any more.
+                    self.shared.done(segment, &self.metrics);
+                    self.shared.lose(segment.id);
+                    self.metrics.damaged_segments.inc();
+                    let segment = segment.id;
+                    error!(segment, problem, "cannot be made into Parquet; set aside in `damaged`");
                 }
                 // The queue was abandoned.
                 Err(SealError::Abandoned | SealError::Table(_)) => {
@@ -108,6 +106,50 @@ impl Keeper {
         }
         // The last to end leaves none.
         self.remove_spare();
+    }
+
+    /// Keeps a segment that cannot be sealed now.
+    fn keep(&self, segment: Closed, error: &io::Error) {
+        if self.shared.queue.is_aside(segment.id) {
+            return self.step_aside(segment, error);
+        }
+        self.make_room(error);
+        self.metrics.seal_failures.inc();
+        error!(segment = segment.id, %error, "cannot seal; the segment is kept");
+        if self.shared.queue.failed(segment) {
+            self.shared.falls_short();
+        }
+    }
+
+    /// Leaves a segment whose files cannot all be put in their places now, so that those behind it need not wait.
+    fn step_aside(&self, segment: Closed, error: &io::Error) {
+        let queue = &self.shared.queue;
+        self.make_room(error);
+        self.metrics.seal_failures.inc();
+        let id = segment.id;
+        // Each once, and then of all one a minute: there may be many, and what is in the way may stay for long.
+        if !queue.is_aside(id) {
+            error!(
+                segment = id,
+                %error,
+                "not all files can be put in their places, which `manifest` in its staging folder names; the rest stay there, \
+                 and it is tried again"
+            );
+        } else if let Some(untold) = self.shared.stuck.untold() {
+            error!(segment = id, %error, untold, "files still cannot be put in their places");
+        } else {
+            debug!(segment = id, %error, "files still cannot be put in their places");
+        }
+        if queue.step_aside(segment) {
+            self.shared.falls_short();
+        }
+    }
+
+    /// Frees what can be spared where room may be what is missing.
+    fn make_room(&self, error: &io::Error) {
+        if lacks_room(error) {
+            self.remove_spare();
+        }
     }
 
     /// An error where the store may be somebody else's. Where all of it is gone, it is nobody's.
@@ -132,43 +174,50 @@ impl Keeper {
         }
     }
 
-    fn seal(&self, sealer: &mut Sealer<'_>, segment: Closed) -> Result<(), SealError> {
+    fn seal(&self, sealer: &mut Sealer<'_>, segment: Closed) -> Result<Sealed, SealError> {
         let begun = Instant::now();
         self.check_held()?;
-        let turn = || self.shared.queue.turn(segment.id) && self.check_held().is_ok();
-        match sealer.seal(segment, &turn) {
+        let turn = || {
+            if !self.shared.queue.turn(segment.id) {
+                return Err(SealError::Abandoned);
+            }
+            Ok(self.check_held()?)
+        };
+        let outcome = sealer.seal(segment, &turn);
+        match outcome {
             Ok(done) => {
                 self.metrics.sealed_segments.inc();
                 let seconds = begun.elapsed().as_secs_f64();
                 self.metrics.seal_seconds.observe(seconds);
-                self.count(segment, done);
+                self.count(done);
                 let (files, rows, bytes) = (done.files, done.rows, done.bytes);
                 info!(segment = segment.id, files, rows, bytes, seconds, "sealed");
-                Ok(())
             }
-            Err(SealError::Unplaced(error, done)) => {
-                self.count(segment, done);
-                Err(SealError::Unplaced(error, done))
-            }
-            Err(SealError::Table(problem)) => self.set_aside(segment, &problem),
-            Err(other) => Err(other),
+            Err(SealError::Unplaced(_, done)) => self.count(done),
+            Err(SealError::Table(problem)) => return self.set_aside(segment, &problem),
+            Err(_) => {}
         }
+        outcome
     }
 
-    /// Counts what was made of a segment, and tells what was not.
-    fn count(&self, segment: Closed, done: Sealed) {
+    /// Counts what was made of a segment.
+    fn count(&self, done: Sealed) {
         self.metrics.sealed_files.inc_by(done.files);
         self.metrics.sealed_bytes.inc_by(done.bytes);
+    }
+
+    /// Tells what was not made of a segment, once the queue knows what became of it.
+    fn tell_damage(&self, segment: Closed, done: Sealed) {
         if done.damaged > 0 {
-            self.shared.lose(segment.id);
             self.shared.falls_short();
+            self.shared.lose(segment.id);
             self.metrics.damaged_segments.inc();
             error!(segment = segment.id, parts = done.damaged, "what cannot be read is kept in `damaged`");
         }
     }
 
     /// Gives a segment up: trying again would fail again, and nothing behind it would ever be sealed.
-    fn set_aside(&self, segment: Closed, problem: &str) -> Result<(), SealError> {
+    fn set_aside(&self, segment: Closed, problem: &str) -> Result<Sealed, SealError> {
         if !self.shared.queue.turn(segment.id) {
             return Err(SealError::Abandoned);
         }
@@ -178,21 +227,16 @@ impl Keeper {
             return Err(SealError::Unplaced(io::Error::other(problem.to_owned()), Sealed::default()));
         }
         damaged::copy_segment(&*self.disk, segment.id)?;
-        self.shared.falls_short();
-        self.metrics.damaged_segments.inc();
-        error!(segment = segment.id, problem, "cannot be made into Parquet; set aside in `damaged`");
         let gone = || {
             self.disk.remove_file(&Path::new(LOG).join(segment_name(segment.id)))?;
             self.disk.sync_dir(Path::new(LOG))?;
             self.disk.remove_dir_all(&Path::new(STAGING).join(segment.id.to_string()))
         };
-        let gone = gone();
-        self.shared.lose(segment.id);
-        if let Err(error) = gone {
+        if let Err(error) = gone() {
             // It is kept already. If it is still there at the next start, all of this happens again.
             warn!(segment = segment.id, kind = ?error.kind(), "cannot remove what was set aside");
         }
-        Ok(())
+        Err(SealError::Aside(problem.to_owned()))
     }
 
     fn sweep(&self) {

@@ -227,6 +227,11 @@ impl Queue {
         is_left
     }
 
+    /// Whether a segment stepped aside before.
+    pub(crate) fn is_aside(&self, id: u64) -> bool {
+        self.state().aside.contains_key(&id)
+    }
+
     /// A segment is published, and its files cannot be put in their places now: it is given out again after a while, or, where no
     /// more will come, left for the next start. Whether that is so. Those behind it need not wait.
     pub(crate) fn step_aside(&self, segment: Closed) -> bool {

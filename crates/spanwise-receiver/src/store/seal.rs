@@ -82,11 +82,15 @@ impl Spread {
 pub(crate) enum SealError {
     /// The disk failed; it may work again.
     Io(io::Error),
+    /// The same while the manifest took its name. It may have it: then the next attempt does not find again what was damaged.
+    Unsure(io::Error, Sealed),
     /// The manifest is durable, and so are the files, but not all could be put in their places. What was made, unless that was said
     /// before.
     Unplaced(io::Error, Sealed),
     /// The table could not be made: a fault of ours, and the same the next time.
     Table(String),
+    /// The same, and the segment was put into `damaged`.
+    Aside(String),
     /// The file of the segment is not there any more.
     Gone,
     /// The store is closed before its turn came.
@@ -96,8 +100,10 @@ pub(crate) enum SealError {
 impl fmt::Display for SealError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Io(error) | Self::Unplaced(error, _) => write!(f, "the disk failed: {:?}", error.kind()),
-            Self::Table(problem) => f.write_str(problem),
+            Self::Io(error) | Self::Unsure(error, _) | Self::Unplaced(error, _) => {
+                write!(f, "the disk failed: {:?}", error.kind())
+            }
+            Self::Table(problem) | Self::Aside(problem) => f.write_str(problem),
             Self::Gone => f.write_str("the segment is gone"),
             Self::Abandoned => f.write_str("the store is closed"),
         }
@@ -200,8 +206,12 @@ impl<'a> Sealer<'a> {
     }
 
     /// Makes the files of a segment, waits for `turn`, puts them in their places, and removes the
-    /// segment. Where `turn` is false nothing is put anywhere.
-    pub(crate) fn seal(&mut self, segment: Closed, turn: &dyn Fn() -> bool) -> Result<Sealed, SealError> {
+    /// segment. Where `turn` is an error nothing is put anywhere.
+    pub(crate) fn seal(
+        &mut self,
+        segment: Closed,
+        turn: &dyn Fn() -> Result<(), SealError>,
+    ) -> Result<Sealed, SealError> {
         let id = segment.id;
         let folder = Path::new(STAGING).join(id.to_string());
         // An attempt before this one came as far as the manifest: the segment may be gone already.
@@ -213,7 +223,9 @@ impl<'a> Sealer<'a> {
         }
         // Before anything is made: where all of the store is gone, it should not come back empty.
         let file = match self.disk.open(&Path::new(LOG).join(segment_name(id))) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(SealError::Gone),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                return Err(SealError::Gone);
+            }
             other => other?,
         };
         // Left over where sealing failed before.
@@ -393,7 +405,11 @@ impl<'a> Sealer<'a> {
     }
 
     /// Ends the files, makes their manifest, and carries it out.
-    fn publish(&self, mut sealing: Sealing, turn: &dyn Fn() -> bool) -> Result<Sealed, SealError> {
+    fn publish(
+        &self,
+        mut sealing: Sealing,
+        turn: &dyn Fn() -> Result<(), SealError>,
+    ) -> Result<Sealed, SealError> {
         let mut sealed = sealing.sealed;
         let mut manifest = Manifest::default();
         for (index, (partition, writer)) in sealing.writers.drain(..).enumerate() {
@@ -411,9 +427,7 @@ impl<'a> Sealer<'a> {
             file.sync()?;
             manifest.moves.push((STAGED_KEYS.to_owned(), format!("{DEDUP}/{}", keys_name(sealing.id))));
         }
-        if !turn() {
-            return Err(SealError::Abandoned);
-        }
+        turn()?;
         let draft = sealing.folder.join("manifest.draft");
         let mut file = self.disk.create(&draft)?;
         file.write_all(&manifest.to_bytes())?;
@@ -422,8 +436,10 @@ impl<'a> Sealer<'a> {
         self.disk.sync_dir(&sealing.folder)?;
         self.disk.sync_dir(Path::new(STAGING))?;
         self.disk.sync_dir(Path::new(""))?;
-        self.disk.rename(&draft, &sealing.folder.join(MANIFEST))?;
-        self.disk.sync_dir(&sealing.folder)?;
+        let named = self.disk.rename(&draft, &sealing.folder.join(MANIFEST));
+        named
+            .and_then(|()| self.disk.sync_dir(&sealing.folder))
+            .map_err(|error| SealError::Unsure(error, sealed))?;
         let placed = manifest.carry_out(self.disk, sealing.id);
         placed.map(|()| sealed).map_err(|error| SealError::Unplaced(error, sealed))
     }
@@ -581,7 +597,7 @@ pub(crate) fn keys_name(id: u64) -> String {
 }
 
 /// A file of hashes: magic, when the last of its spans came, the hashes as in a record, checksum.
-fn write_keys(received: u64, keys: &[SpanKey]) -> Vec<u8> {
+pub(crate) fn write_keys(received: u64, keys: &[SpanKey]) -> Vec<u8> {
     let mut out = Vec::with_capacity(24 + keys.len() * 24);
     out.extend_from_slice(KEYS);
     out.extend_from_slice(&received.to_le_bytes());

@@ -18,7 +18,7 @@ use tokio::sync::oneshot;
 use tracing::{debug, error, info, warn};
 
 use super::dedup::{Dedup, Sighting};
-use super::disk::{Disk, DiskFile};
+use super::disk::{Disk, DiskFile, lacks_room};
 use super::durable::{Shared, StoreOptions};
 use super::named::Named;
 use super::queue::Closed;
@@ -403,8 +403,7 @@ impl Writer {
             error!(segment = id, error = %problem, "cannot write the log; deliveries are refused");
         }
         self.give_up();
-        let full = [io::ErrorKind::StorageFull, io::ErrorKind::QuotaExceeded];
-        if full.contains(&problem.kind()) { StoreError::Full } else { StoreError::Failed }
+        if lacks_room(problem) { StoreError::Full } else { StoreError::Failed }
     }
 
     /// Once, and not for every group.
