@@ -128,6 +128,72 @@ fn once(spans: impl IntoIterator<Item = u64>) -> BTreeMap<(String, String), usiz
 }
 
 #[test]
+fn what_is_left_of_a_damaged_segment_is_stored_again_where_that_is_lost_later() {
+    let runtime = support::runtime();
+    let disk = MemoryDisk::new();
+    let options = StoreOptions { seal_bytes: 1200, ..StoreOptions::default() };
+    let stand = Stand::on(Arc::new(disk.clone()), options, ReceiverOptions::default());
+    disk.refuse_below(Some("staging"));
+    for n in 0..DELIVERIES {
+        assert_eq!(send(&stand, &runtime, n), 200);
+    }
+    stand.store.flush();
+    let segments: Vec<_> = disk.files(".log").into_iter().map(|(path, _)| path).collect();
+    // A record of the second is lost when the window is read again for want of the first.
+    let (_, second) = disk.files(".log").into_iter().find(|(path, _)| *path == segments[1]).unwrap();
+    let text = String::from_utf8_lossy(&second).into_owned();
+    let n = (0..DELIVERIES).find(|n| text.contains(&format!("span {n}\""))).unwrap();
+    damage(&disk, &segments[1], &format!("span {n}\""));
+    disk.remove_file(&segments[0]).unwrap();
+    until("the first is told", || stand.count("spanwise_damaged_segments_total") == 1);
+    assert_eq!(send(&stand, &runtime, 0), 200);
+    disk.remove_file(&segments[1]).unwrap();
+    until("the second is told", || stand.count("spanwise_damaged_segments_total") == 2);
+    disk.refuse_below(None);
+    for n in 0..DELIVERIES {
+        assert_eq!(send(&stand, &runtime, n), 200);
+    }
+    stand.close();
+    assert_eq!(found(&disk), once(0..DELIVERIES));
+}
+
+#[test]
+fn while_it_cannot_be_read_what_is_there_nothing_is_forgotten() {
+    let runtime = support::runtime();
+    for is_away in [false, true] {
+        let disk = MemoryDisk::new();
+        let stand = Stand::on(Arc::new(disk.clone()), StoreOptions::default(), ReceiverOptions::default());
+        assert_eq!(send(&stand, &runtime, 100), 200);
+        stand.store.flush();
+        until("Parquet", || stand.count("spanwise_sealed_segments_total") == 1);
+        assert_eq!(send(&stand, &runtime, 1), 200);
+        let (log, _) = disk.files(".log").pop().unwrap();
+        disk.remove_file(&log).unwrap();
+        assert_eq!(send(&stand, &runtime, 1), 503);
+        let keys = disk.files(".keys");
+        if is_away {
+            // As it looks where the folder went away since it was asked for.
+            disk.remove_file(&keys[0].0).unwrap();
+            disk.hold(false);
+        } else {
+            disk.break_once(&keys[0].0);
+        }
+        assert_eq!(send(&stand, &runtime, 100), 503, "{is_away}");
+        if is_away {
+            disk.put(&keys[0].0, &keys[0].1);
+            disk.hold(true);
+        }
+        until("it is ready", || stand.receiver.is_ready());
+        for n in [100, 1] {
+            assert_eq!(send(&stand, &runtime, n), 200, "{is_away}");
+        }
+        assert_eq!(stand.count("spanwise_spans_duplicate_total"), 1);
+        stand.close();
+        assert_eq!(found(&disk), once([1, 100]), "{is_away}");
+    }
+}
+
+#[test]
 fn what_does_not_decode_is_not_remembered() {
     let runtime = support::runtime();
     let disk = MemoryDisk::new();

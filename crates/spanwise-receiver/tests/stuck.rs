@@ -156,6 +156,36 @@ fn what_was_answered_is_there_once_though_something_is_stuck_and_nothing_is_sent
 }
 
 #[test]
+fn what_is_stuck_does_not_push_what_came_later_out_of_the_window() {
+    let runtime = support::runtime();
+    let disk = MemoryDisk::new();
+    disk.block(Some((PLACE, ErrorKind::PermissionDenied)));
+    let open = || {
+        let options = StoreOptions { dedup_spans: 10, ..StoreOptions::default() };
+        Stand::on(Arc::new(disk.clone()), options, ReceiverOptions::default())
+    };
+    let stand = open();
+    for n in 100..120 {
+        let body = body(7, n, &format!("span {n}")).replace("shop", "billing");
+        assert_eq!(runtime.block_on(stand.post(body)), 200);
+    }
+    stand.store.flush();
+    until("it is stuck", || stand.count("spanwise_seal_failures_total") > 0);
+    let send = |stand: &Stand| {
+        for n in 0..3 {
+            assert_eq!(runtime.block_on(stand.post(body(7, n, &format!("span {n}")))), 200);
+        }
+    };
+    send(&stand);
+    stand.store.flush();
+    until("Parquet", || found(&disk).len() == 3);
+    drop(stand);
+    let stand = open();
+    send(&stand);
+    assert_eq!(stand.count("spanwise_spans_duplicate_total"), 3);
+}
+
+#[test]
 fn the_spare_segment_stays_where_it_is_not_room_that_is_missing() {
     let runtime = support::runtime();
     for (kind, stays) in [(ErrorKind::PermissionDenied, true), (ErrorKind::StorageFull, false)] {

@@ -59,7 +59,7 @@ pub trait Disk: fmt::Debug + Send + Sync {
     /// The entries of a folder, in no order. A folder that is not there has none.
     fn list(&self, path: &Path) -> io::Result<Vec<Entry>>;
 
-    /// Makes a folder and those above it, unless they are there.
+    /// Makes a folder and those above it, unless they are there. Not the store's own: where that is not there, it is an error.
     fn create_dir_all(&self, path: &Path) -> io::Result<()>;
 
     /// Gives a file or folder another place, replacing a file that is there.
@@ -143,7 +143,9 @@ impl Held {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             _ => {}
         }
-        if identity(&fs::metadata(root)?) != self.of_root {
+        let now = fs::metadata(root)
+            .map_err(|error| io::Error::new(error.kind(), format!("the folder of the store: {error}")))?;
+        if identity(&now) != self.of_root {
             // It may come back: a file system that is not mounted, say.
             return Err(io::Error::new(
                 io::ErrorKind::ResourceBusy,
@@ -286,7 +288,23 @@ impl Disk for LocalDisk {
     }
 
     fn create_dir_all(&self, path: &Path) -> io::Result<()> {
-        fs::create_dir_all(self.root.join(path))
+        let whole = self.root.join(path);
+        if fs::metadata(&whole).is_ok_and(|found| found.is_dir()) {
+            return Ok(());
+        }
+        let above = path.parent().ok_or(io::ErrorKind::NotFound)?;
+        let created = match fs::create_dir(&whole) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                self.create_dir_all(above)?;
+                fs::create_dir(&whole)
+            }
+            other => other,
+        };
+        match created {
+            // Another thread made it meanwhile.
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists && whole.is_dir() => Ok(()),
+            other => other,
+        }
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {

@@ -183,7 +183,7 @@ impl Shared {
     }
 
     /// What was said by [`Self::lose`] since the last call.
-    pub(crate) fn lost(&self) -> Vec<u64> {
+    pub(crate) fn take_lost(&self) -> Vec<u64> {
         std::mem::take(&mut *self.lost.lock().unwrap_or_else(PoisonError::into_inner))
     }
 

@@ -10,7 +10,7 @@ use spanwise_arrow::Converter;
 use tracing::{debug, error, info, warn};
 
 use super::damaged;
-use super::disk::{Disk, Entry, gone_is_fine, lacks_room};
+use super::disk::{Disk, Entry, lacks_room};
 use super::durable::{Shared, StoreOptions};
 use super::named::Named;
 use super::queue::{Closed, Next};
@@ -152,9 +152,10 @@ impl Keeper {
         }
     }
 
-    /// An error where the store may be somebody else's. Where all of it is gone, it is nobody's.
+    /// An error where the store may be somebody else's, or is away. Where that is a file system that is not mounted, or a folder that
+    /// was moved for a moment, it comes back, and all that was acknowledged with it.
     fn check_held(&self) -> io::Result<()> {
-        gone_is_fine(self.disk.check_held())
+        self.disk.check_held()
     }
 
     fn remove_spare(&self) {

@@ -1,8 +1,8 @@
 //! What a store does when it opens: ends what a crash cut short, and reads the log.
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::io::{self, Read};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use bytes::BytesMut;
@@ -11,7 +11,7 @@ use tracing::{error, info, warn};
 use super::SpanKey;
 use super::damaged;
 use super::dedup::Dedup;
-use super::disk::Disk;
+use super::disk::{Disk, Entry};
 use super::named::Named;
 use super::queue::Closed;
 use super::record::{HEADER, Predecessor, ReadError, SegmentReader};
@@ -49,11 +49,10 @@ pub(crate) fn recover(disk: &dyn Disk, window: Duration, capacity: usize, now: u
         last_id: 0,
         damaged: 0,
     };
-    recovered.last_id = remembered(disk, window, now, &mut recovered.dedup)?;
-    for id in &published {
-        recovered.last_id = recovered.last_id.max(*id);
-        remember_published(disk, *id, &mut recovered.dedup);
-    }
+    let last_id = remembered(disk, window, now, published.iter().copied(), &mut recovered.dedup);
+    recovered.last_id = last_id.inspect_err(|problem| {
+        error!(%problem, "what was delivered before cannot be read; move the file away to start without it");
+    })?;
     read_log(disk, &published, &mut recovered)?;
     recovered.dedup.advance(now);
     Ok(recovered)
@@ -111,61 +110,52 @@ fn finish_sealing(disk: &dyn Disk) -> io::Result<BTreeSet<u64>> {
     Ok(left)
 }
 
-/// Remembers the spans of a segment whose files may not be in their places, that of its hashes among them.
-fn remember_published(disk: &dyn Disk, id: u64, dedup: &mut Dedup) {
-    let staged = Path::new(STAGING).join(id.to_string()).join(STAGED_KEYS);
-    let placed = || hashes(disk, &Path::new(DEDUP).join(keys_name(id)));
-    // There is none where no span has an id.
-    if let Some((received, keys)) = hashes(disk, &staged).or_else(placed) {
-        remember_all(received, &keys, dedup);
-    }
-}
-
-/// The window of duplicates as it is on the disk, where something of it was lost: the spans of sealed segments, and of these, up to
-/// where they count, and those of published ones. Beside it the unsealed segments of which some can no longer be read.
+/// The window of duplicates as it is on the disk, where something of it was lost: the spans of sealed segments, those of published
+/// ones among them, and of unsealed ones up to where they count. Beside it the unsealed segments whose files are gone.
 pub(crate) fn remember(
     disk: &dyn Disk,
     window: Duration,
     capacity: usize,
     now: u64,
-    (unsealed, published): &(Vec<Closed>, Vec<u64>),
+    (unsealed, published): (Vec<Closed>, Vec<u64>),
 ) -> io::Result<(Dedup, BTreeSet<u64>)> {
     let disk = &Named(disk);
-    let (mut dedup, mut lost) = (Dedup::new(window, capacity), BTreeSet::new());
-    remembered(disk, window, now, &mut dedup)?;
-    for id in published {
-        remember_published(disk, *id, &mut dedup);
-    }
-    for segment in unsealed {
-        match read_segment(disk, segment.id, segment.len, &mut dedup) {
-            Ok(whole) if whole.len == segment.len && whole.header && !whole.holes => {}
-            Ok(_) => {
-                lost.insert(segment.id);
-            }
+    let (mut dedup, mut gone) = (Dedup::new(window, capacity), BTreeSet::new());
+    // Where all of it is away, it only looks empty.
+    disk.check_held()?;
+    remembered(disk, window, now, published, &mut dedup)?;
+    for Closed { id, len, .. } in unsealed {
+        match read_segment(disk, id, len, &mut dedup) {
+            Ok(_) => {}
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 // It was sealed since those of sealed ones were read. If not, it is gone.
-                match hashes(disk, &Path::new(DEDUP).join(keys_name(segment.id))) {
+                match hashes(disk, id, &Path::new(DEDUP).join(keys_name(id)))? {
                     Some((received, keys)) => remember_all(received, &keys, &mut dedup),
                     None => {
-                        lost.insert(segment.id);
+                        gone.insert(id);
                     }
                 }
             }
-            Err(error) => {
-                let segment = segment.id;
-                warn!(segment, %error, "a segment cannot be read: its spans may be stored again");
-            }
+            Err(error) => return Err(error),
         }
     }
+    disk.check_held()?;
     dedup.advance(now);
-    Ok((dedup, lost))
+    Ok((dedup, gone))
 }
 
 /// The hashes of a sealed segment and when the last of its spans came; `None` where they are gone or damaged.
-fn hashes(disk: &dyn Disk, path: &Path) -> Option<(u64, Vec<SpanKey>)> {
+fn hashes(disk: &dyn Disk, id: u64, path: &Path) -> io::Result<Option<(u64, Vec<SpanKey>)>> {
     let mut bytes = Vec::new();
-    disk.open(path).and_then(|mut file| file.read_to_end(&mut bytes)).ok()?;
-    read_keys(&bytes)
+    match disk.open(path).and_then(|mut file| file.read_to_end(&mut bytes)) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        other => other?,
+    };
+    let keys = read_keys(&bytes);
+    if keys.is_none() {
+        warn!(segment = id, "the hashes of a segment are damaged: its spans may be stored again");
+    }
+    Ok(keys)
 }
 
 fn remember_all(received: u64, keys: &[SpanKey], dedup: &mut Dedup) {
@@ -175,24 +165,35 @@ fn remember_all(received: u64, keys: &[SpanKey], dedup: &mut Dedup) {
     }
 }
 
-/// Reads the hashes of spans that are sealed already, and gives the id of the last segment of which there are any.
-fn remembered(disk: &dyn Disk, window: Duration, now: u64, dedup: &mut Dedup) -> io::Result<u64> {
+/// Reads the hashes of spans that are sealed already, in the order of their segments, and gives the id of the last of these. Those of
+/// published segments may not have their place yet.
+fn remembered(
+    disk: &dyn Disk,
+    window: Duration,
+    now: u64,
+    published: impl IntoIterator<Item = u64>,
+    dedup: &mut Dedup,
+) -> io::Result<u64> {
     let longest = u64::try_from(window.as_nanos()).unwrap_or(u64::MAX).saturating_mul(2);
-    let mut last_id = 0;
-    let mut names: Vec<_> = disk.list(Path::new(DEDUP))?.into_iter().map(|entry| entry.name).collect();
-    names.sort_unstable();
-    for name in names {
-        let Some(id) = name.strip_suffix(".keys").and_then(|id| id.parse::<u64>().ok()) else { continue };
-        last_id = last_id.max(id);
-        let Some((received, keys)) = hashes(disk, &Path::new(DEDUP).join(&name)) else {
-            warn!(segment = id, "the hashes of a segment are damaged: its spans may be stored again");
-            continue;
-        };
-        if now.saturating_sub(received) <= longest {
+    let staged = |id: u64| (id, Path::new(STAGING).join(id.to_string()).join(STAGED_KEYS));
+    let mut files: BTreeMap<u64, PathBuf> = published.into_iter().map(staged).collect();
+    files.extend(disk.list(Path::new(DEDUP))?.into_iter().filter_map(|Entry { name, .. }| {
+        let id = name.strip_suffix(".keys")?.parse().ok()?;
+        Some((id, Path::new(DEDUP).join(name)))
+    }));
+    for (id, path) in &files {
+        let mut found = hashes(disk, *id, path)?;
+        if found.is_none() && path.starts_with(STAGING) {
+            // It has its place since. There is none where no span has an id.
+            found = hashes(disk, *id, &Path::new(DEDUP).join(keys_name(*id)))?;
+        }
+        if let Some((received, keys)) = found
+            && now.saturating_sub(received) <= longest
+        {
             remember_all(received, &keys, dedup);
         }
     }
-    Ok(last_id)
+    Ok(files.last_key_value().map_or(0, |(id, _)| *id))
 }
 
 /// Reads all segments but those that are published, and finds how much of each counts.
@@ -302,7 +303,9 @@ fn read_segment(disk: &dyn Disk, id: u64, len: u64, dedup: &mut Dedup) -> io::Re
 #[cfg(test)]
 mod tests {
     use super::super::damaged::DAMAGED;
+    use super::super::dedup::Sighting;
     use super::super::record::{write_header, write_record};
+    use super::super::seal::write_keys;
     use super::*;
     use crate::store::{LocalDisk, SpanKey};
     use std::fs;
@@ -343,6 +346,31 @@ mod tests {
     fn recovered(disk: &LocalDisk) -> (Vec<Closed>, u64, Dedup) {
         let recovered = recover(disk, HOUR, 100, 1000).unwrap();
         (recovered.closed.into(), recovered.damaged, recovered.dedup)
+    }
+
+    #[test]
+    fn hashes_are_read_once_in_order_and_while_they_are_young() {
+        let (folder, disk) = store(&[]);
+        let hour = u64::try_from(HOUR.as_nanos()).unwrap();
+        let now = 10 * hour;
+        let put = |path: &str, received: u64, spans: std::ops::Range<u64>| {
+            let keys: Vec<_> = spans.map(|n| SpanKey { content: u128::from(n), ids: n }).collect();
+            let path = folder.path().join(path);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, write_keys(received, &keys)).unwrap();
+        };
+        // Of published ones one is too old, one is where it was made, and one is in its place.
+        put("staging/1/keys", now - 3 * hour, 100..110);
+        put("staging/2/keys", now - hour, 200..220);
+        put("dedup/00000000000003.keys", now, 1..4);
+        put("dedup/00000000000004.keys", now, 4..7);
+        let mut dedup = Dedup::new(HOUR, 20);
+        assert_eq!(remembered(&disk, HOUR, now, [1, 2, 3, 5], &mut dedup).unwrap(), 5);
+        assert_eq!(dedup.len(), 16);
+        for n in 1..7 {
+            let key = SpanKey { content: u128::from(n), ids: n };
+            assert_eq!(dedup.see(key, now), Sighting::Duplicate, "{n}");
+        }
     }
 
     #[test]

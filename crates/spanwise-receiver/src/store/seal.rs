@@ -224,6 +224,8 @@ impl<'a> Sealer<'a> {
         // Before anything is made: where all of the store is gone, it should not come back empty.
         let file = match self.disk.open(&Path::new(LOG).join(segment_name(id))) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                // All of the store may be what is away, and may come back with the segment.
+                self.disk.check_held()?;
                 return Err(SealError::Gone);
             }
             other => other?,

@@ -116,8 +116,10 @@ pub(crate) struct State {
     skip: Vec<u8>,
     /// What the group added to the window, to be taken back if it fails.
     seen: Vec<(SpanKey, Sighting)>,
-    /// Segments of which something was found to be lost when the window was read again last.
-    lost: BTreeSet<u64>,
+    /// Segments whose files were found to be gone when the window was read again last: it has nothing of them.
+    gone: BTreeSet<u64>,
+    /// The window could not be read again, and is not tried again before.
+    unread: Option<Instant>,
 }
 
 /// Tells those who seal that the writer is gone, however it went.
@@ -172,7 +174,7 @@ impl Writer {
             self.failed(id, &problem);
             return self.shared.failing.store(true, Ordering::Relaxed);
         }
-        if !failing {
+        if !failing || self.forget_lost(now()).is_err() {
             return;
         }
         if self.state.segment.is_none() {
@@ -216,7 +218,11 @@ impl Writer {
         answer: oneshot::Sender<Result<Stored, StoreError>>,
     ) -> Option<Message> {
         let now = now();
-        self.forget_lost(now);
+        if let Err(problem) = self.forget_lost(now) {
+            self.shared.failing.store(true, Ordering::Relaxed);
+            let _ = answer.send(Err(problem));
+            return None;
+        }
         self.dedup.advance(now);
         self.state.seen.clear();
         self.state.buffer.clear();
@@ -265,23 +271,35 @@ impl Writer {
 
     /// Where something that was acknowledged is lost, takes its spans out of the window: they may be sent again, and have to be
     /// stored then. Which they are nobody can say any more, so the window becomes what the disk has of it. That takes as long as
-    /// reading the log does.
-    fn forget_lost(&mut self, now: u64) {
-        let lost = self.shared.lost();
-        if self.options.dedup_spans == 0 || lost.iter().all(|id| self.state.lost.contains(id)) {
-            return;
+    /// reading the log does. Where it cannot be read the window stays as it is, and nothing may be answered by it.
+    fn forget_lost(&mut self, now: u64) -> Result<(), StoreError> {
+        let lost = self.shared.take_lost();
+        if self.options.dedup_spans == 0 || lost.iter().all(|id| self.state.gone.contains(id)) {
+            return Ok(());
         }
-        let mut unsealed = self.shared.queue.unsealed();
-        let open = self.state.segment.as_ref();
-        unsealed.0.extend(open.map(|segment| Closed { id: segment.id, len: segment.len, told: false }));
-        let StoreOptions { dedup_window, dedup_spans, .. } = self.options;
-        match remember(&*self.disk, dedup_window, dedup_spans, now, &unsealed) {
-            Ok((dedup, lost)) => (self.dedup, self.state.lost) = (dedup, lost),
-            Err(error) => {
-                warn!(%error, "the window of duplicates cannot be read again: spans may be stored again");
-                (self.dedup, self.state.lost) = (Dedup::new(dedup_window, dedup_spans), BTreeSet::new());
+        if self.state.unread.is_none_or(|again| again <= Instant::now()) {
+            let mut unsealed = self.shared.queue.unsealed();
+            let open = self.state.segment.as_ref();
+            unsealed.0.extend(open.map(|segment| Closed { id: segment.id, len: segment.len, told: false }));
+            let StoreOptions { dedup_window, dedup_spans, .. } = self.options;
+            match remember(&*self.disk, dedup_window, dedup_spans, now, unsealed) {
+                Ok((dedup, gone)) => {
+                    (self.dedup, self.state.gone, self.state.unread) = (dedup, gone, None);
+                    return Ok(());
+                }
+                Err(error) => {
+                    self.metrics.log_failures.inc();
+                    // Once, and not for every try.
+                    if self.state.unread.replace(Instant::now() + PROBE_EVERY).is_none() {
+                        error!(%error, "the window of duplicates cannot be read again; deliveries are refused");
+                    }
+                }
             }
         }
+        for id in lost {
+            self.shared.lose(id);
+        }
+        Err(StoreError::Failed)
     }
 
     /// Tells the duplicates of a delivery and puts the rest into the buffer.
@@ -389,6 +407,8 @@ impl Writer {
         if segment.file.is_linked()? {
             return Ok(());
         }
+        // All of the store may be what is away, since it was asked for.
+        self.disk.check_held()?;
         if segment.len > HEADER {
             self.shared.lose(segment.id);
         }
@@ -440,6 +460,8 @@ impl Writer {
         // What was refused is sent again: it must not come back from an old segment beside a new one.
         while let Some(refused) = self.state.refused.last() {
             disk.remove_file(&Path::new(LOG).join(segment_name(*refused)))?;
+            // That it is not there is no error, unless all of the store is away.
+            disk.check_held()?;
             self.state.refused.pop();
         }
         // The id is spent, whatever comes of it.

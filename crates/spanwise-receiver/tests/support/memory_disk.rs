@@ -65,6 +65,8 @@ struct State {
     losing: Option<PathBuf>,
     /// No file comes to a place below this folder, for this reason.
     blocked: Option<(PathBuf, io::ErrorKind)>,
+    /// It is another's, or away.
+    is_away: bool,
 }
 
 impl State {
@@ -104,6 +106,7 @@ impl MemoryDisk {
             panicking: None,
             losing: None,
             blocked: None,
+            is_away: false,
         })))
     }
 
@@ -152,6 +155,17 @@ impl MemoryDisk {
     /// From now on no file comes to a place below this folder, for this reason.
     pub(crate) fn block(&self, below: Option<(&str, io::ErrorKind)>) {
         self.state().blocked = below.map(|(folder, kind)| (folder.into(), kind));
+    }
+
+    /// Whether it is still what was opened.
+    pub(crate) fn hold(&self, held: bool) {
+        self.state().is_away = !held;
+    }
+
+    /// Puts a file in its place.
+    pub(crate) fn put(&self, path: &Path, bytes: &[u8]) {
+        let file = File { bytes: Arc::new(Mutex::new(bytes.to_vec())), marks: Arc::default() };
+        self.state().files.insert(path.to_owned(), file);
     }
 
     /// Changes a byte of a file.
@@ -412,5 +426,9 @@ impl Disk for MemoryDisk {
 
     fn free_bytes(&self) -> io::Result<u64> {
         Ok(self.state().free)
+    }
+
+    fn check_held(&self) -> io::Result<()> {
+        if self.state().is_away { Err(not_found()) } else { Ok(()) }
     }
 }
