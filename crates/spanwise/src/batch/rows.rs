@@ -85,6 +85,10 @@ pub struct DocumentRow {
     pub rejected_spans: u32,
     /// It holds metrics, logs or profiles and no traces.
     pub other_signal: bool,
+    /// It holds nothing of traces, or a part of an array that it is does: JSON with nothing of OTLP in it
+    /// ([`Code::NoKnownField`](crate::Code::NoKnownField)), or without a span and with something of another type, or of a name that
+    /// is not read, where spans would be. An empty document holds nothing else either, and is none of these.
+    pub foreign: bool,
 }
 
 /// What decode read of an `AnyValue`, in sixteen bytes together with its key.

@@ -6,6 +6,17 @@ use crate::diagnostic::{Code, Effect, Severity, Step, Unread};
 use crate::json::AnomalyKind;
 use crate::schema::Field;
 
+/// What of a document was passed over around its spans: in requests, resources and scopes.
+#[derive(Debug, Default)]
+pub(super) struct Passed {
+    /// Something of another type, or of a name that this mode does not read.
+    pub(super) misread: bool,
+    /// A member that the schema does not know.
+    pub(super) unknown: bool,
+    /// An object with nothing of OTLP in it, or an element in place of a request that is no object.
+    pub(super) whole: bool,
+}
+
 impl Reader<'_> {
     /// Notes a finding at the current path, with `tail` appended to it.
     #[cold]
@@ -43,6 +54,7 @@ impl Reader<'_> {
             }
             Effect::Warn => Severity::Warning,
         };
+        self.note_passed(code, tail);
         if self.quiet {
             self.untold += count;
             return Ok(());
@@ -54,18 +66,42 @@ impl Reader<'_> {
         Ok(())
     }
 
+    fn note_passed(&mut self, code: Code, tail: &[Field]) {
+        let is_misread = match code {
+            Code::UnknownMember => false,
+            // Nothing of them is lost, or what comes later counts.
+            Code::NullElement | Code::DuplicateKey => return,
+            code if code.unread(self.strict) == Unread::Nothing => return,
+            _ => true,
+        };
+        let is_around_spans = self.fields(tail).all(|field| {
+            let messages =
+                [Field::ResourceSpans, Field::ScopeSpans, Field::Spans, Field::Resource, Field::Scope];
+            messages.contains(&field)
+        });
+        if is_around_spans {
+            self.passed.misread |= is_misread;
+            self.passed.unknown |= !is_misread;
+        }
+    }
+
+    /// The fields on the way from the document to what is read, and on along `tail`.
+    fn fields(&self, tail: &[Field]) -> impl Iterator<Item = Field> {
+        let steps = self.scratch.path.iter().filter_map(|step| match step {
+            Step::Field(field) => Some(*field),
+            Step::Index(_) => None,
+        });
+        steps.chain(tail.iter().copied())
+    }
+
     /// Whether spans may be in what a warning at the current path, with `tail` appended to it, leaves unread.
     fn passes_over(&self, code: Code, tail: &[Field]) -> bool {
         let unread = code.unread(self.strict);
         if unread == Unread::Nothing {
             return false;
         }
-        let steps = self.scratch.path.iter().filter_map(|step| match step {
-            Step::Field(field) => Some(*field),
-            Step::Index(_) => None,
-        });
         let mut in_span = false;
-        let on_the_way = steps.chain(tail.iter().copied()).all(|field| {
+        let on_the_way = self.fields(tail).all(|field| {
             in_span = field == Field::Spans;
             matches!(field, Field::ResourceSpans | Field::ScopeSpans | Field::Spans)
         });

@@ -3,6 +3,7 @@
 //! The path is kept as a stack of steps while messages are open. An error leaves it as it stood, so that a rejected
 //! document's path is that of the byte at fault.
 
+use super::findings::Passed;
 use super::gaps::Gaps;
 use super::nested::Open;
 use super::options::{DecodeOptions, Mode, Projection};
@@ -95,6 +96,8 @@ pub(super) struct Reader<'r> {
     pub(super) record: bool,
     /// Faults in what is being read: a span, or a scope or resource without its spans.
     pub(super) faults: u32,
+    /// What was passed over of the document so far.
+    pub(super) passed: Passed,
     /// Attributes, elements, events and links of the owner that is being read.
     pub(super) items: usize,
     /// Those without what is in the list that is being read, if nobody wants that.
@@ -145,6 +148,7 @@ impl<'r> Reader<'r> {
             strict,
             record,
             faults: 0,
+            passed: Passed::default(),
             items: 0,
             items_before: 0,
             values_before: 0,

@@ -1,5 +1,6 @@
 //! The request, and what stands round it: byte order mark, wrappers, further documents.
 
+use super::findings::Passed;
 use super::gaps::Members;
 use super::reader::{Fatal, Reader};
 use super::resource_spans::{ListMark, ResourceSpans};
@@ -13,6 +14,8 @@ use crate::schema::{Field, Message};
 pub(super) struct Found {
     pub(super) traces: bool,
     other_signal: bool,
+    /// Members of `ResourceSpans` without the request round them.
+    is_bare: bool,
     /// The resource that bare members of `ResourceSpans` belong to.
     bare: Option<ResourceSpans>,
 }
@@ -32,6 +35,7 @@ impl Reader<'_> {
         let mark = self.batch.mark();
         self.first_span = mark.spans;
         self.faults = 0;
+        self.passed = Passed::default();
         self.scratch.path.clear();
         self.cursor.depth = 0;
         self.cursor.white();
@@ -44,15 +48,27 @@ impl Reader<'_> {
         }
         let other_signal = found.other_signal && !found.traces;
         self.batch.other_signals += u64::from(other_signal);
-        self.batch.documents.push(DocumentRow {
+        let mut row = DocumentRow {
             bytes: ByteRange::new(start, self.cursor.at),
             resources: Rows::since(mark.resources, &self.batch.resources),
             spans: Rows::since(mark.spans, &self.batch.spans),
             rejected_spans: u32::try_from(self.batch.rejected_spans - mark.rejected_spans)
                 .unwrap_or(u32::MAX),
             other_signal,
-        });
+            foreign: false,
+        };
+        row.foreign = self.is_foreign(&row, &found);
+        self.batch.documents.push(row);
         Ok(())
+    }
+
+    fn is_foreign(&self, row: &DocumentRow, found: &Found) -> bool {
+        // A part of a document has spans before it or behind it.
+        let is_without_spans =
+            row.spans.len == 0 && row.rejected_spans == 0 && !row.other_signal && self.batch.part.is_none();
+        // What the schema does not know yet may stand beside a list of spans that is empty, as much as beside spans. Who has a
+        // `resource` alone, and more that is not known, writes no traces: logs of clouds look like that.
+        self.passed.whole || is_without_spans && (self.passed.misread || found.is_bare && self.passed.unknown)
     }
 
     fn top_level(&mut self, found: &mut Found) -> Result<(), Fatal> {
@@ -85,7 +101,10 @@ impl Reader<'_> {
                 reader.null()?;
                 reader.report(Code::NullElement, start, &[])
             }
-            _ => reader.mismatch(&[]),
+            _ => {
+                reader.passed.whole = true;
+                reader.mismatch(&[])
+            }
         })
     }
 
@@ -132,6 +151,7 @@ impl Reader<'_> {
                 }
                 _ => {
                     found.traces = true;
+                    found.is_bare = true;
                     let mut bare = if let Some(bare) = found.bare.take() {
                         bare
                     } else {
@@ -148,6 +168,7 @@ impl Reader<'_> {
         let empty = self.cursor.slice(start + 1, self.cursor.at - 1).iter().all(u8::is_ascii_whitespace);
         // A member that resembles a known one was reported as such; "nothing known" would hide the cause.
         if !known && !empty && !members.resembled {
+            self.passed.whole = true;
             self.report(Code::NoKnownField, start, &[])?;
         }
         Ok(())
@@ -185,6 +206,60 @@ impl Reader<'_> {
                 }
                 Some(_) => return Err(Fatal::new(Code::TrailingBytes, self.cursor.at)),
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::{DecodeOptions, Decoder, Framing, Mode, SpanBatch};
+
+    const SPAN: &str = r#"{"resourceSpans":[{"scopeSpans":[{"spans":[{"traceId":"0af7651916cd43dd8448eb211c80319c","spanId":"b7ad6b7169203331","name":"chat"}]}]}]}"#;
+
+    /// Of each document whether it is foreign.
+    fn foreign(text: &str, mode: Mode) -> Vec<bool> {
+        let (mut decoder, mut batch) =
+            (Decoder::new(DecodeOptions::default().with_mode(mode)), SpanBatch::new());
+        decoder.decode_block(text.as_bytes().to_vec(), Framing::Lines, &mut batch).unwrap();
+        batch.documents().iter().map(|document| document.foreign).collect()
+    }
+
+    #[test]
+    fn what_holds_nothing_of_traces_is_foreign_whatever_json_it_is() {
+        let snake = SPAN.replace("resourceSpans", "resource_spans");
+        let (array, mixed) = (format!("[{SPAN}]"), format!(r#"[{SPAN},{{"hello":1}}]"#));
+        // In strict mode an array is no document.
+        for (text, lenient, strict) in [
+            (r#"{"hello":1}"#, true, Some(true)),
+            (r#"["a","b"]"#, true, None),
+            ("[1,2]", true, None),
+            ("[[]]", true, None),
+            (r#"[{"role":"user"},{"role":"user"}]"#, true, None),
+            (&mixed, true, None),
+            (r#"{"resourceSpans":"text"}"#, true, Some(true)),
+            (r#"{"resourceSpans":{}}"#, true, Some(true)),
+            (r#"{"resourceSpans":["text"]}"#, true, Some(true)),
+            // To strict mode it is a span that is rejected.
+            (r#"{"resourceSpans":[{"scopeSpans":[{"spans":[1]}]}]}"#, true, Some(false)),
+            (r#"{"resource":5}"#, true, Some(true)),
+            (r#"{"resource":{"type":"gce"},"textPayload":"x"}"#, true, Some(true)),
+            (&snake, false, Some(true)),
+            (&array, false, None),
+            ("{}", false, Some(false)),
+            ("[]", false, None),
+            ("[null]", false, None),
+            (r#"{"resourceSpans":[]}"#, false, Some(false)),
+            (r#"{"resourceSpans":null}"#, false, Some(false)),
+            (r#"{"resourceSpans":[],"future":1}"#, false, Some(false)),
+            (r#"{"resourceSpans":[{"future":1}]}"#, false, Some(false)),
+            (r#"{"resourceLogs":["text"]}"#, false, Some(false)),
+            (SPAN, false, Some(false)),
+        ] {
+            assert_eq!(foreign(text, Mode::Lenient), [lenient], "{text}");
+            assert_eq!(foreign(text, Mode::Strict), strict.as_slice(), "{text}");
+            // Nor does it depend on what stands beside it.
+            let lines = format!("{SPAN}\n{text}\n{SPAN}\n{text}\n{SPAN}\n");
+            assert_eq!(foreign(&lines, Mode::Lenient), [false, lenient, false, lenient, false], "{text}");
         }
     }
 }

@@ -342,6 +342,7 @@ impl Redactor {
             let rebuilt = rebuild::rebuild(batch, edits, std::slice::from_ref(&whole), &mut report);
             encode_into(&rebuilt.map_err(|rebuild::TooLarge| RedactError::TooLarge)?, out);
             report.canonical_documents += 1;
+            report.emptied_documents += batch.documents.iter().filter(|row| row.foreign).count() as u64;
             return Ok((report, seams));
         }
         let in_lines = self.lines && batch.is_block;
@@ -367,16 +368,20 @@ impl Redactor {
                 continue;
             }
             let document_begin = out.len();
+            let loses;
             if !has_sources || liberties.any_in(&range) {
                 let rebuilt = rebuild::rebuild(batch, edits, std::slice::from_ref(document), &mut report);
                 encode_into(&rebuilt.map_err(|rebuild::TooLarge| RedactError::TooLarge)?, out);
                 report.canonical_documents += 1;
+                loses = true;
             } else {
                 let first = splices.list.partition_point(|splice| splice.start < range.start);
                 let last = splices.list.partition_point(|splice| splice.start < range.end);
                 let own: &mut [Splice] = splices.list.get_mut(first..last).unwrap_or_default();
+                loses = own.iter().any(|splice| matches!(splice.change, splice::Change::Cut));
                 seams = write_spliced(batch, &range, own, &splices.put_in, in_lines, out);
             }
+            report.emptied_documents += u64::from(document.foreign && loses);
             if in_lines {
                 out.push(b'\n');
             }

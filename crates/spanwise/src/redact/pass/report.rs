@@ -37,6 +37,9 @@ pub struct RedactionReport {
     pub bad_documents: u64,
     /// Documents of metrics, logs and profiles; none is in the output.
     pub other_signals: u64,
+    /// Documents with nothing of traces in them ([`DocumentRow::foreign`](crate::DocumentRow::foreign)) that lost something:
+    /// what is in the output of them may be no more than an empty document.
+    pub emptied_documents: u64,
 }
 
 /// One count of a report, with the name of what was counted.
@@ -147,6 +150,7 @@ impl RedactionReport {
         self.rejected_spans += other.rejected_spans;
         self.bad_documents += other.bad_documents;
         self.other_signals += other.other_signals;
+        self.emptied_documents += other.emptied_documents;
     }
 }
 
