@@ -1,6 +1,6 @@
 //! Files that are there whole or not at all. So an output may be one of the inputs.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 #[cfg(unix)]
 use std::fs::Permissions;
 use std::fs::{File, Metadata};
@@ -16,7 +16,8 @@ use crate::unnamed;
 /// neither does a process that is killed.
 ///
 /// Where another file had the name, the new one has its owner, its group and its permissions, as far as the system lets this
-/// process give them: what it cannot give to the old one's group it gives to no other. What is no file, such as a pipe or a
+/// process give them: what it cannot give to the old one's group it gives to no other. Access control lists are not kept: with one, the bits of
+/// the group are its mask, and stay. What is no file, such as a pipe or a
 /// device, is written as it is: it has no other form that could take its place. So is what the process has open, under names
 /// such as `/dev/stdout`, be it a file: whoever opened it goes on to write there.
 ///
@@ -91,6 +92,12 @@ impl AtomicFile {
     /// The folder of the file that is written, which links to it need not be in.
     pub(crate) fn folder(&self) -> &Path {
         folder(&self.path)
+    }
+
+    /// Whether it takes its name when it is committed, and leaves nothing when it is dropped. If not, what is written is there at
+    /// once: it is no file, or open already.
+    pub fn takes_name(&self) -> bool {
+        !matches!(self.form, Form::There(_))
     }
 
     /// Bytes that were written.
@@ -204,8 +211,7 @@ fn beside<T>(path: &Path, mut make: impl FnMut(&Path) -> io::Result<T>) -> io::R
     let mut prefix = OsString::from(".");
     // Where names may be no longer than it, this one is not.
     if name.len() > SHORT {
-        let name = name.to_string_lossy();
-        prefix.push(name.get(..name.floor_char_boundary(SHORT.max(name.len() - ADDED))).unwrap_or_default());
+        prefix.push(begin(name, SHORT.max(name.len() - ADDED)));
     } else {
         prefix.push(name);
     }
@@ -217,6 +223,24 @@ fn beside<T>(path: &Path, mut make: impl FnMut(&Path) -> io::Result<T>) -> io::R
         .suffix(PART)
         .make_in(folder(path), |part| make(part).inspect_err(|error| reason = error.raw_os_error()));
     file.map_err(|error| reason.map_or(error.kind().into(), io::Error::from_raw_os_error))
+}
+
+/// The first bytes of a name, whole characters where it is text.
+fn begin(name: &OsStr, bytes: usize) -> OsString {
+    if let Some(text) = name.to_str() {
+        return text.get(..text.floor_char_boundary(bytes)).unwrap_or_default().into();
+    }
+    #[cfg(unix)]
+    {
+        use std::os::unix::ffi::OsStrExt as _;
+        OsStr::from_bytes(name.as_bytes().get(..bytes).unwrap_or_default()).to_owned()
+    }
+    // Such names are counted in units of two bytes there, and what is no text is one of them, before and after.
+    #[cfg(not(unix))]
+    {
+        let text = name.to_string_lossy();
+        text.get(..text.floor_char_boundary(bytes)).unwrap_or_default().into()
+    }
 }
 
 fn folder(path: &Path) -> &Path {
@@ -334,6 +358,7 @@ mod tests {
     #[cfg(unix)]
     #[test]
     fn a_name_may_be_as_long_as_names_may_be() {
+        use std::os::unix::ffi::OsStringExt as _;
         let folder = tempfile::tempdir().unwrap();
         for name in ["n".repeat(244), "n".repeat(255), "\u{fc}".repeat(127), "n".repeat(64)] {
             let path = folder.path().join(&name);
@@ -342,6 +367,11 @@ mod tests {
             let part = beside(&path, |part| File::create_new(part)).unwrap();
             let part = part.path().file_name().unwrap();
             assert!(part.len() <= name.len().max(SHORT + ADDED) && part.to_str().is_some(), "{part:?}");
+        }
+        // On systems to which names are bytes, those of other encodings are as long as they are.
+        let bytes = OsString::from_vec(vec![0xe9; 255]);
+        if File::create(folder.path().join(&bytes)).is_ok() {
+            write(&folder.path().join(&bytes), "whole").unwrap();
         }
         // What no file can be called is told at once.
         let error = AtomicFile::create(&folder.path().join("n".repeat(256))).unwrap_err();

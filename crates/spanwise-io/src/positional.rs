@@ -24,7 +24,7 @@ fn became_shorter() -> io::Error {
     io::Error::new(io::ErrorKind::UnexpectedEof, "the file became shorter while it was read")
 }
 
-/// The same as far as the file goes; returns how many bytes it had.
+/// Fills `bytes` as far as the file goes; returns how many bytes it had.
 pub(crate) fn read_at(file: &File, bytes: &mut [u8], offset: u64) -> io::Result<usize> {
     let mut read = 0;
     while let Some(rest) = bytes.get_mut(read..).filter(|rest| !rest.is_empty()) {
