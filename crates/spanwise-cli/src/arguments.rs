@@ -39,8 +39,8 @@ pub(crate) enum Command {
     #[command(
         long_about = "Take private text out of traces, by a policy, and leave all else byte for byte.\n\nWhat could not \
                             be read is not in the output: it is counted, and the exit code is 1. So is what documents without traces \
-                            hold. Of several sources every document comes out on a line of its own. A source alone may be the \
-                            output, too; where it holds no traces it stays as it is."
+                            hold, but for members that the policy keeps. Of several sources every document comes out on a line of its own. A source alone may be the \
+                            output, too; where it holds no traces, or cannot be read to its end, it stays as it is."
     )]
     Redact(Redact),
     /// Write the spans as a table: Parquet, Arrow, JSON lines or CSV

@@ -61,9 +61,7 @@ pub(crate) fn run(arguments: &Convert, errors: &mut dyn Write) -> io::Result<Out
     };
     let decode =
         DecodeOptions::default().with_mode(arguments.mode.into()).with_projection(converter.projection());
-    let Some(reading) = Reading::open(&arguments.inputs, decode, errors)? else {
-        return Ok(Outcome::Unreadable);
-    };
+    let reading = Reading::open(&arguments.inputs, decode, errors)?;
     if reading.reads(&arguments.output) {
         return wrong(errors, "the output is one of the sources");
     }
@@ -99,8 +97,11 @@ enum Failure {
     Write(WriteError),
     Convert(ConvertError),
     Redact(RedactError),
-    /// Of the source of this name.
-    Contradiction(String, String),
+    /// What a source says late, with its name, and whether there is no file for it.
+    Contradiction {
+        message: String,
+        takes_name: bool,
+    },
     Requests(Untold),
     NothingRead,
 }
@@ -133,7 +134,8 @@ impl fmt::Display for Failure {
             Self::Write(error) => error.fmt(f),
             Self::Convert(error) => error.fmt(f),
             Self::Redact(error) => error.fmt(f),
-            Self::Contradiction(source, message) => write!(f, "not written: {source}: {message}"),
+            Self::Contradiction { message, takes_name: true } => write!(f, "not written: {message}"),
+            Self::Contradiction { message, takes_name: false } => write!(f, "not whole: {message}"),
             Self::Requests(untold) => untold.fmt(f),
             Self::NothingRead => f.write_str("nothing could be read, so nothing is written"),
         }
@@ -178,7 +180,9 @@ fn write(
     counts: &mut Counts,
     errors: &mut dyn Write,
 ) -> Result<Output, Failure> {
-    let output = BufWriter::with_capacity(BUFFER, Output::create(&arguments.output)?);
+    let output = Output::create(&arguments.output)?;
+    let takes_name = output.takes_name();
+    let output = BufWriter::with_capacity(BUFFER, output);
     let (mut told, reading) = if converter.tells_requests() {
         let (told, reading) = Told::of(reading, converter)?;
         (Some(told), reading)
@@ -208,7 +212,8 @@ fn write(
                 }
                 // Rows that were written lack what came too late: no file is better than a wrong one.
                 Err(stopped) if stopped.contradicts => {
-                    return Err(Failure::Contradiction(visible(inputs.name(input)), stopped.message));
+                    let message = format!("{}: {}", visible(inputs.name(input)), stopped.message);
+                    return Err(Failure::Contradiction { message, takes_name });
                 }
                 Err(Stopped { message, .. }) => inputs.fault(input, message),
             }

@@ -10,21 +10,15 @@ use spanwise_io::{BlockPlace, IndexFileError, LeftOut, SpanIndex};
 
 use crate::Outcome;
 use crate::arguments;
-use crate::output::is_stdout;
+use crate::output::{is_stdout, tell_of_file};
 use crate::reading::{Portion, Reading};
 use crate::table::counted;
 
 /// Runs the command.
-pub(crate) fn run(
-    arguments: &arguments::Index,
-    output: &mut dyn Write,
-    errors: &mut dyn Write,
-) -> io::Result<Outcome> {
+pub(crate) fn run(arguments: &arguments::Index, errors: &mut dyn Write) -> io::Result<Outcome> {
     let path = &arguments.output;
     let decode = DecodeOptions::default().with_mode(arguments.mode.into());
-    let Some(reading) = Reading::open(&arguments.inputs, decode, errors)? else {
-        return Ok(Outcome::Unreadable);
-    };
+    let reading = Reading::open(&arguments.inputs, decode, errors)?;
     // An index may take the place of one that it was merged from, and of nothing else that it is of.
     if reading.reads(path) && !SpanIndex::is_index(path) || is_stdout(path) {
         let name = path.display();
@@ -48,7 +42,8 @@ pub(crate) fn run(
     match index.save(path) {
         Ok(bytes) => {
             let spans = counted(index.index().len().into(), "span");
-            writeln!(output, "{spans} in {}, {}", path.display(), counted(bytes, "byte"))?;
+            let text = format!("{spans} in {}, {}\n", path.display(), counted(bytes, "byte"));
+            tell_of_file(text.as_bytes())?;
         }
         Err(error) => {
             return writeln!(errors, "spanwise: {}: {error}", path.display()).map(|()| Outcome::Unreadable);

@@ -15,7 +15,7 @@
 //! A source is a file, a glob, a directory (searched for `.json`, `.jsonl` and `.ndjson`), or `-` for standard input,
 //! which is also what is read where no source is given. Compression (gzip, zstd) is known by a source's first bytes. Sources
 //! are read block by block, on several threads, in bounded memory. Exit codes: 0 fine, 1 findings, 2 wrong use, unreadable input or
-//! an output that cannot be written, 141 if whoever reads standard output left before the end.
+//! an output that cannot be written, 141 if whoever reads standard output left before the end of what was asked for.
 //!
 //! Findings show where a fault is and never what stands there: no value and no attribute key of a trace is printed by
 //! `validate`. `summary` prints the names of services and models, since that is what it is for.
@@ -104,9 +104,9 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> i32 {
         #[cfg(feature = "serve")]
         Command::Serve(arguments) => Ok(serve::run(arguments)),
         Command::Convert(arguments) => convert::run(arguments, &mut errors),
-        Command::Index(arguments) => index::run(arguments, &mut output, &mut errors),
+        Command::Index(arguments) => index::run(arguments, &mut errors),
         Command::Query(arguments) => query::run(arguments, &mut output, &mut errors),
-        Command::Generate(arguments) => generate::run(arguments, &mut output),
+        Command::Generate(arguments) => generate::run(arguments),
     };
     match result.and_then(|outcome| output.flush().map(|()| outcome)) {
         Ok(outcome) => outcome.code(),

@@ -5,16 +5,18 @@ use std::fmt;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use spanwise_io::{AtomicFile, FileOfStdout, Source, descriptor, policy};
+use spanwise_io::{AtomicFile, FileId, descriptor, policy};
 
 /// Whether an output is standard output, by whatever name.
 pub(crate) fn is_stdout(path: &Path) -> bool {
     path.as_os_str() == "-" || descriptor(path) == Some(1)
 }
 
-/// Whether two paths name one file, which need not be there yet.
+/// Whether two paths name one file, which need not be there yet; where it is, also by links and descriptors of it.
 pub(crate) fn is_same_file(one: &Path, other: &Path) -> bool {
-    one == other || matches!((place(one), place(other)), (Ok(one), Ok(other)) if one == other)
+    one == other
+        || FileId::of(one).is_some_and(|one| FileId::of(other) == Some(one))
+        || matches!((place(one), place(other)), (Ok(one), Ok(other)) if one == other)
 }
 
 /// Where the file of this path is, or would be. A link that leads nowhere is none of these: it is not written through.
@@ -35,9 +37,9 @@ pub(crate) fn overwrites_policy<'a>(
     outputs: impl IntoIterator<Item = &'a Path>,
 ) -> bool {
     let files = policy::files(policies);
-    let stdout = FileOfStdout::new();
+    let stdout = FileId::of_stdout();
     outputs.into_iter().any(|output| files.iter().any(|file| is_same_file(output, file)))
-        || stdout.is_some_and(|stdout| files.into_iter().any(|file| stdout.is(&Source::File(file))))
+        || stdout.is_some_and(|stdout| files.iter().any(|file| FileId::of(file) == Some(stdout)))
 }
 
 /// An error of writing to `path`, which says so.
@@ -69,6 +71,15 @@ pub(crate) fn unread() -> io::Error {
 /// Whether an error says that.
 pub(crate) fn is_unread(error: &io::Error) -> bool {
     error.get_ref().and_then(|error| error.downcast_ref::<Unread>()).is_some()
+}
+
+/// Says something of a file that is written and whole. That nobody reads this is no failure: the file is what was asked for.
+pub(crate) fn tell_of_file(text: &[u8]) -> io::Result<()> {
+    let mut stdout = Stdout::new();
+    match stdout.write_all(text).and_then(|()| stdout.flush()) {
+        Err(error) if is_unread(&error) => Ok(()),
+        told => told,
+    }
 }
 
 /// Standard output, which says by an error of its own that nobody reads it any more.
@@ -109,6 +120,14 @@ impl Output {
             return Ok(Self::Stdout(Stdout::new()));
         }
         AtomicFile::create(path).map(Self::File)
+    }
+
+    /// Whether it takes its name at the end, so that until then nothing is written to what has that name.
+    pub(crate) fn takes_name(&self) -> bool {
+        match self {
+            Self::Stdout(_) => false,
+            Self::File(file) => file.takes_name(),
+        }
     }
 
     /// Makes what was written last, and gives it its name.
@@ -176,8 +195,10 @@ mod tests {
             link("a", "to_a");
             link("in", "to_in");
             link("loop", "loop");
+            std::fs::hard_link(path("a"), path("hard")).unwrap();
             pairs.extend([
                 ("a", "to_a", true),
+                ("a", "hard", true),
                 ("a", "to_in/../to_a", true),
                 ("in/new", "to_in/new", true),
                 ("new", "to_in/new", false),

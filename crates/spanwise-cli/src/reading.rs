@@ -11,14 +11,14 @@ use std::time::Duration;
 
 use spanwise::frame::Block;
 use spanwise::llm::Requests;
-use spanwise::{Code, DecodeOptions, Decoder, SpanBatch};
+use spanwise::{DecodeOptions, Decoder, SpanBatch};
 use spanwise_io::{
-    FileLooks, FileOfStdout, FirstReading, Foreign, Kept, Piece, ReadError, ReadErrorKind, ReadSettings,
-    Scan, Source, SpanIndex, Unreadable, expand,
+    FileId, FileLooks, FirstReading, Foreign, Kept, Piece, ReadError, ReadErrorKind, ReadSettings, Scan,
+    Source, SpanIndex, Unreadable, expand,
 };
 
 use crate::arguments;
-use crate::output::is_same_file;
+use crate::output::{is_same_file, is_stdout};
 use crate::progress::Progress;
 use crate::table::{grouped, visible};
 
@@ -46,7 +46,7 @@ type Shared = Arc<Mutex<Noticed>>;
 struct Noticed {
     /// Of inputs that are no JSON, what they look like.
     looks: BTreeMap<usize, Foreign>,
-    /// Documents with nothing of OTLP in them.
+    /// Documents with nothing of traces in them.
     without_traces: u64,
     /// The input that the first of them is in.
     first_without: Option<usize>,
@@ -65,15 +65,14 @@ impl Noticed {
     }
 }
 
-/// Documents of a batch that are JSON with nothing of OTLP in it.
+/// Documents of a batch that are JSON with nothing of traces in it.
 pub(crate) fn without_traces(batch: &SpanBatch) -> u64 {
-    batch.diagnostic_counts().filter(|(code, _)| *code == Code::NoKnownField).map(|(_, count)| count).sum()
+    batch.documents().iter().filter(|document| document.foreign).count() as u64
 }
 
 /// Which of the sources that share a block, a line each, has the first of these documents.
 fn first_without(batch: &SpanBatch) -> usize {
-    let found = batch.diagnostics().find(|found| found.code == Code::NoKnownField);
-    found.and_then(|found| usize::try_from(found.line.saturating_sub(1)).ok()).unwrap_or_default()
+    batch.documents().iter().position(|document| document.foreign).unwrap_or_default()
 }
 
 /// What can be read in one go.
@@ -188,34 +187,36 @@ impl Spare {
 
 impl Reading {
     /// What is to be read. The file that standard output goes to is not: what is written there would be read. Where a folder or a
-    /// pattern brought it, it is left out; where it was named itself, or there is nothing else, there is nothing to be done, and
-    /// this gives `None`. Both are said.
+    /// pattern brought it, it is left out, which is said; where it was named itself it is an input that cannot be read, since a
+    /// shell may have put it in the place of a pattern. So it is where there is nothing else.
     pub(crate) fn open(
         arguments: &arguments::Inputs,
         decode: DecodeOptions,
         errors: &mut dyn Write,
-    ) -> io::Result<Option<Self>> {
+    ) -> io::Result<Self> {
         let settings = ReadSettings { decode, framing: arguments.framing.into(), ..ReadSettings::default() };
         let threads = arguments.threads;
         let (inputs, sources, places) = (Vec::new(), Vec::new(), Vec::new());
         let noticed = Shared::default();
         let mut reading = Self { inputs, sources, places, settings, threads, noticed, stage: "" };
-        let written = FileOfStdout::new();
-        let is_written = |source: &Source| written.as_ref().is_some_and(|written| written.is(source));
-        let mut left_out = false;
+        let written = FileId::of_stdout();
+        let is_written = |source: &Source| written.is_some() && FileId::of_source(source) == written;
+        let mut left_out = None;
         for source in expand(&arguments.sources) {
             match source {
                 Ok(source) if is_written(&source) => {
-                    let name = visible(&source.name());
-                    if !is_found(&source, &arguments.sources) {
+                    if is_found(&source, &arguments.sources) {
+                        let name = source.name();
+                        let visible = visible(&name);
                         writeln!(
                             errors,
-                            "spanwise: {name}: standard output goes to this file: name another"
+                            "spanwise: {visible}: left out, since standard output goes to this file"
                         )?;
-                        return Ok(None);
+                        left_out = Some(name);
+                    } else {
+                        let why = "not read, since standard output goes to this file".to_owned();
+                        reading.inputs.push((source.name(), Some(why)));
                     }
-                    writeln!(errors, "spanwise: {name}: left out, since standard output goes to this file")?;
-                    left_out = true;
                 }
                 Ok(source) => {
                     reading.places.push(reading.inputs.len());
@@ -225,11 +226,10 @@ impl Reading {
                 Err(Unreadable { name, message }) => reading.inputs.push((name, Some(message))),
             }
         }
-        if left_out && reading.inputs.is_empty() {
-            writeln!(errors, "spanwise: there is no other file to read")?;
-            return Ok(None);
+        if let Some(name) = left_out.filter(|_| reading.inputs.is_empty()) {
+            reading.inputs.push((name, Some("there is no other file to read".to_owned())));
         }
-        Ok(Some(reading))
+        Ok(reading)
     }
 
     /// The names of the inputs, each with why it cannot be read if that is known already.
@@ -331,11 +331,16 @@ impl Reading {
         reading.finish()
     }
 
-    /// Whether `path` is one of the sources.
+    /// Whether `path` is one of the sources, by whatever name or descriptor. Standard output is none: its file is not read.
     pub(crate) fn reads(&self, path: &Path) -> bool {
-        self.sources.iter().any(|source| {
-            let Source::File(file) = source else { return false };
-            is_same_file(file, path)
+        if is_stdout(path) {
+            return false;
+        }
+        let there = FileId::of(path);
+        self.sources.iter().any(|source| match (there, source) {
+            (Some(_), source) => FileId::of_source(source) == there,
+            (None, Source::File(file)) => is_same_file(file, path),
+            (None, _) => false,
         })
     }
 

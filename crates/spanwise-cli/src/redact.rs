@@ -2,16 +2,16 @@
 
 use std::collections::BTreeMap;
 use std::io::{self, BufWriter, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
-use spanwise::redact::{CompiledPolicy, Count, Joiner, RedactionReport, Redactor, Unknown};
+use spanwise::redact::{CompiledPolicy, Count, Joiner, RedactionReport, Redactor};
 use spanwise::{DecodeOptions, SpanBatch};
 use spanwise_io::{Unreadable, descriptor, policy};
 
 use crate::Outcome;
 use crate::arguments::{Place, Redact};
-use crate::output::{OVER_POLICY, Output, is_same_file, is_stdout, named, overwrites_policy};
+use crate::output::{OVER_POLICY, Output, is_same_file, is_stdout, named, overwrites_policy, tell_of_file};
 use crate::reading::{Reading, Stopped, without_traces};
 use crate::table::{Align, Table, counted, grouped, visible};
 
@@ -24,6 +24,10 @@ pub(crate) fn run(arguments: &Redact, output: &mut dyn Write, errors: &mut dyn W
             return Ok(Outcome::Unreadable);
         }
     };
+    let outputs = [&arguments.output, &arguments.report].into_iter().flatten().map(PathBuf::as_path);
+    if overwrites_policy(&arguments.policy, outputs) {
+        return writeln!(errors, "spanwise: {OVER_POLICY}").map(|()| Outcome::Unreadable);
+    }
     if !arguments.explain.is_empty() {
         return explain(arguments, &policy, output);
     }
@@ -34,34 +38,46 @@ pub(crate) fn run(arguments: &Redact, output: &mut dyn Write, errors: &mut dyn W
     }
     let options = DecodeOptions::default().with_mode(arguments.mode.into());
     let options = Redactor::with_options(policy.clone(), options).decode_options();
-    let Some(reading) = Reading::open(&arguments.inputs, options, errors)? else {
-        return Ok(Outcome::Unreadable);
-    };
+    let reading = Reading::open(&arguments.inputs, options, errors)?;
     if let Some(message) = arguments.contradiction(&reading) {
         writeln!(errors, "spanwise: {message}")?;
         return Ok(Outcome::Unreadable);
     }
     let Some(path) = &arguments.output else {
-        return match redact(arguments, policy, reading, output, errors) {
-            Ok(redacted) => Ok(redacted.outcome()),
-            Err(stop) => stop.told(None, errors),
+        let redacted = match redact(arguments, policy, reading, output, errors) {
+            Ok(redacted) => redacted,
+            Err(stop) => return stop.told(errors),
         };
+        redacted.tell_losses(true, errors)?;
+        output.flush()?;
+        redacted.report_to(arguments.report.as_deref())?;
+        return Ok(redacted.outcome());
     };
     let fail = |error: io::Error| named(path, error);
-    let mut target = BufWriter::new(Output::create(path).map_err(fail)?);
+    let is_source = reading.reads(path);
+    let target = Output::create(path).map_err(fail)?;
+    let takes_name = target.takes_name();
+    let mut target = BufWriter::new(target);
     let redacted = match redact(arguments, policy, reading, &mut target, errors) {
         Ok(redacted) => redacted,
-        Err(stop) => return stop.told(Some(path), errors),
+        Err(Stop::Contradiction(message)) if !is_stdout(path) => {
+            let what = if takes_name { "not written" } else { "not whole" };
+            return writeln!(errors, "spanwise: {}: {what}: {message}", path.display())
+                .map(|()| Outcome::Unreadable);
+        }
+        Err(stop) => return stop.told(errors),
     };
-    if redacted.is_of_no_traces() && !is_stdout(path) {
-        let why =
-            if redacted.report.documents == 0 { "nothing could be read" } else { "there are no traces" };
-        writeln!(errors, "spanwise: {}: {why}, so nothing is written", path.display())?;
-        return Ok(Outcome::Unreadable);
+    let missing = redacted.why_no_file(is_source).filter(|_| takes_name);
+    redacted.tell_losses(missing.is_none(), errors)?;
+    if let Some(why) = missing {
+        return writeln!(errors, "spanwise: {}: {why}", path.display()).map(|()| Outcome::Unreadable);
     }
     commit(target).map_err(fail)?;
+    redacted.report_to(arguments.report.as_deref())?;
     if !is_stdout(path) && !arguments.report.as_deref().is_some_and(is_stdout) {
-        redacted.write_for_people(output)?;
+        let mut text = Vec::new();
+        redacted.write_for_people(&mut text)?;
+        tell_of_file(&text)?;
     }
     Ok(redacted.outcome())
 }
@@ -80,16 +96,13 @@ impl From<io::Error> for Stop {
 }
 
 impl Stop {
-    fn told(self, path: Option<&Path>, errors: &mut dyn Write) -> io::Result<Outcome> {
-        let message = match self {
-            Self::Io(error) => return Err(error),
-            Self::Contradiction(message) => message,
-        };
-        match path.filter(|path| !is_stdout(path)) {
-            Some(path) => writeln!(errors, "spanwise: {}: not written: {message}", path.display())?,
-            None => writeln!(errors, "spanwise: {message}")?,
+    fn told(self, errors: &mut dyn Write) -> io::Result<Outcome> {
+        match self {
+            Self::Io(error) => Err(error),
+            Self::Contradiction(message) => {
+                writeln!(errors, "spanwise: {message}").map(|()| Outcome::Unreadable)
+            }
         }
-        Ok(Outcome::Unreadable)
     }
 }
 
@@ -99,12 +112,9 @@ impl Redact {
         let output = self.output.as_deref();
         // One source alone may be replaced, but not written to while it is read. Of several, the next run would redact what this
         // one writes along with the rest.
-        let is_replaced = |path: &Path| reading.sources().count() == 1 && descriptor(path).is_none();
+        let is_replaced = |path: &Path| reading.inputs().count() == 1 && descriptor(path).is_none();
         if output.is_some_and(|path| reading.reads(path) && !is_replaced(path)) {
             return Some("the output is one of the sources");
-        }
-        if overwrites_policy(&self.policy, output.into_iter().chain(self.report.as_deref())) {
-            return Some(OVER_POLICY);
         }
         let report = self.report.as_deref()?;
         let to_stdout = is_stdout(report);
@@ -141,12 +151,12 @@ fn explain(arguments: &Redact, policy: &CompiledPolicy, output: &mut dyn Write) 
 struct Redacted {
     policy: CompiledPolicy,
     report: RedactionReport,
-    /// Documents with nothing of OTLP in them.
+    /// Documents with nothing of traces in them.
     foreign_documents: u64,
     unreadable: Vec<Unreadable>,
 }
 
-/// Redacts all sources, one behind the other, and writes the report that was asked for.
+/// Redacts all sources, one behind the other.
 fn redact(
     arguments: &Redact,
     policy: CompiledPolicy,
@@ -193,10 +203,6 @@ fn redact(
     })?;
     joiner.finish(output).map_err(fail)?;
     (_, redacted.unreadable) = inputs.tell(errors)?;
-    redacted.tell_losses(errors)?;
-    if let Some(path) = &arguments.report {
-        redacted.write_report(path).map_err(|error| named(path, error))?;
-    }
     Ok(redacted)
 }
 
@@ -230,17 +236,23 @@ struct NotRead<'a> {
 }
 
 impl Redacted {
-    /// Documents with nothing of OTLP in them of which the policy leaves nothing, though it was not made for them.
+    /// Documents with nothing of traces in them that lost something, though the policy was not made for them.
     fn emptied(&self) -> u64 {
-        if self.policy.unknown() == Unknown::Drop { self.foreign_documents } else { 0 }
+        self.report.emptied_documents
     }
 
-    /// There was something, and no document of it could be read as traces.
-    fn is_of_no_traces(&self) -> bool {
+    /// Why nothing takes the place of a file: there was something, and no document of it could be read as traces; or what would be
+    /// replaced `is_source`, and holds more than was read of it.
+    fn why_no_file(&self, is_source: bool) -> Option<&'static str> {
         let RedactionReport { documents, bad_documents, other_signals, spans, .. } = self.report;
         let no_traces = other_signals + self.emptied();
         let lost = !self.unreadable.is_empty() || bad_documents + no_traces > 0;
-        lost && documents <= no_traces && spans == 0
+        match () {
+            () if !lost || documents > no_traces || spans > 0 => (is_source && !self.unreadable.is_empty())
+                .then_some("not written: it is the source, which was not read to its end"),
+            () if documents == 0 => Some("nothing could be read, so nothing is written"),
+            () => Some("there are no traces, so nothing is written"),
+        }
     }
 
     fn outcome(&self) -> Outcome {
@@ -251,8 +263,8 @@ impl Redacted {
         }
     }
 
-    /// Says what is not in the output although nobody asked for that.
-    fn tell_losses(&self, errors: &mut dyn Write) -> io::Result<()> {
+    /// Says what is not in the output although nobody asked for that; `is_written` if there is an output.
+    fn tell_losses(&self, is_written: bool, errors: &mut dyn Write) -> io::Result<()> {
         for (count, what, why) in [
             (self.report.rejected_spans, "span", "rejected"),
             (self.report.bad_documents, "document", "no trace that can be read"),
@@ -264,6 +276,9 @@ impl Redacted {
             }
         }
         let emptied = self.emptied();
+        if !is_written {
+            return Ok(());
+        }
         if emptied > 0 {
             let what = if emptied == 1 { "document is empty" } else { "documents are empty" };
             writeln!(errors, "spanwise: {} {what} in the output: nothing of traces", grouped(emptied))?;
@@ -301,6 +316,12 @@ impl Redacted {
         list("rules", report.rules(policy));
         list("detectors", report.detectors(policy));
         table.write(output)
+    }
+
+    /// Writes the report that was asked for.
+    fn report_to(&self, path: Option<&Path>) -> io::Result<()> {
+        let Some(path) = path else { return Ok(()) };
+        self.write_report(path).map_err(|error| named(path, error))
     }
 
     fn write_report(&self, path: &Path) -> io::Result<()> {

@@ -205,12 +205,14 @@ fn no_command_reads_what_it_writes() {
             (
                 format!("$B {command} in/a.jsonl >> in/a.jsonl"),
                 2,
-                "in/a.jsonl: standard output goes to this file",
+                "in/a.jsonl: not read, since standard output goes to this file",
             ),
             (format!("$B {command} in/../in/a.jsonl >> in/a.jsonl"), 2, "standard output goes to this file"),
-            (format!("$B {command} in in/b.jsonl > in/b.jsonl"), 2, "in/b.jsonl: standard output goes"),
-            (format!("$B {command} < in/a.jsonl >> in/a.jsonl"), 2, "-: standard output goes to this file"),
-            (format!("ln in/a.jsonl hard; $B {command} hard >> in/a.jsonl"), 2, "hard: standard output goes"),
+            (format!("$B {command} in in/b.jsonl > in/b.jsonl"), 2, "in/b.jsonl: not read"),
+            // As a shell makes of a pattern the second time.
+            (format!("echo > in/b.jsonl; $B {command} in/*.jsonl > in/b.jsonl"), 2, "in/b.jsonl: not read"),
+            (format!("$B {command} < in/a.jsonl >> in/a.jsonl"), 2, "-: not read"),
+            (format!("ln in/a.jsonl hard; $B {command} hard >> in/a.jsonl"), 2, "hard: not read"),
             (format!("mkdir new; $B {command} new > new/b.jsonl"), 2, "there is no other file to read"),
         ] {
             if command.starts_with("index") && words.contains('<') {
@@ -223,15 +225,101 @@ fn no_command_reads_what_it_writes() {
             if code == 0 {
                 let written = fs::read_to_string(path("in/b.jsonl")).unwrap();
                 assert!(written == fs::read_to_string(path("expected")).unwrap(), "{words}");
+            } else if words.contains("*.jsonl") && !command.starts_with("index") {
+                // Others are read, and what came of them is there.
+                assert!(path("in/b.jsonl").metadata().unwrap().len() > 0, "{words}");
             }
             let _ = fs::remove_file(path("in/b.jsonl"));
             let _ = fs::remove_file(path("hard"));
             let _ = fs::remove_dir_all(path("new"));
         }
     }
-    let redact = "$B redact --policy=secrets in/a.jsonl -o /dev/fd/7 7>> in/a.jsonl";
-    let (code, errors) = run(redact);
-    assert_eq!((code, fs::read_to_string(path("in/a.jsonl")).unwrap() == text), (2, true), "{errors}");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_source_is_known_by_all_its_names_and_descriptors() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    // More than is held before it is written.
+    let text = format!("{SPAN}\n").repeat(500);
+    fs::write(path("b.jsonl"), SPAN).unwrap();
+    let [redact, convert] = ["$B redact --policy=secrets", "$B convert --to=jsonl"];
+    let (output, report) = ("the output is one of the sources", "the report is one of the sources");
+    for (text_of_script, said) in [
+        (format!("{redact} a.jsonl -o /dev/fd/7 7>> a.jsonl"), output),
+        (format!("{redact} -o /dev/fd/7 7>> a.jsonl < a.jsonl"), output),
+        (format!("{redact} -o /dev/stderr 2>> a.jsonl < a.jsonl"), ""),
+        (format!("{redact} hard -o /dev/fd/7 7>> a.jsonl"), output),
+        (format!("{redact} - b.jsonl -o a.jsonl < a.jsonl"), output),
+        (format!("{redact} hard b.jsonl -o a.jsonl"), output),
+        (format!("{redact} a.jsonl 'none*' -o a.jsonl"), output),
+        (format!("{redact} - b.jsonl --report a.jsonl < a.jsonl"), report),
+        (format!("{redact} b.jsonl hard --report a.jsonl"), report),
+        (format!("{convert} - -o a.jsonl < a.jsonl"), output),
+        (format!("{convert} hard -o a.jsonl"), output),
+        (format!("{convert} -o /dev/fd/7 7>> a.jsonl < a.jsonl"), output),
+    ] {
+        fs::write(path("a.jsonl"), &text).unwrap();
+        let _ = fs::remove_file(path("hard"));
+        fs::hard_link(path("a.jsonl"), path("hard")).unwrap();
+        let (code, errors) = script(&format!("ulimit -f 10000; {text_of_script}"), folder.path());
+        assert_eq!(code, 2, "{text_of_script}: {errors}");
+        assert!(errors.contains(said), "{text_of_script}: {errors}");
+        // What is said goes to standard error.
+        let left = fs::read_to_string(path("a.jsonl")).unwrap();
+        assert_eq!(left.strip_prefix(&text).map(|told| told.contains("resourceSpans")), Some(false));
+    }
+    // Its only source may be the output, also where it is standard input.
+    for text_of_script in ["a.jsonl -o a.jsonl", "-o a.jsonl < a.jsonl", "- -o a.jsonl < a.jsonl"] {
+        fs::write(path("a.jsonl"), SPAN.replace("chat", "of joe@example.com")).unwrap();
+        let (code, errors) = script(&format!("{redact} {text_of_script}"), folder.path());
+        let left = fs::read_to_string(path("a.jsonl")).unwrap();
+        assert_eq!((code, left.contains("[REDACTED:email]")), (0, true), "{text_of_script}: {errors}");
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_file_that_is_open_is_written_to_only_where_nothing_is_written_over() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("in.json"), SPAN).unwrap();
+    let redact = "$B redact --policy=secrets in.json -o /dev/fd/7 >&2";
+    for (text, code, written) in [
+        (format!("{redact} 7>> out"), 0, format!("before\n{SPAN}")),
+        (format!("{redact} 7< out"), 2, "before\n".to_owned()),
+        // What is written through the descriptor before and after stays.
+        (
+            format!("{{ echo head >&7; {redact}; c=$?; echo foot >&7; exit $c; }} 7>> out"),
+            0,
+            format!("before\nhead\n{SPAN}foot\n"),
+        ),
+    ] {
+        fs::write(folder.path().join("out"), "before\n").unwrap();
+        let (found, errors) = script(&text, folder.path());
+        let left = fs::read_to_string(folder.path().join("out")).unwrap();
+        assert_eq!((found, left), (code, written), "{text}: {errors}");
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn what_takes_no_name_at_the_end_is_not_said_to_be_as_it_was() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    fs::write(path("foreign.json"), "{\"hello\":1}\n").unwrap();
+    let redact = "$B redact --policy=secrets foreign.json -o";
+    for (output, code, written) in
+        [("/dev/fd/7 7>> out", 1, true), (">(cat > out); wait $!", 1, true), ("out", 2, false)]
+    {
+        let _ = fs::remove_file(path("out"));
+        let (found, errors) = script(&format!("{redact} {output} ; exit $?"), folder.path());
+        let is_there = fs::read_to_string(path("out")).is_ok_and(|text| text == "{}\n");
+        assert_eq!(is_there, written, "{output}: {errors}");
+        assert_eq!(errors.contains("nothing is written"), !written, "{output}: {errors}");
+        assert_eq!(errors.contains("empty in the output"), written, "{output}: {errors}");
+        assert!(found == code || output.contains("wait"), "{output}: {found}: {errors}");
+    }
 }
 
 #[cfg(unix)]
@@ -253,6 +341,14 @@ fn what_nobody_reads_is_told_by_the_exit_code() {
         ("$B convert --to=csv -o - bad.jsonl >&8", 141),
         ("$B query --format=jsonl '{}' good.jsonl >&8", 141),
         ("$B generate --corpus micro --size 1MiB -o - >&8", 141),
+        // A file that is whole is what was asked for; what is said of it is not.
+        ("$B redact --policy=secrets good.jsonl -o new.jsonl >&8", 0),
+        ("$B redact --policy=secrets bad.jsonl -o new.jsonl >&8", 1),
+        ("$B redact --policy=secrets good.jsonl none.jsonl -o new.jsonl >&8", 2),
+        ("$B redact --policy=secrets good.jsonl -o new.jsonl --report - >&8", 141),
+        ("$B index good.jsonl -o new.idx >&8", 0),
+        ("$B index bad.jsonl -o new.idx >&8", 1),
+        ("$B generate --corpus micro --size 1MiB -o new.jsonl >&8", 0),
         // Standard error is no place to stop being read.
         ("$B validate none.jsonl 2>&8 > out", 2),
         ("$B validate none.jsonl good.jsonl 2>&8 > out", 2),
@@ -299,6 +395,17 @@ fn no_policy_is_written_over() {
         assert!(run.stderr.contains("the policy is in this file"), "{words:?}: {run:?}");
         let there = ["p/policy.toml", "p/key"].map(|name| fs::read_to_string(path(name)).unwrap());
         assert_eq!(there, [policy, key], "{words:?}");
+    }
+    #[cfg(unix)]
+    for text in [
+        "$B redact --policy=p/policy.toml --explain=a >> p/policy.toml",
+        "ln p/key hard; $B redact --policy=p/policy.toml in.json -o hard",
+    ] {
+        let (code, errors) = script(text, folder.path());
+        assert_eq!(code, 2, "{text}: {errors}");
+        assert!(errors.contains("the policy is in this file"), "{text}: {errors}");
+        let there = ["p/policy.toml", "p/key"].map(|name| fs::read_to_string(path(name)).unwrap());
+        assert_eq!(there, [policy, key], "{text}");
     }
 }
 

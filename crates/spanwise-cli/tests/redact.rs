@@ -189,7 +189,27 @@ fn what_is_no_traces_stays_as_it_is() {
     let logs = "{\"resourceLogs\":[]}\n";
     let foreign = "{\"hello\":1,\"data\":[1,2]}\n";
     let empty = "{\"resourceSpans\":[]}\n";
-    for (text, policy, code, written) in [
+    // JSON of other types than those of traces, and members that the policy keeps and a document written afresh does not.
+    let others = [
+        r#"["a","b"]"#,
+        "[1,2]",
+        "[[]]",
+        r#"{"resourceSpans":"text"}"#,
+        r#"{"resourceSpans":["text"]}"#,
+        r#"{"resource":"text","id":1}"#,
+        r#"[{"role":"user","content":"hi"}]"#,
+        r#"{"name":"pkg","version":1}"#,
+    ];
+    // Without a text that policies take out.
+    let span = r#"{"resourceSpans":[{"scopeSpans":[{"spans":[{"traceId":"0af7651916cd43dd8448eb211c80319c","spanId":"b7ad6b7169203331"}]}]}]}"#;
+    let mut rows = Vec::new();
+    for (other, policy) in others.iter().flat_map(|other| [(other, "secrets"), (other, "keep.toml")]) {
+        rows.push((format!("{other}\n"), policy, 2, None));
+        let left = run_with(["redact", "--policy", policy], format!("{other}\n").as_bytes(), folder.path());
+        let written = format!("{span}\n{}{span}\n", left.stdout);
+        rows.push((format!("{span}\n{other}\n{span}\n"), policy, 1, Some(written)));
+    }
+    rows.extend([
         (logs.to_owned(), "secrets", 2, None),
         (foreign.to_owned(), "secrets", 2, None),
         (format!("{logs}{foreign}{{bad\n"), "secrets", 2, None),
@@ -198,7 +218,8 @@ fn what_is_no_traces_stays_as_it_is() {
         (format!("{logs}{empty}"), "secrets", 1, Some(empty.to_owned())),
         (format!("{foreign}{empty}"), "secrets", 1, Some(format!("{{}}\n{empty}"))),
         (String::new(), "secrets", 0, Some(String::new())),
-    ] {
+    ]);
+    for (text, policy, code, written) in rows {
         fs::write(path("a.jsonl"), &text).unwrap();
         let words = ["redact", "--policy", policy, "a.jsonl", "-o", "a.jsonl"];
         let redacted = run_with(words, b"", folder.path());
@@ -207,6 +228,36 @@ fn what_is_no_traces_stays_as_it_is() {
         assert_eq!(redacted.code, code, "{text}: {redacted:?}");
         assert_eq!((said, left), (written.is_none(), written.unwrap_or(text)), "{redacted:?}");
     }
+}
+
+#[test]
+fn a_source_that_is_not_read_to_its_end_is_not_replaced() {
+    use std::io::Write as _;
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    let mut text = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::none());
+    text.write_all(format!("{0}\n{0}\n{0}\n", document("x")).as_bytes()).unwrap();
+    let text = text.finish().unwrap();
+    let cut = &text[..text.len() - 8];
+    let redact = |output: &str| {
+        let words = ["redact", "--policy=privacy-mode", "cut.jsonl.gz", "--report=r.json", "-o", output];
+        run_with(words, b"", folder.path())
+    };
+    fs::write(path("cut.jsonl.gz"), cut).unwrap();
+    let redacted = redact("./cut.jsonl.gz");
+    assert_eq!(redacted.code, 2, "{redacted:?}");
+    assert!(
+        redacted
+            .stderr
+            .ends_with("cut.jsonl.gz: not written: it is the source, which was not read to its end\n")
+    );
+    assert!(fs::read(path("cut.jsonl.gz")).unwrap() == cut);
+    // Nor is there a report of what is not there.
+    assert!(!path("r.json").exists());
+    // Elsewhere is what could be read.
+    assert_eq!(redact("out.jsonl").code, 2);
+    assert_eq!(fs::read_to_string(path("out.jsonl")).unwrap().lines().count(), 3);
+    assert!(path("r.json").exists());
 }
 
 #[test]

@@ -33,7 +33,9 @@ pub fn descriptor(path: &Path) -> Option<u32> {
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
         let folder = folder.unwrap_or(Path::new(".")).canonicalize().ok()?;
         if is_folder_of_them(&folder) {
-            return path.file_name()?.to_str()?.parse().ok();
+            let name = path.file_name()?.to_str()?;
+            // The system knows them by no other way to write the number.
+            return name.parse().ok().filter(|number: &u32| number.to_string() == name);
         }
         path = folder.join(path.read_link().ok()?);
     }
@@ -42,10 +44,16 @@ pub fn descriptor(path: &Path) -> Option<u32> {
 
 /// The same descriptor once more: what is written goes on where others left off, and they go on behind it. `path` is one that names it.
 pub(crate) fn open(number: u32, path: &Path) -> io::Result<File> {
-    if let Some(again) = again(number) {
-        return again;
+    again(number).unwrap_or_else(|| open_anew(number, path))
+}
+
+/// What a descriptor is of, opened where the descriptor itself cannot be had again. On Linux that has a place of its own in a file,
+/// and what one wrote the other would write over, unless both write at its end.
+fn open_anew(number: u32, path: &Path) -> io::Result<File> {
+    if cfg!(target_os = "linux") && path.metadata()?.is_file() && !appends(number) {
+        let why = "a file is open there, and not for appending: name the file, or use standard output";
+        return Err(io::Error::new(io::ErrorKind::Unsupported, why));
     }
-    // The same file at least, with all that it holds.
     File::options().append(true).open(path)
 }
 
@@ -81,51 +89,83 @@ fn other(_: u32) -> Option<File> {
     None
 }
 
-/// The file that standard output goes to. Who reads it meanwhile reads what is written there, too.
+/// Whether what is written to a descriptor goes to the end of its file.
+#[cfg(target_os = "linux")]
+fn appends(number: u32) -> bool {
+    use rustix::fs::OFlags;
+    let told = std::fs::read_to_string(format!("/proc/self/fdinfo/{number}")).unwrap_or_default();
+    let flags = told.lines().find_map(|line| line.strip_prefix("flags:"));
+    let flags = flags.and_then(|flags| u32::from_str_radix(flags.trim(), 8).ok()).unwrap_or_default();
+    let flags = OFlags::from_bits_retain(flags);
+    flags.contains(OFlags::APPEND) && flags.intersects(OFlags::WRONLY | OFlags::RDWR)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn appends(_: u32) -> bool {
+    false
+}
+
+/// Which file it is, by whatever name or descriptor: two that are equal are one. Who reads one that is written to meanwhile reads what
+/// is written there, too.
 ///
 /// ```
-/// use spanwise_io::{FileOfStdout, Source};
-/// let is_written = |source: &Source| FileOfStdout::new().is_some_and(|file| file.is(source));
-/// assert!(!is_written(&Source::File("no-such-file".into())));
+/// use spanwise_io::{FileId, Source};
+/// let folder = tempfile::tempdir()?;
+/// let (file, link) = (folder.path().join("a.json"), folder.path().join("b.json"));
+/// std::fs::write(&file, "{}")?;
+/// std::fs::hard_link(&file, &link)?;
+/// # #[cfg(unix)]
+/// assert!(FileId::of(&file).is_some());
+/// assert_eq!(FileId::of(&file), FileId::of_source(&Source::File(link)));
+/// assert_eq!(FileId::of("no-such-file".as_ref()), None);
+/// # Ok::<(), std::io::Error>(())
 /// ```
-#[derive(Debug)]
-pub struct FileOfStdout(Metadata);
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FileId {
+    device: u64,
+    number: u64,
+}
 
-impl FileOfStdout {
-    /// `None` where it goes to no file.
-    pub fn new() -> Option<Self> {
-        metadata(1).filter(Metadata::is_file).map(Self)
+impl FileId {
+    /// That of a path, which may be one of a descriptor. `None` where no file is there, or no system that tells files apart. Costs a
+    /// look at the file.
+    pub fn of(path: &Path) -> Option<Self> {
+        Self::of_metadata(&path.metadata().ok()?)
     }
 
-    /// Whether a source is this file, by whatever name. Costs a look at the file.
-    pub fn is(&self, source: &Source) -> bool {
-        let source = match source {
-            Source::File(path) => path.metadata().ok(),
-            Source::Stdin => metadata(0),
+    /// That of what a source is read from.
+    pub fn of_source(source: &Source) -> Option<Self> {
+        match source {
+            Source::File(path) => Self::of(path),
+            Source::Stdin => Self::of_standard(0),
             Source::Bytes(_) | Source::Reader(_) => None,
-        };
-        source.is_some_and(|source| is_same(&self.0, &source))
+        }
     }
-}
 
-fn metadata(number: u32) -> Option<Metadata> {
-    again(number)?.ok()?.metadata().ok()
-}
+    /// That of what standard output goes to.
+    pub fn of_stdout() -> Option<Self> {
+        Self::of_standard(1)
+    }
 
-#[cfg(unix)]
-fn is_same(one: &Metadata, other: &Metadata) -> bool {
-    use std::os::unix::fs::MetadataExt as _;
-    (one.dev(), one.ino()) == (other.dev(), other.ino())
-}
+    fn of_standard(number: u32) -> Option<Self> {
+        Self::of_metadata(&again(number)?.ok()?.metadata().ok()?)
+    }
 
-#[cfg(not(unix))]
-fn is_same(_: &Metadata, _: &Metadata) -> bool {
-    false
+    #[cfg(unix)]
+    fn of_metadata(metadata: &Metadata) -> Option<Self> {
+        use std::os::unix::fs::MetadataExt as _;
+        metadata.is_file().then(|| Self { device: metadata.dev(), number: metadata.ino() })
+    }
+
+    #[cfg(not(unix))]
+    fn of_metadata(_: &Metadata) -> Option<Self> {
+        None
+    }
 }
 
 #[cfg(all(test, target_os = "linux"))]
 mod tests {
-    use std::io::{Read as _, Seek as _, Write as _};
+    use std::io::{Read as _, Write as _};
     use std::os::fd::AsRawFd as _;
     use std::os::unix::fs::symlink;
 
@@ -144,6 +184,8 @@ mod tests {
             ("/dev/../dev/stderr", Some(2)),
             ("/dev/stdin", Some(0)),
             ("/dev/fd/17", Some(17)),
+            ("/dev/fd/01", None),
+            ("/dev/fd/+1", None),
             ("/proc/self/fd/1", Some(1)),
             ("/proc/thread-self/fd/1", Some(1)),
             (&format!("/proc/{}/fd/1", std::process::id()), Some(1)),
@@ -164,20 +206,66 @@ mod tests {
 
     #[test]
     fn what_is_written_stands_between_what_others_write() {
-        let mut file = tempfile::tempfile().unwrap();
-        file.write_all(b"before ").unwrap();
-        let number = file.as_raw_fd();
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("out");
+        for (options, anew) in [
+            (File::options().append(true), true),
+            (File::options().read(true).append(true), true),
+            (File::options().write(true), false),
+            (File::options().read(true).write(true), false),
+            (File::options().read(true), false),
+        ] {
+            std::fs::write(&path, "").unwrap();
+            let mut file = options.open(&path).unwrap();
+            let number: u32 = file.as_raw_fd().try_into().unwrap();
+            let opened = open_anew(number, format!("/dev/fd/{number}").as_ref());
+            assert_eq!(opened.is_ok(), anew, "{options:?}");
+            let Ok(mut expected) = file.write_all(b"before ").map(|()| "before ".to_owned()) else {
+                continue;
+            };
+            // Not everywhere the descriptor itself can be had.
+            for mut again in opened.into_iter().chain(other(number)) {
+                again.write_all(b"here ").unwrap();
+                file.write_all(b"behind ").unwrap();
+                expected += "here behind ";
+            }
+            assert_eq!(std::fs::read_to_string(&path).unwrap(), expected, "{options:?}");
+        }
+    }
+
+    #[test]
+    fn a_pipe_is_written_to_whatever_its_number() {
+        let (mut reader, writer) = io::pipe().unwrap();
+        let number = writer.as_raw_fd().try_into().unwrap();
         let path = format!("/dev/fd/{number}");
-        let Some(Ok(mut again)) = again(number.try_into().unwrap()) else {
-            // Not everywhere it can be had again; then it is written to at its end.
-            let mut end = open(number.try_into().unwrap(), path.as_ref()).unwrap();
-            return end.write_all(b"behind").unwrap();
-        };
-        again.write_all(b"here ").unwrap();
-        file.write_all(b"behind").unwrap();
-        file.rewind().unwrap();
+        open(number, path.as_ref()).unwrap().write_all(b"through ").unwrap();
+        open_anew(number, path.as_ref()).unwrap().write_all(b"it").unwrap();
+        drop(writer);
         let mut text = String::new();
-        file.read_to_string(&mut text).unwrap();
-        assert_eq!(text, "before here behind");
+        reader.read_to_string(&mut text).unwrap();
+        assert_eq!(text, "through it");
+    }
+
+    #[test]
+    fn a_file_is_known_by_each_of_its_names_and_descriptors() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        std::fs::write(path("a"), "").unwrap();
+        std::fs::write(path("b"), "").unwrap();
+        std::fs::hard_link(path("a"), path("hard")).unwrap();
+        symlink("a", path("soft")).unwrap();
+        let open = File::open(path("a")).unwrap();
+        let a = FileId::of(&path("a"));
+        for (name, same) in [
+            (path("hard"), true),
+            (path("soft"), true),
+            (format!("/dev/fd/{}", open.as_raw_fd()).into(), true),
+            (path("b"), false),
+            (path("none"), false),
+            (folder.path().to_owned(), false),
+            ("/dev/null".into(), false),
+        ] {
+            assert_eq!(FileId::of_source(&Source::File(name.clone())) == a, same, "{name:?}");
+        }
     }
 }

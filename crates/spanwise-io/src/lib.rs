@@ -6,8 +6,8 @@
 //! - [`Scan`] goes through many sources, block by block, with the work on each block done on several threads and the results
 //!   in order.
 //! - A [`SpanIndex`] is an index over the spans of files, kept in a file of its own.
-//! - An [`AtomicFile`] is there whole or not at all. What has a [`descriptor`] already is written to as it is;
-//!   [`FileOfStdout`] tells whether what is written to standard output would be read.
+//! - An [`AtomicFile`] is there whole or not at all. What has a [`descriptor`] already is written to as it is.
+//! - A [`FileId`] tells whether two names, or a name and a descriptor, are of one file: what is written to it would be read.
 //! - A [`FirstReading`] tells which spans stand for a request, before they are read again. What can be read only once is [`Kept`]
 //!   for that, and [`FileLooks`] tell whether a file changed in between.
 //! - [`policy`] loads redaction policies by the names of presets and files, and fetches their keys.
@@ -41,7 +41,7 @@ mod unnamed;
 pub use atomic::AtomicFile;
 pub use blocks::Blocks;
 pub use compression::Compression;
-pub use descriptor::{FileOfStdout, descriptor};
+pub use descriptor::{FileId, descriptor};
 pub use error::{ReadError, ReadErrorKind};
 pub use first_reading::FirstReading;
 pub use foreign::Foreign;

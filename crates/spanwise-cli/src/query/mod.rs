@@ -158,9 +158,7 @@ pub(crate) fn run(
     let lists = query.projection().union(shape.projection());
     let mut finder = Finder { query: Arc::new(query), order, limit, shape };
     let decode = DecodeOptions::default().with_mode(arguments.mode.into()).with_projection(lists);
-    let Some(reading) = Reading::open(&arguments.inputs, decode, errors)? else {
-        return Ok(Outcome::Unreadable);
-    };
+    let reading = Reading::open(&arguments.inputs, decode, errors)?;
     let mut inputs = reading.ledger();
     let mut unreadable = |input: usize, why: String| inputs.fault(input, why);
     let mut printer = Printer::new(arguments.format, &finder.shape, order, limit);

@@ -117,9 +117,7 @@ pub(crate) fn run(
     output: &mut dyn Write,
     errors: &mut dyn Write,
 ) -> io::Result<Outcome> {
-    let Some(reading) = Reading::open(&arguments.inputs, DecodeOptions::default(), errors)? else {
-        return Ok(Outcome::Unreadable);
-    };
+    let reading = Reading::open(&arguments.inputs, DecodeOptions::default(), errors)?;
     let mut totals = Totals::default();
     let mut inputs = reading.ledger();
     reading.read(|input, decoded| {

@@ -158,9 +158,7 @@ pub(crate) fn run(
         .with_mode(arguments.mode.into())
         .with_limits(limits)
         .with_report_keys(arguments.report_keys);
-    let Some(reading) = Reading::open(&arguments.inputs, options, errors)? else {
-        return Ok(Outcome::Unreadable);
-    };
+    let reading = Reading::open(&arguments.inputs, options, errors)?;
     let mut files: Vec<_> = reading.inputs().map(FileReport::new).collect();
     let mut inputs = reading.ledger();
     reading.read(|input, decoded| {
