@@ -22,7 +22,7 @@ const SMALL: usize = 1 << 15;
 const JOINED: usize = 1 << 20;
 
 /// The same rows in fewer record batches: small ones that come one after the other are put together, and large ones stay as they
-/// are. The words of a dictionary are put together, too, each once.
+/// are. The words of a dictionary are put together, too, each once, where they are `Utf8` with keys of `Int32`, as a converter has them.
 ///
 /// Costs a copy of the columns of the small ones, but of no text, and while it lasts the memory of one batch more.
 ///
@@ -83,7 +83,11 @@ fn put_together(schema: &SchemaRef, batches: Vec<RecordBatch>) -> Result<Option<
     let column = |place: usize| {
         let arrays: Vec<&dyn Array> = batches.iter().map(|batch| &**batch.column(place)).collect();
         match schema.field(place).data_type() {
-            DataType::Dictionary(keys, _) if **keys == DataType::Int32 => words(&arrays),
+            DataType::Dictionary(keys, values)
+                if (&**keys, &**values) == (&DataType::Int32, &DataType::Utf8) =>
+            {
+                words(&arrays)
+            }
             _ => concat(&arrays),
         }
     };

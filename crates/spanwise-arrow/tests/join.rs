@@ -2,8 +2,16 @@
 
 #![allow(clippy::unwrap_used, reason = "a test")]
 
-use arrow_array::RecordBatch;
+use std::sync::Arc;
+
 use arrow_array::cast::AsArray;
+use arrow_array::types::{Int8Type, Int32Type};
+use arrow_array::{
+    Array, ArrayRef, BinaryArray, DictionaryArray, Int8Array, Int32Array, Int64Array, LargeStringArray,
+    RecordBatch, StringArray, StringViewArray,
+};
+use arrow_select::concat::concat_batches;
+use arrow_select::take::take;
 use spanwise_arrow::write::{FileFormat, to_vec};
 use spanwise_arrow::{ArrowOptions, Compact, ConvertError, Converter, Layout, join};
 
@@ -71,4 +79,35 @@ fn rows_without_columns_are_counted_and_joined_batches_are_bounded() {
     assert!(join(converter.schema(), Vec::new()).unwrap().is_empty());
     let other = Converter::new(&ArrowOptions::default()).unwrap();
     assert!(matches!(join(other.schema(), joined), Err(ConvertError::Foreign(_))));
+}
+
+#[test]
+fn dictionaries_of_any_type_are_joined() {
+    let keys = [Some(1), None, Some(0)];
+    let texts = || vec!["tool", "chat"];
+    let of = |values: ArrayRef| -> ArrayRef {
+        Arc::new(DictionaryArray::<Int32Type>::try_new(Int32Array::from(keys.to_vec()), values).unwrap())
+    };
+    let small = Int8Array::from(vec![Some(1), None, Some(0)]);
+    let columns: [ArrayRef; 6] = [
+        of(Arc::new(StringArray::from(texts()))),
+        of(Arc::new(LargeStringArray::from(texts()))),
+        of(Arc::new(StringViewArray::from(texts()))),
+        of(Arc::new(BinaryArray::from_iter_values(texts()))),
+        of(Arc::new(Int64Array::from(vec![7, 8]))),
+        Arc::new(DictionaryArray::<Int8Type>::try_new(small, Arc::new(StringArray::from(texts()))).unwrap()),
+    ];
+    for column in columns {
+        let part = RecordBatch::try_from_iter([("a", column)]).unwrap();
+        let schema = part.schema();
+        // Values of their own, so that they are not known to be the same.
+        let other = concat_batches(&schema, [&part, &part]).unwrap();
+        let joined = join(&schema, vec![part.clone(), other, part]).unwrap();
+        assert_eq!(joined.len(), 1, "{schema}");
+        let column = joined[0].column(0).as_any_dictionary();
+        let rows = take(column.values(), column.keys(), None).unwrap();
+        let first = rows.slice(0, 3);
+        assert_eq!((rows.len(), first.null_count()), (12, 1), "{schema}");
+        assert!((3..=9).step_by(3).all(|at| &rows.slice(at, 3) == &first), "{schema}");
+    }
 }
