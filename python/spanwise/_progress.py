@@ -26,7 +26,8 @@ _Show: TypeAlias = Callable[[Progress], object]
 class Teller:
     """What the module calls some ten times a second, and once at the end of a run."""
 
-    def __init__(self, show: _Show, hide: Callable[[], None] | None = None) -> None:
+    def __init__(self, told: "bool | _Show", show: _Show, hide: Callable[[], None] | None = None) -> None:
+        self._told = told
         self._show = show
         self._hide = hide
         self._begun = time.monotonic()
@@ -34,6 +35,10 @@ class Teller:
     def __call__(self, bytes_read: int, bytes_total: int | None, spans: int, done: bool) -> None:
         """Tell of it, or show it."""
         self._show(Progress(bytes_read, bytes_total, spans, time.monotonic() - self._begun, done))
+
+    def apart(self) -> "Teller | None":
+        """Give one for another run of the same: it has a bar and a beginning of its own."""
+        return teller(self._told)
 
     def close(self) -> None:
         """Close the bar: the run is over, however it ended. One that is left open keeps its thread and the terminal."""
@@ -46,9 +51,9 @@ def teller(progress: Told) -> Teller | None:
     if not progress:
         return None
     if progress is not True:
-        return Teller(progress)
+        return Teller(progress, progress)
     bar = _bar()
-    return None if bar is None else Teller(*bar)
+    return None if bar is None else Teller(True, *bar)
 
 
 _Bar: TypeAlias = tuple[_Show, Callable[[], None]]

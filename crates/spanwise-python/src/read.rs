@@ -211,12 +211,11 @@ impl BatchScan {
 
     /// Ends it: threads stop, files are closed. Where another thread, or the callable that is told of the progress, does so
     /// while the next batch is waited for, it ends as soon as that is noticed, a tenth of a second later at most where `threads`
-    /// are several.
-    fn close(&self, py: Python<'_>) {
+    /// are several. A `read()` of a file object that is under way is waited for: a second at most where they
+    /// are several, else until it returns.
+    fn close(&self, py: Python<'_>) -> PyResult<()> {
         self.watch.end();
-        if let State::Running(Some(mut run)) = self.end() {
-            run.stop(py);
-        }
+        if let State::Running(Some(mut run)) = self.end() { run.stop(py) } else { Ok(()) }
     }
 
     /// A cycle through it is one through something that can change, since it cannot: Python need clear nothing of it.
@@ -229,8 +228,8 @@ impl BatchScan {
     }
 
     #[pyo3(signature = (*_exception))]
-    fn __exit__(&self, py: Python<'_>, _exception: &Bound<'_, pyo3::types::PyTuple>) {
-        self.close(py);
+    fn __exit__(&self, py: Python<'_>, _exception: &Bound<'_, pyo3::types::PyTuple>) -> PyResult<()> {
+        self.close(py)
     }
 
     fn __repr__(&self) -> String {

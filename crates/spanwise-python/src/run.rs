@@ -9,7 +9,7 @@ use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use arrow_array::RecordBatch;
-use pyo3::exceptions::{PyOSError, PyRuntimeError, PyValueError};
+use pyo3::exceptions::{PyException, PyOSError, PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 use spanwise::frame::BlockSizes;
 use spanwise::redact::{RedactError, Redactor};
@@ -106,9 +106,13 @@ impl Progress {
         Ok(())
     }
 
-    /// Nothing more is told. A bar that cannot be closed changes nothing about the run, which may have an error of its own.
-    fn close(&self, py: Python<'_>) {
-        drop(self.callback.call_method0(py, "close"));
+    /// Nothing more is told. A bar that cannot be closed changes nothing about the run, which may have an error of its own; what
+    /// is to end the program, an interrupt above all, is no error of the bar.
+    fn close(&self, py: Python<'_>) -> PyResult<()> {
+        match self.callback.call_method0(py, "close") {
+            Err(error) if !error.is_instance_of::<PyException>(py) => Err(error),
+            Ok(_) | Err(_) => Ok(()),
+        }
     }
 }
 
@@ -294,17 +298,16 @@ impl Run {
             ));
         }
         let mut result = self.step(py);
-        if !matches!(result, Ok(Some(_))) {
-            self.end_threads(py);
+        if matches!(result, Ok(Some(_))) {
+            return result;
         }
+        self.end_threads(py);
         if result.is_ok()
-            && let Err(error) = self.tell(py, self.scan.is_none())
+            && let Err(error) = self.tell(py, true)
         {
             result = Err(error);
         }
-        if !matches!(result, Ok(Some(_))) {
-            self.stop(py);
-        }
+        self.stop(py)?;
         result
     }
 
@@ -355,6 +358,8 @@ impl Run {
                     break;
                 }
                 Poll::Ready(Some(Ok(mut part))) => {
+                    // What is counted is handed out: who is told may raise, and is told before.
+                    self.tell(py, false)?;
                     part.report.name(&self.names);
                     if let Some((source, look)) = part.look {
                         let name = self.names.get(source).map_or("", String::as_str);
@@ -409,12 +414,14 @@ impl Run {
     }
 
     /// Ends the run, and with it what shows how far it is.
-    pub(crate) fn stop(&mut self, py: Python<'_>) {
+    ///
+    /// # Errors
+    /// What is to end the program, and came up meanwhile.
+    pub(crate) fn stop(&mut self, py: Python<'_>) -> PyResult<()> {
         self.end_threads(py);
-        if let Some(progress) = self.progress.take()
-            && !self.is_of_another_process()
-        {
-            progress.close(py);
+        match self.progress.take() {
+            Some(progress) if !self.is_of_another_process() => progress.close(py),
+            Some(_) | None => Ok(()),
         }
     }
 
@@ -464,7 +471,10 @@ impl Drop for Run {
             Python::try_attach(|py| {
                 // It may be let go of by an exception on its way, which Python code that is called must not meet.
                 let raised = PyErr::take(py);
-                self.stop(py);
+                if let Err(error) = self.stop(py) {
+                    // Nobody is there to raise it to.
+                    error.write_unraisable(py, None);
+                }
                 if let Some(raised) = raised {
                     raised.restore(py);
                 }

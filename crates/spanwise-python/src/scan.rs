@@ -37,7 +37,8 @@ impl Plan {
     fn apart(&self, py: Python<'_>) -> PyResult<Run> {
         let Self { sources, options, converter, progress } = self;
         let sources: Vec<_> = sources.iter().map(|source| source.apart(py)).collect();
-        let progress = progress.as_ref().map(|progress| Arc::new(progress.clone_ref(py)));
+        let progress = progress.as_ref().map(|progress| progress.call_method0(py, "apart")).transpose()?;
+        let progress = progress.filter(|progress| !progress.is_none(py)).map(Arc::new);
         Run::new(py, &sources, options, Some(converter), false, progress, Arc::default())
     }
 
@@ -128,6 +129,15 @@ impl Scan {
         }
     }
 
+    /// Ends the iteration; says how far it was. Whoever looks while its run stops sees what was found.
+    fn end(&self) -> State {
+        let mut shared = lock(&self.shared);
+        if let State::Running(_) = shared.state {
+            shared.report = self.watch.report();
+        }
+        std::mem::replace(&mut shared.state, State::Ended)
+    }
+
     /// Takes note of the end of the iteration.
     fn ended(&self) {
         let mut shared = lock(&self.shared);
@@ -173,16 +183,14 @@ impl Scan {
 
     /// Ends the iteration: threads stop, files are closed. Where another thread, or the callable that is told of the progress,
     /// does so while the next table is waited for, it ends as soon as that is noticed, a tenth of a second later at most where
-    /// `threads` are several.
-    fn close(&self, py: Python<'_>) {
-        let state = std::mem::replace(&mut lock(&self.shared).state, State::Ended);
-        if let State::Running(run) = state {
-            self.watch.end();
-            if let Some(mut run) = run {
-                run.stop(py);
-            }
-            self.ended();
-        }
+    /// `threads` are several. A `read()` of a file object that is under way is waited for: a second at most where they
+    /// are several, else until it returns.
+    fn close(&self, py: Python<'_>) -> PyResult<()> {
+        let State::Running(run) = self.end() else { return Ok(()) };
+        self.watch.end();
+        let stopped = run.map_or(Ok(()), |mut run| run.stop(py));
+        self.ended();
+        stopped
     }
 
     /// A cycle through it is one through something that can change, since it cannot: Python need clear nothing of it.
@@ -196,8 +204,8 @@ impl Scan {
     }
 
     #[pyo3(signature = (*_exception))]
-    fn __exit__(&self, py: Python<'_>, _exception: &Bound<'_, pyo3::types::PyTuple>) {
-        self.close(py);
+    fn __exit__(&self, py: Python<'_>, _exception: &Bound<'_, pyo3::types::PyTuple>) -> PyResult<()> {
+        self.close(py)
     }
 
     /// Arrow's C stream (the `PyCapsule` interface). Each call reads the sources anew.
