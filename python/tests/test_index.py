@@ -240,21 +240,66 @@ def test_threads_that_add_and_merge_do_not_wait_for_each_other_forever():
     assert one.count('{ name = "chat" }') * 8 == len(one) * 3
 
 
-@pytest.mark.parametrize(
-    ("payload", "mode", "words"),
-    [
-        (b'{"resourceSpans":[{"scopeSpans":[{"spans":[{"traceId":"x"},{}]}]}]}', "strict", "2 rejected spans;"),
-        (b'{"resourceLogs":[]}', "lenient", "1 document of metrics, logs or profiles;"),
-        (b'{"hello":1}', "lenient", "1 document that holds no traces;"),
-    ],
-)
-def test_what_is_not_added_draws_a_warning(payload, mode, words):
+TRACES = '"resourceSpans":[{"scopeSpans":[{"spans":[{"name":"kept"}]}]}]'
+NOT_ADDED = [
+    ('{"resourceSpans":[{"scopeSpans":[{"spans":[{"traceId":"x"},{}]}]}]}', "strict", 0, "2 rejected spans;"),
+    ('{"resourceLogs":[]}', "lenient", 0, "1 document of metrics, logs or profiles;"),
+    ('{"hello":1}', "lenient", 0, "1 document that holds no traces;"),
+    ('{"resourceSpans":7}', "lenient", 0, "1 value of another type;"),
+    (
+        '{"resourceSpans":[{"scopeSpans":{"spans":[{}]}},{"scopeSpans":[{"spans":[{}]}]}]}',
+        "lenient",
+        1,
+        "1 value of another type;",
+    ),
+    (
+        '{"resourceSpans":[{"scopeSpans":[{"spans":[{"attributes":5},7]}]}]}',
+        "lenient",
+        1,
+        "2 values of another type;",
+    ),
+    (
+        '{"resourceSpans":[{"scopeSpans":[{"spans":[{"attributes":5},7]}]}]}',
+        "strict",
+        0,
+        "2 rejected spans;",
+    ),
+    (f'{{"resourceLogs":[],{TRACES}}}', "lenient", 1, "metrics, logs or profiles;"),
+    (f'{{"ResourceSpans":[],{TRACES}}}', "lenient", 1, r"perhaps spans \(unknown-member at line 1, column 2\);"),
+    (
+        '{"resourceSpans":[{"scope_spans":[],"ScopeSpans":[{"spans":[{}]}]}]}',
+        "lenient",
+        0,
+        r"perhaps spans \(unknown-member at resourceSpans\[0\]\);",
+    ),
+    (f'{{{TRACES},"resourceSpans":[]}}', "lenient", 0, r"perhaps spans \(duplicate-key at resourceSpans\);"),
+]
+
+
+@pytest.mark.parametrize(("payload", "mode", "spans", "words"), NOT_ADDED)
+def test_what_is_not_added_draws_a_warning(payload, mode, spans, words):
     index = spanwise.Index()
-    with pytest.warns(spanwise.SpanwiseWarning, match=words) as caught:
-        index.add(payload, mode=mode)
+    with pytest.warns(spanwise.SpanwiseWarning, match=f"left out: .*{words}") as caught:
+        index.add(payload.encode(), mode=mode)
+    assert len(caught) == 1
     assert caught[0].filename == __file__
-    assert len(index) == 0
+    assert len(index) == spans
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         # Of a batch its diagnostics say so.
-        index.add(spanwise.decode(payload, mode=mode))
+        index.add(spanwise.decode(payload.encode(), mode=mode))
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        f"{{{TRACES}}}",
+        '{"resourceSpans":[]}',
+        # Of a later version, within a span.
+        '{"resourceSpans":[{"scopeSpans":[{"spans":[{"future":1,"kind":"SPAN_KIND_SERVER"}]}]}]}',
+    ],
+)
+def test_what_is_added_whole_draws_none(payload):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        spanwise.Index().add(payload.encode())

@@ -281,6 +281,16 @@ fn told(parts: &[String], see: &str) -> Option<String> {
     (!parts.is_empty()).then(|| format!("left out: {}{see}", parts.join(", ")))
 }
 
+/// A finding by its code and place.
+fn place_of(found: &spanwise::Diagnostic) -> String {
+    let spanwise::Diagnostic { code, path, line, column, .. } = found;
+    if path.is_empty() {
+        format!("{code} at line {line}, column {column}")
+    } else {
+        format!("{code} at {path}")
+    }
+}
+
 const SEE_REPORT: &str = "; see .report";
 
 /// Findings kept of a whole run.
@@ -292,6 +302,18 @@ const LOOKS_KEPT: usize = 10;
 impl Report {
     /// Adds what was found in a batch, each as `found` has it.
     pub(crate) fn add(&mut self, batch: &SpanBatch, found: impl Fn(spanwise::Diagnostic) -> Diagnostic) {
+        self.count(batch);
+        for diagnostic in batch.diagnostics() {
+            if self.findings.kept.len() < KEPT {
+                self.findings_mut().push(found(diagnostic));
+            } else {
+                self.dropped_diagnostics += 1;
+            }
+        }
+    }
+
+    /// Counts what was found in a batch.
+    fn count(&mut self, batch: &SpanBatch) {
         self.spans += batch.len() as u64;
         self.rejected_spans += batch.rejected_spans();
         self.documents += batch.document_count();
@@ -305,13 +327,6 @@ impl Report {
                 Code::NoKnownField => self.foreign_documents += count,
                 Code::TypeMismatch => self.mistyped += count,
                 _ => {}
-            }
-        }
-        for diagnostic in batch.diagnostics() {
-            if self.findings.kept.len() < KEPT {
-                self.findings_mut().push(found(diagnostic));
-            } else {
-                self.dropped_diagnostics += 1;
             }
         }
     }
@@ -382,9 +397,32 @@ impl Report {
         told(&self.parts(), SEE_REPORT)
     }
 
-    /// The same of a payload, of which nobody gets the report.
-    pub(crate) fn payload_warning(&self) -> Option<String> {
-        told(&self.parts(), "; decode it to see what")
+    /// The same of a payload, of which nobody gets the report: what a run's report has the counts of is told, too. Costs the
+    /// same however much was found.
+    pub(crate) fn payload_warning(batch: &SpanBatch) -> Option<String> {
+        let mut report = Self::default();
+        report.count(batch);
+        let mistyped = std::mem::take(&mut report.mistyped);
+        let mut parts = report.parts();
+        // An error of that kind rejects, and is told so.
+        if mistyped > 0 && report.rejected_spans == 0 {
+            parts.push(format!("{} of another type", counted(mistyped, "value")));
+        }
+        if report.spans > 0 && batch.diagnostic_counts().any(|(code, _)| code == Code::OtherSignal) {
+            parts.push("metrics, logs or profiles".to_owned());
+        }
+        // What is no trace at all is told to be none.
+        if report.foreign_documents == 0 {
+            let found = batch.passed_over().filter(|found| found.code != Code::TypeMismatch);
+            let found: Vec<_> = found.map(|found| place_of(&found)).collect();
+            if !found.is_empty() {
+                parts.push(format!("perhaps spans ({})", found.join(", ")));
+            }
+        }
+        if parts.is_empty() && report.errors > 0 {
+            parts.push(counted(report.errors, "error"));
+        }
+        told(&parts, "; decode it to see what")
     }
 
     fn parts(&self) -> Vec<String> {

@@ -13,7 +13,7 @@ use spanwise_arrow::{Converter, pick};
 use spanwise_io::{BatchRows, IndexFileError, SpanIndex};
 
 use crate::batch::{SpanBatch, decode};
-use crate::diagnostic::{Diagnostic, Report};
+use crate::diagnostic::Report;
 use crate::errors::{convert_error, index_file_error, index_file_error_at, query_error};
 use crate::options::{TableOptions, bins, columns, limit, limit_of_values, path, promote, shares};
 use crate::run::{warn_of_mismatches, warn_of_payload};
@@ -111,8 +111,9 @@ impl Index {
         Self::default()
     }
 
-    /// Adds spans: a `SpanBatch`, or a payload that is decoded as `spanwise.decode` does. Where not all of a payload is added, or
-    /// it holds no traces, there is a `SpanwiseWarning`; of a batch its `diagnostics` say so.
+    /// Adds spans: a `SpanBatch`, or a payload that is decoded as `spanwise.decode` does. Where spans of a payload are not added,
+    /// or may not all have been found, where a value of another type is left out or it holds something else than traces, there is
+    /// a `SpanwiseWarning`; of a batch its `diagnostics` say so. A member of a span that is not known draws none.
     #[pyo3(signature = (spans, *, mode="lenient"))]
     fn add(&self, py: Python<'_>, spans: &Bound<'_, PyAny>, mode: &str) -> PyResult<()> {
         if let Ok(batch) = spans.cast::<SpanBatch>() {
@@ -120,10 +121,8 @@ impl Index {
             return py.detach(|| self.write().add(batch)).map_err(index_file_error);
         }
         let batch = decode(py, spans, mode)?.inner;
-        let mut report = Report::default();
-        report.add(&batch, |found| Diagnostic::new(&found));
-        py.detach(|| self.write().add(batch)).map_err(index_file_error)?;
-        warn_of_payload(py, &report)
+        py.detach(|| self.write().add(Arc::clone(&batch))).map_err(index_file_error)?;
+        warn_of_payload(py, &batch)
     }
 
     /// The spans that a query picks, as a table; the options are those of `read`. Values that cannot be of their promoted column's

@@ -446,9 +446,9 @@ pub(crate) fn warn(py: Python<'_>, report: &Report, level: i32) -> PyResult<()> 
     warn_of(py, report.warning(), level)
 }
 
-/// The same where there is no report to look at.
-pub(crate) fn warn_of_payload(py: Python<'_>, report: &Report) -> PyResult<()> {
-    warn_of(py, report.payload_warning(), 1)
+/// The same of a payload, where there is no report to look at.
+pub(crate) fn warn_of_payload(py: Python<'_>, batch: &spanwise::SpanBatch) -> PyResult<()> {
+    warn_of(py, Report::payload_warning(batch), 1)
 }
 
 /// The same, of the values alone that are not of their promoted column's type.
