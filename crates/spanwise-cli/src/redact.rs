@@ -236,16 +236,12 @@ struct NotRead<'a> {
 }
 
 impl Redacted {
-    /// Documents with nothing of traces in them that lost something, though the policy was not made for them.
-    fn emptied(&self) -> u64 {
-        self.report.emptied_documents
-    }
-
     /// Why nothing takes the place of a file: there was something, and no document of it could be read as traces; or what would be
     /// replaced `is_source`, and holds more than was read of it.
     fn why_no_file(&self, is_source: bool) -> Option<&'static str> {
-        let RedactionReport { documents, bad_documents, other_signals, spans, .. } = self.report;
-        let no_traces = other_signals + self.emptied();
+        let RedactionReport { documents, bad_documents, other_signals, emptied_documents, spans, .. } =
+            self.report;
+        let no_traces = other_signals + emptied_documents;
         let lost = !self.unreadable.is_empty() || bad_documents + no_traces > 0;
         match () {
             () if !lost || documents > no_traces || spans > 0 => (is_source && !self.unreadable.is_empty())
@@ -258,7 +254,7 @@ impl Redacted {
     fn outcome(&self) -> Outcome {
         match () {
             () if !self.unreadable.is_empty() => Outcome::Unreadable,
-            () if self.report.lost_anything() || self.emptied() > 0 => Outcome::Findings,
+            () if self.report.lost_anything() || self.report.emptied_documents > 0 => Outcome::Findings,
             () => Outcome::Fine,
         }
     }
@@ -275,10 +271,10 @@ impl Redacted {
                 writeln!(errors, "spanwise: {} {verb} not in the output: {why}", counted(count, what))?;
             }
         }
-        let emptied = self.emptied();
         if !is_written {
             return Ok(());
         }
+        let emptied = self.report.emptied_documents;
         if emptied > 0 {
             let what = if emptied == 1 { "document is empty" } else { "documents are empty" };
             writeln!(errors, "spanwise: {} {what} in the output: nothing of traces", grouped(emptied))?;

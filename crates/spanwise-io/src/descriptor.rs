@@ -57,9 +57,9 @@ fn open_anew(number: u32, path: &Path) -> io::Result<File> {
     File::options().append(true).open(path)
 }
 
-/// `None` where there is no way to have it.
+/// The descriptor of this number once more; `None` where there is no way to have it.
 #[cfg(unix)]
-fn again(number: u32) -> Option<io::Result<File>> {
+pub(crate) fn again(number: u32) -> Option<io::Result<File>> {
     use std::os::fd::AsFd as _;
     let owned = match number {
         0 => io::stdin().as_fd().try_clone_to_owned(),
@@ -71,7 +71,7 @@ fn again(number: u32) -> Option<io::Result<File>> {
 }
 
 #[cfg(not(unix))]
-fn again(_: u32) -> Option<io::Result<File>> {
+pub(crate) fn again(_: u32) -> Option<io::Result<File>> {
     None
 }
 

@@ -248,6 +248,7 @@ mod tests {
         assert!(late.into_iter().all(|thread| thread.join().unwrap().is_none()));
         assert!(matches!(ranges.next().unwrap(), Next::End));
     }
+
     #[test]
     fn a_file_that_becomes_shorter_does_not_end_there() {
         let path = tempfile::NamedTempFile::new().unwrap().into_temp_path();

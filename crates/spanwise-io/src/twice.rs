@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use crate::descriptor::again;
 use crate::positional::read_at;
 use crate::source::Source;
 
@@ -124,18 +125,11 @@ fn copy(from: &mut dyn Read, to: &mut File, each: &mut dyn FnMut(u64)) -> io::Re
 }
 
 /// Standard input where it is a file, and how far that was read.
-#[cfg(unix)]
 pub(crate) fn standard_input() -> Option<(File, u64)> {
     use std::io::Seek as _;
-    use std::os::fd::AsFd as _;
-    let mut file = File::from(io::stdin().as_fd().try_clone_to_owned().ok()?);
+    let mut file = again(0)?.ok()?;
     let begin = file.metadata().ok()?.is_file().then(|| file.stream_position())?.ok()?;
     Some((file, begin))
-}
-
-#[cfg(not(unix))]
-pub(crate) fn standard_input() -> Option<(File, u64)> {
-    None
 }
 
 /// What was kept, read by places: readers do not move each other.

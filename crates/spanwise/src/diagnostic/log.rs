@@ -121,6 +121,11 @@ impl DiagnosticLog {
         self.push_many(severity, code, offset, (path, tail), 1);
     }
 
+    /// Whether what stands there is put round a part, and not its own.
+    fn is_of_another(&self, offset: usize) -> bool {
+        self.part.as_ref().is_some_and(|own| !own.bytes.contains(&offset))
+    }
+
     /// Adds `count` findings, of which the first is at `offset` and may be kept.
     pub(crate) fn push_many(
         &mut self,
@@ -130,7 +135,7 @@ impl DiagnosticLog {
         (path, tail): (&[Step], &[Field]),
         count: u64,
     ) {
-        if self.part.as_ref().is_some_and(|own| !own.bytes.contains(&offset)) {
+        if self.is_of_another(offset) {
             self.others += count;
             if !self.other_codes.contains(&code) {
                 self.other_codes.push(code);
@@ -181,8 +186,7 @@ impl DiagnosticLog {
 
     /// Notes a warning by which spans may have been passed over.
     pub(crate) fn pass_over(&mut self, code: Code, offset: usize, path: &[Step], tail: &[Field]) {
-        let is_another = self.part.as_ref().is_some_and(|own| !own.bytes.contains(&offset));
-        if is_another || self.passed_over.iter().any(|row| row.code == code) {
+        if self.is_of_another(offset) || self.passed_over.iter().any(|row| row.code == code) {
             return;
         }
         let row = self.row(Severity::Warning, code, offset, path, tail);

@@ -345,8 +345,7 @@ impl Parts {
             before: before.len(),
             behind: behind.len(),
             indices: std::mem::take(&mut self.indices),
-            ends: false,
-            gap: Bytes::new(),
+            ..Part::default()
         };
         self.spans += std::mem::take(&mut self.begun);
         let lists = self.levels.iter().filter(|level| matches!(level, Level::List(_))).count();
@@ -390,8 +389,7 @@ impl Parts {
     /// Ends the document: what is put before its last part.
     pub(super) fn end(&mut self) -> (Vec<u8>, Part) {
         let before = std::mem::take(&mut self.prefix);
-        let (indices, gap) = (self.indices, Bytes::new());
-        let part = Part { before: before.len(), behind: 0, indices, ends: true, gap };
+        let part = Part { before: before.len(), indices: self.indices, ends: true, ..Part::default() };
         (before, part)
     }
 

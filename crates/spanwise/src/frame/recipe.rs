@@ -110,13 +110,8 @@ impl Block {
             bytes = [before, &bytes, behind].concat().into();
             origin.before = before.len();
             let ends = flags & ENDS != 0;
-            part = Some(Box::new(Part {
-                before: before.len(),
-                behind: behind.len(),
-                indices,
-                ends,
-                gap: Bytes::new(),
-            }));
+            let (before, behind) = (before.len(), behind.len());
+            part = Some(Box::new(Part { before, behind, indices, ends, ..Part::default() }));
         } else if !rest.is_empty() {
             return None;
         }

@@ -191,6 +191,11 @@ impl Member {
         matches!(self, Self::Container | Self::ToolContainer | Self::Usage)
     }
 
+    /// Whether it is a word, or a list of such.
+    pub(crate) fn is_of_words(self) -> bool {
+        matches!(self, Self::Word | Self::Reason)
+    }
+
     /// Whether a number stays. One of more digits may be somebody's.
     pub(crate) fn has_room_for(self, number: i64) -> bool {
         match self {
@@ -245,7 +250,7 @@ pub(crate) fn structure(text: &str, label: &str, kept: Kept) -> Option<String> {
                 open.push(Frame { is_tool, values: frame.values });
             }
             // Words may come in a list; what is in an object there is no word.
-            Token::ArrayStart if matches!(frame.values, Member::Word | Member::Reason) => open.push(frame),
+            Token::ArrayStart if frame.values.is_of_words() => open.push(frame),
             Token::ObjectStart | Token::ArrayStart => {
                 let end = matching_end(&tokens, place, *depth)?;
                 let whole = range.start..tokens.get(end)?.2.end;

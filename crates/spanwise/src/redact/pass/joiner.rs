@@ -3,8 +3,6 @@
 use std::io::{self, Write};
 use std::ops::Range;
 
-use bytes::Bytes;
-
 use crate::frame::Part;
 use crate::splice::is_white;
 
@@ -23,17 +21,13 @@ struct Joint {
     closing: usize,
     ends: bool,
     /// What stood behind the part.
-    gap: Bytes,
+    gap: Vec<u8>,
 }
 
 impl Seams {
-    /// Of a part that was written with so many bytes before and behind its own, of a document in one line or in many.
-    pub(super) fn of(part: &Part, opening: usize, closing: usize, in_line: bool) -> Self {
-        let mut gap = part.gap.clone();
-        if in_line && memchr::memchr2(b'\n', b'\r', &gap).is_some() {
-            gap = gap.iter().copied().filter(|byte| !matches!(byte, b'\n' | b'\r')).collect();
-        }
-        Self { part: Some(Joint { opening, closing, ends: part.ends, gap }) }
+    /// Of a part that was written with so many bytes before and behind its own, and before such a gap.
+    pub(super) fn new(opening: usize, closing: usize, ends: bool, gap: Vec<u8>) -> Self {
+        Self { part: Some(Joint { opening, closing, ends, gap }) }
     }
 }
 
@@ -76,7 +70,7 @@ pub struct Joiner {
     /// What closes the document that is written as far as its parts came.
     closing: Option<Vec<u8>>,
     /// What stood behind its last part.
-    gap: Bytes,
+    gap: Vec<u8>,
     /// The last byte that was written and is no white space.
     last: u8,
     /// What was written does not end a line.
@@ -119,7 +113,7 @@ impl Joiner {
             return if is_blank && self.in_line { self.write(&joint.gap, out) } else { Ok(()) };
         }
         self.closing = Some(closing.to_vec());
-        self.gap = joint.gap.clone();
+        self.gap.clone_from(&joint.gap);
         Ok(())
     }
 

@@ -437,8 +437,12 @@ fn write_spliced(
     let opening = write(range.start..bytes.start, before);
     write(bytes.clone(), own);
     let closing = write(bytes.end..range.end, behind);
+    let mut gap = part.gap.to_vec();
+    if in_lines {
+        leave_line_ends_out(&mut gap, 0);
+    }
     // The end of a line is behind what closes the document.
-    Seams::of(part, opening, if part.ends { 0 } else { closing + usize::from(in_lines) }, in_lines)
+    Seams::new(opening, if part.ends { 0 } else { closing + usize::from(in_lines) }, part.ends, gap)
 }
 
 /// A row for all of a batch, for one that was made without documents.

@@ -77,6 +77,9 @@ impl Splices {
         report: &mut RedactionReport,
     ) {
         let input = batch.input();
+        let whole = 0..input.len();
+        // What is put round a part of a document is counted in the part that it comes from.
+        let own = batch.part.as_ref().map_or(whole.clone(), |part| own_bytes(part, &whole));
         for range in &batch.residue {
             let piece = input.get(range.range()).unwrap_or_default();
             let (start, end) = (range.start as usize, range.end as usize);
@@ -92,9 +95,6 @@ impl Splices {
             // A value whose name was known to the reader: the name goes with it.
             let start = name_before(input, start).unwrap_or(start);
             self.list.push(Splice { start, end, change: splice::Change::Cut });
-            // What is put round a part of a document is counted in the part that it comes from.
-            let whole = 0..input.len();
-            let own = batch.part.as_ref().map_or(whole.clone(), |part| own_bytes(part, &whole));
             report.unknown_members += u64::from(own.contains(&start));
         }
     }

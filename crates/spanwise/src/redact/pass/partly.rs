@@ -113,7 +113,7 @@ impl<'a> Walk<'a> {
             RawValue::Int(number) if member.has_room_for(number) => {
                 self.number(item, item.value, verdict.selection);
             }
-            RawValue::Array(rows) if is_container || matches!(member, Member::Word | Member::Reason) => {
+            RawValue::Array(rows) if is_container || member.is_of_words() => {
                 for row in rows.range() {
                     if let Some(child) = self.batch.values.get(row).copied() {
                         let child = Item { slot: Slot::Child, row, value: child.value(), ..item };
