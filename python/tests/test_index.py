@@ -245,7 +245,7 @@ NOT_ADDED = [
     ('{"resourceSpans":[{"scopeSpans":[{"spans":[{"traceId":"x"},{}]}]}]}', "strict", 0, "2 rejected spans;"),
     ('{"resourceLogs":[]}', "lenient", 0, "1 document of metrics, logs or profiles;"),
     ('{"hello":1}', "lenient", 0, "1 document that holds no traces;"),
-    ('{"resourceSpans":7}', "lenient", 0, "1 value of another type;"),
+    ('{"resourceSpans":7}', "lenient", 0, "1 document that holds no traces;"),
     (
         '{"resourceSpans":[{"scopeSpans":{"spans":[{}]}},{"scopeSpans":[{"spans":[{}]}]}]}',
         "lenient",

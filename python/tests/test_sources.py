@@ -291,8 +291,11 @@ def test_json_that_holds_no_traces_draws_a_warning(data):
 
 
 def test_other_things_that_are_no_traces_draw_a_warning():
-    with pytest.warns(spanwise.SpanwiseWarning, match="3 values that are nothing of a trace"):
-        spanwise.read(b"[1,2,3]")
+    with pytest.warns(spanwise.SpanwiseWarning, match="left out: 1 document that holds no traces; see"):
+        table = spanwise.read(b"[1,2,3]")
+    with pytest.warns(spanwise.SpanwiseWarning, match="1 document that holds no traces"):
+        totals = spanwise.summary(b"[1,2,3]")
+    assert table.report.foreign_documents == totals["foreign_documents"] == 1
     metrics = b'{"resourceMetrics":[{}]}\n' * 2
     with pytest.warns(spanwise.SpanwiseWarning, match="2 documents of metrics, logs or profiles"):
         spanwise.read(metrics)

@@ -65,11 +65,6 @@ impl Noticed {
     }
 }
 
-/// Documents of a batch that are JSON with nothing of traces in it.
-pub(crate) fn without_traces(batch: &SpanBatch) -> u64 {
-    batch.documents().iter().filter(|document| document.foreign).count() as u64
-}
-
 /// Which of the sources that share a block, a line each, has the first of these documents.
 fn first_without(batch: &SpanBatch) -> usize {
     batch.documents().iter().position(|document| document.foreign).unwrap_or_default()
@@ -399,7 +394,7 @@ impl Reading {
                     return None;
                 }
                 let foreign = foreign.filter(|_| read.is_err() || batch.bad_documents() > 0);
-                let without = Some(without_traces(&batch))
+                let without = Some(batch.foreign_documents())
                     .filter(|count| *count > 0)
                     .map(|count| (count, if sources > 1 { source + first_without(&batch) } else { source }));
                 spans.fetch_add(batch.len() as u64, Ordering::Relaxed);

@@ -12,7 +12,7 @@ use spanwise_io::{Unreadable, descriptor, policy};
 use crate::Outcome;
 use crate::arguments::{Place, Redact};
 use crate::output::{OVER_POLICY, Output, is_same_file, is_stdout, named, overwrites_policy, tell_of_file};
-use crate::reading::{Reading, Stopped, without_traces};
+use crate::reading::{Reading, Stopped};
 use crate::table::{Align, Table, counted, grouped, visible};
 
 /// Runs the command.
@@ -179,7 +179,7 @@ fn redact(
         let redactor = Redactor::with_options(worker_policy.clone(), options);
         let mut redactor = if in_lines { redactor.in_lines() } else { redactor };
         move |batch: &mut SpanBatch| {
-            let (mut text, foreign) = (Vec::new(), without_traces(batch));
+            let (mut text, foreign) = (Vec::new(), batch.foreign_documents());
             let made = redactor.redact_part_into(batch, &mut text);
             made.map(|(report, seams)| (text, seams, report, foreign))
                 .map_err(|error| Stopped::from(error.to_string()))

@@ -12,10 +12,11 @@ use pyo3::types::{PyByteArray, PyBytes, PyList, PyMemoryView, PySlice};
 use spanwise::{DecodeOptions, Decoder};
 use spanwise_arrow::Converter;
 
-use crate::diagnostic::{Diagnostic, Report};
+use crate::diagnostic::Diagnostic;
 use crate::errors::{convert_error, decode_error, is_json};
 use crate::options::{TableOptions, columns, mode_of, promote};
 use crate::redact::PolicyArgument;
+use crate::report::Report;
 use crate::run::warn_of_mismatches;
 use crate::span::Span;
 use crate::table::Table;

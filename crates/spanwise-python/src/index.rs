@@ -13,9 +13,9 @@ use spanwise_arrow::{Converter, pick};
 use spanwise_io::{BatchRows, IndexFileError, SpanIndex};
 
 use crate::batch::{SpanBatch, decode};
-use crate::diagnostic::Report;
 use crate::errors::{convert_error, index_file_error, index_file_error_at, query_error};
 use crate::options::{TableOptions, bins, columns, limit, limit_of_values, path, promote, shares};
+use crate::report::Report;
 use crate::run::{warn_of_mismatches, warn_of_payload};
 use crate::table::Table;
 

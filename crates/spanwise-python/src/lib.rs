@@ -12,6 +12,7 @@ mod index;
 mod options;
 mod read;
 mod redact;
+mod report;
 mod requested;
 mod run;
 mod scan;
@@ -40,7 +41,7 @@ mod _spanwise {
     #[pymodule_export]
     use super::command;
     #[pymodule_export]
-    use super::diagnostic::{Diagnostic, Report};
+    use super::diagnostic::Diagnostic;
     #[pymodule_export]
     use super::errors::{DecodeError, IndexFileError, PolicyError, QueryError, SpanwiseWarning};
     #[pymodule_export]
@@ -49,6 +50,8 @@ mod _spanwise {
     use super::read::{BatchScan, read, scan_batches, summary, validate};
     #[pymodule_export]
     use super::redact::{Policy, Redaction, redact};
+    #[pymodule_export]
+    use super::report::Report;
     #[pymodule_export]
     use super::scan::{Scan, scan};
     #[pymodule_export]

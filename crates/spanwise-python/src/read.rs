@@ -12,10 +12,10 @@ use spanwise_arrow::{Converter, RequestMarks, join};
 use spanwise_cli::summary::Totals;
 
 use crate::batch::SpanBatch;
-use crate::diagnostic::Report;
 use crate::errors::convert_error;
 use crate::options::{TableOptions, batch_size, columns, framing, mode, promote, raises, threads};
 use crate::redact::PolicyArgument;
+use crate::report::Report;
 use crate::run::{Run, RunOptions, warn};
 use crate::source::Source;
 use crate::table::Table;

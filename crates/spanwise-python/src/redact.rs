@@ -19,9 +19,10 @@ use spanwise::{DecodeOptions, Framing, Mode};
 use spanwise_io::policy::{self, UnusablePolicy};
 
 use crate::batch::{bytes_of, start_of};
-use crate::diagnostic::{Diagnostic, counted, look_of_payload};
+use crate::diagnostic::{Diagnostic, look_of_payload};
 use crate::errors::{SpanwiseWarning, decode_error, is_json, policy_error, shown};
 use crate::options::{framing as framing_of, mode_of, path};
+use crate::report::counted;
 
 fn unusable(py: Python<'_>, error: &UnusablePolicy) -> PyErr {
     // What was taken for the name of a file may be anything, and the error has it in front.

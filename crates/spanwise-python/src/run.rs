@@ -17,9 +17,10 @@ use spanwise::{DecodeOptions, Decoder, Framing, Mode};
 use spanwise_arrow::{ConvertError, Converter};
 use spanwise_io::{Foreign, Piece, ReadError, ReadErrorKind, ReadSettings, Scan, Unreadable};
 
-use crate::diagnostic::{Diagnostic, Redacted, Report};
+use crate::diagnostic::Diagnostic;
 use crate::errors::{SpanwiseWarning, convert_error, decode_error, io_error, shown};
 use crate::redact::{Done, Loaded};
+use crate::report::{Redacted, Report};
 use crate::source::{Expanded, Source};
 use crate::twice::{First, Told};
 use crate::watch::{Held, Watch};

@@ -11,9 +11,9 @@ use pyo3::{PyTraverseError, PyVisit};
 use spanwise::{Framing, Mode};
 use spanwise_arrow::Converter;
 
-use crate::diagnostic::Report;
 use crate::options::{TableOptions, batch_size, columns, framing, mode, promote, raises, threads};
 use crate::redact::PolicyArgument;
+use crate::report::Report;
 use crate::run::{Run, RunOptions, warn};
 use crate::source::Source;
 use crate::table::{Schema, Table, stream};

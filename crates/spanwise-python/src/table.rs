@@ -14,9 +14,9 @@ use spanwise_arrow::write::{FileFormat, TableWriter, WriteError, compact};
 use spanwise_arrow::{ConvertError, join, plain, plain_schema};
 use spanwise_io::AtomicFile;
 
-use crate::diagnostic::Report;
 use crate::errors::{convert_error, write_error};
 use crate::options::path;
+use crate::report::Report;
 use crate::requested;
 
 fn arrow_error(error: &ArrowError) -> PyErr {

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use pyo3::prelude::*;
 
-use crate::diagnostic::Report;
+use crate::report::Report;
 
 /// A Python object that several hold as one. Python's search for cycles is told of it by one of them, and has to find as many
 /// references as it is told of.

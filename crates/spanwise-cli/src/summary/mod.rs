@@ -13,7 +13,7 @@ use spanwise_io::Unreadable;
 
 use crate::Outcome;
 use crate::arguments::{Format, Summary};
-use crate::reading::{Reading, Stopped, without_traces};
+use crate::reading::{Reading, Stopped};
 use models::{Calls, Model};
 
 /// What all inputs hold: batches are added one after the other, and the spans that call models are remembered, each with its figures,
@@ -60,7 +60,7 @@ impl Totals {
         self.documents += batch.document_count();
         self.bad_documents += batch.bad_documents();
         self.other_signals += batch.other_signals();
-        self.foreign_documents += without_traces(batch);
+        self.foreign_documents += batch.foreign_documents();
         self.spans += batch.len() as u64;
         let keys = LlmKeys::resolve(batch);
         let service = batch.key_id("service.name");

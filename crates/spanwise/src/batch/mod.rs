@@ -329,6 +329,18 @@ impl SpanBatch {
         self.other_signals
     }
 
+    /// Documents with nothing of traces in them ([`DocumentRow::foreign`]); those of metrics, logs or profiles count for
+    /// themselves.
+    ///
+    /// ```
+    /// let batch = spanwise::decode(r#"[{"resourceSpans":[]},{"level":"info"}]"#)?;
+    /// assert_eq!((batch.foreign_documents(), batch.other_signals()), (1, 0));
+    /// # Ok::<(), spanwise::DecodeError>(())
+    /// ```
+    pub fn foreign_documents(&self) -> u64 {
+        self.documents.iter().filter(|document| document.foreign).count() as u64
+    }
+
     /// How many documents end here: a document that was too large for one batch counts in the last of its parts.
     pub fn document_count(&self) -> u64 {
         (self.documents.len() as u64).saturating_sub(self.unended)

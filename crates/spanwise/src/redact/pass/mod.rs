@@ -342,7 +342,7 @@ impl Redactor {
             let rebuilt = rebuild::rebuild(batch, edits, std::slice::from_ref(&whole), &mut report);
             encode_into(&rebuilt.map_err(|rebuild::TooLarge| RedactError::TooLarge)?, out);
             report.canonical_documents += 1;
-            report.emptied_documents += batch.documents.iter().filter(|row| row.foreign).count() as u64;
+            report.emptied_documents += batch.foreign_documents();
             return Ok((report, seams));
         }
         let in_lines = self.lines && batch.is_block;
