@@ -17,9 +17,9 @@ use tracing::{info, warn};
 
 use super::disk::{Disk, LocalDisk};
 use super::keeper::Keeper;
+use super::partition::Spread;
 use super::queue::{Closed, Queue};
 use super::recovery::recover;
-use super::seal::Spread;
 use super::writer::{Message, State, Writer};
 use super::{Delivery, Store, StoreError, Storing, now};
 use crate::metrics::Metrics;

@@ -12,10 +12,13 @@ use tracing::{debug, error, info, warn};
 use super::damaged;
 use super::disk::{Disk, Entry, lacks_room};
 use super::durable::{Shared, StoreOptions};
+use super::key_file::DEDUP;
+use super::manifest::{Manifest, STAGING};
 use super::named::Named;
+use super::partition::Spread;
 use super::queue::{Closed, Next};
 use super::retention::Retention;
-use super::seal::{DEDUP, Manifest, STAGING, SealError, Sealed, Sealer, Spread};
+use super::seal::{SealError, Sealed, Sealer};
 use super::writer::{LOG, SPARE, segment_name};
 use crate::metrics::Metrics;
 

@@ -16,6 +16,8 @@ mod dedup;
 mod disk;
 mod durable;
 mod keeper;
+mod key_file;
+mod manifest;
 mod named;
 mod partition;
 mod queue;

@@ -4,7 +4,7 @@ use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
 use super::disk::{Disk, DiskFile, Entry};
-use super::seal::SPANS;
+use super::manifest::SPANS;
 
 /// Names what cannot be read or written. The kinds of errors stay, their numbers are in the text alone.
 #[derive(Debug)]

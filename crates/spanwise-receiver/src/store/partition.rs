@@ -11,6 +11,41 @@ pub(crate) const OTHER_SERVICES: &str = "__OTHER__";
 const LONGEST: usize = 160;
 const DAY_NANOS: u64 = 86_400_000_000_000;
 
+/// How many folders one segment is spread over, at most. Each is an open file meanwhile.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Spread {
+    partitions: usize,
+    /// Days of which each has a folder of its own for the services beyond those; of others it is that of the delivery.
+    days: usize,
+}
+
+impl Default for Spread {
+    fn default() -> Self {
+        Self { partitions: 128, days: 32 }
+    }
+}
+
+impl Spread {
+    const FEWEST: usize = 8;
+
+    /// As far as so many files allow.
+    pub(crate) fn within(files: usize) -> Self {
+        let files = files.clamp(Self::FEWEST, Self::default().files());
+        let days = files / 5;
+        Self { partitions: files - days, days }
+    }
+
+    /// Folders, each of a day and a service.
+    pub(crate) fn partitions(self) -> usize {
+        self.partitions
+    }
+
+    /// All folders, those of days as well.
+    pub(crate) fn files(self) -> usize {
+        self.partitions + self.days
+    }
+}
+
 /// One folder.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct Partition {

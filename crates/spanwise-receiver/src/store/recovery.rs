@@ -12,10 +12,11 @@ use super::SpanKey;
 use super::damaged;
 use super::dedup::Dedup;
 use super::disk::{Disk, Entry};
+use super::key_file::{DEDUP, STAGED_KEYS, keys_name, read_keys};
+use super::manifest::{Manifest, SPANS, STAGING};
 use super::named::Named;
 use super::queue::Closed;
 use super::record::{HEADER, Predecessor, ReadError, SegmentReader};
-use super::seal::{DEDUP, Manifest, SPANS, STAGED_KEYS, STAGING, keys_name, read_keys};
 use super::writer::{LOG, SPARE, segment_id, segment_name};
 
 /// What was found.
@@ -304,8 +305,8 @@ fn read_segment(disk: &dyn Disk, id: u64, len: u64, dedup: &mut Dedup) -> io::Re
 mod tests {
     use super::super::damaged::DAMAGED;
     use super::super::dedup::Sighting;
+    use super::super::key_file::write_keys;
     use super::super::record::{write_header, write_record};
-    use super::super::seal::write_keys;
     use super::*;
     use crate::store::{LocalDisk, SpanKey};
     use std::fs;

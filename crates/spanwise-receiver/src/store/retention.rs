@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use super::disk::{Disk, Entry};
+use super::manifest::SPANS;
 use super::partition::{Partition, day};
-use super::seal::SPANS;
 
 /// Which files stay.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

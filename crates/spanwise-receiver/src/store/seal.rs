@@ -23,59 +23,24 @@ use bytes::{Bytes, BytesMut};
 use spanwise::{DecodeOptions, Decoder, Framing, SpanBatch, ValueRef};
 use spanwise_arrow::write::{FileFormat, TableWriter, WriteError};
 use spanwise_arrow::{ConvertError, Converter};
-use tracing::warn;
-use twox_hash::XxHash3_64;
 
 use super::SpanKey;
 use super::damaged;
-use super::disk::{Disk, DiskFile, gone_is_fine};
-use super::partition::{OTHER_SERVICES, Partition, day, service_folder};
+use super::disk::{Disk, DiskFile};
+use super::key_file::{DEDUP, STAGED_KEYS, keys_name, write_keys};
+use super::manifest::{Manifest, SPANS, STAGING};
+use super::partition::{OTHER_SERVICES, Partition, Spread, day, service_folder};
 use super::queue::Closed;
 use super::record::{ReadError, Record, SegmentReader};
-use super::writer::{LOG, SPARE, segment_name};
+use super::writer::{LOG, segment_name};
 use crate::pipeline::{repeats_too_much, taken_already};
 
-pub(crate) const STAGING: &str = "staging";
-pub(crate) const SPANS: &str = "spans";
-pub(crate) const DEDUP: &str = "dedup";
-const MANIFEST: &str = "manifest";
-/// The file of hashes, before it has its place.
-pub(crate) const STAGED_KEYS: &str = "keys";
 /// JSON and spans that are decoded at once.
 const BLOCK_BYTES: usize = 4 << 20;
 const BLOCK_SPANS: usize = 64 << 10;
 /// A text that grew beyond this is not kept for the next block.
 const KEPT_TEXT: usize = 2 * BLOCK_BYTES;
 const READ_AHEAD: usize = 256 << 10;
-
-/// How many folders one segment is spread over, at most. Each is an open file meanwhile.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Spread {
-    partitions: usize,
-    /// Days of which each has a folder of its own for the services beyond those; of others it is that of the delivery.
-    days: usize,
-}
-
-impl Default for Spread {
-    fn default() -> Self {
-        Self { partitions: 128, days: 32 }
-    }
-}
-
-impl Spread {
-    const FEWEST: usize = 8;
-
-    /// As far as so many files allow.
-    pub(crate) fn within(files: usize) -> Self {
-        let files = files.clamp(Self::FEWEST, Self::default().files());
-        let days = files / 5;
-        Self { partitions: files - days, days }
-    }
-
-    pub(crate) fn files(self) -> usize {
-        self.partitions + self.days
-    }
-}
 
 /// Why a segment is not sealed.
 #[derive(Debug)]
@@ -421,27 +386,17 @@ impl<'a> Sealer<'a> {
             sealed.bytes += output.len;
             // Not the id alone: where case makes no difference, folders of two services are one.
             let target = format!("{SPANS}/{}/{:014}-{index}.parquet", partition.path(), sealing.id);
-            manifest.moves.push((format!("{index}.parquet"), target));
+            manifest.add(format!("{index}.parquet"), target);
         }
         if sealing.keys.iter().any(|key| key.ids != SpanKey::NO_IDS) {
             let mut file = self.disk.create(&sealing.folder.join(STAGED_KEYS))?;
             file.write_all(&write_keys(sealing.received, &sealing.keys))?;
             file.sync()?;
-            manifest.moves.push((STAGED_KEYS.to_owned(), format!("{DEDUP}/{}", keys_name(sealing.id))));
+            manifest.add(STAGED_KEYS.to_owned(), format!("{DEDUP}/{}", keys_name(sealing.id)));
         }
         turn()?;
-        let draft = sealing.folder.join("manifest.draft");
-        let mut file = self.disk.create(&draft)?;
-        file.write_all(&manifest.to_bytes())?;
-        file.sync()?;
-        drop(file);
-        self.disk.sync_dir(&sealing.folder)?;
-        self.disk.sync_dir(Path::new(STAGING))?;
-        self.disk.sync_dir(Path::new(""))?;
-        let named = self.disk.rename(&draft, &sealing.folder.join(MANIFEST));
-        named
-            .and_then(|()| self.disk.sync_dir(&sealing.folder))
-            .map_err(|error| SealError::Unsure(error, sealed))?;
+        manifest.draft(self.disk, &sealing.folder)?;
+        Manifest::name(self.disk, &sealing.folder).map_err(|error| SealError::Unsure(error, sealed))?;
         let placed = manifest.carry_out(self.disk, sealing.id);
         placed.map(|()| sealed).map_err(|error| SealError::Unplaced(error, sealed))
     }
@@ -474,7 +429,7 @@ impl Sealing {
         if let Some(index) = self.partitions.get(&partition) {
             return Ok(*index);
         }
-        if self.writers.len() >= self.spread.partitions {
+        if self.writers.len() >= self.spread.partitions() {
             OTHER_SERVICES.clone_into(&mut partition.service);
             if self.writers.len() >= self.spread.files() && !self.partitions.contains_key(&partition) {
                 partition.day = day(0, received);
@@ -490,165 +445,5 @@ impl Sealing {
         self.partitions.insert(partition.clone(), index);
         self.writers.push((partition, writer));
         Ok(index)
-    }
-}
-
-/// Which files of a staging folder go where.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub(crate) struct Manifest {
-    moves: Vec<(String, String)>,
-}
-
-impl Manifest {
-    fn to_bytes(&self) -> Vec<u8> {
-        let mut text = String::new();
-        for (staged, target) in &self.moves {
-            text.extend([staged, "\t", target, "\n"]);
-        }
-        let checksum = XxHash3_64::oneshot(text.as_bytes());
-        format!("{text}end\t{checksum:016x}\n").into_bytes()
-    }
-
-    fn from_bytes(bytes: &[u8]) -> Option<Self> {
-        let text = str::from_utf8(bytes).ok()?;
-        let (lines, end) = text.rsplit_once("end\t")?;
-        if end != format!("{:016x}\n", XxHash3_64::oneshot(lines.as_bytes())) {
-            return None;
-        }
-        let moves = lines.lines().map(|line| {
-            let (staged, target) = line.split_once('\t')?;
-            Some((staged.to_owned(), target.to_owned()))
-        });
-        Some(Self { moves: moves.collect::<Option<_>>()? })
-    }
-
-    /// The manifest of a staging folder, if the files there were ever complete. It is durable when this returns: others are
-    /// published because it is.
-    pub(crate) fn read(disk: &dyn Disk, id: u64) -> io::Result<Option<Self>> {
-        let folder = Path::new(STAGING).join(id.to_string());
-        let mut bytes = Vec::new();
-        match disk.open(&folder.join(MANIFEST)) {
-            Ok(mut file) => file.read_to_end(&mut bytes)?,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(error),
-        };
-        let manifest = Self::from_bytes(&bytes);
-        if manifest.is_some() {
-            disk.sync_dir(&folder)?;
-        }
-        Ok(manifest)
-    }
-
-    /// Moves the files to their places, leaves the segment to be written over, and removes the staging folder. Can be done
-    /// again from any point. One that cannot be moved does not keep the others: the first such error is given.
-    pub(crate) fn carry_out(&self, disk: &dyn Disk, id: u64) -> io::Result<()> {
-        let folder = Path::new(STAGING).join(id.to_string());
-        let mut touched: Vec<&Path> = Vec::new();
-        let mut problem = None;
-        for (staged, target) in &self.moves {
-            let target = Path::new(target);
-            if let Err(error) = place(disk, &folder.join(staged), target) {
-                problem.get_or_insert(error);
-            }
-            // Up to the store's folder: whoever looks after it may have removed `spans` itself.
-            touched.extend(target.ancestors().skip(1));
-        }
-        if let Some(error) = problem {
-            return Err(error);
-        }
-        touched.sort_unstable();
-        touched.dedup();
-        for folder in touched.iter().rev() {
-            // Where it is gone, so is the file, and somebody meant it.
-            gone_is_fine(disk.sync_dir(folder))?;
-        }
-        gone_is_fine(disk.rename(&Path::new(LOG).join(segment_name(id)), Path::new(SPARE)))?;
-        disk.sync_dir(Path::new(LOG))?;
-        // All is in its place. What is left of the folder goes at the next start.
-        if let Err(error) = disk.remove_dir_all(&folder) {
-            warn!(segment = id, kind = ?error.kind(), "cannot remove a staging folder");
-        }
-        Ok(())
-    }
-}
-
-/// Gives a file its place, unless it has it from before a crash.
-fn place(disk: &dyn Disk, staged: &Path, target: &Path) -> io::Result<()> {
-    let mut tries = 3;
-    loop {
-        if let Some(parent) = target.parent() {
-            disk.create_dir_all(parent)?;
-        }
-        match disk.rename(staged, target) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => match disk.open(staged) {
-                // The folder was removed just now, as anybody may do while it is empty.
-                Ok(_) if tries > 1 => tries -= 1,
-                Ok(_) => return Err(error),
-                Err(error) => return gone_is_fine(Err(error)),
-            },
-            other => return other,
-        }
-    }
-}
-
-const KEYS: &[u8; 8] = b"SPWKEYS1";
-
-/// The file name of a segment's hashes.
-pub(crate) fn keys_name(id: u64) -> String {
-    format!("{id:014}.keys")
-}
-
-/// A file of hashes: magic, when the last of its spans came, the hashes as in a record, checksum.
-pub(crate) fn write_keys(received: u64, keys: &[SpanKey]) -> Vec<u8> {
-    let mut out = Vec::with_capacity(24 + keys.len() * 24);
-    out.extend_from_slice(KEYS);
-    out.extend_from_slice(&received.to_le_bytes());
-    for key in keys {
-        out.extend_from_slice(&key.content.to_le_bytes());
-        out.extend_from_slice(&key.ids.to_le_bytes());
-    }
-    let checksum = XxHash3_64::oneshot(&out);
-    out.extend_from_slice(&checksum.to_le_bytes());
-    out
-}
-
-/// When the last span of a file of hashes came, and the hashes; `None` if it is damaged.
-pub(crate) fn read_keys(bytes: &[u8]) -> Option<(u64, Vec<SpanKey>)> {
-    let (text, checksum) = bytes.split_last_chunk::<8>()?;
-    let rest = text.strip_prefix(KEYS)?;
-    if *checksum != XxHash3_64::oneshot(text).to_le_bytes() {
-        return None;
-    }
-    let (received, keys) = rest.split_first_chunk::<8>()?;
-    Some((u64::from_le_bytes(*received), super::record::keys(keys)))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_manifest_is_whole_or_none() {
-        let moves = vec![
-            ("0.parquet".to_owned(), "spans/date=2026-11-25/service=a/1.parquet".to_owned()),
-            ("keys".to_owned(), "dedup/1.keys".to_owned()),
-        ];
-        for manifest in [Manifest { moves }, Manifest::default()] {
-            let bytes = manifest.to_bytes();
-            assert_eq!(Manifest::from_bytes(&bytes), Some(manifest));
-            for len in 0..bytes.len() {
-                assert_eq!(Manifest::from_bytes(&bytes[..len]), None, "{len}");
-            }
-        }
-    }
-
-    #[test]
-    fn a_file_of_hashes_is_whole_or_none() {
-        let keys = [SpanKey { content: u128::MAX - 3, ids: 9 }, SpanKey { content: 1, ids: 2 }];
-        let bytes = write_keys(77, &keys);
-        assert_eq!(read_keys(&bytes), Some((77, keys.to_vec())));
-        for len in 0..bytes.len() {
-            assert_eq!(read_keys(&bytes[..len]), None, "{len}");
-        }
     }
 }
