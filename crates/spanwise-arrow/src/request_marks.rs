@@ -59,6 +59,34 @@ impl RequestMarks {
         Self { marks, next: 0, column, schema }
     }
 
+    /// Adds the marks of rows behind these, which were told for themselves: of spans that are too many to be told together.
+    ///
+    /// ```
+    /// use spanwise::llm::Requests;
+    /// use spanwise_arrow::{ArrowOptions, Converter, RequestMarks};
+    /// let batch = spanwise::decode(r#"{"resourceSpans":[{"scopeSpans":[{"spans":[{},{}]}]}]}"#)?;
+    /// let mut requests = Requests::default();
+    /// requests.add_batch(&batch);
+    /// let mut converter = Converter::new(&ArrowOptions { llm: true, ..ArrowOptions::default() })?.marked_later();
+    /// let mut marks = RequestMarks::new(&requests, &converter);
+    /// marks.extend(&requests);
+    /// marks.mark(converter.convert(&batch)?)?;
+    /// marks.pass_over(2);
+    /// marks.finish()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn extend(&mut self, requests: &Requests) {
+        let mut all = BooleanBufferBuilder::new(self.marks.len() + requests.spans());
+        all.append_buffer(&self.marks);
+        all.append_buffer(&bits(requests.spans(), requests.counted()));
+        self.marks = all.finish();
+    }
+
+    /// Passes over the marks of so many rows, which are left out.
+    pub fn pass_over(&mut self, rows: usize) {
+        self.next = self.next.saturating_add(rows);
+    }
+
     /// Puts the marks of the next rows into their column, if they have it.
     ///
     /// # Errors

@@ -11,6 +11,7 @@
 //! One thread writes the log (`writer.rs`), and some make Parquet of it and delete what is too old (`keeper.rs`). A service
 //! needs no more than [`Store`].
 
+mod blocks;
 mod damaged;
 mod dedup;
 mod disk;

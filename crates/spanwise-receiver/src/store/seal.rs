@@ -13,34 +13,34 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fmt;
-use std::io::{self, BufReader, BufWriter, Read, Write};
+use std::io::{self, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 
 use arrow_array::{RecordBatch, UInt32Array};
 use arrow_schema::{ArrowError, SchemaRef};
 use arrow_select::take::take_record_batch;
 use bytes::{Bytes, BytesMut};
+use spanwise::llm::Requests;
 use spanwise::{DecodeOptions, Decoder, Framing, SpanBatch, ValueRef};
 use spanwise_arrow::write::{FileFormat, TableWriter, WriteError};
-use spanwise_arrow::{ConvertError, Converter};
+use spanwise_arrow::{ConvertError, Converter, RequestMarks};
 
 use super::SpanKey;
+use super::blocks::{BLOCK_BYTES, Blocks};
 use super::damaged;
 use super::disk::{Disk, DiskFile};
 use super::key_file::{DEDUP, STAGED_KEYS, keys_name, write_keys};
 use super::manifest::{Manifest, SPANS, STAGING};
 use super::partition::{OTHER_SERVICES, Partition, Spread, day, service_folder};
 use super::queue::Closed;
-use super::record::{ReadError, Record, SegmentReader};
+use super::record::{ReadError, Record};
 use super::writer::{LOG, segment_name};
 use crate::pipeline::{repeats_too_much, taken_already};
 
-/// JSON and spans that are decoded at once.
-const BLOCK_BYTES: usize = 4 << 20;
-const BLOCK_SPANS: usize = 64 << 10;
 /// A text that grew beyond this is not kept for the next block.
 const KEPT_TEXT: usize = 2 * BLOCK_BYTES;
-const READ_AHEAD: usize = 256 << 10;
+/// Spans among which requests are told, at least and about: what is noted of each takes memory.
+const TOLD_TOGETHER: usize = 1 << 18;
 
 /// Why a segment is not sealed.
 #[derive(Debug)]
@@ -161,12 +161,15 @@ struct Sealing {
     /// What is remembered of duplicates, without those that were.
     keys: Vec<SpanKey>,
     received: u64,
+    /// Of the rows that come, where they have any.
+    marks: Option<RequestMarks>,
     sealed: Sealed,
 }
 
 impl<'a> Sealer<'a> {
     pub(crate) fn new(disk: &'a dyn Disk, converter: Converter, spread: Spread) -> Self {
         let decoder = Decoder::new(DecodeOptions::default().with_limits(taken_already()));
+        let converter = converter.marked_later();
         Self { disk, converter, spread, decoder, batch: SpanBatch::new(), text: BytesMut::new() }
     }
 
@@ -187,14 +190,8 @@ impl<'a> Sealer<'a> {
                 .map_err(|error| SealError::Unplaced(error, Sealed::default()));
         }
         // Before anything is made: where all of the store is gone, it should not come back empty.
-        let file = match self.disk.open(&Path::new(LOG).join(segment_name(id))) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                // All of the store may be what is away, and may come back with the segment.
-                self.disk.check_held()?;
-                return Err(SealError::Gone);
-            }
-            other => other?,
-        };
+        let file = self.open(id)?;
+        let marks = if self.converter.tells_requests() { Some(self.tell(segment)?) } else { None };
         // Left over where sealing failed before.
         self.disk.remove_dir_all(&folder)?;
         self.disk.create_dir_all(&folder)?;
@@ -206,10 +203,51 @@ impl<'a> Sealer<'a> {
             writers: Vec::new(),
             keys: Vec::new(),
             received: 0,
+            marks,
             sealed: Sealed::default(),
         };
         self.read(segment, file, &mut sealing)?;
         self.publish(sealing, turn)
+    }
+
+    /// The file of a segment.
+    fn open(&self, id: u64) -> Result<Box<dyn Read + Send>, SealError> {
+        match self.disk.open(&Path::new(LOG).join(segment_name(id))) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                // All of the store may be what is away, and may come back with the segment.
+                self.disk.check_held()?;
+                Err(SealError::Gone)
+            }
+            other => Ok(other?),
+        }
+    }
+
+    /// Which spans of a segment stand for a request: that is known when all have been seen, so it is read once for that alone.
+    fn tell(&mut self, segment: Closed) -> Result<RequestMarks, SealError> {
+        let mut requests = Requests::default();
+        let mut marks = RequestMarks::new(&requests, &self.converter);
+        let mut blocks = Blocks::new(segment, self.open(segment.id)?)?;
+        let (mut text, mut records) = (std::mem::take(&mut self.text), Vec::new());
+        while blocks.next(&mut text, &mut records)? {
+            let json = text.freeze();
+            if self.decode_whole(&json, &records) {
+                requests.add_batch(&self.batch);
+            } else {
+                for record in &records {
+                    if self.decode_one(&json, record) {
+                        requests.add_batch(&self.batch);
+                    }
+                }
+            }
+            text = self.give_back(json);
+            if requests.spans() >= TOLD_TOGETHER {
+                marks.extend(&requests);
+                requests = Requests::default();
+            }
+        }
+        marks.extend(&requests);
+        self.keep(text);
+        Ok(marks)
     }
 
     fn read(
@@ -218,85 +256,73 @@ impl<'a> Sealer<'a> {
         file: Box<dyn Read + Send>,
         sealing: &mut Sealing,
     ) -> Result<(), SealError> {
-        let Closed { id, len, mut told } = segment;
-        let mut reader = SegmentReader::new(BufReader::with_capacity(READ_AHEAD, file), id, len)?;
-        let mut records: Vec<Record> = Vec::new();
-        let mut text = std::mem::take(&mut self.text);
-        let mut spans = 0;
-        text.clear();
-        loop {
-            let start = text.len();
-            let record = match reader.next(&mut text) {
-                Ok(Some(record)) => record,
-                Ok(None) => break,
-                Err(ReadError::Damaged) => {
-                    // What stands before and behind is good.
-                    if !std::mem::replace(&mut told, true) {
-                        damaged::copy_segment(self.disk, id)?;
-                        sealing.sealed.damaged += 1;
-                    }
-                    text.truncate(start);
-                    if reader.skip_damage()? {
-                        continue;
-                    }
-                    break;
-                }
-                Err(error) => return Err(error.into()),
-            };
-            text.extend_from_slice(b"\n");
-            spans += record.keys.len();
-            records.push(record);
-            if text.len() >= BLOCK_BYTES || spans >= BLOCK_SPANS {
-                text = self.block(text.freeze(), &records, sealing)?;
-                records.clear();
-                spans = 0;
-            }
+        let mut blocks = Blocks::new(segment, file)?;
+        let (mut text, mut records) = (std::mem::take(&mut self.text), Vec::new());
+        while blocks.next(&mut text, &mut records)? {
+            let json = text.freeze();
+            self.block(&json, &records, sealing)?;
+            text = self.give_back(json);
         }
-        self.text = self.block(text.freeze(), &records, sealing)?;
-        if self.text.capacity() > KEPT_TEXT {
-            self.text = BytesMut::new();
+        if blocks.is_damaged() && !segment.told {
+            damaged::copy_segment(self.disk, segment.id)?;
+            sealing.sealed.damaged += 1;
         }
+        self.keep(text);
         Ok(())
     }
 
-    /// Decodes records together, since a table of a few rows costs as much as one of a few thousand. Gives the text back, to be
-    /// filled again: fresh memory costs as much as reading does.
-    fn block(
-        &mut self,
-        text: Bytes,
-        records: &[Record],
-        sealing: &mut Sealing,
-    ) -> Result<BytesMut, SealError> {
+    /// The text of a block, to be filled again: fresh memory costs as much as reading does.
+    fn give_back(&mut self, json: Bytes) -> BytesMut {
+        self.batch.clear();
+        json.try_into_mut().unwrap_or_default()
+    }
+
+    /// Keeps it for the next segment.
+    fn keep(&mut self, text: BytesMut) {
+        self.text = if text.capacity() > KEPT_TEXT { BytesMut::new() } else { text };
+    }
+
+    /// Decodes records together. Whether they are what they were said to be, and one table can have them.
+    fn decode_whole(&mut self, text: &Bytes, records: &[Record]) -> bool {
         let expected: usize = records.iter().map(|record| record.keys.len()).sum();
         let decoded = self.decoder.decode_block(text.clone(), Framing::Documents, &mut self.batch);
-        let is_whole = decoded.is_ok() && self.batch.bad_documents() == 0 && self.batch.len() == expected;
-        if is_whole
+        decoded.is_ok()
+            && self.batch.bad_documents() == 0
+            && self.batch.len() == expected
             && !repeats_too_much(&self.batch)
-            && let Ok(table) = self.table()
-        {
-            self.rows(&table, records, sealing)?;
-        } else {
-            // A payload that was taken leniently may not stand beside others, and all together may make too large a table:
-            // then each is read as it came.
-            for record in records {
-                let json = text.slice(record.json.clone());
-                let decoded = self.decoder.decode(json.clone(), &mut self.batch);
-                if decoded.is_ok()
-                    && self.batch.len() == record.keys.len()
-                    && let Ok(table) = self.table()
-                {
-                    self.rows(&table, std::slice::from_ref(record), sealing)?;
-                } else {
-                    // A fault of ours, or of whoever said that it is so many spans; the others need not suffer.
-                    damaged::keep_record(self.disk, sealing.id, sealing.sealed.damaged, &json)?;
-                    sealing.sealed.damaged += 1;
-                }
-            }
+    }
+
+    /// Decodes a record of a block. Whether it is what it was said to be.
+    fn decode_one(&mut self, text: &Bytes, record: &Record) -> bool {
+        let decoded = self.decoder.decode(text.slice(record.json.clone()), &mut self.batch);
+        decoded.is_ok() && self.batch.len() == record.keys.len()
+    }
+
+    /// Makes rows of records.
+    fn block(&mut self, text: &Bytes, records: &[Record], sealing: &mut Sealing) -> Result<(), SealError> {
+        let whole = self.decode_whole(text, records);
+        if whole && let Ok(table) = self.table() {
+            return self.rows(table, records, sealing);
         }
-        self.batch.clear();
-        let mut text = text.try_into_mut().unwrap_or_default();
-        text.clear();
-        Ok(text)
+        // A payload that was taken leniently may not stand beside others, and all together may make too large a table:
+        // then each is read as it came.
+        for record in records {
+            let one = self.decode_one(text, record);
+            if one && let Ok(table) = self.table() {
+                self.rows(table, std::slice::from_ref(record), sealing)?;
+                continue;
+            }
+            if (whole || one)
+                && let Some(marks) = &mut sealing.marks
+            {
+                marks.pass_over(record.keys.len());
+            }
+            // A fault of ours, or of whoever said that it is so many spans; the others need not suffer.
+            let json = text.slice(record.json.clone());
+            damaged::keep_record(self.disk, sealing.id, sealing.sealed.damaged, &json)?;
+            sealing.sealed.damaged += 1;
+        }
+        Ok(())
     }
 
     /// The rows of the batch.
@@ -307,10 +333,14 @@ impl<'a> Sealer<'a> {
     /// Writes the rows of the batch, which holds `records`, to their partitions, and remembers them.
     fn rows(
         &mut self,
-        table: &RecordBatch,
+        table: RecordBatch,
         records: &[Record],
         sealing: &mut Sealing,
     ) -> Result<(), SealError> {
+        let table = match &mut sealing.marks {
+            Some(marks) => marks.mark(table)?,
+            None => table,
+        };
         for record in records {
             sealing.received = sealing.received.max(record.received);
             let stored = record.keys.iter().enumerate().filter(|(index, _)| !record.skips(*index));
@@ -349,10 +379,10 @@ impl<'a> Sealer<'a> {
         for (writer, rows) in rows {
             sealing.sealed.rows += rows.len() as u64;
             let part;
-            let chosen: &RecordBatch = if rows.len() == table.num_rows() {
-                table
+            let chosen = if rows.len() == table.num_rows() {
+                &table
             } else {
-                part = take_record_batch(table, &UInt32Array::from(rows)).map_err(broken_table)?;
+                part = take_record_batch(&table, &UInt32Array::from(rows)).map_err(broken_table)?;
                 &part
             };
             if let Some((_, writer)) = sealing.writers.get_mut(writer) {
