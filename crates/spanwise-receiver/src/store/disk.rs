@@ -165,6 +165,22 @@ impl Held {
     }
 }
 
+/// Makes a folder and those above it, and sees that the power takes none of them away with what will be in it.
+fn create_durably(folder: &Path) -> io::Result<()> {
+    if folder.is_dir() {
+        return Ok(());
+    }
+    let above = folder.parent().filter(|above| !above.as_os_str().is_empty());
+    above.map_or(Ok(()), create_durably)?;
+    match fs::create_dir(folder) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && folder.is_dir() => {}
+        other => other?,
+    }
+    // Who may make something in a folder need not be one who may read it.
+    let _ = File::open(above.unwrap_or(Path::new("."))).and_then(|above| above.sync_all());
+    Ok(())
+}
+
 impl LocalDisk {
     /// Opens a folder, which is made if it is not there, and locks it.
     ///
@@ -172,7 +188,7 @@ impl LocalDisk {
     /// The folder cannot be made, or another process has it open ([`io::ErrorKind::WouldBlock`]).
     pub fn open(root: impl Into<PathBuf>) -> io::Result<Self> {
         let root = root.into();
-        fs::create_dir_all(&root)?;
+        create_durably(&root)?;
         let held = Held::new(&root, OpenOptions::new().create(true).truncate(false))?;
         Ok(Self { root, held: Mutex::new(held) })
     }

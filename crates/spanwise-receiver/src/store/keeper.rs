@@ -12,11 +12,11 @@ use tracing::{debug, error, info, warn};
 use super::damaged;
 use super::disk::{Disk, Entry, lacks_room};
 use super::durable::{Shared, StoreOptions};
-use super::key_file::DEDUP;
+use super::key_file::{DEDUP, spans_in};
 use super::manifest::{Manifest, STAGING};
 use super::named::Named;
 use super::partition::Spread;
-use super::queue::{Closed, Next};
+use super::queue::{Closed, Next, Turn};
 use super::retention::Retention;
 use super::seal::{SealError, Sealed, Sealer};
 use super::writer::{LOG, SPARE, segment_name};
@@ -52,7 +52,8 @@ impl Keeper {
     pub(crate) fn run(&self, converter: &Converter, spread: Spread) {
         let disk = Named(&*self.disk);
         let queue = &self.shared.queue;
-        let new = || Sealer::new(&disk, converter.clone(), spread);
+        let remembers = self.options.dedup_spans > 0;
+        let new = || Sealer::new(&disk, converter.clone(), spread, remembers);
         let mut sealer = new();
         give_way();
         loop {
@@ -76,9 +77,10 @@ impl Keeper {
                 Err(SealError::Unsure(error, done)) => {
                     // Should the next attempt find it again, it was told.
                     let told = segment.told || done.damaged > 0;
-                    self.keep(Closed { told, ..segment }, &error);
+                    self.keep(Closed { told, made: Some(Sealed { damaged: 0, ..done }), ..segment }, &error);
                     self.tell_damage(segment, done);
                 }
+                Err(SealError::Later) => queue.put_back(segment),
                 Err(SealError::Gone) => {
                     // Those behind it need not wait: it says no more how much of the one before counts.
                     self.shared.falls_short();
@@ -117,6 +119,9 @@ impl Keeper {
             return self.step_aside(segment, error);
         }
         self.make_room(error);
+        if lacks_room(error) {
+            self.shared.queue.one_at_a_time();
+        }
         self.metrics.seal_failures.inc();
         error!(segment = segment.id, %error, "cannot seal; the segment is kept");
         if self.shared.queue.failed(segment) {
@@ -143,7 +148,8 @@ impl Keeper {
         } else {
             debug!(segment = id, %error, "files still cannot be put in their places");
         }
-        if queue.step_aside(segment) {
+        // What was made of it is counted.
+        if queue.step_aside(Closed { made: None, ..segment }) {
             self.shared.falls_short();
         }
     }
@@ -181,13 +187,12 @@ impl Keeper {
     fn seal(&self, sealer: &mut Sealer<'_>, segment: Closed) -> Result<Sealed, SealError> {
         let begun = Instant::now();
         self.check_held()?;
-        let turn = || {
-            if !self.shared.queue.turn(segment.id) {
-                return Err(SealError::Abandoned);
-            }
-            Ok(self.check_held()?)
+        let turn = || match self.shared.queue.turn(segment.id) {
+            Turn::Now => Ok(self.check_held()?),
+            Turn::Later => Err(SealError::Later),
+            Turn::Never => Err(SealError::Abandoned),
         };
-        let outcome = sealer.seal(segment, &turn);
+        let outcome = sealer.seal(segment, self.shared.queue.is_aside(segment.id), &turn);
         match outcome {
             Ok(done) => {
                 self.metrics.sealed_segments.inc();
@@ -195,7 +200,11 @@ impl Keeper {
                 self.metrics.seal_seconds.observe(seconds);
                 self.count(done);
                 let (files, rows, bytes) = (done.files, done.rows, done.bytes);
-                info!(segment = segment.id, files, rows, bytes, seconds, "sealed");
+                if self.shared.queue.is_aside(segment.id) {
+                    info!(segment = segment.id, "all files are in their places");
+                } else {
+                    info!(segment = segment.id, files, rows, bytes, seconds, "sealed");
+                }
             }
             Err(SealError::Unplaced(_, done)) => self.count(done),
             Err(SealError::Table(problem)) => return self.set_aside(segment, &problem),
@@ -222,8 +231,10 @@ impl Keeper {
 
     /// Gives a segment up: trying again would fail again, and nothing behind it would ever be sealed.
     fn set_aside(&self, segment: Closed, problem: &str) -> Result<Sealed, SealError> {
-        if !self.shared.queue.turn(segment.id) {
-            return Err(SealError::Abandoned);
+        match self.shared.queue.turn(segment.id) {
+            Turn::Now => {}
+            Turn::Later => return Err(SealError::Later),
+            Turn::Never => return Err(SealError::Abandoned),
         }
         self.check_held()?;
         if Manifest::read(&*self.disk, segment.id)?.is_some() {
@@ -249,7 +260,7 @@ impl Keeper {
             return;
         }
         let now = SystemTime::now();
-        let StoreOptions { keep_for, keep_bytes, dedup_window, .. } = self.options;
+        let StoreOptions { keep_for, keep_bytes, dedup_window, dedup_spans, .. } = self.options;
         let (swept, problem) = Retention { age: keep_for, bytes: keep_bytes }.sweep(&*self.disk, now);
         self.metrics.stored_bytes.set(i64::try_from(swept.left).unwrap_or(i64::MAX));
         self.metrics.retired_files.inc_by(swept.files);
@@ -259,22 +270,30 @@ impl Keeper {
         if let Some(error) = problem {
             warn!(kind = ?error.kind(), "cannot look through all of the store, or not delete what is not to stay");
         }
-        let forgotten = || {
-            for entry in self.disk.list(Path::new(DEDUP))? {
-                let age = now.duration_since(entry.modified).unwrap_or_default();
-                if !entry.is_dir && age > dedup_window.saturating_mul(2) {
-                    self.disk.remove_file(&Path::new(DEDUP).join(entry.name))?;
-                }
-            }
-            io::Result::Ok(())
-        };
-        if let Err(error) = forgotten() {
+        if let Err(error) = remove_old_keys(&*self.disk, now, dedup_window, dedup_spans) {
             warn!(kind = ?error.kind(), "cannot clear the window of duplicates");
         }
         if let Err(error) = remove_idle_spare(&*self.disk, now, self.options.seal_after) {
             warn!(kind = ?error.kind(), "cannot remove the spare segment");
         }
     }
+}
+
+/// Removes hashes that nobody will look for any more: those of before the window, and those beyond as many as are remembered, which
+/// the newest are.
+fn remove_old_keys(disk: &dyn Disk, now: SystemTime, window: Duration, most: usize) -> io::Result<()> {
+    let mut files = disk.list(Path::new(DEDUP))?;
+    files.retain(|entry| !entry.is_dir);
+    files.sort_unstable_by(|one, other| other.name.cmp(&one.name));
+    let mut spans = 0_usize;
+    for entry in files {
+        let age = now.duration_since(entry.modified).unwrap_or_default();
+        if age > window.saturating_mul(2) || spans >= most {
+            disk.remove_file(&Path::new(DEDUP).join(entry.name))?;
+        }
+        spans = spans.saturating_add(spans_in(entry.len));
+    }
+    Ok(())
 }
 
 /// Removes the spare segment where it was not wanted for so long: what it holds is in Parquet, and should not stay longer than
@@ -289,8 +308,43 @@ fn remove_idle_spare(disk: &dyn Disk, now: SystemTime, longest: Duration) -> io:
 
 #[cfg(test)]
 mod tests {
+    use super::super::SpanKey;
+    use super::super::key_file::{keys_name, write_keys};
     use super::*;
     use crate::store::LocalDisk;
+
+    #[test]
+    fn hashes_go_that_are_too_old_or_too_many() {
+        let folder = tempfile::tempdir().unwrap();
+        let disk = LocalDisk::open(folder.path()).unwrap();
+        let hour = Duration::from_hours(1);
+        let now = SystemTime::now();
+        for (window, most, left) in [
+            (hour, usize::MAX, &[1, 2, 3, 4][..]),
+            (hour, 21, &[2, 3, 4]),
+            (hour, 20, &[3, 4]),
+            (hour, 1, &[4]),
+            (hour, 0, &[]),
+            (hour / 4, usize::MAX, &[2, 3, 4]),
+            (hour / 5, usize::MAX, &[3, 4]),
+        ] {
+            disk.create_dir_all(Path::new(DEDUP)).unwrap();
+            // Of ten spans each; the last is new, and each before it a quarter of an hour older.
+            for id in 1..5 {
+                let keys = write_keys(0, &[SpanKey { content: 1, ids: 1 }; 10]);
+                let path = folder.path().join(DEDUP).join(keys_name(id));
+                std::fs::write(&path, keys).unwrap();
+                let age = hour / 4 * (4 - u32::try_from(id).unwrap());
+                std::fs::File::options().write(true).open(&path).unwrap().set_modified(now - age).unwrap();
+            }
+            remove_old_keys(&disk, now, window, most).unwrap();
+            let mut names: Vec<_> =
+                disk.list(Path::new(DEDUP)).unwrap().into_iter().map(|e| e.name).collect();
+            names.sort();
+            assert_eq!(names, left.iter().map(|id| keys_name(*id)).collect::<Vec<_>>(), "{window:?} {most}");
+            disk.remove_dir_all(Path::new(DEDUP)).unwrap();
+        }
+    }
 
     #[test]
     fn the_spare_segment_goes_when_it_was_not_wanted_for_long() {

@@ -28,6 +28,11 @@ pub(crate) fn write_keys(received: u64, keys: &[SpanKey]) -> Vec<u8> {
     out
 }
 
+/// How many spans a file of so many bytes has the hashes of.
+pub(crate) fn spans_in(bytes: u64) -> usize {
+    usize::try_from(bytes.saturating_sub(24) / 24).unwrap_or(usize::MAX)
+}
+
 /// When the last span of a file of hashes came, and the hashes; `None` if it is damaged.
 pub(crate) fn read_keys(bytes: &[u8]) -> Option<(u64, Vec<SpanKey>)> {
     let (text, checksum) = bytes.split_last_chunk::<8>()?;

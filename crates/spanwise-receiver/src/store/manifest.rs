@@ -83,15 +83,15 @@ impl Manifest {
         Ok(manifest)
     }
 
-    /// Moves the files to their places, leaves the segment to be written over, and removes the staging folder. Can be done
-    /// again from any point. One that cannot be moved does not keep the others: the first such error is given.
-    pub(crate) fn carry_out(&self, disk: &dyn Disk, id: u64) -> io::Result<()> {
+    /// Moves the files to their places, leaves the segment to be written over if it is `ours`, and removes the staging folder. Can be
+    /// done again from any point. One that cannot be moved does not keep the others: the first such error is given.
+    pub(crate) fn carry_out(&self, disk: &dyn Disk, id: u64, ours: bool) -> io::Result<()> {
         let folder = Path::new(STAGING).join(id.to_string());
         let mut touched: Vec<&Path> = Vec::new();
         let mut problem = None;
         for (staged, target) in &self.moves {
             let target = Path::new(target);
-            if let Err(error) = place(disk, &folder.join(staged), target) {
+            if let Err(error) = place(disk, &folder, staged, target) {
                 problem.get_or_insert(error);
             }
             // Up to the store's folder: whoever looks after it may have removed `spans` itself.
@@ -106,7 +106,16 @@ impl Manifest {
             // Where it is gone, so is the file, and somebody meant it.
             gone_is_fine(disk.sync_dir(folder))?;
         }
-        gone_is_fine(disk.rename(&Path::new(LOG).join(segment_name(id)), Path::new(SPARE)))?;
+        // The last look at what is lost with the segment, should its files only have been away.
+        disk.open(&folder.join(MANIFEST))?;
+        disk.check_held()?;
+        let segment = Path::new(LOG).join(segment_name(id));
+        // A receiver that had the store before, and has not noticed yet that it has no more, may be writing to any other.
+        if ours {
+            gone_is_fine(disk.rename(&segment, Path::new(SPARE)))?;
+        } else {
+            disk.remove_file(&segment)?;
+        }
         disk.sync_dir(Path::new(LOG))?;
         // All is in its place. What is left of the folder goes at the next start.
         if let Err(error) = disk.remove_dir_all(&folder) {
@@ -116,21 +125,33 @@ impl Manifest {
     }
 }
 
-/// Gives a file its place, unless it has it from before a crash.
-fn place(disk: &dyn Disk, staged: &Path, target: &Path) -> io::Result<()> {
+/// Gives a file of the staging folder its place, unless it has it from before a crash.
+fn place(disk: &dyn Disk, folder: &Path, staged: &str, target: &Path) -> io::Result<()> {
+    let staged = folder.join(staged);
     let mut tries = 3;
     loop {
         if let Some(parent) = target.parent() {
             disk.create_dir_all(parent)?;
         }
-        match disk.rename(staged, target) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => match disk.open(staged) {
-                // The folder was removed just now, as anybody may do while it is empty.
-                Ok(_) if tries > 1 => tries -= 1,
-                Ok(_) => return Err(error),
-                Err(error) => return gone_is_fine(Err(error)),
-            },
+        let missing = match disk.rename(&staged, target) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => error,
             other => return other,
+        };
+        let is_staged = || match disk.open(&staged) {
+            Ok(_) => Ok(true),
+            Err(error) => gone_is_fine(Err(error)).map(|()| false),
+        };
+        if !is_staged()? {
+            // All of the folder may be what is away: it is not while the manifest is there.
+            disk.open(&folder.join(MANIFEST))?;
+            if !is_staged()? {
+                return Ok(());
+            }
+        }
+        // The folder of its place was removed just now, as anybody may do while it is empty.
+        tries -= 1;
+        if tries == 0 {
+            return Err(missing);
         }
     }
 }

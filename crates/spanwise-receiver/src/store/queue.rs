@@ -4,12 +4,17 @@
 //! receiver does. What they made is published in the order of the segments: the header of a segment says how much of the one
 //! before was acknowledged, so it must not go as long as that one is there.
 //!
+//! Where one cannot be made for lack of room, what waits for its turn takes that room: from then on they are made one by one, until
+//! none waits.
+//!
 //! A segment whose manifest is durable is published, whatever becomes of its files: nobody asks any more how much of it counts. If
 //! they cannot be put in their places now, it steps aside, and keeps no other from being published.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
+
+use super::seal::Sealed;
 
 const FIRST_RETRY: Duration = Duration::from_secs(1);
 const LONGEST_RETRY: Duration = Duration::from_mins(1);
@@ -22,6 +27,10 @@ pub(crate) struct Closed {
     pub(crate) len: u64,
     /// What is damaged in it was told and counted already, and a copy is kept.
     pub(crate) told: bool,
+    /// Its file was begun by this store since it was opened. Another receiver may still be writing to any other.
+    pub(crate) ours: bool,
+    /// What was made of it, where that is not counted since its manifest may not have its name.
+    pub(crate) made: Option<Sealed>,
 }
 
 #[derive(Debug)]
@@ -31,6 +40,8 @@ struct State {
     sealing: BTreeMap<u64, Closed>,
     /// Published, but not all of their files have their places.
     aside: BTreeMap<u64, Aside>,
+    /// One at a time: there was no room for more.
+    alone: bool,
     /// More may come.
     open: bool,
     /// What is here is left for the next start.
@@ -39,12 +50,37 @@ struct State {
     delay: Duration,
 }
 
+impl Closed {
+    /// One of so many bytes that was there when the store was opened.
+    pub(crate) fn found(id: u64, len: u64) -> Self {
+        Self { id, len, told: false, ours: false, made: None }
+    }
+}
+
+impl State {
+    /// Gives a segment its place in the order.
+    fn wait_again(&mut self, segment: Closed) {
+        let place = self.waiting.partition_point(|other| other.id < segment.id);
+        self.waiting.insert(place, segment);
+    }
+}
+
 #[derive(Debug)]
 struct Aside {
     segment: Closed,
     /// Nothing while it is being tried, and where it is left for the next start.
     retry: Option<Instant>,
     delay: Duration,
+}
+
+/// Whether a segment may be published.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Turn {
+    Now,
+    /// What was made of it is to be thrown away, and the segment to be [put back](Queue::put_back): the room is wanted.
+    Later,
+    /// It is left for the next start.
+    Never,
 }
 
 /// What a thread is to do next.
@@ -76,6 +112,7 @@ impl Queue {
             waiting,
             sealing: BTreeMap::new(),
             aside: published.into_iter().map(aside).collect(),
+            alone: false,
             open: true,
             abandoned: false,
             retry: None,
@@ -143,6 +180,7 @@ impl Queue {
                 return Next::Seal(aside.segment);
             }
             if state.retry.is_none_or(|at| at <= now)
+                && (!state.alone || state.sealing.is_empty())
                 && let Some(segment) = state.waiting.pop_front()
             {
                 state.sealing.insert(segment.id, segment);
@@ -175,19 +213,22 @@ impl Queue {
         self.changed.wait_timeout(state, time).unwrap_or_else(PoisonError::into_inner).0
     }
 
-    /// Waits until all segments before this one are published. False if that will not be.
-    pub(crate) fn turn(&self, id: u64) -> bool {
+    /// Waits until all segments before this one are published.
+    pub(crate) fn turn(&self, id: u64) -> Turn {
         let mut state = self.state();
         loop {
             if state.abandoned {
-                return false;
+                return Turn::Never;
             }
             let first = |state: &State| {
                 state.sealing.first_key_value().is_none_or(|(other, _)| *other >= id)
                     && state.waiting.front().is_none_or(|other| other.id > id)
             };
             if first(&state) {
-                return true;
+                return Turn::Now;
+            }
+            if state.alone {
+                return Turn::Later;
             }
             state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
@@ -200,6 +241,22 @@ impl Queue {
         if state.sealing.remove(&id).is_some() {
             (state.retry, state.delay) = (None, FIRST_RETRY);
         }
+        state.alone &= !(state.waiting.is_empty() && state.sealing.is_empty());
+        drop(state);
+        self.changed.notify_all();
+    }
+
+    /// Segments are made one at a time from now on, since there is no room for more.
+    pub(crate) fn one_at_a_time(&self) {
+        self.state().alone = true;
+        self.changed.notify_all();
+    }
+
+    /// A segment whose turn comes later is given out again then.
+    pub(crate) fn put_back(&self, segment: Closed) {
+        let mut state = self.state();
+        state.sealing.remove(&segment.id);
+        state.wait_again(segment);
         drop(state);
         self.changed.notify_all();
     }
@@ -213,8 +270,7 @@ impl Queue {
             return self.step_aside(segment);
         }
         state.sealing.remove(&segment.id);
-        let place = state.waiting.partition_point(|other| other.id < segment.id);
-        state.waiting.insert(place, segment);
+        state.wait_again(segment);
         let is_left = !state.open;
         if state.open {
             state.retry = Some(Instant::now() + state.delay);
@@ -253,7 +309,7 @@ mod tests {
     use std::sync::atomic::{AtomicBool, Ordering};
 
     fn segment(id: u64) -> Closed {
-        Closed { id, len: 100, told: false }
+        Closed { id, len: 100, told: false, ours: true, made: None }
     }
 
     fn queue(ids: &[u64]) -> Queue {
@@ -293,7 +349,7 @@ mod tests {
                 published.store(true, Ordering::SeqCst);
                 turn
             });
-            assert!(queue.turn(1));
+            assert_eq!(queue.turn(1), Turn::Now);
             assert!(!published.load(Ordering::SeqCst));
             // One that fails is waited for as well.
             queue.failed(segment(1));
@@ -302,11 +358,11 @@ mod tests {
             assert_eq!(queue.next(now() + Duration::from_hours(1)), Next::Seal(segment(1)));
             assert!(!published.load(Ordering::SeqCst));
             queue.done(1);
-            assert!(second.join().unwrap());
+            assert_eq!(second.join().unwrap(), Turn::Now);
         });
         queue.done(2);
         assert_eq!(queue.next(now()), Next::Seal(segment(3)));
-        assert!(queue.turn(3));
+        assert_eq!(queue.turn(3), Turn::Now);
     }
 
     #[test]
@@ -319,10 +375,39 @@ mod tests {
         std::thread::scope(|scope| {
             let second = scope.spawn(|| queue.turn(2));
             queue.failed(segment(1));
-            assert!(!second.join().unwrap());
+            assert_eq!(second.join().unwrap(), Turn::Never);
         });
         queue.failed(segment(2));
         assert_eq!((queue.next(now()), queue.len()), (Next::End, 3));
+    }
+
+    #[test]
+    fn without_room_segments_are_made_one_at_a_time() {
+        let queue = &queue(&[1, 2, 3]);
+        for _ in 0..3 {
+            queue.next(now());
+        }
+        let hour = now() + Duration::from_hours(1);
+        std::thread::scope(|scope| {
+            // They wait with what they made.
+            let waiting = [2, 3].map(|id| scope.spawn(move || (id, queue.turn(id))));
+            queue.one_at_a_time();
+            queue.failed(segment(1));
+            for waited in waiting {
+                let (id, turn) = waited.join().unwrap();
+                assert_eq!(turn, Turn::Later);
+                queue.put_back(segment(id));
+            }
+        });
+        for id in 1..4 {
+            assert_eq!(queue.next(hour), Next::Seal(segment(id)));
+            assert_eq!((queue.next(now()), queue.turn(id)), (Next::Nothing, Turn::Now));
+            queue.done(id);
+        }
+        // None waits any more: there may be room.
+        queue.push(segment(4));
+        queue.push(segment(5));
+        assert_eq!([queue.next(now()), queue.next(now())], [4, 5].map(|id| Next::Seal(segment(id))));
     }
 
     #[test]
@@ -330,8 +415,9 @@ mod tests {
         let queue = queue(&[1, 2]);
         assert_eq!(queue.next(now()), Next::Seal(segment(1)));
         assert_eq!(queue.next(now()), Next::Seal(segment(2)));
-        assert!(queue.turn(1) && !queue.step_aside(segment(1)));
-        assert!(queue.turn(2));
+        assert_eq!(queue.turn(1), Turn::Now);
+        assert!(!queue.step_aside(segment(1)));
+        assert_eq!(queue.turn(2), Turn::Now);
         queue.done(2);
         assert_eq!((queue.next(now()), queue.len()), (Next::Nothing, 1));
         assert_eq!(queue.unsealed(), (Vec::new(), vec![1]));
@@ -340,7 +426,7 @@ mod tests {
         // While it is being tried, those that come need not wait either.
         queue.push(segment(3));
         assert_eq!(queue.next(hour), Next::Seal(segment(3)));
-        assert!(queue.turn(3));
+        assert_eq!(queue.turn(3), Turn::Now);
         queue.done(3);
         // Whatever it is that fails.
         assert!(!queue.failed(segment(1)));
@@ -357,7 +443,7 @@ mod tests {
         let queue = queue(&[1, 2]);
         queue.next(now());
         queue.abandon();
-        assert!(!queue.turn(1));
+        assert_eq!(queue.turn(1), Turn::Never);
         assert_eq!(queue.next(now()), Next::End);
     }
 }

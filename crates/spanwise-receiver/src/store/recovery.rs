@@ -96,9 +96,9 @@ fn finish_sealing(disk: &dyn Disk) -> io::Result<BTreeSet<u64>> {
     let mut left = BTreeSet::new();
     for entry in disk.list(Path::new(STAGING))? {
         let path = Path::new(STAGING).join(&entry.name);
-        let Ok(id) = entry.name.parse() else { continue };
+        let Some(id) = entry.name.parse().ok().filter(|_| entry.is_dir) else { continue };
         match Manifest::read(disk, id)? {
-            Some(manifest) => match manifest.carry_out(disk, id) {
+            Some(manifest) => match manifest.carry_out(disk, id, false) {
                 Ok(()) => info!(segment = id, "sealing was cut short, and is now done"),
                 Err(error) => {
                     error!(segment = id, %error, "files cannot be put in their places; it is tried again");
@@ -200,13 +200,16 @@ fn remembered(
 /// Reads all segments but those that are published, and finds how much of each counts.
 fn read_log(disk: &dyn Disk, published: &BTreeSet<u64>, recovered: &mut Recovered) -> io::Result<()> {
     let entries = disk.list(Path::new(LOG))?;
-    let mut segments: Vec<_> =
-        entries.iter().filter_map(|entry| Some((segment_id(&entry.name)?, entry.len))).collect();
+    let mut segments: Vec<_> = entries
+        .iter()
+        .filter(|entry| !entry.is_dir)
+        .filter_map(|entry| Some((segment_id(&entry.name)?, entry.len)))
+        .collect();
     segments.sort_unstable();
     recovered.last_id = recovered.last_id.max(segments.last().map_or(0, |(id, _)| *id));
     // How much of such a one counts may stand nowhere any more, and need not.
     let bytes: HashMap<_, _> = segments.extract_if(.., |(id, _)| published.contains(id)).collect();
-    let closed = |id: &u64| Closed { id: *id, len: bytes.get(id).copied().unwrap_or(0), told: true };
+    let closed = |id: &u64| Closed { told: true, ..Closed::found(*id, bytes.get(id).copied().unwrap_or(0)) };
     recovered.published = published.iter().map(closed).collect();
     // How much of a segment was acknowledged, where the one after it says so.
     let mut acknowledged = HashMap::new();
@@ -241,7 +244,7 @@ fn read_log(disk: &dyn Disk, published: &BTreeSet<u64>, recovered: &mut Recovere
             info!(segment = id, bytes = len - whole, "no record that counts stands in the tail of a segment");
         }
         if whole > HEADER {
-            closed.push(Closed { id, len: whole, told: is_damaged });
+            closed.push(Closed { told: is_damaged, ..Closed::found(id, whole) });
             recovered.before = Predecessor { id, len: whole };
         } else {
             disk.remove_file(&Path::new(LOG).join(segment_name(id)))?;
@@ -312,11 +315,11 @@ mod tests {
     use std::fs;
 
     fn whole(id: u64, len: u64) -> Closed {
-        Closed { id, len, told: false }
+        Closed::found(id, len)
     }
 
     fn told(id: u64, len: u64) -> Closed {
-        Closed { id, len, told: true }
+        Closed { told: true, ..Closed::found(id, len) }
     }
 
     const HOUR: Duration = Duration::from_hours(1);

@@ -24,6 +24,8 @@ use spanwise::llm::Requests;
 use spanwise::{DecodeOptions, Decoder, Framing, SpanBatch, ValueRef};
 use spanwise_arrow::write::{FileFormat, TableWriter, WriteError};
 use spanwise_arrow::{ConvertError, Converter, RequestMarks};
+use tracing::warn;
+use twox_hash::XxHash3_64;
 
 use super::SpanKey;
 use super::blocks::{BLOCK_BYTES, Blocks};
@@ -58,6 +60,8 @@ pub(crate) enum SealError {
     Aside(String),
     /// The file of the segment is not there any more.
     Gone,
+    /// The room that its files took is wanted for segments before it. They are thrown away.
+    Later,
     /// The store is closed before its turn came.
     Abandoned,
 }
@@ -70,6 +74,7 @@ impl fmt::Display for SealError {
             }
             Self::Table(problem) | Self::Aside(problem) => f.write_str(problem),
             Self::Gone => f.write_str("the segment is gone"),
+            Self::Later => f.write_str("segments before it come first"),
             Self::Abandoned => f.write_str("the store is closed"),
         }
     }
@@ -145,6 +150,8 @@ pub(crate) struct Sealer<'a> {
     disk: &'a dyn Disk,
     converter: Converter,
     spread: Spread,
+    /// Hashes of spans are kept for the window of duplicates.
+    remembers: bool,
     decoder: Decoder,
     batch: SpanBatch,
     /// Of the block at hand.
@@ -167,27 +174,31 @@ struct Sealing {
 }
 
 impl<'a> Sealer<'a> {
-    pub(crate) fn new(disk: &'a dyn Disk, converter: Converter, spread: Spread) -> Self {
+    pub(crate) fn new(disk: &'a dyn Disk, converter: Converter, spread: Spread, remembers: bool) -> Self {
         let decoder = Decoder::new(DecodeOptions::default().with_limits(taken_already()));
         let converter = converter.marked_later();
-        Self { disk, converter, spread, decoder, batch: SpanBatch::new(), text: BytesMut::new() }
+        Self { disk, converter, spread, remembers, decoder, batch: SpanBatch::new(), text: BytesMut::new() }
     }
 
     /// Makes the files of a segment, waits for `turn`, puts them in their places, and removes the
-    /// segment. Where `turn` is an error nothing is put anywhere.
+    /// segment. Where `turn` is an error nothing is put anywhere. Of a segment that is published no more than what is left to be done is.
     pub(crate) fn seal(
         &mut self,
         segment: Closed,
+        is_published: bool,
         turn: &dyn Fn() -> Result<(), SealError>,
     ) -> Result<Sealed, SealError> {
         let id = segment.id;
         let folder = Path::new(STAGING).join(id.to_string());
         // An attempt before this one came as far as the manifest: the segment may be gone already.
         if let Some(manifest) = Manifest::read(self.disk, id)? {
-            let placed = manifest.carry_out(self.disk, id);
-            return placed
-                .map(|()| Sealed::default())
-                .map_err(|error| SealError::Unplaced(error, Sealed::default()));
+            let made = segment.made.unwrap_or_default();
+            let placed = manifest.carry_out(self.disk, id, segment.ours);
+            return placed.map(|()| made).map_err(|error| SealError::Unplaced(error, made));
+        }
+        if is_published {
+            let away = io::Error::new(io::ErrorKind::NotFound, "the manifest of a segment that has one");
+            return Err(SealError::Unplaced(away, segment.made.unwrap_or_default()));
         }
         // Before anything is made: where all of the store is gone, it should not come back empty.
         let file = self.open(id)?;
@@ -196,7 +207,7 @@ impl<'a> Sealer<'a> {
         self.disk.remove_dir_all(&folder)?;
         self.disk.create_dir_all(&folder)?;
         let mut sealing = Sealing {
-            folder,
+            folder: folder.clone(),
             id,
             spread: self.spread,
             partitions: HashMap::new(),
@@ -206,17 +217,29 @@ impl<'a> Sealer<'a> {
             marks,
             sealed: Sealed::default(),
         };
-        self.read(segment, file, &mut sealing)?;
-        self.publish(sealing, turn)
+        let sealed =
+            self.read(segment, file, &mut sealing).and_then(|()| self.publish(segment, sealing, turn));
+        // Without a manifest that may have its name, what was made is made again. Until then others need the room.
+        if let Err(SealError::Io(_) | SealError::Later) = sealed
+            && self.disk.check_held().is_ok()
+            && let Err(error) = self.disk.remove_dir_all(&folder)
+        {
+            warn!(segment = id, kind = ?error.kind(), "cannot remove a staging folder");
+        }
+        sealed
     }
 
     /// The file of a segment.
     fn open(&self, id: u64) -> Result<Box<dyn Read + Send>, SealError> {
-        match self.disk.open(&Path::new(LOG).join(segment_name(id))) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                // All of the store may be what is away, and may come back with the segment.
+        let path = Path::new(LOG).join(segment_name(id));
+        let is_absent = |error: &io::Error| error.kind() == io::ErrorKind::NotFound;
+        match self.disk.open(&path) {
+            Err(error) if is_absent(&error) => {
+                // All of the store may be what is away, and may come back with the segment: even since it was asked for.
                 self.disk.check_held()?;
-                Err(SealError::Gone)
+                self.disk
+                    .open(&path)
+                    .map_err(|error| if is_absent(&error) { SealError::Gone } else { error.into() })
             }
             other => Ok(other?),
         }
@@ -404,30 +427,35 @@ impl<'a> Sealer<'a> {
     /// Ends the files, makes their manifest, and carries it out.
     fn publish(
         &self,
+        segment: Closed,
         mut sealing: Sealing,
         turn: &dyn Fn() -> Result<(), SealError>,
     ) -> Result<Sealed, SealError> {
         let mut sealed = sealing.sealed;
         let mut manifest = Manifest::default();
+        // The same however often it is made, and another for another segment: where the clock goes back, and nothing is left that
+        // says which ids there were, one comes again.
+        let keys = write_keys(sealing.received, &sealing.keys);
+        let name = format!("{:014}-{:08x}", sealing.id, XxHash3_64::oneshot(&keys) & 0xffff_ffff);
         for (index, (partition, writer)) in sealing.writers.drain(..).enumerate() {
             let mut output = writer.finish()?.into_inner().map_err(io::IntoInnerError::into_error)?;
             output.file.sync()?;
             sealed.files += 1;
             sealed.bytes += output.len;
             // Not the id alone: where case makes no difference, folders of two services are one.
-            let target = format!("{SPANS}/{}/{:014}-{index}.parquet", partition.path(), sealing.id);
-            manifest.add(format!("{index}.parquet"), target);
+            let place = format!("{SPANS}/{}/{name}-{index}.parquet", partition.path());
+            manifest.add(format!("{index}.parquet"), place);
         }
-        if sealing.keys.iter().any(|key| key.ids != SpanKey::NO_IDS) {
+        if self.remembers && sealing.keys.iter().any(|key| key.ids != SpanKey::NO_IDS) {
             let mut file = self.disk.create(&sealing.folder.join(STAGED_KEYS))?;
-            file.write_all(&write_keys(sealing.received, &sealing.keys))?;
+            file.write_all(&keys)?;
             file.sync()?;
             manifest.add(STAGED_KEYS.to_owned(), format!("{DEDUP}/{}", keys_name(sealing.id)));
         }
         turn()?;
         manifest.draft(self.disk, &sealing.folder)?;
         Manifest::name(self.disk, &sealing.folder).map_err(|error| SealError::Unsure(error, sealed))?;
-        let placed = manifest.carry_out(self.disk, sealing.id);
+        let placed = manifest.carry_out(self.disk, sealing.id, segment.ours);
         placed.map(|()| sealed).map_err(|error| SealError::Unplaced(error, sealed))
     }
 }

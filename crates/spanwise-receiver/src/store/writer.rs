@@ -64,7 +64,8 @@ pub(crate) fn segment_name(id: u64) -> String {
 
 /// The id in the file name of a segment.
 pub(crate) fn segment_id(name: &str) -> Option<u64> {
-    name.strip_suffix(".log")?.parse().ok()
+    let id = name.strip_suffix(".log")?.parse().ok()?;
+    (segment_name(id) == name).then_some(id)
 }
 
 /// How long to put answers off while so much waits for being made into Parquet. From half of the bound on they become slower,
@@ -84,6 +85,12 @@ struct Segment {
     /// Bytes that the file has: behind those that count there are zeros, or what is left of an older segment.
     room: u64,
     opened: Instant,
+}
+
+impl Segment {
+    fn closed(&self) -> Closed {
+        Closed { ours: true, ..Closed::found(self.id, self.len) }
+    }
 }
 
 /// A delivery of the group that is being written.
@@ -157,6 +164,7 @@ impl Writer {
             // If it stays, the next start finds that nothing in it counts.
             let _ = self.disk.remove_file(&Path::new(LOG).join(segment_name(refused)));
         }
+        let _ = self.disk.sync_dir(Path::new(LOG));
     }
 
     /// Sees whether a delivery could be stored, though none comes. Who sends nothing to a receiver that says it is not ready would
@@ -280,7 +288,7 @@ impl Writer {
         if self.state.unread.is_none_or(|again| again <= Instant::now()) {
             let mut unsealed = self.shared.queue.unsealed();
             let open = self.state.segment.as_ref();
-            unsealed.0.extend(open.map(|segment| Closed { id: segment.id, len: segment.len, told: false }));
+            unsealed.0.extend(open.map(Segment::closed));
             let StoreOptions { dedup_window, dedup_spans, .. } = self.options;
             match remember(&*self.disk, dedup_window, dedup_spans, now, unsealed) {
                 Ok((dedup, gone)) => {
@@ -497,8 +505,8 @@ impl Writer {
     /// Lets go of a segment that could not be written. What was durable of it stays.
     fn give_up(&mut self) {
         let Some(mut segment) = self.state.segment.take() else { return };
-        if segment.len > HEADER && self.disk.check_held().is_ok() {
-            // If this fails too, the next segment's header says how much of this one counts.
+        if self.disk.check_held().is_ok() {
+            // If this fails too, the next segment's header says how much of this one counts, or its file is removed before that.
             let _ = segment.file.truncate(segment.len);
         }
         self.hand_over(&segment);
@@ -518,8 +526,7 @@ impl Writer {
             return;
         }
         self.before = Predecessor { id: segment.id, len: segment.len };
-        let closed = Closed { id: segment.id, len: segment.len, told: false };
-        self.shared.hand_over(closed, &self.metrics);
+        self.shared.hand_over(segment.closed(), &self.metrics);
     }
 }
 

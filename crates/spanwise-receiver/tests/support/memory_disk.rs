@@ -49,6 +49,8 @@ struct State {
     operations: u64,
     fault: Fault,
     free: u64,
+    /// Bytes that all files may have together.
+    capacity: usize,
     /// No folder can be made below this one.
     refusing: Option<PathBuf>,
     /// How often a file was opened to be written over.
@@ -98,6 +100,7 @@ impl MemoryDisk {
             operations: 0,
             fault: Fault::None,
             free: u64::MAX,
+            capacity: usize::MAX,
             refusing: None,
             reopened: 0,
             clinging: false,
@@ -120,6 +123,11 @@ impl MemoryDisk {
 
     pub(crate) fn set_free(&self, bytes: u64) {
         self.state().free = bytes;
+    }
+
+    /// From now on all files together have no more room than this.
+    pub(crate) fn set_capacity(&self, bytes: usize) {
+        self.state().capacity = bytes;
     }
 
     /// From now on no folder can be made below this one.
@@ -232,11 +240,23 @@ impl Open {
     fn operate(&self) -> io::Result<()> {
         lock(&self.disk).operate()
     }
+
+    /// Whether so many bytes behind what was written still have room.
+    fn room(&self, bytes: usize) -> io::Result<()> {
+        let state = lock(&self.disk);
+        let taken: usize = state.files.values().map(|file| lock(&file.bytes).len()).sum();
+        let end = lock(&self.file.marks).written + bytes;
+        let more = end.saturating_sub(lock(&self.file.bytes).len());
+        if more > state.capacity.saturating_sub(taken) {
+            return Err(io::ErrorKind::StorageFull.into());
+        }
+        Ok(())
+    }
 }
 
 impl Write for Open {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let result = self.operate();
+        let result = self.operate().and_then(|()| self.room(bytes.len()));
         // A write that fails may have been done in part.
         let written = if result.is_ok() { bytes } else { &bytes[..bytes.len() / 2] };
         let (mut content, mut marks) = (lock(&self.file.bytes), lock(&self.file.marks));
