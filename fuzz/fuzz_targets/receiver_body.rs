@@ -47,7 +47,7 @@ static STAND: LazyLock<Stand> = LazyLock::new(|| {
     let mut receivers = Vec::new();
     for mode in [Mode::Lenient, Mode::Strict] {
         for policy in [None, Some(policy.clone())] {
-            let mut options = ReceiverOptions { policy, ..ReceiverOptions::default() };
+            let mut options = ReceiverOptions { policy: policy.map(Arc::new), ..ReceiverOptions::default() };
             options.decode.mode = mode;
             options.body_bytes = 1 << 20;
             options.inflated_bytes = 4 << 20;

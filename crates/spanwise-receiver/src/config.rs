@@ -5,6 +5,7 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::uri::PathAndQuery;
@@ -313,7 +314,11 @@ impl Config {
                 )));
             }
         }
-        let mut options = ReceiverOptions { auth: self.auth()?, policy, ..ReceiverOptions::default() };
+        let mut options = ReceiverOptions {
+            auth: self.auth()?,
+            policy: policy.map(Arc::new),
+            ..ReceiverOptions::default()
+        };
         options.decode.mode = self.mode;
         options.decode.limits.spans = limits.spans;
         options.decode.limits.depth = limits.depth;

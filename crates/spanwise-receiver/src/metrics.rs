@@ -11,6 +11,8 @@ use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Metric, Registry};
 
+use crate::store::Stored;
+
 /// The status of an answer.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub(crate) struct StatusLabel {
@@ -194,6 +196,13 @@ impl Metrics {
             retired_files: add(r, "retired_files", "Parquet files deleted by retention", Counter::default()),
             registry,
         }
+    }
+
+    /// Counts what became of a delivery.
+    pub(crate) fn count(&self, stored: Stored) {
+        self.spans_stored.inc_by(stored.spans);
+        self.spans_duplicate.inc_by(stored.duplicates);
+        self.spans_conflicting.inc_by(stored.conflicts);
     }
 
     /// The Prometheus text (`OpenMetrics` 1.0).

@@ -1,6 +1,7 @@
 //! Decode, redact, and tell the spans apart: what is done with a body before it is stored.
 
 use std::hash::Hasher as _;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use memchr::memchr_iter;
@@ -64,7 +65,7 @@ pub(crate) struct Prepared {
 #[derive(Debug)]
 pub(crate) struct Worker {
     options: DecodeOptions,
-    policy: Option<CompiledPolicy>,
+    policy: Option<Arc<CompiledPolicy>>,
     decoder: Decoder,
     batch: SpanBatch,
     redactor: Option<Redactor>,
@@ -74,7 +75,7 @@ pub(crate) struct Worker {
 }
 
 impl Worker {
-    pub(crate) fn new(options: DecodeOptions, policy: Option<CompiledPolicy>) -> Self {
+    pub(crate) fn new(options: DecodeOptions, policy: Option<Arc<CompiledPolicy>>) -> Self {
         let options = options.with_record_sources(true);
         let reading = options.with_mode(Mode::Lenient).with_limits(taken_already());
         Self {

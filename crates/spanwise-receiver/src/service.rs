@@ -38,7 +38,7 @@ pub struct ReceiverOptions {
     /// Who may deliver. Default: everybody.
     pub auth: Auth,
     /// What is taken out of traces before anything of them is stored. Default: nothing.
-    pub policy: Option<CompiledPolicy>,
+    pub policy: Option<Arc<CompiledPolicy>>,
     /// How to decode. Default: lenient, at most 262,144 spans a payload.
     pub decode: DecodeOptions,
     /// Bytes of a body as it comes. Default 64 MiB.
@@ -291,7 +291,12 @@ impl Receiver {
         }
         let delivery = Delivery { json, keys, received: now(), reservation: Some(memory), extensions };
         match self.store.store(delivery).await {
-            Ok(_) => Ok(answer),
+            Ok(stored) => {
+                if !self.store.counts() {
+                    self.inner.metrics.count(stored);
+                }
+                Ok(answer)
+            }
             Err(StoreError::Full) => Err(Answer::Unavailable("the store is full")),
             Err(StoreError::Failed) => Err(Answer::Unavailable("the store cannot be written")),
             Err(StoreError::Closed) => Err(Answer::Unavailable("the receiver is shutting down")),

@@ -302,6 +302,19 @@ async fn other_signals_are_not_stored_and_that_is_said() {
 }
 
 #[tokio::test]
+async fn what_a_store_of_ones_own_says_is_counted() {
+    let metrics = Arc::new(Metrics::new());
+    let receiver =
+        Receiver::new(Arc::new(Counting::default()), ReceiverOptions::default(), Arc::clone(&metrics));
+    for _ in 0..3 {
+        assert_eq!(read(receiver.receive(post(body(1, 1, "chat"))).await).await.0, 200);
+    }
+    let text = metrics.text();
+    assert!(text.contains("spanwise_spans_stored_total 3\n"), "{text}");
+    // A store that counts for itself is not counted again: other tests have its numbers.
+}
+
+#[tokio::test]
 async fn a_store_that_does_not_take_it_is_503_with_retry_after() {
     for error in [StoreError::Full, StoreError::Failed, StoreError::Closed] {
         let store = Counting { error: Some(error), ..Counting::default() };

@@ -86,7 +86,7 @@ fn whatever_the_body_is() {
     let mut receivers = Vec::new();
     for mode in [Mode::Lenient, Mode::Strict] {
         for policy in [None, Some(policy.clone())] {
-            let mut options = ReceiverOptions { policy, ..ReceiverOptions::default() };
+            let mut options = ReceiverOptions { policy: policy.map(Arc::new), ..ReceiverOptions::default() };
             options.decode.mode = mode;
             options.body_bytes = 1 << 20;
             options.inflated_bytes = 4 << 20;

@@ -357,6 +357,10 @@ impl Store for DurableStore {
         let threads = self.threads.lock().unwrap_or_else(PoisonError::into_inner);
         open && !threads.iter().any(JoinHandle::is_finished) && !self.shared.failing.load(Ordering::Relaxed)
     }
+
+    fn counts(&self) -> bool {
+        true
+    }
 }
 
 impl Drop for DurableStore {

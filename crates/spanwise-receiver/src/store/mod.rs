@@ -206,6 +206,12 @@ pub trait Store: Send + Sync {
 
     /// Whether a delivery would be taken now. Must not block either.
     fn is_ready(&self) -> bool;
+
+    /// Whether it counts in [`Metrics`](crate::Metrics) what it stored, as one does that goes on where the client went away. For any other the
+    /// receiver counts what the store says of each delivery. Default: false.
+    fn counts(&self) -> bool {
+        false
+    }
 }
 
 /// Unix nanoseconds now.

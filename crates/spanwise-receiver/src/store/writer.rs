@@ -263,9 +263,7 @@ impl Writer {
         self.metrics.remembered_spans.set(i64::try_from(self.dedup.len()).unwrap_or(i64::MAX));
         for Pending { stored, answer, received } in pending {
             if result.is_ok() {
-                self.metrics.spans_stored.inc_by(stored.spans);
-                self.metrics.spans_duplicate.inc_by(stored.duplicates);
-                self.metrics.spans_conflicting.inc_by(stored.conflicts);
+                self.metrics.count(stored);
                 self.metrics.commit_seconds.observe(received.elapsed().as_secs_f64());
             }
             // A client that is gone is not told; what was stored stays.
