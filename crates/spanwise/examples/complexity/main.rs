@@ -8,6 +8,7 @@
 
 mod indexing;
 mod redaction;
+mod requests;
 
 use std::process::ExitCode;
 
@@ -391,7 +392,9 @@ fn names() -> impl Iterator<Item = String> {
     let pieces = redaction::PIECES.iter().map(|piece| format!("redact piece {piece}"));
     let items = redaction::PIECES.iter().map(|piece| format!("redact items {piece}"));
     let indexed = families().chain(indexing::TRACES).map(|(name, ..)| format!("index {name}"));
-    families().map(|(name, ..)| (*name).to_owned()).chain(redacted).chain(pieces).chain(items).chain(indexed)
+    let told = requests::TELLING.iter().map(|(name, ..)| format!("requests {name}"));
+    let decoded = families().map(|(name, ..)| (*name).to_owned());
+    decoded.chain(redacted).chain(pieces).chain(items).chain(indexed).chain(told)
 }
 
 /// The input of a family of size `n`: its length, and what it comes to.
@@ -413,6 +416,11 @@ fn run(name: &str, n: usize) -> Option<(usize, usize)> {
         let (_, make, framing) = families().chain(indexing::TRACES).find(|(known, ..)| *known == name)?;
         let text = make(n);
         return Some((text.len(), indexing::measured_index(&text, *framing)));
+    }
+    if let Some(name) = name.strip_prefix("requests ") {
+        let (_, make, _) = requests::TELLING.iter().find(|(known, ..)| *known == name)?;
+        let text = make(n);
+        return Some((text.len(), requests::measured_requests(&text)));
     }
     let (_, make, framing) = families().find(|(known, ..)| *known == name)?;
     let text = make(n);

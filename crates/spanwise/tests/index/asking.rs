@@ -106,7 +106,7 @@ fn an_index_of_any_number_of_fields_gives_the_same_answers() {
 
 #[test]
 fn very_many_groups_cost_what_few_do() {
-    // Seconds if each group is filtered, or walked for, by itself.
+    // Minutes if each group is filtered, or walked for, by itself; `tests/complexity` counts.
     let spans: Vec<String> = (0..100_000)
         .map(|at| {
             format!(
@@ -117,7 +117,6 @@ fn very_many_groups_cost_what_few_do() {
         .collect();
     // The same with an id that comes again, with another parent.
     let again = r#"{"traceId":"00000000000000000000000000000001","spanId":"000000000000c350","parentSpanId":"0000000000000001","endTimeUnixNano":"100000"}"#;
-    let begun = std::time::Instant::now();
     for (more, again) in [(0, &[][..]), (1, &[again.to_owned()])] {
         let spans = [&spans[..], again].concat();
         let text = format!(r#"{{"resourceSpans":[{{"scopeSpans":[{{"spans":[{}]}}]}}]}}"#, spans.join(","));
@@ -133,5 +132,4 @@ fn very_many_groups_cost_what_few_do() {
             assert_eq!(index.run(&query, &scan).unwrap().len(), expected, "{text}");
         }
     }
-    assert!(begun.elapsed().as_secs() < 60, "{:?}", begun.elapsed());
 }

@@ -320,8 +320,9 @@ fn a_call_that_sums_up_its_calls_and_its_tools_counts_alone() {
     assert_eq!(counted(&spans), [0]);
 }
 
+/// Hours if each span looked at all of it; `tests/complexity` counts.
 #[test]
-fn very_many_spans_of_one_long_scope_are_told_in_time() {
+fn very_many_spans_of_one_long_scope_are_told() {
     let span = r#"{"attributes":[{"key":"gen_ai.request.model","value":{"stringValue":"owl"}}]}"#;
     let spans = vec![span; 20_000].join(",");
     for name in ["x".repeat(4 << 20), "\\n".repeat(2 << 20)] {
@@ -329,16 +330,15 @@ fn very_many_spans_of_one_long_scope_are_told_in_time() {
             r#"{{"resourceSpans":[{{"scopeSpans":[{{"scope":{{"name":"{name}"}},"spans":[{spans}]}}]}}]}}"#
         );
         let batch = crate::decode(body.into_bytes()).unwrap();
-        let start = std::time::Instant::now();
         let mut requests = Requests::default();
         requests.add_batch(&batch);
         assert_eq!(requests.counted().count(), 20_000);
-        assert!(start.elapsed().as_secs() < 20, "{:?}", start.elapsed());
     }
 }
 
+/// The same if each span looked at all others.
 #[test]
-fn very_many_spans_of_one_answer_are_told_in_time() {
+fn very_many_spans_of_one_answer_are_told() {
     for libraries in [1, 2, 30_000] {
         let mut requests = Requests::default();
         let spans: Vec<String> = (1..=30_000)
@@ -353,10 +353,8 @@ fn very_many_spans_of_one_answer_are_told_in_time() {
                 .collect();
         let body = format!(r#"{{"resourceSpans":[{{"scopeSpans":[{}]}}]}}"#, spans.join(","));
         requests.add_batch(&crate::decode(body.into_bytes()).unwrap());
-        let start = std::time::Instant::now();
         let counted = requests.counted().count();
         assert!(counted <= 30_000 / libraries.min(2), "{libraries}: {counted}");
-        assert!(start.elapsed().as_secs() < 20, "{libraries}: {:?}", start.elapsed());
     }
 }
 
