@@ -53,3 +53,8 @@ pub use store::{
     Delivery, Disk, DiskFile, DurableStore, Entry, LocalDisk, OpenError, SpanKey, Store, StoreError,
     StoreOptions, Stored, Storing,
 };
+
+/// The example of the page is a test.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/receiver.md")]
+struct Page;
