@@ -1,7 +1,7 @@
 """Times how requests become a table: `spanwise.read` beside what one writes with a JSON reader and a loop.
 
     pip install . pyarrow orjson msgspec pysimdjson polars duckdb opentelemetry-proto protobuf
-    spanwise generate --corpus llm --size 96MiB -o llm.jsonl         # or micro
+    spanwise generate --corpus llm --size 64MiB -o llm.jsonl         # or 32MiB of micro
     python benches/python/read.py llm.jsonl                          # all of them
     python benches/python/read.py llm.jsonl orjson "msgspec, typed"  # these, beside `json`
 
