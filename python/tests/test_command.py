@@ -81,15 +81,16 @@ def test_the_example_of_a_summary():
     exec(textwrap.dedent(example), {"spanwise": spanwise})
 
 
-def test_the_example_of_the_readme(tmp_path, monkeypatch):
-    blocks = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+@pytest.mark.parametrize("page", ["README.md", "docs/query.md", "docs/redaction.md", "docs/streams.md"])
+def test_the_examples_of_the_pages(page, tmp_path, monkeypatch):
+    blocks = re.findall(r"```python\n(.*?)```", (ROOT / page).read_text(), re.DOTALL)
     assert blocks
-    traces = tmp_path / "traces"
-    traces.mkdir()
-    for name in ["collector.jsonl", "agent.json"]:
-        shutil.copy(ROOT / "examples" / name, traces)
+    for folder in ["examples", "traces"]:
+        shutil.copytree(ROOT / "examples", tmp_path / folder)
+    shutil.copy(ROOT / "examples/collector.jsonl", tmp_path / "huge.jsonl.zst")  # known by its content
     monkeypatch.chdir(tmp_path)
-    names = {"payload": (ROOT / "examples/agent.json").read_bytes()}
+    names = {}
     for block in blocks:
         exec(block, names)
-    assert names["spans"].num_rows > 0 and names["report"].ok and len(names["batch"]) > 0
+    if page == "README.md":
+        assert names["spans"].num_rows > 0 and names["report"].ok and len(names["batch"]) > 0
