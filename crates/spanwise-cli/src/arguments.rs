@@ -56,7 +56,8 @@ pub(crate) enum Command {
         long_about = "Make an index of traces, which `query` answers from.\n\nIt holds no spans: it says where they stand in the \
                             files, which must stay as they are. An index among the sources is merged into the new one. The \
                             file is there whole or not at all. Exits 1 if documents or spans had to be left out: `validate` \
-                            says why."
+                            says why.",
+        mut_arg("sources", |sources| sources.required(true).help(INDEXED))
     )]
     Index(Index),
     /// Pick spans by a `TraceQL` query
@@ -88,6 +89,10 @@ pub(crate) enum Command {
     )]
     Generate(Generate),
 }
+
+/// The sources of `index`, which must be there when spans are asked for.
+const INDEXED: &str = "Files, globs, directories (searched for .json, .jsonl and .ndjson) or indexes; compressed with gzip or \
+                       zstd or not. Standard input cannot be indexed";
 
 #[derive(Debug, Args)]
 pub(crate) struct Inputs {
@@ -278,11 +283,11 @@ pub(crate) struct Query {
     #[arg(long, value_enum, default_value_t = QueryFormat::Human)]
     pub(crate) format: QueryFormat,
 
-    /// Show only how many spans match
+    /// Show only how many spans match; not with --ids, --columns, --promote, --limit or --order
     #[arg(long, conflicts_with_all = ["ids", "columns", "promote", "limit", "order"])]
     pub(crate) count: bool,
 
-    /// Show only the ids of trace and span
+    /// Show only the ids of trace and span; not with --columns or --promote
     #[arg(long, conflicts_with_all = ["columns", "promote"])]
     pub(crate) ids: bool,
 
@@ -504,7 +509,7 @@ impl From<Times> for spanwise_arrow::Times {
 pub(crate) enum Names {
     /// Flat and in snake case
     Spanwise,
-    /// Those of the table `otel_traces`
+    /// Those of its table `otel_traces`, and the like for columns that it lacks; types are ours
     Clickhouse,
 }
 

@@ -236,6 +236,7 @@ fn what_cannot_be_indexed_or_asked_is_an_error_and_leaves_nothing() {
     for (words, message) in [
         (&["a.jsonl", "none.json", "-o", "a.idx"][..], "spanwise: none.json: "),
         (&["-", "-o", "a.idx"], "spanwise: -: only files can be indexed"),
+        (&["-o", "a.idx"], "error: the following required arguments were not provided:\n  <SOURCE>..."),
         (&["a.jsonl", "-o", "a.jsonl"], "spanwise: a.jsonl: name another file"),
         (&["a.jsonl", "-o", "-"], "spanwise: -: name another file"),
         (&["a.jsonl", "-o", "none/a.idx"], "spanwise: none/a.idx: the index file: "),
