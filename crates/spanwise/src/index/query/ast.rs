@@ -215,6 +215,36 @@ pub(crate) enum Literal {
     Kind(i32),
 }
 
+impl Literal {
+    /// The literal that is a word of the language.
+    pub(crate) fn of_word(word: &str) -> Option<Self> {
+        Some(match word {
+            "true" => Self::Bool(true),
+            "false" => Self::Bool(false),
+            "unset" => Self::Status(0),
+            "ok" => Self::Status(1),
+            "error" => Self::Status(2),
+            "unspecified" => Self::Kind(0),
+            "internal" => Self::Kind(1),
+            "server" => Self::Kind(2),
+            "client" => Self::Kind(3),
+            "producer" => Self::Kind(4),
+            "consumer" => Self::Kind(5),
+            _ => return None,
+        })
+    }
+
+    pub(crate) fn type_of(&self) -> Type {
+        match self {
+            Self::Text(_) => Type::Text,
+            Self::Int(_) | Self::Float(_) | Self::Duration(_) => Type::Number,
+            Self::Bool(_) => Type::Bool,
+            Self::Status(_) => Type::Status,
+            Self::Kind(_) => Type::Kind,
+        }
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Comparison {
     Equal,
@@ -335,13 +365,7 @@ impl Expr {
 
     pub(crate) fn type_of(&self) -> Type {
         match self {
-            Self::Literal(literal) => match literal {
-                Literal::Text(_) => Type::Text,
-                Literal::Int(_) | Literal::Float(_) | Literal::Duration(_) => Type::Number,
-                Literal::Bool(_) => Type::Bool,
-                Literal::Status(_) => Type::Status,
-                Literal::Kind(_) => Type::Kind,
-            },
+            Self::Literal(literal) => literal.type_of(),
             Self::Field(Field::Attribute(..)) => Type::Any,
             Self::Field(Field::Intrinsic(intrinsic)) => intrinsic.type_of(),
             Self::Negate(_) | Self::Arithmetic(..) => Type::Number,

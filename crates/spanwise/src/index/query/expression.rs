@@ -140,24 +140,13 @@ impl Parser<'_> {
     }
 
     fn word(&self, word: &str) -> Result<Literal, QueryError> {
-        Ok(match word {
-            "true" => Literal::Bool(true),
-            "false" => Literal::Bool(false),
-            "unset" => Literal::Status(0),
-            "ok" => Literal::Status(1),
-            "error" => Literal::Status(2),
-            "unspecified" => Literal::Kind(0),
-            "internal" => Literal::Kind(1),
-            "server" => Literal::Kind(2),
-            "client" => Literal::Kind(3),
-            "producer" => Literal::Kind(4),
-            "consumer" => Literal::Kind(5),
+        Literal::of_word(word).ok_or_else(|| match word {
             "parent" | "nestedSetLeft" | "nestedSetRight" | "nestedSetParent" => {
-                return Err(self.error(format!("the intrinsic `{word}` is not supported")));
+                self.error(format!("the intrinsic `{word}` is not supported"))
             }
             _ => {
                 let (before, behind) = self.around();
-                return Err(self.error(hint::of_value(word, before, behind)));
+                self.error(hint::of_value(word, before, behind))
             }
         })
     }
@@ -256,7 +245,7 @@ impl Parser<'_> {
                     _ => Comparison::GreaterEqual,
                 };
                 if types.0 != types.1 && types.0 != Type::Any && types.1 != Type::Any {
-                    return error("the two sides are of different types, so this would never be true");
+                    return error(&hint::of_types(&left, &right));
                 }
                 let ordered = !matches!(comparison, Comparison::Equal | Comparison::NotEqual);
                 if ordered && [types.0, types.1].iter().any(|found| is_unordered(*found)) {

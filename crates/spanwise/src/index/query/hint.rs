@@ -1,7 +1,7 @@
 //! What may be meant by a word that means nothing where it stands.
 
-use super::ast::{Field, Scope};
-use super::token::{Kind, is_short};
+use super::ast::{Expr, Field, Literal, Scope, Type};
+use super::token::{Kind, is_short, tokens};
 
 /// What is said of such a word anywhere.
 const NOTHING: &str = "this word means nothing here";
@@ -76,6 +76,33 @@ pub(super) fn of_value(word: &str, before: &Kind, behind: &Kind) -> String {
         return format!("{NOTHING}; is `{field}` or `{of_span}` meant?");
     }
     format!("{NOTHING}; text stands in double quotes, and an attribute begins with a dot")
+}
+
+/// Of two sides that cannot be equal.
+pub(super) fn of_types(left: &Expr, right: &Expr) -> String {
+    let nothing = "the two sides are of different types, so this would never be true";
+    let quoted = match (left, right) {
+        (Expr::Literal(Literal::Text(text)), other) | (other, Expr::Literal(Literal::Text(text))) => {
+            without_quotes(text, other.type_of())
+        }
+        _ => None,
+    };
+    quoted
+        .map_or_else(|| nothing.to_owned(), |literal| format!("{nothing}; write `{literal}` without quotes"))
+}
+
+/// The literal of this type that a text is but for its quotes.
+fn without_quotes(text: &str, wanted: Type) -> Option<&str> {
+    if wanted == Type::Number {
+        if !is_short(text) || text.contains(char::is_whitespace) {
+            return None;
+        }
+        let found = tokens(text).ok()?;
+        let [number, _end] = found.as_slice() else { return None };
+        return matches!(number.kind, Kind::Int(_) | Kind::Float(_) | Kind::Duration(_)).then_some(text);
+    }
+    let word = LITERALS.into_iter().find(|known| known.eq_ignore_ascii_case(text))?;
+    (Literal::of_word(word)?.type_of() == wanted).then_some(word)
 }
 
 /// The ways to write an attribute whose dot is missing.
