@@ -4,6 +4,7 @@ use std::fmt;
 use std::io::{self, BufRead, BufReader, Read, Take};
 
 use flate2::bufread::GzDecoder;
+use zstd::zstd_safe::zstd_sys::ZSTD_ErrorCode;
 
 /// How a source is compressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,7 +80,7 @@ impl Compression {
         window: u32,
     ) -> io::Result<Box<dyn Read + Send>> {
         let source = BufReader::with_capacity(BUFFER, source);
-        let window = window.clamp(LEAST_WINDOW, MOST_WINDOW);
+        let window = possible_window(window);
         Ok(match self {
             Self::Gzip => Box::new(Members { decoder: Some(GzDecoder::new(source)), within: true }),
             Self::Zstd => Box::new(zstd_decoder(source, window)?),
@@ -97,6 +98,17 @@ fn zstd_decoder<R: BufRead>(source: R, window: u32) -> io::Result<zstd::Decoder<
 /// What the library takes for a bound on windows. No frame has a smaller one, and it reads none with a larger one.
 const LEAST_WINDOW: u32 = 10;
 const MOST_WINDOW: u32 = if cfg!(target_pointer_width = "64") { 31 } else { 30 };
+
+/// The nearest bound on windows that there is.
+pub(crate) fn possible_window(log: u32) -> u32 {
+    log.clamp(LEAST_WINDOW, MOST_WINDOW)
+}
+
+/// Whether a frame that may be whole asks for more than the bound.
+pub(crate) fn wants_more(error: &io::Error) -> bool {
+    let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<zstd::Error>());
+    inner.is_some_and(|inner| inner.is(ZSTD_ErrorCode::ZSTD_error_frameParameter_windowTooLarge))
+}
 
 /// Bytes of compressed data that are read at once.
 const BUFFER: usize = 128 << 10;

@@ -24,6 +24,15 @@ pub enum ReadErrorKind {
     CutOff(Compression),
     /// The compressed data is not what its first bytes promise.
     Corrupt(Compression),
+    /// The compressed data wants a window of more than `most` bytes:
+    /// [`ReadSettings::window_log`](crate::ReadSettings::window_log).
+    #[non_exhaustive]
+    Window {
+        /// How it is compressed.
+        compression: Compression,
+        /// Bytes that a window may have.
+        most: u64,
+    },
     /// What stands behind the compressed data is not compressed so: neither more of it nor the zeros that gzip may be padded with.
     Trailing(Compression),
     /// More text than [`ReadSettings::inflated_bytes`](crate::ReadSettings::inflated_bytes).
@@ -88,6 +97,13 @@ impl fmt::Display for ReadError {
             }
             ReadErrorKind::Corrupt(compression) => {
                 write!(f, "the {compression} data is corrupt, after {delivered} bytes of text")
+            }
+            ReadErrorKind::Window { compression, most } => {
+                let (most, unit) = if *most < 1 << 20 { (most >> 10, "KiB") } else { (most >> 20, "MiB") };
+                write!(
+                    f,
+                    "the {compression} data, after {delivered} bytes of text, wants a window of more than {most} {unit}"
+                )
             }
             ReadErrorKind::Trailing(compression) => {
                 write!(

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use bytes::Bytes;
 
-use crate::compression::{Compression, Trailing};
+use crate::compression::{Compression, Trailing, possible_window, wants_more};
 use crate::error::{ReadError, ReadErrorKind};
 use crate::positional::check_end;
 use crate::source::Source;
@@ -90,6 +90,8 @@ pub struct Input {
     length: Option<u64>,
     delivered: u64,
     bound: u64,
+    /// Bytes that a window may have.
+    window: u64,
 }
 
 /// How much was read of it, and none of what it says.
@@ -154,6 +156,7 @@ impl Input {
             length,
             delivered: 0,
             bound: settings.inflated_bytes,
+            window: 1 << possible_window(settings.window_log),
         })
     }
 
@@ -271,6 +274,8 @@ impl Input {
                     ReadErrorKind::Trailing(compression)
                 } else if error.kind() == io::ErrorKind::UnexpectedEof {
                     ReadErrorKind::CutOff(compression)
+                } else if wants_more(&error) {
+                    ReadErrorKind::Window { compression, most: self.window }
                 } else {
                     ReadErrorKind::Corrupt(compression)
                 }

@@ -18,7 +18,7 @@ pub struct ReadSettings {
     /// Bytes that one compressed source may come to. Default 1 TiB.
     pub inflated_bytes: u64,
     /// The binary logarithm of the window that a frame of Zstandard may ask for, which is memory. Default 27, 128 MiB, which
-    /// every level but `--long` keeps within. There are windows of 10 to 31: what lies beyond is taken for the nearest.
+    /// every level keeps within, and `--long` up to 27. There are windows of 10 to 31: what lies beyond is taken for the nearest.
     pub window_log: u32,
     /// Counts the bytes of all sources as they are stored, as they are read: for progress.
     pub bytes_read: Arc<AtomicU64>,

@@ -156,6 +156,13 @@ fn what_is_wrong_is_said_in_words() {
     let expected =
         format!("what stands behind the gzip data, after {} bytes of text, is no gzip", lines(9).len());
     assert_eq!(error.to_string(), expected);
+    let mut encoder = zstd::Encoder::new(Vec::new(), 1).unwrap();
+    encoder.window_log(28).unwrap();
+    encoder.write_all(&lines(9)).unwrap();
+    let mut blocks = Blocks::open(Source::Bytes(encoder.finish().unwrap().into()), &small()).unwrap();
+    let error = blocks.find_map(Result::err).unwrap();
+    let expected = "the zstd data, after 0 bytes of text, wants a window of more than 128 MiB";
+    assert_eq!(error.to_string(), expected);
 }
 
 #[test]
@@ -262,10 +269,17 @@ fn a_window_beyond_the_bound_is_refused() {
     let mut encoder = zstd::Encoder::new(Vec::new(), 1).unwrap();
     encoder.window_log(25).unwrap();
     encoder.write_all(&lines(200_000)).unwrap();
-    let source = encoder.finish().unwrap();
-    let (ids, _, ended) = read(source.clone(), &ReadSettings { window_log: 20, ..ReadSettings::default() });
-    assert!(ids.is_empty() && matches!(ended, Some(ReadErrorKind::Corrupt(Compression::Zstd))), "{ended:?}");
-    assert_eq!(read(source, &ReadSettings::default()).0.len(), 200_000);
+    let frame = encoder.finish().unwrap();
+    let length = u32::try_from(frame.len()).unwrap().to_be_bytes();
+    // A frame before it has been read.
+    let second = [zstd(&lines(1)), frame.clone()].concat();
+    for (source, before) in [(frame.clone(), 0), ([&length[..], &frame].concat(), 0), (second, 1)] {
+        let (ids, _, ended) =
+            read(source.clone(), &ReadSettings { window_log: 20, ..ReadSettings::default() });
+        assert_eq!(ids.len(), before);
+        assert!(matches!(ended, Some(ReadErrorKind::Window { most: 0x10_0000, .. })), "{ended:?}");
+        assert_eq!(read(source, &ReadSettings::default()).0.len(), before + 200_000);
+    }
 }
 
 #[test]
