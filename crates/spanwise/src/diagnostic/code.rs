@@ -126,13 +126,13 @@ codes! {
     InvalidNumber "invalid-number" Syntax Reject Reject "not a number in JSON's grammar",
     InvalidEscape "invalid-escape" Syntax Reject Reject "a backslash that begins no escape of JSON",
     TrailingBytes "trailing-bytes" Syntax Reject Reject "text follows the document",
-    EmptyInput "empty-input" Syntax Reject Warn "no bytes but white space: not JSON, read as an empty request",
+    EmptyInput "empty-input" Syntax Reject Warn "no bytes but white space: not JSON (lenient: an empty request)",
     ByteOrderMark "byte-order-mark" Syntax Reject Warn "a byte order mark stands before the text",
     RawControlCharacter "raw-control-character" Syntax Reject Warn "a control character in a string without an escape",
     NonFiniteToken "non-finite-token" Syntax Reject Warn "NaN or Infinity without quotes",
     ConcatenatedDocuments "concatenated-documents" Syntax Fault Warn "another document follows where one is expected",
-    LoneSurrogate "lone-surrogate" Text Reject Warn "an escaped surrogate without its other half, read as U+FFFD",
-    InvalidUtf8 "invalid-utf8" Text Reject Warn "bytes that are not UTF-8, read as U+FFFD",
+    LoneSurrogate "lone-surrogate" Text Reject Warn "an escaped surrogate without its other half (lenient: read as U+FFFD)",
+    InvalidUtf8 "invalid-utf8" Text Reject Warn "bytes that are not UTF-8 (lenient: read as U+FFFD)",
     DocumentSize "document-size" Limit Reject Reject "the document is larger than the bound",
     NestingDepth "nesting-depth" Limit Reject Reject "arrays and objects are nested deeper than the bound",
     SpansPerDocument "spans-per-document" Limit Reject Reject "the document holds more spans than the bound",
@@ -154,23 +154,23 @@ codes! {
     ByteArray "byte-array" Schema Fault Warn "bytes written as an array or object of numbers",
     PlainValue "plain-value" Schema Fault Warn "a plain JSON value where an AnyValue belongs",
     AttributesAsMap "attributes-as-map" Schema Fault Warn "attributes written as an object instead of a list of KeyValue",
-    OneofDuplicate "oneof-duplicate" Schema Fault Warn "an AnyValue with two values; the last is read",
+    OneofDuplicate "oneof-duplicate" Schema Fault Warn "an AnyValue with two values (lenient: the last is read)",
     EnumName "enum-name" Schema Fault Warn "an enum written by name; OTLP/JSON allows numbers alone",
     EnumString "enum-string" Schema Fault Warn "an enum's number in quotes",
-    EnumValue "enum-value" Schema Fault Warn "not a value of the enum, read as 0",
+    EnumValue "enum-value" Schema Fault Warn "not a value of the enum (lenient: read as 0)",
     TraceIdLength "trace-id-length" Schema Fault Warn "a trace id is 32 hex digits",
     SpanIdLength "span-id-length" Schema Fault Warn "a span id is 16 hex digits",
-    IdText "id-text" Schema Fault Warn "not an id in any known form; its text is kept as the id",
+    IdText "id-text" Schema Fault Warn "not an id in any known form (lenient: its text is kept as the id)",
     IdBase64 "id-base64" Schema Fault Warn "an id in base64; OTLP/JSON uses hex",
     IdUuid "id-uuid" Schema Fault Warn "an id written as a dashed UUID",
     IdDoubleHex "id-double-hex" Schema Fault Warn "an id that is the hex form of its own hex text",
     IdByteArray "id-byte-array" Schema Fault Warn "an id written as an array of byte numbers",
-    IdType "id-type" Schema Fault Warn "an id that is no string; its JSON text is kept as the id",
+    IdType "id-type" Schema Fault Warn "an id that is no string (lenient: its JSON text is kept as the id)",
     TraceIdEmpty "trace-id-empty" Semantic Fault Warn "a span without a trace id",
     SpanIdEmpty "span-id-empty" Semantic Fault Warn "a span without a span id",
     TraceIdZero "trace-id-zero" Semantic Fault Warn "an all-zero trace id is invalid",
     SpanIdZero "span-id-zero" Semantic Fault Warn "an all-zero span id is invalid",
-    ParentIdZero "parent-id-zero" Semantic Fault Warn "an all-zero parent id, read as none",
+    ParentIdZero "parent-id-zero" Semantic Fault Warn "an all-zero parent id (lenient: read as none)",
     AttributeKeyEmpty "attribute-key-empty" Semantic Fault Warn "an attribute without a key",
     AttributeKeyDuplicate "attribute-key-duplicate" Semantic Fault Warn "an attribute key twice in one list",
     StringIndex "string-index" Schema Warn Warn "a reference to a string table, which traces do not have; read as empty",
@@ -223,6 +223,18 @@ impl std::fmt::Display for Code {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// In strict mode nothing of a code that rejects is read, whatever lenient mode makes of it.
+    #[test]
+    fn what_lenient_mode_alone_does_is_said_to_be_its_doing() {
+        for code in Code::ALL.iter().filter(|code| code.effect(true) != code.effect(false)) {
+            let (always, lenient) = code.message().split_once(" (lenient: ").unwrap_or((code.message(), ")"));
+            assert!(lenient.ends_with(')'), "{code}");
+            for word in ["read", "kept", "taken", "replace"] {
+                assert!(!always.contains(word), "{code}: {always}");
+            }
+        }
+    }
 
     /// A new code is put here on purpose, or it leaves nothing unread.
     #[test]
