@@ -19,7 +19,7 @@ passed as bytes. What is compressed (gzip, zstd, the Collector's framing of zstd
 
 from collections.abc import Mapping, Sequence
 from os import PathLike
-from typing import Literal, TypeAlias
+from typing import TypeAlias
 
 from spanwise._progress import Progress, Told, teller
 from spanwise._sources import Source, flat
@@ -54,7 +54,20 @@ from spanwise._spanwise import scan as _scan
 from spanwise._spanwise import scan_batches as _scan_batches
 from spanwise._spanwise import summary as _summary
 from spanwise._spanwise import validate as _validate
-from spanwise._types import ModelSums, SpanKind, StatusCode, Summary, UnreadableSource
+from spanwise._types import (
+    Framing,
+    Ids,
+    Layout,
+    Mode,
+    ModelSums,
+    Names,
+    OnError,
+    SpanKind,
+    StatusCode,
+    Summary,
+    Times,
+    UnreadableSource,
+)
 
 __all__ = [
     "BatchScan",
@@ -96,9 +109,6 @@ __all__ = [
 
 Sequence.register(SpanBatch)
 
-Mode = Literal["lenient", "strict"]
-Framing = Literal["auto", "lines", "documents"]
-OnError = Literal["skip", "raise"]
 AnyPolicy: TypeAlias = Policy | str | PathLike[str] | Sequence[str | PathLike[str]]
 
 
@@ -108,11 +118,11 @@ def read(
     mode: Mode = "lenient",
     columns: Sequence[str] | None = None,
     promote: Mapping[str, str] | None = None,
-    layout: Literal["map", "typed"] = "map",
+    layout: Layout = "map",
     llm: bool = False,
-    names: Literal["spanwise", "clickhouse"] = "spanwise",
-    ids: Literal["text", "binary"] = "text",
-    times: Literal["nanoseconds", "microseconds"] = "nanoseconds",
+    names: Names = "spanwise",
+    ids: Ids = "text",
+    times: Times = "nanoseconds",
     compact: bool | None = None,
     policy: AnyPolicy | None = None,
     on_error: OnError = "skip",
@@ -123,6 +133,10 @@ def read(
 ) -> Table:
     """Read sources into a table, one row per span.
 
+    ``mode="lenient"`` takes what known exporters send, ``"strict"`` the letter of the specification alone (see
+    docs/diagnostics.md). ``framing`` says how documents lie in a source (see docs/streams.md): each a line
+    (``"lines"``), one after the other in any layout (``"documents"``), or as its beginning tells (``"auto"``).
+
     ``columns`` chooses columns; by default there are all, which docs/columns.md describes. Fewer take less time:
     attributes, events and links of which no column is made are only checked for being JSON in lenient mode, and what
     else is wrong in them is not reported.
@@ -131,6 +145,8 @@ def read(
     types ``string``, ``int64``, ``double``, ``bool``. Numbers in strings are read where they are exact; what is of
     another type is null and counted in ``table.report.mismatches``. Attribute columns are maps of text to text (other
     values as JSON text), or with ``layout="typed"`` to structs of ``str``, ``int``, ``double``, ``bool``, ``json``.
+    ``names="clickhouse"`` names columns as ClickHouse's table of traces does; ``ids="binary"`` makes ids bytes, null
+    where there is no valid one.
 
     ``llm`` adds one set of columns for calls of language models, whatever convention wrote them: ``llm_model``,
     ``llm_provider``, ``llm_operation``, ``llm_input_tokens``, ``llm_output_tokens``, ``llm_total_tokens``,
@@ -186,11 +202,11 @@ def scan(
     mode: Mode = "lenient",
     columns: Sequence[str] | None = None,
     promote: Mapping[str, str] | None = None,
-    layout: Literal["map", "typed"] = "map",
+    layout: Layout = "map",
     llm: bool = False,
-    names: Literal["spanwise", "clickhouse"] = "spanwise",
-    ids: Literal["text", "binary"] = "text",
-    times: Literal["nanoseconds", "microseconds"] = "nanoseconds",
+    names: Names = "spanwise",
+    ids: Ids = "text",
+    times: Times = "nanoseconds",
     compact: bool | None = None,
     policy: AnyPolicy | None = None,
     on_error: OnError = "skip",
@@ -246,7 +262,8 @@ def scan_batches(
     """Go through sources of any size, some thousand spans at a time, in bounded memory.
 
     An iterator of ``SpanBatch``; ``report`` is what was found so far, and ``close()``, or ``with``, ends it at once.
-    Options and errors as those of ``read``. With a ``policy`` the batches are redacted, and have no diagnostics.
+    Options, which are those that say nothing of columns, and errors as those of ``read``. With a ``policy`` the batches
+    are redacted, and have no diagnostics.
     """
     return _scan_batches(
         flat(sources),

@@ -7,7 +7,19 @@ from typing_extensions import Buffer, CapsuleType
 
 from spanwise._progress import Teller
 from spanwise._sources import BinaryFile
-from spanwise._types import SpanKind, StatusCode, Summary
+from spanwise._types import (
+    Framing,
+    Ids,
+    Layout,
+    Mode,
+    Names,
+    OnError,
+    Order,
+    SpanKind,
+    StatusCode,
+    Summary,
+    Times,
+)
 
 _Value: TypeAlias = str | bool | int | float | bytes | list["_Value"] | dict[str, "_Value"] | None
 _Policy: TypeAlias = Policy | str | PathLike[str] | Sequence[str | PathLike[str]]
@@ -276,11 +288,11 @@ class SpanBatch(Sequence[Span]):
         *,
         columns: Sequence[str] | None = None,
         promote: Mapping[str, str] | None = None,
-        layout: str = "map",
+        layout: Layout = "map",
         llm: bool = False,
-        names: str = "spanwise",
-        ids: str = "text",
-        times: str = "nanoseconds",
+        names: Names = "spanwise",
+        ids: Ids = "text",
+        times: Times = "nanoseconds",
         compact: bool | None = None,
     ) -> Table: ...
 
@@ -303,12 +315,12 @@ class Policy:
         rules: Sequence[Mapping[str, Any]] | None = None,
     ) -> Policy: ...
     @staticmethod
-    def preset(*names: str) -> Policy: ...
+    def preset(*names: Names) -> Policy: ...
     @staticmethod
     def from_toml(text: str) -> Policy: ...
     @staticmethod
     def from_file(path: str | PathLike[str]) -> Policy: ...
-    def redact(self, payload: Buffer, *, mode: str = "lenient", framing: str | None = None) -> Redaction: ...
+    def redact(self, payload: Buffer, *, mode: Mode = "lenient", framing: Framing | None = None) -> Redaction: ...
     def explain(self, key: str, *, place: str = "span", event: str | None = None) -> str: ...
 
 @final
@@ -321,22 +333,22 @@ class Redaction:
 @final
 class Index:
     def __new__(cls) -> Index: ...
-    def add(self, spans: Buffer | SpanBatch, *, mode: str = "lenient") -> None: ...
+    def add(self, spans: Buffer | SpanBatch, *, mode: Mode = "lenient") -> None: ...
     def query(
         self,
         query: str,
         *,
         limit: int | None = None,
-        order: str = "input",
+        order: Order = "input",
         columns: Sequence[str] | None = None,
         promote: Mapping[str, str] | None = None,
-        layout: str = "map",
+        layout: Layout = "map",
         llm: bool = False,
-        names: str = "spanwise",
-        ids: str = "text",
-        times: str = "nanoseconds",
+        names: Names = "spanwise",
+        ids: Ids = "text",
+        times: Times = "nanoseconds",
     ) -> Table: ...
-    def ids(self, query: str, *, limit: int | None = None, order: str = "input") -> list[tuple[str, str]]: ...
+    def ids(self, query: str, *, limit: int | None = None, order: Order = "input") -> list[tuple[str, str]]: ...
     def count(self, query: str) -> int: ...
     def keys(self) -> dict[str, int]: ...
     def values(self, field: str, *, limit: int = 100) -> list[tuple[str | int | float | bool | None, int]]: ...
@@ -410,42 +422,42 @@ class Table:
     def _repr_html_(self) -> str: ...
 
 def command(arguments: list[str]) -> int: ...
-def decode(payload: Buffer, *, mode: str = "lenient") -> SpanBatch: ...
+def decode(payload: Buffer, *, mode: Mode = "lenient") -> SpanBatch: ...
 def read(
     sources: list[Buffer | str | BinaryFile],
     *,
-    mode: str,
+    mode: Mode,
     columns: Sequence[str] | None,
     promote: Mapping[str, str] | None,
-    layout: str,
+    layout: Layout,
     llm: bool,
-    names: str,
-    ids: str,
-    times: str,
+    names: Names,
+    ids: Ids,
+    times: Times,
     compact: bool | None,
     policy: _Policy | None,
-    on_error: str,
-    framing: str,
+    on_error: OnError,
+    framing: Framing,
     threads: int,
     batch_size: int | None,
     progress: Teller | None,
 ) -> Table: ...
-def redact(payload: Buffer, policy: _Policy, *, mode: str = "lenient", framing: str | None = None) -> bytes: ...
+def redact(payload: Buffer, policy: _Policy, *, mode: Mode = "lenient", framing: Framing | None = None) -> bytes: ...
 def scan(
     sources: list[Buffer | str | BinaryFile],
     *,
-    mode: str,
+    mode: Mode,
     columns: Sequence[str] | None,
     promote: Mapping[str, str] | None,
-    layout: str,
+    layout: Layout,
     llm: bool,
-    names: str,
-    ids: str,
-    times: str,
+    names: Names,
+    ids: Ids,
+    times: Times,
     compact: bool | None,
     policy: _Policy | None,
-    on_error: str,
-    framing: str,
+    on_error: OnError,
+    framing: Framing,
     threads: int,
     batch_size: int | None,
     progress: Teller | None,
@@ -453,17 +465,17 @@ def scan(
 def scan_batches(
     sources: list[Buffer | str | BinaryFile],
     *,
-    mode: str,
+    mode: Mode,
     policy: _Policy | None,
-    on_error: str,
-    framing: str,
+    on_error: OnError,
+    framing: Framing,
     threads: int,
     batch_size: int | None,
     progress: Teller | None,
 ) -> BatchScan: ...
 def summary(
-    sources: list[Buffer | str | BinaryFile], *, framing: str, threads: int, progress: Teller | None
+    sources: list[Buffer | str | BinaryFile], *, framing: Framing, threads: int, progress: Teller | None
 ) -> Summary: ...
 def validate(
-    sources: list[Buffer | str | BinaryFile], *, mode: str, framing: str, threads: int, progress: Teller | None
+    sources: list[Buffer | str | BinaryFile], *, mode: Mode, framing: Framing, threads: int, progress: Teller | None
 ) -> Report: ...

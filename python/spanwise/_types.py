@@ -1,8 +1,17 @@
-"""Enums of the specification, times, and the form of a summary."""
+"""Enums of the specification, words of options, times, and the form of a summary."""
 
 from datetime import UTC, datetime, timedelta
 from enum import IntEnum
-from typing import TypedDict
+from typing import Literal, TypeAlias, TypedDict
+
+Mode: TypeAlias = Literal["lenient", "strict"]
+Framing: TypeAlias = Literal["auto", "lines", "documents"]
+OnError: TypeAlias = Literal["skip", "raise"]
+Order: TypeAlias = Literal["input", "earliest", "latest", "shortest", "longest"]
+Layout: TypeAlias = Literal["map", "typed"]
+Names: TypeAlias = Literal["spanwise", "clickhouse"]
+Ids: TypeAlias = Literal["text", "binary"]
+Times: TypeAlias = Literal["nanoseconds", "microseconds"]
 
 
 class SpanKind(IntEnum):

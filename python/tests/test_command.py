@@ -1,5 +1,6 @@
-"""The command that the wheel installs, and the examples of the README."""
+"""The command that the wheel installs, the examples of the pages, and the words of options in the stubs."""
 
+import ast
 import gzip
 import json
 import re
@@ -94,3 +95,17 @@ def test_the_examples_of_the_pages(page, tmp_path, monkeypatch):
         exec(block, names)
     if page == "README.md":
         assert names["spans"].num_rows > 0 and names["report"].ok and len(names["batch"]) > 0
+
+
+def test_the_stubs_tell_the_words_of_options():
+    options = {"mode", "framing", "on_error", "order", "layout", "names", "ids", "times"}
+    tree = ast.parse((ROOT / "python/spanwise/_spanwise.pyi").read_text())
+    functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef) and node.name != "__new__"]
+    found = {
+        (function.name, option.arg, ast.unparse(option.annotation).removesuffix(" | None"))
+        for function in functions
+        for option in function.args.kwonlyargs
+        if option.arg in options
+    }
+    assert {option for _, option, _ in found} == options
+    assert [plain for plain in found if plain[2] == "str"] == []

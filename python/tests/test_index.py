@@ -214,7 +214,7 @@ def test_errors(index):
         spanwise.Index().add(b"{")
     with pytest.raises(TypeError):
         spanwise.Index().add(3)
-    with pytest.warns(UserWarning, match="the query, column"):
+    with pytest.warns(spanwise.SpanwiseWarning, match="the query, column"):
         index.count("{ .a = 1 || .b = 2 && .c = 3 }")
     with warnings.catch_warnings():
         warnings.simplefilter("error")

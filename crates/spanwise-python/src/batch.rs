@@ -110,7 +110,7 @@ impl SpanBatch {
         policy.load(py)?.redact_batch(py, &self.inner).map(Self::new)
     }
 
-    /// The batch as a table; the options are those of `read`. Values that cannot be of their promoted column's type are null, with
+    /// The batch as a table; the options, which are about columns, are those of `read`. Values that cannot be of their promoted column's type are null, with
     /// a `SpanwiseWarning`, and counted in `table.report.mismatches`.
     #[pyo3(signature = (*, columns=None, promote=None, layout="map", llm=false, names="spanwise", ids="text", times="nanoseconds", compact=None))]
     #[allow(clippy::too_many_arguments, reason = "keywords in Python")]

@@ -11,13 +11,13 @@ use spanwise_io::Foreign;
 
 use crate::errors::is_path;
 
-/// One finding: `severity` ("error", "warning" or "info"), `code`, `message`, `path`, `offset` (bytes, from 0), `line` and
+/// One finding: `severity` ("error" or "warning"), `code`, `message`, `path`, `offset` (bytes, from 0), `line` and
 /// `column` (from 1), `source` (the name of the file, as far as there is one). `str()` is the rendered form; it holds no value and
 /// no attribute key. Two are equal if they say the same of the same place; `to_dict()` is a row of a table of findings.
 #[pyclass(frozen, eq, hash, module = "spanwise")]
 #[derive(Debug, Clone)]
 pub(crate) struct Diagnostic {
-    /// "error", "warning" or "info".
+    /// "error" or "warning".
     #[pyo3(get)]
     severity: &'static str,
     /// What it is: docs/diagnostics.md has all of them.

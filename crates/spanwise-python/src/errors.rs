@@ -35,7 +35,12 @@ create_exception!(
     PyException,
     "A file that is no index, or a damaged one, or one of traces that have changed since or cannot be read."
 );
-create_exception!(spanwise, SpanwiseWarning, PyUserWarning, "Some of the input was left out.");
+create_exception!(
+    spanwise,
+    SpanwiseWarning,
+    PyUserWarning,
+    "Some of the input was left out, or what was asked for may not be what was meant: no source, a query that reads otherwise."
+);
 
 /// The exception for a rejected document.
 pub(crate) fn decode_error(py: Python<'_>, diagnostic: &Diagnostic) -> PyErr {

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use pyo3::IntoPyObjectExt as _;
-use pyo3::exceptions::{PyUserWarning, PyValueError};
+use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use spanwise::index::{FacetError, FacetValue, IndexError, Order, Query};
@@ -13,7 +13,7 @@ use spanwise_arrow::{Converter, pick};
 use spanwise_io::{BatchRows, IndexFileError, SpanIndex};
 
 use crate::batch::{SpanBatch, decode};
-use crate::errors::{convert_error, index_file_error, index_file_error_at, query_error};
+use crate::errors::{SpanwiseWarning, convert_error, index_file_error, index_file_error_at, query_error};
 use crate::options::{TableOptions, bins, columns, limit, limit_of_values, path, promote, shares};
 use crate::report::Report;
 use crate::run::{warn_of_mismatches, warn_of_payload};
@@ -49,7 +49,7 @@ fn parse(py: Python<'_>, query: &str) -> PyResult<Query> {
     let query = Query::parse(query).map_err(|error| query_error(py, &error))?;
     for warning in query.warnings() {
         let message = std::ffi::CString::new(format!("the query, {warning}"))?;
-        PyErr::warn(py, &py.get_type::<PyUserWarning>(), &message, 1)?;
+        PyErr::warn(py, &py.get_type::<SpanwiseWarning>(), &message, 1)?;
     }
     Ok(query)
 }
@@ -125,9 +125,11 @@ impl Index {
         warn_of_payload(py, &batch)
     }
 
-    /// The spans that a query picks, as a table; the options are those of `read`. Values that cannot be of their promoted column's
-    /// type are null, with a `SpanwiseWarning`, and counted in `table.report.mismatches`; nothing else is in that report but the
-    /// number of rows.
+    /// The spans that a query picks, as a table, `limit` of them at most. `order` is "input", "earliest" or "latest" (by start;
+    /// spans that do not say when are last), "shortest" or "longest" (by duration). The other options are about columns, as those of
+    /// `read`. Values that cannot be of their promoted column's type are null, with a `SpanwiseWarning`, and counted in
+    /// `table.report.mismatches`; nothing else is in that report but the number of rows. A query that mixes `&&` and `||` without
+    /// parentheses draws a `SpanwiseWarning`, too.
     #[pyo3(signature = (
         query, *, limit=None, order="input", columns=None, promote=None, layout="map", llm=false, names="spanwise",
         ids="text", times="nanoseconds"
@@ -162,7 +164,7 @@ impl Index {
         Ok(found)
     }
 
-    /// The ids of the spans that a query picks: pairs of trace id and span id.
+    /// The ids of the spans that a query picks: pairs of trace id and span id. `limit` and `order` as those of `query`.
     #[pyo3(signature = (query, *, limit=None, order="input"))]
     fn ids(
         &self,
