@@ -1,5 +1,5 @@
-# The targets are the steps of CI under the same names. `make demo` and `make test` need Rust, Python 3.11, gcc and
-# Node.js, and install nothing outside this folder.
+# The targets are the steps of CI under the same names. `make demo` and `make test` need Rust, Python 3.11 or later,
+# gcc and Node.js, and install nothing outside this folder.
 
 CARGO ?= cargo
 HOST = $(shell rustc -vV | sed -n 's/^host: //p')
