@@ -117,12 +117,6 @@ impl fmt::Display for ReadError {
                     "the document proves to be broken at byte {offset}, after {spans} of its spans were delivered"
                 )
             }
-            ReadErrorKind::Contradiction(Contradiction { offset, spans: 0, .. }) => {
-                write!(
-                    f,
-                    "the document is too large to be held, and a list of it comes again at byte {offset}"
-                )
-            }
             ReadErrorKind::Contradiction(Contradiction { offset, spans, .. }) => {
                 write!(
                     f,

@@ -137,6 +137,28 @@ fn a_late_fault_costs_the_document_or_is_an_error() {
     assert_eq!(contradiction.spans, found.spans.len() as u64);
 }
 
+/// The last of the lists counts. The document is held, and the lines behind it are read.
+#[test]
+fn a_list_that_comes_again_after_no_span_was_delivered_costs_nothing() {
+    let spans: Vec<_> = (0..SPANS / 2).map(|index| format!("{{\"name\":\"first {index}\"}}")).collect();
+    let one = |spans: &str| format!("\"resourceSpans\":[{{\"scopeSpans\":[{{\"spans\":[{spans}]}}]}}]");
+    let span = |name| one(&format!("{{\"name\":\"{name}\"}}"));
+    let again = format!("{{{},{}}}\n", one(&spans.join(",")), span("again"));
+    assert!((SIZES.document..SIZES.held).contains(&again.len()), "{}", again.len());
+    let text = format!("{again}{{{}}}\n{{{}}}\n", span("behind"), span("last"));
+    for source in [
+        Source::File(file("list-again.jsonl", &text)),
+        Source::Bytes(text.clone().into()),
+        Source::Reader(Box::new(Cursor::new(text.clone()))),
+    ] {
+        let found = read(source, 2);
+        assert!(found.error.is_none(), "{}", found.message);
+        let names: Vec<_> = found.spans.iter().map(|(name, _)| name.as_str()).collect();
+        assert_eq!(names, ["again", "behind", "last"]);
+        assert_eq!((found.documents, found.bad_documents), (3, 0));
+    }
+}
+
 /// Gives some bytes and fails.
 struct Failing(Cursor<String>);
 

@@ -390,7 +390,6 @@ impl Scanner {
             Verdict::Good(late) => self.enter(parts(late), false),
             Verdict::Bad => self.enter(parts(Vec::new()), true),
             Verdict::Shape => self.hold(),
-            Verdict::Contradiction(offset) => self.contradict(offset, 0, false),
         }
     }
 

@@ -10,10 +10,9 @@ pub(super) enum Verdict {
     Good(Late),
     /// It is no document: its parts are not to be given.
     Bad,
-    /// It cannot be cut.
+    /// It cannot be cut. So is one in which a list comes a second time: that one counts, and what was given of the first would
+    /// have to be taken back.
     Shape,
-    /// At this place in the stream a list comes a second time.
-    Contradiction(u64),
 }
 
 /// A first look at a document that is too large to be held, by whoever can read the stream twice: a
@@ -68,11 +67,8 @@ impl Survey {
                     self.verdict = Some(Verdict::Shape);
                 }
                 Ok(Step::Done(_)) => self.verdict = Some(Verdict::Good(self.parts.take_late())),
-                Err(Halt::Shape) => self.verdict = Some(Verdict::Shape),
+                Err(Halt::Shape | Halt::Contradiction(_)) => self.verdict = Some(Verdict::Shape),
                 Err(Halt::Json(_)) => self.verdict = Some(Verdict::Bad),
-                Err(Halt::Contradiction(at)) => {
-                    self.verdict = Some(Verdict::Contradiction(self.held_at + at as u64));
-                }
             }
         }
         self.verdict.is_none() && !last
