@@ -111,17 +111,11 @@ impl fmt::Display for ReadError {
                     "what stands behind the {compression} data, after {delivered} bytes of text, is no {compression}"
                 )
             }
-            ReadErrorKind::Contradiction(Contradiction { offset, spans, fault: true, .. }) => {
+            ReadErrorKind::Contradiction(contradiction) if contradiction.fault => contradiction.fmt(f),
+            ReadErrorKind::Contradiction(contradiction) => {
                 write!(
                     f,
-                    "the document proves to be broken at byte {offset}, after {spans} of its spans were delivered"
-                )
-            }
-            ReadErrorKind::Contradiction(Contradiction { offset, spans, .. }) => {
-                write!(
-                    f,
-                    "what stands at byte {offset} of the document changes {spans} of its spans that were delivered \
-                     before; read it from an uncompressed file, where this can be seen beforehand"
+                    "{contradiction}; read it from an uncompressed file, where this can be seen beforehand"
                 )
             }
             ReadErrorKind::Inflated => {

@@ -116,7 +116,7 @@ fn what_stands_last_needs_a_source_that_can_be_read_twice() {
     assert_eq!(
         found.message,
         format!(
-            "what stands at byte {} of the document changes {} of its spans that were delivered before; read it from an \
+            "the document goes on at byte {} with what changes {} of its spans that were delivered before; read it from an \
              uncompressed file, where this can be seen beforehand",
             contradiction.offset, contradiction.spans
         )

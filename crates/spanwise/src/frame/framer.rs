@@ -79,6 +79,9 @@ impl Held {
 
 /// Cuts a stream into blocks. See the module's head.
 ///
+/// That no block comes is said of three things: more chunks are needed, the stream has ended, or what comes contradicts what was
+/// given of a large document. So whoever is done looks at [`Self::contradiction`].
+///
 /// ```
 /// use spanwise::frame::{BlockSizes, Framer};
 /// use spanwise::{DecodeOptions, Decoder, Framing, SpanBatch};
@@ -99,8 +102,11 @@ impl Held {
 ///     decoder.decode_framed(block, &mut batch)?;
 ///     documents += batch.documents().len();
 /// }
+/// if let Some(contradiction) = framer.contradiction() {
+///     return Err(contradiction.into()); // The rest of the stream was not read.
+/// }
 /// assert_eq!(documents, 2);
-/// # Ok::<(), spanwise::DecodeError>(())
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct Framer {
     held: Held,
@@ -131,7 +137,7 @@ impl Framer {
     }
 
     /// A framer of a stream that is in memory already. Blocks share its bytes. It looks at large documents twice, as one
-    /// [with surveys](Self::with_surveys).
+    /// [with surveys](Self::with_surveys), but asks nobody for them: no [`contradiction`](Self::contradiction) ends it.
     pub fn over(bytes: Bytes, options: &DecodeOptions, framing: Framing, sizes: BlockSizes) -> Self {
         let mut framer = Self::holding(Held::Whole(bytes), options, framing, sizes);
         framer.finished = true;
@@ -178,14 +184,45 @@ impl Framer {
         self.buffers.clone()
     }
 
-    /// Says that the stream can be read twice: [`Self::survey`] is to be asked for whenever no block comes.
+    /// Says that the stream can be read twice: [`Self::survey`] is to be asked for whenever no block comes. What the survey was
+    /// shown must be what is pushed; a stream that has changed in between may end in a [`contradiction`](Self::contradiction).
+    ///
+    /// ```
+    /// use spanwise::frame::{BlockSizes, Framer};
+    /// use spanwise::{DecodeOptions, Framing};
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let text = r#"{"resourceSpans":[{"scopeSpans":[{"spans":[{},{},{}]}],"resource":{}}]}"#;
+    /// let sizes = BlockSizes { block: 8, document: 8, ..BlockSizes::default() };
+    /// let mut framer = Framer::new(&DecodeOptions::default(), Framing::Auto, sizes).with_surveys();
+    /// framer.push(text.as_bytes());
+    /// framer.finish();
+    /// let mut blocks = 0;
+    /// loop {
+    ///     if framer.next_block().is_some() {
+    ///         blocks += 1;
+    ///     } else if let Some(mut survey) = framer.survey() {
+    ///         let mut chunks = text.as_bytes()[survey.offset() as usize..].chunks(16);
+    ///         while survey.push(chunks.next().unwrap_or_default()) {}
+    ///         framer.surveyed(survey);
+    ///     } else {
+    ///         break;
+    ///     }
+    /// }
+    /// match framer.contradiction() {
+    ///     Some(contradiction) => return Err(contradiction.into()),
+    ///     None => assert_eq!(blocks, 3),
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn with_surveys(mut self) -> Self {
         self.scanner.surveyed = true;
         self
     }
 
-    /// A survey that is waited for: of a document that is to be cut. Without it no block comes.
+    /// A survey that is waited for: of a document that is to be cut. Without it no block comes, and [`Self::contradiction`] says
+    /// nothing of it.
     pub fn survey(&self) -> Option<Survey> {
         self.scanner.wants_survey().then(|| self.scanner.survey(self.origin.offset))
     }
@@ -197,7 +234,8 @@ impl Framer {
         }
     }
 
-    /// Why no further block comes, if the rest of the stream contradicts what was given.
+    /// Why no further block comes, if the rest of the stream contradicts what was given. To be looked at when
+    /// [`Self::next_block`] gives none and no chunk is left: the rest of such a stream was not read.
     pub fn contradiction(&self) -> Option<Contradiction> {
         self.scanner.contradiction
     }
@@ -225,7 +263,9 @@ impl Framer {
     }
 
     /// The next block, as soon as one is complete; at the end of the stream, what is left. `None` while more chunks are
-    /// needed, and after the last block. There is at least one block: that of an empty stream tells that it is empty.
+    /// needed, while a [survey](Self::survey) is waited for, after the last block, and after a
+    /// [`contradiction`](Self::contradiction), which alone tells that from an end. There is at least one block: that of an empty
+    /// stream tells that it is empty.
     pub fn next_block(&mut self) -> Option<Block> {
         if self.ended {
             return None;

@@ -1,5 +1,7 @@
 //! The search for places to cut: a machine over the text that is held, which goes on where it stopped when there is more.
 
+use std::fmt;
+
 use super::boundary::{
     BYTE_ORDER_MARK, Rereads, Rules, after_white, behind_first, is_line_behind, line_end, line_of,
     next_in_column_0, reach,
@@ -102,6 +104,24 @@ pub struct Contradiction {
     /// It is a fault of the document; otherwise a member that came too late, or came twice.
     pub fault: bool,
 }
+
+impl fmt::Display for Contradiction {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { offset, spans, fault } = self;
+        if *fault {
+            return write!(
+                f,
+                "the document proves to be broken at byte {offset}, after {spans} of its spans were delivered"
+            );
+        }
+        write!(
+            f,
+            "the document goes on at byte {offset} with what changes {spans} of its spans that were delivered before"
+        )
+    }
+}
+
+impl std::error::Error for Contradiction {}
 
 /// What a decoder looks at round a fault, to find it and to show it.
 const SURROUNDINGS: usize = 64;
