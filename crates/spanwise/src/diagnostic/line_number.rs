@@ -79,8 +79,8 @@ impl LineNumber {
             let mut count = lock(&count);
             line = match &*count {
                 Count::Known(line) => *line,
-                Count::Feeds(_, feeds) => line + feeds,
-                Count::Text(_, text) => line + feeds(text),
+                Count::Feeds(_, feeds) => line.saturating_add(*feeds),
+                Count::Text(_, text) => line.saturating_add(feeds(text)),
             };
             *count = Count::Known(line);
         }
@@ -132,6 +132,17 @@ impl Drop for Counting {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_number_goes_no_further_than_the_largest() {
+        for line in [u64::MAX, u64::MAX - 1] {
+            let behind = LineNumber::known(line).behind("\n\n".into());
+            assert_eq!(behind.clone().behind("\n".into()).get(), u64::MAX);
+            let counting = Counting::new(behind.behind("\n".into()));
+            counting.counted(1);
+            assert_eq!(counting.behind().get(), u64::MAX);
+        }
+    }
 
     fn texts() -> Vec<Bytes> {
         (0..200).map(|index| "a\n".repeat(index % 5).into()).collect()

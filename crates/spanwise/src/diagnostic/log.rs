@@ -26,10 +26,11 @@ impl Origin {
     pub(crate) fn after(&self, bytes: &[u8]) -> Self {
         let column = match memchr::memrchr(b'\n', bytes) {
             Some(last) => (bytes.len() - last - 1) as u64,
-            None => self.column + bytes.len() as u64,
+            None => self.column.saturating_add(bytes.len() as u64),
         };
         let offset = self.offset.saturating_add(bytes.len() as u64);
-        Self { offset, line: LineNumber::known(self.line.get() + feeds(bytes)), column, before: 0 }
+        let line = LineNumber::known(self.line.get().saturating_add(feeds(bytes)));
+        Self { offset, line, column, before: 0 }
     }
 
     /// The place after whole lines that begin here, which are to be counted yet.
@@ -345,7 +346,8 @@ impl<'a> Lines<'a> {
         self.at = offset;
         // The first line may have begun before the input.
         let before = if self.line_start == self.origin.before { self.origin.column } else { 0 };
-        (self.origin.line.get() + self.feeds, before + (offset - self.line_start) as u64 + 1)
+        let column = before.saturating_add((offset - self.line_start) as u64).saturating_add(1);
+        (self.origin.line.get().saturating_add(self.feeds), column)
     }
 
     pub(crate) fn diagnostic(

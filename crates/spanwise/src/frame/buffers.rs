@@ -7,6 +7,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 
+use crate::batch::Text;
+
 /// How many are kept: as many as threads that share a stream are likely to give back before one is asked for.
 const MOST: usize = 16;
 
@@ -55,8 +57,12 @@ impl Buffers {
         text
     }
 
-    /// A buffer of this length, to be filled with something else than what it holds.
+    /// A buffer of this length, to be filled with something else than what it holds: text of earlier blocks, which nobody
+    /// cleared. So all of it is to be written over, or what was not is to be cut off, before it is lent or looked at.
+    ///
+    /// It is no longer than the text of a block can be, 2 GiB − 1, whatever is asked for.
     pub fn sized(&self, length: usize) -> Vec<u8> {
+        let length = length.min(Text::MAX);
         let mut text = self.any();
         if text.capacity() < length {
             // The system gives zeros; what is here would be copied.
@@ -119,6 +125,14 @@ mod tests {
             drop(buffers.lend(text));
         }
         assert!(buffers.get().capacity() <= 64);
+    }
+
+    #[test]
+    fn no_buffer_is_larger_than_a_block() {
+        let buffers = Buffers::new(64);
+        for length in [usize::MAX, usize::MAX / 2 + 1, Text::MAX + 1, Text::MAX] {
+            assert_eq!(buffers.sized(length).len(), Text::MAX);
+        }
     }
 
     #[test]

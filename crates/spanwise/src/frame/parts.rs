@@ -224,7 +224,7 @@ impl Parts {
     }
 
     fn open(&mut self, cursor: &mut Cursor<'_>, message: Message, offset: u64) -> Result<(), Halt> {
-        let begin = offset + cursor.at as u64;
+        let begin = offset.saturating_add(cursor.at as u64);
         cursor.open().map_err(Halt::Json)?;
         let (carried, list) = (Vec::new(), None);
         let object = Object { message, begin, first: true, seen: 0, carried, list, given: false };

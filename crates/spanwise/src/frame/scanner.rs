@@ -497,12 +497,12 @@ impl Scanner {
             }
             Err(Halt::Shape) => {
                 let (at, spans) = (parts.at(), parts.spans());
-                self.contradict(offset + at as u64, spans, false);
+                self.contradict(offset.saturating_add(at as u64), spans, false);
                 Reached::More
             }
             Err(Halt::Contradiction(at)) => {
                 let spans = parts.spans();
-                self.contradict(offset + at as u64, spans, false);
+                self.contradict(offset.saturating_add(at as u64), spans, false);
                 Reached::More
             }
         }
@@ -521,7 +521,7 @@ impl Scanner {
         let Phase::Parts(cutting) = &mut self.phase else { return Reached::Phase };
         if cutting.parts.given && !cutting.bad {
             let spans = cutting.parts.spans();
-            self.contradict(offset + fault as u64, spans, true);
+            self.contradict(offset.saturating_add(fault as u64), spans, true);
             return Reached::More;
         }
         if !cutting.parts.given && !cutting.bad {

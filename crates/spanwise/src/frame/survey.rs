@@ -58,7 +58,7 @@ impl Survey {
                 Ok(Step::Cut { next, .. }) => {
                     self.parts.cut(next);
                     self.held.drain(..next);
-                    self.held_at += next as u64;
+                    self.held_at = self.held_at.saturating_add(next as u64);
                     end -= next;
                 }
                 Ok(Step::Done(_)) if self.line && !last => break,

@@ -3,7 +3,7 @@
 
 use proptest::prelude::*;
 use proptest::sample::Index;
-use spanwise::frame::{BlockSizes, Contradiction, Framer};
+use spanwise::frame::{BlockSizes, Contradiction, Framer, LineNumber};
 use spanwise::{Code, Decoder, Framing, Limits, Mode, Severity, SpanBatch};
 use spanwise_testgen::Dialect;
 
@@ -526,6 +526,57 @@ fn a_document_with_members_that_come_twice_is_not_cut() {
                 assert!(same(&found, &expected).is_ok(), "{mode:?} {coming:?} {text}");
             }
             check(text.as_bytes(), SMALL, 64).unwrap();
+        }
+    }
+}
+
+/// Places in a stream of lines that goes on behind one: they end where numbers do.
+#[test]
+fn a_stream_of_lines_may_begin_anywhere() {
+    let good = document(true, 50).trim_end().replace('\n', " ");
+    let late = document(false, 50).trim_end().replace('\n', " ");
+    let torn = good.replacen("span 49", "span \\x", 1);
+    let line = LineNumber::default();
+    for (name, first) in [("good", &good), ("late", &late), ("torn", &torn)] {
+        // What is surveyed begins the text.
+        let text = format!("{first}\n{{}}\nx");
+        let read = |offset: u64, twice: bool| {
+            let mut framer = Framer::of_lines(&options(Mode::Lenient), SMALL, offset, line.clone());
+            if twice {
+                framer = framer.with_surveys();
+            }
+            framer.push(text.as_bytes());
+            framer.finish();
+            let mut decoder = Decoder::new(options(Mode::Lenient));
+            let mut reading = Reading::default();
+            loop {
+                if let Some(block) = framer.next_block() {
+                    let mut batch = SpanBatch::new();
+                    decoder.decode_framed(block, &mut batch).unwrap();
+                    reading.add(batch);
+                } else if let Some(mut survey) = framer.survey() {
+                    let mut chunks = text.as_bytes().chunks(100);
+                    while survey.push(chunks.next().unwrap_or_default()) {}
+                    framer.surveyed(survey);
+                } else {
+                    return (reading, framer.contradiction());
+                }
+            }
+        };
+        for twice in [true, false] {
+            let (expected, ending) = read(0, twice);
+            assert_eq!(ending.is_some(), !twice && name != "good", "{name}");
+            for offset in [1 << 40, u64::MAX - text.len() as u64, u64::MAX - 900, u64::MAX - 2, u64::MAX] {
+                let (found, ended) = read(offset, twice);
+                assert_eq!(
+                    ended.map(|ended| (ended.spans, ended.fault)),
+                    ending.map(|ending| (ending.spans, ending.fault)),
+                    "{name} {twice} {offset}"
+                );
+                assert_eq!(found.counts.bad_documents, expected.counts.bad_documents);
+                let spans = |reading: &Reading| reading.batches.iter().map(SpanBatch::len).sum::<usize>();
+                assert_eq!(spans(&found), spans(&expected), "{name} {twice} {offset}");
+            }
         }
     }
 }
