@@ -196,7 +196,7 @@ impl Redactor {
     /// # Errors
     /// The new batch would hold more than 2 GiB − 1 of text.
     pub fn redact(&mut self, batch: &SpanBatch) -> Result<Redacted, RedactError> {
-        let mut report = RedactionReport::default();
+        let mut report = RedactionReport::of(&self.policy);
         self.state.walk(batch, &self.policy, &mut report);
         let whole = whole_document(batch);
         let is_made = batch.documents.is_empty() && !batch.is_block;
@@ -322,7 +322,7 @@ impl Redactor {
         batch: &SpanBatch,
         out: &mut Vec<u8>,
     ) -> Result<(RedactionReport, Seams), RedactError> {
-        let mut report = RedactionReport::default();
+        let mut report = RedactionReport::of(&self.policy);
         let mut seams = Seams::default();
         self.state.walk(batch, &self.policy, &mut report);
         count_losses(batch, &mut report);

@@ -6,10 +6,13 @@ use crate::redact::policy::{CompiledPolicy, Origin};
 
 /// Counts of what was taken out, and of what never came into the output.
 ///
-/// Reports of the same policy can be added up. Rules, detectors and places are told by [`RedactionReport::rules`],
-/// [`detectors`](Self::detectors) and [`places`](Self::places), which leave out what counted nothing.
+/// Reports can be [added up](Self::add), those of several policies but for the counts of their rules and detectors. Rules,
+/// detectors and places are told by [`RedactionReport::rules`], [`detectors`](Self::detectors) and [`places`](Self::places), which
+/// leave out what counted nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RedactionReport {
+    /// Of whose policy the rules and detectors are, by [`CompiledPolicy::names`].
+    policy: Option<u64>,
     rules: Sparse,
     detectors: Sparse,
     places: [u64; Place::ALL.len()],
@@ -52,6 +55,11 @@ pub struct Count {
 }
 
 impl RedactionReport {
+    /// An empty report of what this policy does.
+    pub(super) fn of(policy: &CompiledPolicy) -> Self {
+        Self { policy: Some(policy.names()), ..Self::default() }
+    }
+
     #[inline]
     pub(super) fn count_rule(&mut self, rule: Option<u32>, place: Place) {
         match rule {
@@ -97,9 +105,10 @@ impl RedactionReport {
         self.places.iter().sum()
     }
 
-    /// How often each rule decided that something goes. Rules are told as [`CompiledPolicy::explain`] tells them.
+    /// How often each rule decided that something goes. Rules are told as [`CompiledPolicy::explain`] tells them. Nothing if the
+    /// report is of another policy.
     pub fn rules(&self, policy: &CompiledPolicy) -> Vec<Count> {
-        let counted = self.rules.in_order();
+        let counted = self.rules.in_order().filter(|_| self.is_of(policy));
         counted
             .map(|(rule, count)| {
                 let origin = match policy.origin(rule) {
@@ -112,11 +121,16 @@ impl RedactionReport {
             .collect()
     }
 
-    /// How often each detector found something.
+    /// How often each detector found something. Nothing if the report is of another policy.
     pub fn detectors(&self, policy: &CompiledPolicy) -> Vec<Count> {
         let id_of = |place: u32| u8::try_from(place).ok().map(DetectorIndex::new);
         let name = |place| id_of(place).map_or(String::new(), |id| policy.detectors().id(id).to_owned());
-        self.detectors.in_order().map(|(place, count)| Count { name: name(place), count }).collect()
+        let counted = self.detectors.in_order().filter(|_| self.is_of(policy));
+        counted.map(|(place, count)| Count { name: name(place), count }).collect()
+    }
+
+    fn is_of(&self, policy: &CompiledPolicy) -> bool {
+        self.policy == Some(policy.names())
     }
 
     /// How many values and texts were changed or dropped at each place.
@@ -131,10 +145,16 @@ impl RedactionReport {
         self.rejected_spans + self.bad_documents + self.other_signals > 0
     }
 
-    /// Adds the counts of another report of the same policy.
+    /// Adds the counts of another report. Rules and detectors are counted for one policy, that of the first report that is not
+    /// empty by [`Default`]: of a report of another policy all else is added. Policies are the same in this if their rules and
+    /// detectors are, and stand in the same order; a policy that is compiled anew from its file is.
     pub fn add(&mut self, other: &Self) {
-        self.rules.add_all(&other.rules);
-        self.detectors.add_all(&other.detectors);
+        let policy = self.policy.or(other.policy);
+        if other.policy == policy {
+            self.policy = policy;
+            self.rules.add_all(&other.rules);
+            self.detectors.add_all(&other.detectors);
+        }
         for (count, other) in self.places.iter_mut().zip(&other.places) {
             *count += other;
         }
@@ -177,5 +197,59 @@ impl Sparse {
         let mut counts = self.0.clone();
         counts.sort_unstable();
         counts.into_iter()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::redact::policy::{Action, KeyPattern, Policy, Preset, Rule};
+    use crate::redact::redact_json;
+
+    const PAYLOAD: &str = r#"{"resourceSpans":[{"scopeSpans":[{"spans":[{"name":"n","attributes":[
+        {"key":"a","value":{"stringValue":"ada@example.com"}},{"key":"b","value":{"stringValue":"x"}}]}]}]}]}"#;
+
+    fn policy(keys: &[&str], detectors: &[&str]) -> CompiledPolicy {
+        let rule = |key: &&str| Rule::new(KeyPattern::Exact((*key).to_owned()), Action::Drop);
+        let policy = keys.iter().map(rule).fold(Policy::new(), Policy::rule);
+        policy.detectors_on(detectors.iter().copied()).compile(None).unwrap()
+    }
+
+    fn report(policy: &CompiledPolicy) -> RedactionReport {
+        redact_json(PAYLOAD, policy).unwrap().report
+    }
+
+    #[test]
+    fn counts_of_rules_and_detectors_are_of_one_policy() {
+        let (one, other) = (policy(&["b"], &["email"]), policy(&["x", "a", "b"], &[]));
+        let mut sum = RedactionReport::default();
+        sum.add(&report(&one));
+        sum.add(&report(&other));
+        // Compiled once more it is the same.
+        sum.add(&report(&policy(&["b"], &["email"])));
+        assert_eq!(sum.rules(&one), [Count { name: "rule 1: b".to_owned(), count: 2 }]);
+        assert_eq!(sum.detectors(&one), [Count { name: "email".to_owned(), count: 2 }]);
+        assert_eq!((sum.spans, sum.documents, sum.changes()), (3, 3, 6));
+        assert_eq!(sum.places().iter().map(|place| place.count).sum::<u64>(), 6);
+        // Another does not know their names.
+        assert_eq!((sum.rules(&other), sum.detectors(&other)), (Vec::new(), Vec::new()));
+        assert!(RedactionReport::default().rules(&one).is_empty());
+    }
+
+    #[test]
+    fn policies_are_told_apart_by_what_is_counted_of_them() {
+        let known = [
+            policy(&["a"], &[]),
+            policy(&["a", "b"], &[]),
+            policy(&["b", "a"], &[]),
+            policy(&["ab"], &[]),
+            Policy::from_preset(Preset::PrivacyMode).compile(None).unwrap(),
+            Policy::from_preset(Preset::Secrets).compile(None).unwrap(),
+        ];
+        for (place, one) in known.iter().enumerate() {
+            for (at, other) in known.iter().enumerate() {
+                assert_eq!(one.names() == other.names(), place == at, "{place} {at}");
+            }
+        }
     }
 }

@@ -1,5 +1,7 @@
 //! Policies made ready: what becomes of a key at a place.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
+
 use foldhash::fast::RandomState;
 use hashbrown::HashMap;
 use regex::Regex;
@@ -40,6 +42,7 @@ pub struct CompiledPolicy {
     hashes_finds: bool,
     reads_numbers: bool,
     longest_text: usize,
+    names: u64,
 }
 
 /// A rule with all that was decided when the policy was compiled.
@@ -189,6 +192,7 @@ pub(super) fn compile(policy: &Policy, key: Option<HashKey>) -> Result<CompiledP
         hashes_finds: policy.detectors.hashes,
         reads_numbers: policy.detectors.reads_numbers,
         longest_text: policy.longest_text,
+        names: 0,
     };
     for (place, (matcher, rule)) in builder.rules.into_iter().enumerate() {
         let place = u32::try_from(place).map_err(|_| PolicyError::new("there are too many rules"))?;
@@ -205,6 +209,7 @@ pub(super) fn compile(policy: &Policy, key: Option<HashKey>) -> Result<CompiledP
     if compiled.key.is_none() {
         compiled.check_without_key(policy.key_source())?;
     }
+    compiled.names = compiled.hash_of_names();
     Ok(compiled)
 }
 
@@ -432,6 +437,25 @@ impl CompiledPolicy {
             | KeyPattern::Glob(text)
             | KeyPattern::Regex(text) => text,
         })
+    }
+
+    /// Tells policies apart whose rules and detectors are others, or stand in another order: reports count them by their place.
+    pub(crate) fn names(&self) -> u64 {
+        self.names
+    }
+
+    /// The same in every run and for every policy that says the same: no key goes into it.
+    fn hash_of_names(&self) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        for (rule, place) in self.rules.iter().zip(0..) {
+            match &rule.origin {
+                Origin::Rule(number) => number.hash(&mut hasher),
+                Origin::Preset { preset, .. } => preset.id().hash(&mut hasher),
+            }
+            self.pattern_text(place).hash(&mut hasher);
+        }
+        self.detectors.ids_of(self.detectors.selection()).hash(&mut hasher);
+        hasher.finish()
     }
 
     /// How many rules there are; a rule is known by a number below.
