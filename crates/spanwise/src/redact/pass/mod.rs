@@ -238,7 +238,9 @@ impl Redactor {
 
     /// Redacts a block of documents: a file of JSON lines, say.
     ///
-    /// Documents that cannot be read, and those of other signals, are not in the output, and counted.
+    /// Documents that cannot be read, and those of other signals, are not in the output, and counted. It is taken for a whole
+    /// stream: what comes of several blocks of one stream is put together as
+    /// [`redact_batch_into`](Self::redact_batch_into) says.
     ///
     /// # Errors
     /// The block is larger than 2 GiB − 1.
@@ -288,6 +290,14 @@ impl Redactor {
     /// [`DecodeOptions::record_sources`], untouched bytes come out as they went in; where not, or where decoding took
     /// more liberties than [`crate::Limits::diagnostics`] keeps, all is written afresh in canonical form. Then the lists that a
     /// [`Projection`](crate::Projection) did not keep are not in it.
+    ///
+    /// What is written of the blocks of one stream cannot just be put behind each other: where a stream is cut there need be no
+    /// line end, so that documents would touch (`{…}{…}`), and one that was too large for a block would be as many as it has
+    /// parts. Either the redactor writes [lines](Self::in_lines), each with its end, or a [`Joiner`] puts
+    /// [`redact_part_into`](Self::redact_part_into) of each together. How large the blocks are shows even then where a large document
+    /// came in parts and decoding took a liberty with one of them: that part alone is written afresh, as a document of its own.
+    /// So bytes, and [`RedactionReport::canonical_documents`], depend on [`BlockSizes`](crate::frame::BlockSizes) there; spans do
+    /// not.
     ///
     /// # Errors
     /// What was written afresh would hold more than 2 GiB − 1 of text; then nothing is written.
