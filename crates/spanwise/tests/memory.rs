@@ -177,6 +177,75 @@ fn a_batch_tells_what_it_holds() {
     }
 }
 
+/// What a decoder remembers of writers comes on top of what it tells, and so do the names of a few keys.
+const REMEMBERED: usize = 1 << 20;
+
+#[test]
+fn a_decoder_tells_what_it_holds_and_gives_it_back() {
+    let list = |item: &str| vec![item; 100_000].join(",");
+    let attributes = |attributes: &str| {
+        format!(r#"{{"resourceSpans":[{{"scopeSpans":[{{"spans":[{{"attributes":[{attributes}]}}]}}]}}]}}"#)
+    };
+    let values = |values: &str| {
+        attributes(&format!(r#"{{"key":"k","value":{{"arrayValue":{{"values":[{values}]}}}}}}"#))
+    };
+    for (input, least) in [
+        (values(&list("{}")), 1 << 20),
+        (values(&list(r#"{"kvlistValue":{"values":[{"key":"k"}]}}"#)), 1 << 20),
+        (attributes(&list(r#"{"key":"k"}"#)), 0),
+        (format!(r#"{{"{}":1}}"#, "\\n".repeat(2 << 20)), 1 << 20),
+    ] {
+        for has_sources in [false, true] {
+            let before = HELD.get();
+            let mut decoder = Decoder::new(DecodeOptions::default().with_record_sources(has_sources));
+            decoder.decode(bytes::Bytes::copy_from_slice(input.as_bytes()), &mut SpanBatch::new()).unwrap();
+            let held = (HELD.get() - before).unsigned_abs();
+            assert!(decoder.memory() >= least, "{}", decoder.memory());
+            assert!((decoder.memory()..decoder.memory() + REMEMBERED).contains(&held), "{held}");
+            decoder.shrink_to(held);
+            assert_eq!((HELD.get() - before).unsigned_abs(), held);
+            decoder.shrink_to(0);
+            let held = (HELD.get() - before).unsigned_abs();
+            assert!(decoder.memory() == 0 && held < REMEMBERED, "{held}");
+        }
+    }
+}
+
+#[cfg(feature = "redact")]
+#[test]
+fn a_redactor_tells_what_it_holds_and_gives_it_back() {
+    use spanwise::redact::{Policy, Preset, Redactor};
+
+    let numbered = |item: fn(usize) -> String| (0..30_000).map(item).collect::<Vec<_>>().join(",");
+    let request = |spans: &str| format!(r#"{{"resourceSpans":[{{"scopeSpans":[{{"spans":[{spans}]}}]}}]}}"#);
+    let policy = Policy::from_preset(Preset::PrivacyMode).preset(Preset::Secrets).compile(None).unwrap();
+    let policy = std::sync::Arc::new(policy);
+    let mail = |index| {
+        format!(r#"{{"attributes":[{{"key":"to","value":{{"stringValue":"ada{index}@example.com"}}}}]}}"#)
+    };
+    let key = |index| format!(r#"{{"attributes":[{{"key":"key.{index}","value":{{"intValue":1}}}}]}}"#);
+    let usual = request(&mail(0));
+    for input in [request(&numbered(|_| "{}".to_owned())), request(&numbered(mail)), request(&numbered(key))]
+    {
+        let before = HELD.get();
+        let held = || (HELD.get() - before).unsigned_abs();
+        let mut redactor = Redactor::new(std::sync::Arc::clone(&policy));
+        let first = redactor.redact_json(usual.clone()).unwrap().data;
+        redactor.redact_json(input.clone()).unwrap();
+        let told = redactor.memory();
+        assert!(told > 3 << 20 && (told..told + REMEMBERED).contains(&held()), "{told} {}", held());
+        let all = held();
+        redactor.shrink_to(told);
+        assert_eq!(held(), all);
+        // Keys stay as long as there is room.
+        redactor.shrink_to(told - 1);
+        assert!(redactor.memory() < told && held() < all);
+        redactor.shrink_to(0);
+        assert!(redactor.memory() == 0 && held() < REMEMBERED, "{} {}", redactor.memory(), held());
+        assert_eq!(redactor.redact_json(usual.clone()).unwrap().data, first);
+    }
+}
+
 #[test]
 fn text_that_must_be_mended_everywhere_takes_a_small_multiple_of_itself() {
     for fault in ["\u{1}", "x\u{1}", "\\ud800", "\u{1}\\ud800"] {

@@ -11,7 +11,7 @@ impl SpanBatch {
     /// Bytes of memory that the batch holds beside its input, which it shares with whoever passed it.
     ///
     /// [`clear`](Self::clear) gives none of them back: that is what makes the next decode cheap. After one unusually large
-    /// payload a receiver may rather begin with a new batch, and a new [`Decoder`](crate::Decoder).
+    /// payload a receiver may rather begin with a new batch, and have its [`Decoder`](crate::Decoder) give back what it holds.
     ///
     /// ```
     /// use spanwise::{Decoder, SpanBatch};
@@ -20,8 +20,9 @@ impl SpanBatch {
     /// assert_eq!(batch.memory(), 0);
     /// decoder.decode(&br#"{"resourceSpans":[]}"#[..], &mut batch)?;
     /// if batch.memory() > 32 << 20 {
-    ///     (decoder, batch) = (Decoder::new(decoder.options()), SpanBatch::new());
+    ///     batch = SpanBatch::new();
     /// }
+    /// decoder.shrink_to(1 << 20);
     /// # Ok::<(), spanwise::DecodeError>(())
     /// ```
     pub fn memory(&self) -> usize {

@@ -105,6 +105,35 @@ impl Decoder {
         self.options
     }
 
+    /// Bytes of memory that its buffers hold, beside what it remembers of writers: usually next to nothing. An array of many
+    /// elements, and a name or a number that is long, make them as large as the batch that comes of it, or the text.
+    ///
+    /// ```
+    /// use spanwise::{Decoder, SpanBatch};
+    ///
+    /// let (mut decoder, mut batch) = (Decoder::default(), SpanBatch::new());
+    /// let values = vec!["{}"; 100_000].join(",");
+    /// let list = format!(r#"{{"key":"k","value":{{"arrayValue":{{"values":[{values}]}}}}}}"#);
+    /// decoder.decode(
+    ///     format!(r#"{{"resourceSpans":[{{"scopeSpans":[{{"spans":[{{"attributes":[{list}]}}]}}]}}]}}"#),
+    ///     &mut batch,
+    /// )?;
+    /// assert!(decoder.memory() > 1 << 20);
+    /// decoder.shrink_to(1 << 20);
+    /// assert_eq!(decoder.memory(), 0);
+    /// # Ok::<(), spanwise::DecodeError>(())
+    /// ```
+    pub fn memory(&self) -> usize {
+        self.scratch.memory()
+    }
+
+    /// Gives the buffers back if they hold more than so many bytes. What it remembers of writers stays.
+    pub fn shrink_to(&mut self, most: usize) {
+        if self.memory() > most {
+            self.scratch.give_buffers_back();
+        }
+    }
+
     /// Decodes the payload of one request into `batch`, which is cleared first.
     ///
     /// Lenient mode also takes an empty payload, an array of requests, and several documents in a row.

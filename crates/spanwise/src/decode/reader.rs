@@ -9,6 +9,7 @@ use super::nested::Open;
 use super::options::{DecodeOptions, Mode, Projection};
 use super::recurring::{Outer, Outset, Recurring};
 use super::templates::Templates;
+use crate::batch::memory::bytes_of;
 use crate::batch::{AttributeRow, AttributeSource, ByteRange, Mark, SpanBatch, Text};
 use crate::diagnostic::{Code, Step};
 use crate::frame::Rules;
@@ -77,6 +78,24 @@ pub(super) struct Scratch {
 }
 
 impl Scratch {
+    /// Bytes of the buffers that grow with what is decoded.
+    pub(super) fn memory(&self) -> usize {
+        let lists = bytes_of(&self.stack) + bytes_of(&self.stack_sources);
+        let open = bytes_of(&self.path) + bytes_of(&self.lists) + bytes_of(&self.stamps);
+        lists + open + bytes_of(&self.anomalies) + bytes_of(&self.unescaped)
+    }
+
+    /// Gives these back. What was learned stays.
+    pub(super) fn give_buffers_back(&mut self) {
+        self.stack = Vec::new();
+        self.stack_sources = Vec::new();
+        self.path = Vec::new();
+        self.lists = Vec::new();
+        self.stamps = Vec::new();
+        self.anomalies = Vec::new();
+        self.unescaped = Vec::new();
+    }
+
     /// Key ids that were learned mean nothing any more.
     fn forget_key_ids(&mut self) {
         if self.templates.forget_key_ids() {

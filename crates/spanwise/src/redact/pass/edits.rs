@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use crate::batch::memory::bytes_of;
+
 /// Where a change is made. The row is one of the table that the name says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Slot {
@@ -95,6 +97,16 @@ impl Edits {
         }
         self.overflows = true;
         Change::Drop
+    }
+
+    /// Bytes that are held.
+    pub(super) fn memory(&self) -> usize {
+        bytes_of(&self.list) + self.texts.capacity() + self.lasting.capacity()
+    }
+
+    /// Gives back all but what was kept beyond a batch.
+    pub(super) fn give_buffers_back(&mut self) {
+        *self = Self { lasting: std::mem::take(&mut self.lasting), ..Self::default() };
     }
 
     pub(super) fn forget(&mut self) {

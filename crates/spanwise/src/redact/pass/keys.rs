@@ -11,6 +11,7 @@ use hashbrown::HashMap;
 
 use super::edits::{Change, Edits};
 use super::paths::Paths;
+use crate::batch::memory::bytes_of;
 use crate::batch::{KeyId, SpanBatch, TextKind};
 use crate::redact::detector::{Builtin, Look};
 use crate::redact::place::Place;
@@ -93,6 +94,13 @@ impl Keys {
         if self.numbered.len() < numbered {
             self.numbered.resize_with(numbered, Numbered::default);
         }
+    }
+
+    /// Bytes that are held.
+    pub(super) fn memory(&self) -> usize {
+        let names = self.numbered.iter().map(|numbered| bytes_of(&numbered.name)).sum::<usize>();
+        let tables = self.remembered.allocation_size() + self.of_events.allocation_size();
+        bytes_of(&self.numbered) + names + tables + self.remembered_bytes + self.paths.memory()
     }
 
     /// What to do with the value of this key, if that is known at once.

@@ -12,6 +12,7 @@ mod edits;
 mod joiner;
 mod keys;
 mod liberties;
+mod memory;
 mod output;
 mod partly;
 mod paths;
@@ -103,6 +104,9 @@ impl fmt::Debug for RedactedJson {
 }
 
 /// Carries a policy out, over and over. Keep one: it remembers what becomes of which key, and reuses its buffers.
+///
+/// Its buffers stay as large as the largest payload made them. [`Self::memory`] says how large that is, and
+/// [`Self::shrink_to`] gives them back.
 ///
 /// # Examples
 ///

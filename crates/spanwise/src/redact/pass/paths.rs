@@ -11,6 +11,7 @@ use foldhash::fast::RandomState;
 use hashbrown::{Equivalent, HashMap};
 
 use super::keys::redacted_key;
+use crate::batch::memory::bytes_of;
 use crate::redact::place::Place;
 use crate::redact::policy::{CompiledPolicy, EventClass, Verdict};
 
@@ -79,6 +80,12 @@ pub(super) struct Paths {
 }
 
 impl Paths {
+    /// Bytes that are held.
+    pub(super) fn memory(&self) -> usize {
+        let names = self.members.keys().map(|(_, name)| name.len()).sum::<usize>();
+        self.members.allocation_size() + names + bytes_of(&self.roots)
+    }
+
     /// Makes room, where there is none for others.
     pub(super) fn begin(&mut self) {
         if self.members.len() == MOST || self.roots.len() == MOST_ROOTS {

@@ -6,6 +6,7 @@
 
 use std::ops::ControlFlow;
 
+use crate::batch::memory::bytes_of;
 use crate::batch::{SpanBatch, Text, TextKind};
 use crate::redact::detector::{DetectorSet, Look};
 
@@ -28,6 +29,11 @@ impl Window {
         self.start = 0;
         self.end = 0;
         self.finds.clear();
+    }
+
+    /// Bytes that are held.
+    pub(super) fn memory(&self) -> usize {
+        bytes_of(&self.finds)
     }
 
     /// Whether `text` may hold something. False is certain.
