@@ -63,13 +63,3 @@ pub use diagnostic::{Code, DecodeError, Diagnostic, Diagnostics, Layer, Severity
 pub use encode::{encode, encode_into, write_json_string};
 pub use json::Simd;
 pub use words::UnknownWord;
-
-/// The README's example is a test.
-#[cfg(doctest)]
-#[doc = include_str!("../../../README.md")]
-struct Readme;
-
-/// So is that of the guide to redaction.
-#[cfg(all(doctest, feature = "redact"))]
-#[doc = include_str!("../../../docs/redaction.md")]
-struct RedactionGuide;

@@ -6,7 +6,8 @@
 //! - [`reference`](mod@reference): a reader built on `serde_json`. It is the proof that capture and expectation are right, whatever the decoder does.
 //! - [`decoded`]: the same over [`spanwise`], which is what is tested.
 //!
-//! It is a package of its own so that no other crate's tests build the SDKs. Nothing here is published.
+//! It is a package of its own so that no other crate's tests build the SDKs. Nothing here is published: so the examples of README.md
+//! and of the guide to redaction are tests of this package, since those of a published one have no file beyond it.
 
 #![forbid(unsafe_code)]
 
@@ -16,6 +17,14 @@ pub mod listener;
 pub mod model;
 pub mod reference;
 pub mod rust;
+
+#[cfg(doctest)]
+#[doc = include_str!("../../../../README.md")]
+struct Readme;
+
+#[cfg(doctest)]
+#[doc = include_str!("../../../../docs/redaction.md")]
+struct RedactionGuide;
 
 /// Whatever goes wrong in a client, a listener or a reader: it fails the test with its text.
 pub type Error = Box<dyn std::error::Error + Send + Sync>;
