@@ -10,6 +10,15 @@ use globset::GlobBuilder;
 use walkdir::WalkDir;
 
 /// Where traces come from.
+///
+/// ```
+/// use std::path::PathBuf;
+///
+/// use bytes::Bytes;
+/// use spanwise_io::Source;
+/// let sources = [Source::from(PathBuf::from("spans.jsonl")), Bytes::from("{}").into()];
+/// assert_eq!(sources.map(|source| source.name()), ["spans.jsonl", "<bytes>"]);
+/// ```
 pub enum Source {
     /// Standard input.
     Stdin,
@@ -24,6 +33,18 @@ pub enum Source {
 impl fmt::Debug for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.name())
+    }
+}
+
+impl From<PathBuf> for Source {
+    fn from(path: PathBuf) -> Self {
+        Self::File(path)
+    }
+}
+
+impl From<Bytes> for Source {
+    fn from(bytes: Bytes) -> Self {
+        Self::Bytes(bytes)
     }
 }
 

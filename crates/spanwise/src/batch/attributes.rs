@@ -31,11 +31,39 @@ impl<'a> AttributesRef<'a> {
     }
 
     /// The entries, in the order in which they were sent.
+    ///
+    /// ```
+    /// # let body = br#"{"resourceSpans":[{"scopeSpans":[{"spans":[{"attributes":[{"key":"n","value":{"arrayValue":{"values":[
+    /// #     {"intValue":1},{"intValue":2}]}}}]}]}]}]}"#;
+    /// let batch = spanwise::decode(&body[..])?;
+    /// let attributes = batch.span(0).unwrap().attributes();
+    /// let mut sum = 0;
+    /// for attribute in &attributes {
+    ///     let numbers = attribute.value().as_array().unwrap();
+    ///     for number in &numbers {
+    ///         sum += number.as_int().unwrap();
+    ///     }
+    /// }
+    /// assert_eq!((sum, attributes.len()), (3, 1));
+    /// # Ok::<(), spanwise::DecodeError>(())
+    /// ```
     pub fn iter(self) -> Attributes<'a> {
         Attributes::new(self.batch, self.rows)
     }
 
     /// The value of `key`, the last of equal keys.
+    ///
+    /// ```
+    /// use spanwise::ValueRef;
+    /// # let body = br#"{"resourceSpans":[{"scopeSpans":[{"spans":[{"attributes":[{"key":"to","value":{"stringValue":"Ada"}},
+    /// #     {"key":"n","value":{"intValue":1}}]}]}]}]}"#;
+    /// let batch = spanwise::decode(&body[..])?;
+    /// let attributes = batch.span(0).unwrap().attributes();
+    /// // A number is there when its value is gone; a text is taken out of it.
+    /// assert_eq!(attributes.get("n").and_then(|value| value.as_int()), Some(1));
+    /// assert_eq!(attributes.get("to").and_then(ValueRef::into_str).as_deref(), Some("Ada"));
+    /// # Ok::<(), spanwise::DecodeError>(())
+    /// ```
     pub fn get(self, key: &str) -> Option<ValueRef<'a>> {
         self.get_by_id(self.batch.key_id(key)?)
     }
@@ -146,7 +174,8 @@ impl<'a> ValueRef<'a> {
         }
     }
 
-    /// The text of a `stringValue`.
+    /// The text of a `stringValue`, for as long as this value is there: where it is not kept in a variable,
+    /// [`into_str`](Self::into_str) is what gives its text.
     pub fn as_str(&self) -> Option<&str> {
         match self {
             Self::String(text) => Some(text),

@@ -98,7 +98,27 @@ impl<'a> IntoIterator for AttributesRef<'a> {
     }
 }
 
+impl<'a> IntoIterator for &AttributesRef<'a> {
+    type Item = AttributeRef<'a>;
+    type IntoIter = Attributes<'a>;
+
+    /// As [`AttributesRef::iter`].
+    fn into_iter(self) -> Attributes<'a> {
+        self.iter()
+    }
+}
+
 impl<'a> IntoIterator for ArrayRef<'a> {
+    type Item = ValueRef<'a>;
+    type IntoIter = Elements<'a>;
+
+    /// As [`ArrayRef::iter`].
+    fn into_iter(self) -> Elements<'a> {
+        self.iter()
+    }
+}
+
+impl<'a> IntoIterator for &ArrayRef<'a> {
     type Item = ValueRef<'a>;
     type IntoIter = Elements<'a>;
 

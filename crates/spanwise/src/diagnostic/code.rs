@@ -1,6 +1,13 @@
 //! The table of diagnostic codes.
 
+use crate::{UnknownWord, words};
+
 /// How serious a finding is.
+///
+/// ```
+/// use spanwise::Severity;
+/// assert_eq!((Severity::Warning.to_string(), "error".parse()), ("warning".to_owned(), Ok(Severity::Error)));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Severity {
     /// Worth knowing; nothing was lost.
@@ -11,22 +18,7 @@ pub enum Severity {
     Error,
 }
 
-impl Severity {
-    /// The word that reports use.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Info => "info",
-            Self::Warning => "warning",
-            Self::Error => "error",
-        }
-    }
-}
-
-impl std::fmt::Display for Severity {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
+words! { Severity, "severity", Info "info", Warning "warning", Error "error" }
 
 /// Which rules a finding is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -84,11 +76,28 @@ pub(crate) enum Unread {
 macro_rules! codes {
     ($($variant:ident $word:literal $layer:ident $strict:ident $lenient:ident $message:literal,)*) => {
         /// A stable name for one kind of finding. `docs/diagnostics.md` lists them with examples.
+        ///
+        /// ```
+        /// use spanwise::Code;
+        /// assert_eq!("int-range".parse(), Ok(Code::IntRange));
+        /// assert!("range".parse::<Code>().unwrap_err().known().contains(&Code::IntRange.as_str()));
+        /// ```
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
         #[non_exhaustive]
         #[allow(clippy::doc_markdown, reason = "the sentences are shown to people as well")]
         pub enum Code {
             $(#[doc = $message] $variant,)*
+        }
+
+        impl std::str::FromStr for Code {
+            type Err = UnknownWord;
+
+            fn from_str(word: &str) -> Result<Self, UnknownWord> {
+                match word {
+                    $($word => Ok(Self::$variant),)*
+                    _ => Err(UnknownWord::new("code", word, &[$($word),*])),
+                }
+            }
         }
 
         impl Code {

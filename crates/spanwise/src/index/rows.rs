@@ -1,6 +1,7 @@
 //! What a query picks, and the order in which it is shown.
 
 use std::fmt;
+use std::ops::{BitAnd, BitOr, Sub};
 
 use roaring::RoaringBitmap;
 
@@ -10,8 +11,49 @@ use crate::SpanRef;
 use crate::words;
 
 /// A set of rows, by number: spans in the order in which they were added.
+///
+/// Sets of one index, or of one scan, can be joined: what is in either (`|`), in both (`&`), in the first alone (`-`).
+///
+/// ```
+/// use spanwise::index::{Query, Scan};
+/// let body = br#"{"resourceSpans":[{"scopeSpans":[{"spans":[{"name":"a"},{"name":"b"},{"name":"ab"}]}]}]}"#;
+/// let batches = [spanwise::decode(&body[..])?];
+/// let scan = Scan::new(&batches);
+/// let named = |pattern| Query::parse(&format!("{{ name =~ \"{pattern}\" }}")).map(|query| scan.run(&query));
+/// let (a, b) = (named("a.*")?, named(".*b")?);
+/// assert_eq!((&a | &b).len(), 3);
+/// assert_eq!((&a & &b).iter().collect::<Vec<_>>(), [2]);
+/// assert_eq!(&a - &b, [0].into_iter().collect());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct RowSet(pub(crate) RoaringBitmap);
+
+impl Eq for RowSet {}
+
+impl BitOr for &RowSet {
+    type Output = RowSet;
+
+    fn bitor(self, other: Self) -> RowSet {
+        RowSet(&self.0 | &other.0)
+    }
+}
+
+impl BitAnd for &RowSet {
+    type Output = RowSet;
+
+    fn bitand(self, other: Self) -> RowSet {
+        RowSet(&self.0 & &other.0)
+    }
+}
+
+impl Sub for &RowSet {
+    type Output = RowSet;
+
+    fn sub(self, other: Self) -> RowSet {
+        RowSet(&self.0 - &other.0)
+    }
+}
 
 impl RowSet {
     /// Number of rows.

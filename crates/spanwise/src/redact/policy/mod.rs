@@ -14,9 +14,13 @@ mod explain;
 mod rule;
 mod vain;
 
+use std::fmt;
+use std::str::FromStr;
+
 use super::detector::DetectorSet;
 use super::place::{Place, Places};
 use super::placeholder::HashKey;
+use crate::UnknownWord;
 
 pub use compiled::{CompiledPolicy, EventClass, Origin, Treatment, Verdict};
 pub use error::{PolicyError, without_value};
@@ -24,6 +28,13 @@ pub use explain::Explanation;
 pub use rule::{Action, KeyPattern, Rule};
 
 /// A policy that comes with the crate. Presets compose with each other and with rules.
+///
+/// ```
+/// use spanwise::redact::Preset;
+/// assert_eq!((Preset::PrivacyMode.to_string(), "secrets".parse()), ("privacy-mode".to_owned(), Ok(Preset::Secrets)));
+/// let error = "secret".parse::<Preset>().unwrap_err();
+/// assert_eq!(error.to_string(), "no preset is named \"secret\"; known are privacy-mode and secrets");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum Preset {
@@ -37,8 +48,10 @@ impl Preset {
     /// All presets.
     pub const ALL: [Self; 2] = [Self::PrivacyMode, Self::Secrets];
 
+    const IDS: [&'static str; Self::ALL.len()] = [Self::PrivacyMode.id(), Self::Secrets.id()];
+
     /// Its name in policy files and on the command line.
-    pub fn id(self) -> &'static str {
+    pub const fn id(self) -> &'static str {
         match self {
             Self::PrivacyMode => "privacy-mode",
             Self::Secrets => "secrets",
@@ -48,6 +61,20 @@ impl Preset {
     /// The preset of this name, if there is one.
     pub fn from_id(id: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|preset| preset.id() == id)
+    }
+}
+
+impl fmt::Display for Preset {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.id())
+    }
+}
+
+impl FromStr for Preset {
+    type Err = UnknownWord;
+
+    fn from_str(word: &str) -> Result<Self, UnknownWord> {
+        Self::from_id(word).ok_or_else(|| UnknownWord::new("preset", word, &Self::IDS))
     }
 }
 
