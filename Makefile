@@ -71,6 +71,7 @@ arm: ## Run the tests of JSON text and the cases on 64-bit Arm, emulated (needs 
 
 # The standard library must be built so, too.
 threads: export RUSTFLAGS = -Z sanitizer=thread
+threads: export TSAN_OPTIONS = suppressions=$(CURDIR)/tests/thread-sanitizer.txt
 threads: ## Run the parallel scan and the receiver under ThreadSanitizer (needs nightly with rust-src)
 	$(CARGO) +nightly test --locked -Z build-std --target $(HOST) --target-dir target/threads \
 		-p spanwise-io -p spanwise-receiver --tests
