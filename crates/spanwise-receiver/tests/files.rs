@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
-use spanwise_receiver::{ReceiverOptions, StoreOptions};
+use spanwise_receiver::{Disk as _, ReceiverOptions, StoreOptions};
 use support::memory_disk::{Fault, MemoryDisk};
 use support::{Stand, body, tally, until};
 
@@ -95,6 +95,43 @@ fn what_is_no_segment_is_left_alone() {
     stand.close();
     assert_eq!(found(&disk), BTreeMap::from([(key(0), 1)]));
     assert_eq!(disk.files("").iter().filter(|(_, bytes)| bytes == b"somebody's").count(), 3);
+}
+
+/// What was published is made again where its folder was removed by hand.
+#[test]
+fn a_staging_folder_that_somebody_removes_is_made_again() {
+    let runtime = support::runtime();
+    let disk = MemoryDisk::new();
+    let place = "spans/date=2025-11-25";
+    disk.block(Some((place, std::io::ErrorKind::PermissionDenied)));
+    let stand = open(&disk);
+    assert_eq!(runtime.block_on(stand.post(body(7, 0, "span 0"))), 200);
+    stand.store.flush();
+    until("it is staged", || {
+        disk.files("manifest").len() == 1 && stand.count("spanwise_seal_failures_total") > 0
+    });
+    let (manifest, _) = disk.files("manifest").remove(0);
+    disk.remove_dir_all(manifest.parent().unwrap()).unwrap();
+    disk.block(None);
+    assert!(stand.store.close(std::time::Duration::from_mins(1)));
+    assert_eq!(found(&disk), BTreeMap::from([(key(0), 1)]));
+}
+
+/// Those are not what the window of duplicates remembers.
+#[test]
+fn spans_without_ids_leave_no_hashes() {
+    let runtime = support::runtime();
+    let disk = MemoryDisk::new();
+    let nameless = |n: u64| body(7, n, "span").replace(&format!("{:016x}", n + 1), "");
+    let stand = open(&disk);
+    for n in 0..5 {
+        assert_eq!(runtime.block_on(stand.post(nameless(n))), 200);
+    }
+    assert_eq!(runtime.block_on(stand.post(body(7, 5, "span 5"))), 200);
+    stand.close();
+    let [(_, bytes)] = &disk.files(".keys")[..] else { panic!() };
+    // Magic, time and checksum, and the hashes of one span.
+    assert_eq!(bytes.len(), 24 + 24);
 }
 
 /// As where the clock went back between two starts, and no hash says which ids there were.

@@ -5,13 +5,18 @@
 mod support;
 
 use std::collections::BTreeSet;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use parquet::record::RowAccessor as _;
 use spanwise_arrow::ArrowOptions;
-use spanwise_receiver::{Delivery, ReceiverOptions, SpanKey, Store as _, StoreOptions};
+use spanwise_receiver::{
+    Delivery, Disk, DiskFile, Entry, ReceiverOptions, SpanKey, Store as _, StoreOptions,
+};
 use support::memory_disk::MemoryDisk;
-use support::{Stand, rows, runtime};
+use support::{Stand, rows, runtime, until};
 
 /// Traces, each an agent's run, and the model call in it that the run has the tokens of.
 const TRACES: u64 = 12;
@@ -92,6 +97,107 @@ fn a_call_and_its_run_are_one_request_in_whatever_blocks_they_are_read() {
     let [all, marked] = found(&disk);
     assert_eq!(all, names("chat").chain(names("invoke_agent")).collect());
     assert_eq!(marked, names("invoke_agent").collect());
+}
+
+/// A disk on which a byte of the log changes between two readings of it.
+#[derive(Debug)]
+struct Failing {
+    disk: MemoryDisk,
+    opened: AtomicU64,
+}
+
+impl Disk for Failing {
+    fn create(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
+        self.disk.create(path)
+    }
+
+    fn reopen(&self, path: &Path) -> io::Result<(Box<dyn DiskFile>, u64)> {
+        self.disk.reopen(path)
+    }
+
+    fn open(&self, path: &Path) -> io::Result<Box<dyn Read + Send>> {
+        let file = self.disk.open(path)?;
+        // Sealing opens it twice before it reads: the second time to tell requests, and that is when the byte is good still.
+        if path.starts_with("log") && self.opened.fetch_add(1, Ordering::SeqCst) == 1 {
+            let damaged = self.disk.files(".log").remove(0).1;
+            let place = damaged.windows(7).position(|window| window == b"first 1").unwrap();
+            self.disk.damage(path, place);
+            return Ok(file);
+        }
+        if path.starts_with("log") && self.opened.load(Ordering::SeqCst) == 1 {
+            let disk = self.disk.clone();
+            let path = path.to_owned();
+            return Ok(Box::new(Later { disk, path, file: None }));
+        }
+        Ok(file)
+    }
+
+    fn list(&self, path: &Path) -> io::Result<Vec<Entry>> {
+        self.disk.list(path)
+    }
+
+    fn create_dir_all(&self, path: &Path) -> io::Result<()> {
+        self.disk.create_dir_all(path)
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        self.disk.rename(from, to)
+    }
+
+    fn remove_file(&self, path: &Path) -> io::Result<()> {
+        self.disk.remove_file(path)
+    }
+
+    fn remove_dir_all(&self, path: &Path) -> io::Result<()> {
+        self.disk.remove_dir_all(path)
+    }
+
+    fn sync_dir(&self, path: &Path) -> io::Result<()> {
+        self.disk.sync_dir(path)
+    }
+
+    fn free_bytes(&self) -> io::Result<u64> {
+        self.disk.free_bytes()
+    }
+}
+
+/// A file as it is when it is read first, and not when it was opened.
+struct Later {
+    disk: MemoryDisk,
+    path: PathBuf,
+    file: Option<Box<dyn Read + Send>>,
+}
+
+impl Read for Later {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        if self.file.is_none() {
+            self.file = Some(self.disk.open(&self.path)?);
+        }
+        self.file.as_mut().unwrap().read(out)
+    }
+}
+
+#[test]
+fn marks_stay_with_their_rows_where_the_log_changes_while_it_is_read() {
+    let runtime = runtime();
+    let disk = MemoryDisk::new();
+    let failing = Arc::new(Failing { disk: disk.clone(), opened: AtomicU64::new(0) });
+    let stand =
+        Stand::on(Arc::clone(&failing) as Arc<dyn Disk>, StoreOptions::default(), ReceiverOptions::default());
+    for trace in 1..4 {
+        let plain = span(trace, "first", "", "").replace("gen_ai", "other");
+        assert_eq!(runtime.block_on(stand.post(plain)), 200);
+        assert_eq!(runtime.block_on(stand.post(span(trace, "chat", "", ""))), 200);
+    }
+    stand.store.flush();
+    until("it is sealed", || {
+        stand.store.unsealed_bytes() == 0 && stand.count("spanwise_damaged_segments_total") == 1
+    });
+    let [all, marked] = found(&disk);
+    assert_eq!(all.len(), 5);
+    assert_eq!(marked, (1..4).map(|trace| format!("chat {trace}")).collect());
+    assert!(stand.count("spanwise_seal_failures_total") > 0);
+    stand.close();
 }
 
 #[test]

@@ -12,7 +12,7 @@ use tracing::{debug, error, info, warn};
 use super::damaged;
 use super::disk::{Disk, Entry, lacks_room};
 use super::durable::{Shared, StoreOptions};
-use super::key_file::{DEDUP, spans_in};
+use super::key_file::{DEDUP, KEYS_SUFFIX, spans_in};
 use super::manifest::{Manifest, STAGING};
 use super::named::Named;
 use super::partition::Spread;
@@ -119,8 +119,10 @@ impl Keeper {
             return self.step_aside(segment, error);
         }
         self.make_room(error);
-        if lacks_room(error) {
-            self.shared.queue.one_at_a_time();
+        if lacks_room(error) && self.shared.queue.one_at_a_time() {
+            warn!(
+                "there is no room for several segments: they become Parquet one at a time, until that goes well"
+            );
         }
         self.metrics.seal_failures.inc();
         error!(segment = segment.id, %error, "cannot seal; the segment is kept");
@@ -231,13 +233,20 @@ impl Keeper {
 
     /// Gives a segment up: trying again would fail again, and nothing behind it would ever be sealed.
     fn set_aside(&self, segment: Closed, problem: &str) -> Result<Sealed, SealError> {
-        match self.shared.queue.turn(segment.id) {
-            Turn::Now => {}
-            Turn::Later => return Err(SealError::Later),
-            Turn::Never => return Err(SealError::Abandoned),
+        let turn = self.shared.queue.turn(segment.id);
+        if turn == Turn::Never {
+            return Err(SealError::Abandoned);
         }
         self.check_held()?;
-        if Manifest::read(&*self.disk, segment.id)?.is_some() {
+        let staging = Path::new(STAGING).join(segment.id.to_string());
+        let is_published = Manifest::read(&*self.disk, segment.id)?.is_some();
+        if turn == Turn::Later {
+            if !is_published {
+                self.disk.remove_dir_all(&staging)?;
+            }
+            return Err(SealError::Later);
+        }
+        if is_published {
             // Its files are whole, and on their way.
             return Err(SealError::Unplaced(io::Error::other(problem.to_owned()), Sealed::default()));
         }
@@ -245,7 +254,7 @@ impl Keeper {
         let gone = || {
             self.disk.remove_file(&Path::new(LOG).join(segment_name(segment.id)))?;
             self.disk.sync_dir(Path::new(LOG))?;
-            self.disk.remove_dir_all(&Path::new(STAGING).join(segment.id.to_string()))
+            self.disk.remove_dir_all(&staging)
         };
         if let Err(error) = gone() {
             // It is kept already. If it is still there at the next start, all of this happens again.
@@ -283,7 +292,7 @@ impl Keeper {
 /// the newest are.
 fn remove_old_keys(disk: &dyn Disk, now: SystemTime, window: Duration, most: usize) -> io::Result<()> {
     let mut files = disk.list(Path::new(DEDUP))?;
-    files.retain(|entry| !entry.is_dir);
+    files.retain(|entry| !entry.is_dir && entry.name.ends_with(KEYS_SUFFIX));
     files.sort_unstable_by(|one, other| other.name.cmp(&one.name));
     let mut spans = 0_usize;
     for entry in files {

@@ -9,9 +9,11 @@ pub(crate) const DEDUP: &str = "dedup";
 pub(crate) const STAGED_KEYS: &str = "keys";
 const KEYS: &[u8; 8] = b"SPWKEYS1";
 
+pub(crate) const KEYS_SUFFIX: &str = ".keys";
+
 /// The file name of a segment's hashes.
 pub(crate) fn keys_name(id: u64) -> String {
-    format!("{id:014}.keys")
+    format!("{id:014}{KEYS_SUFFIX}")
 }
 
 /// A file of hashes: magic, when the last of its spans came, the hashes as in a record, checksum.

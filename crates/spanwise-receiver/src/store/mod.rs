@@ -208,7 +208,7 @@ pub trait Store: Send + Sync {
     fn is_ready(&self) -> bool;
 
     /// Whether it counts in [`Metrics`](crate::Metrics) what it stored, as one does that goes on where the client went away. For any other the
-    /// receiver counts what the store says of each delivery. Default: false.
+    /// receiver counts what the store says of each delivery. A store in front of another says what that one does. Default: false.
     fn counts(&self) -> bool {
         false
     }

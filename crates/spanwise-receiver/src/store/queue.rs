@@ -4,8 +4,8 @@
 //! receiver does. What they made is published in the order of the segments: the header of a segment says how much of the one
 //! before was acknowledged, so it must not go as long as that one is there.
 //!
-//! Where one cannot be made for lack of room, what waits for its turn takes that room: from then on they are made one by one, until
-//! none waits.
+//! Where one cannot be made for lack of room, what waits for its turn takes that room: from then on they are made one by one, and
+//! with each that is, one more at a time.
 //!
 //! A segment whose manifest is durable is published, whatever becomes of its files: nobody asks any more how much of it counts. If
 //! they cannot be put in their places now, it steps aside, and keeps no other from being published.
@@ -40,8 +40,8 @@ struct State {
     sealing: BTreeMap<u64, Closed>,
     /// Published, but not all of their files have their places.
     aside: BTreeMap<u64, Aside>,
-    /// One at a time: there was no room for more.
-    alone: bool,
+    /// So many at a time: there was no room for more.
+    together: usize,
     /// More may come.
     open: bool,
     /// What is here is left for the next start.
@@ -112,7 +112,7 @@ impl Queue {
             waiting,
             sealing: BTreeMap::new(),
             aside: published.into_iter().map(aside).collect(),
-            alone: false,
+            together: usize::MAX,
             open: true,
             abandoned: false,
             retry: None,
@@ -180,7 +180,7 @@ impl Queue {
                 return Next::Seal(aside.segment);
             }
             if state.retry.is_none_or(|at| at <= now)
-                && (!state.alone || state.sealing.is_empty())
+                && state.sealing.len() < state.together
                 && let Some(segment) = state.waiting.pop_front()
             {
                 state.sealing.insert(segment.id, segment);
@@ -227,7 +227,10 @@ impl Queue {
             if first(&state) {
                 return Turn::Now;
             }
-            if state.alone {
+            // Only those that come next may keep others waiting, and never one that is not given out.
+            let before =
+                state.sealing.range(..id).count() + state.waiting.partition_point(|other| other.id < id);
+            if before >= state.together {
                 return Turn::Later;
             }
             state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
@@ -240,16 +243,17 @@ impl Queue {
         state.aside.remove(&id);
         if state.sealing.remove(&id).is_some() {
             (state.retry, state.delay) = (None, FIRST_RETRY);
+            state.together = state.together.saturating_add(1);
         }
-        state.alone &= !(state.waiting.is_empty() && state.sealing.is_empty());
         drop(state);
         self.changed.notify_all();
     }
 
-    /// Segments are made one at a time from now on, since there is no room for more.
-    pub(crate) fn one_at_a_time(&self) {
-        self.state().alone = true;
+    /// There is no room for what is being made: from now on segments are made one at a time. Whether that is news.
+    pub(crate) fn one_at_a_time(&self) -> bool {
+        let before = std::mem::replace(&mut self.state().together, 1);
         self.changed.notify_all();
+        before > 1
     }
 
     /// A segment whose turn comes later is given out again then.
@@ -391,7 +395,7 @@ mod tests {
         std::thread::scope(|scope| {
             // They wait with what they made.
             let waiting = [2, 3].map(|id| scope.spawn(move || (id, queue.turn(id))));
-            queue.one_at_a_time();
+            assert!(queue.one_at_a_time());
             queue.failed(segment(1));
             for waited in waiting {
                 let (id, turn) = waited.join().unwrap();
@@ -399,15 +403,18 @@ mod tests {
                 queue.put_back(segment(id));
             }
         });
-        for id in 1..4 {
-            assert_eq!(queue.next(hour), Next::Seal(segment(id)));
-            assert_eq!((queue.next(now()), queue.turn(id)), (Next::Nothing, Turn::Now));
-            queue.done(id);
-        }
-        // None waits any more: there may be room.
+        assert_eq!(queue.next(hour), Next::Seal(segment(1)));
+        assert_eq!((queue.next(now()), queue.turn(1)), (Next::Nothing, Turn::Now));
+        queue.done(1);
+        // There may be room for two.
         queue.push(segment(4));
-        queue.push(segment(5));
-        assert_eq!([queue.next(now()), queue.next(now())], [4, 5].map(|id| Next::Seal(segment(id))));
+        assert_eq!([queue.next(now()), queue.next(now())], [2, 3].map(|id| Next::Seal(segment(id))));
+        assert_eq!(queue.next(now()), Next::Nothing);
+        // The one before fails for another reason: it is given out again, whatever waits.
+        queue.failed(segment(2));
+        assert_eq!(queue.next(hour), Next::Seal(segment(2)));
+        assert!(queue.one_at_a_time() && !queue.one_at_a_time());
+        assert_eq!(queue.turn(3), Turn::Later);
     }
 
     #[test]

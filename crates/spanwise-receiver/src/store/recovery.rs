@@ -12,7 +12,7 @@ use super::SpanKey;
 use super::damaged;
 use super::dedup::Dedup;
 use super::disk::{Disk, Entry};
-use super::key_file::{DEDUP, STAGED_KEYS, keys_name, read_keys};
+use super::key_file::{DEDUP, KEYS_SUFFIX, STAGED_KEYS, keys_name, read_keys};
 use super::manifest::{Manifest, SPANS, STAGING};
 use super::named::Named;
 use super::queue::Closed;
@@ -179,7 +179,7 @@ fn remembered(
     let staged = |id: u64| (id, Path::new(STAGING).join(id.to_string()).join(STAGED_KEYS));
     let mut files: BTreeMap<u64, PathBuf> = published.into_iter().map(staged).collect();
     files.extend(disk.list(Path::new(DEDUP))?.into_iter().filter_map(|Entry { name, .. }| {
-        let id = name.strip_suffix(".keys")?.parse().ok()?;
+        let id = name.strip_suffix(KEYS_SUFFIX)?.parse().ok()?;
         Some((id, Path::new(DEDUP).join(name)))
     }));
     for (id, path) in &files {

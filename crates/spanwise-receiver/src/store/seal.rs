@@ -13,6 +13,7 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fmt;
+use std::hash::Hasher as _;
 use std::io::{self, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 
@@ -111,7 +112,11 @@ fn broken_table(error: ArrowError) -> SealError {
 
 impl From<ConvertError> for SealError {
     fn from(error: ConvertError) -> Self {
-        Self::Table(error.to_string())
+        match error {
+            // The two readings of a segment were of different records: the disk is failing, or somebody writes to it.
+            ConvertError::Changed { .. } => Self::Io(io::Error::other("a segment changed while it was read")),
+            error => Self::Table(error.to_string()),
+        }
     }
 }
 
@@ -170,6 +175,12 @@ struct Sealing {
     received: u64,
     /// Of the rows that come, where they have any.
     marks: Option<RequestMarks>,
+    /// A hash of all that was read.
+    mark: XxHash3_64,
+    /// Records that were kept in `damaged`.
+    kept: u64,
+    /// What is damaged was told by an attempt before this.
+    told: bool,
     sealed: Sealed,
 }
 
@@ -196,7 +207,7 @@ impl<'a> Sealer<'a> {
             let placed = manifest.carry_out(self.disk, id, segment.ours);
             return placed.map(|()| made).map_err(|error| SealError::Unplaced(error, made));
         }
-        if is_published {
+        if is_published && !self.is_removed(id)? {
             let away = io::Error::new(io::ErrorKind::NotFound, "the manifest of a segment that has one");
             return Err(SealError::Unplaced(away, segment.made.unwrap_or_default()));
         }
@@ -215,6 +226,9 @@ impl<'a> Sealer<'a> {
             keys: Vec::new(),
             received: 0,
             marks,
+            mark: XxHash3_64::new(),
+            kept: 0,
+            told: segment.told,
             sealed: Sealed::default(),
         };
         let sealed =
@@ -227,6 +241,20 @@ impl<'a> Sealer<'a> {
             warn!(segment = id, kind = ?error.kind(), "cannot remove a staging folder");
         }
         sealed
+    }
+
+    /// Whether the staging folder of a published segment is gone, and not with all others: then it is made again, under the same
+    /// names.
+    fn is_removed(&self, id: u64) -> io::Result<bool> {
+        let is_there = |folder: &str, name: &str| {
+            let entries = self.disk.list(Path::new(folder))?;
+            io::Result::Ok(entries.iter().any(|entry| entry.is_dir && entry.name == name))
+        };
+        self.disk.check_held()?;
+        let is_removed =
+            is_there("", STAGING)? && !is_there(STAGING, &id.to_string())? && is_there("", STAGING)?;
+        self.disk.check_held()?;
+        Ok(is_removed)
     }
 
     /// The file of a segment.
@@ -283,8 +311,12 @@ impl<'a> Sealer<'a> {
         let (mut text, mut records) = (std::mem::take(&mut self.text), Vec::new());
         while blocks.next(&mut text, &mut records)? {
             let json = text.freeze();
+            sealing.mark.write(&json);
             self.block(&json, &records, sealing)?;
             text = self.give_back(json);
+        }
+        if let Some(marks) = &sealing.marks {
+            marks.finish()?;
         }
         if blocks.is_damaged() && !segment.told {
             damaged::copy_segment(self.disk, segment.id)?;
@@ -342,8 +374,9 @@ impl<'a> Sealer<'a> {
             }
             // A fault of ours, or of whoever said that it is so many spans; the others need not suffer.
             let json = text.slice(record.json.clone());
-            damaged::keep_record(self.disk, sealing.id, sealing.sealed.damaged, &json)?;
-            sealing.sealed.damaged += 1;
+            damaged::keep_record(self.disk, sealing.id, sealing.kept, &json)?;
+            sealing.kept += 1;
+            sealing.sealed.damaged += u64::from(!sealing.told);
         }
         Ok(())
     }
@@ -435,8 +468,7 @@ impl<'a> Sealer<'a> {
         let mut manifest = Manifest::default();
         // The same however often it is made, and another for another segment: where the clock goes back, and nothing is left that
         // says which ids there were, one comes again.
-        let keys = write_keys(sealing.received, &sealing.keys);
-        let name = format!("{:014}-{:08x}", sealing.id, XxHash3_64::oneshot(&keys) & 0xffff_ffff);
+        let name = format!("{:014}-{:08x}", sealing.id, sealing.mark.finish() & 0xffff_ffff);
         for (index, (partition, writer)) in sealing.writers.drain(..).enumerate() {
             let mut output = writer.finish()?.into_inner().map_err(io::IntoInnerError::into_error)?;
             output.file.sync()?;
@@ -446,9 +478,11 @@ impl<'a> Sealer<'a> {
             let place = format!("{SPANS}/{}/{name}-{index}.parquet", partition.path());
             manifest.add(format!("{index}.parquet"), place);
         }
-        if self.remembers && sealing.keys.iter().any(|key| key.ids != SpanKey::NO_IDS) {
+        // Those without are never looked for.
+        sealing.keys.retain(|key| key.ids != SpanKey::NO_IDS);
+        if self.remembers && !sealing.keys.is_empty() {
             let mut file = self.disk.create(&sealing.folder.join(STAGED_KEYS))?;
-            file.write_all(&keys)?;
+            file.write_all(&write_keys(sealing.received, &sealing.keys))?;
             file.sync()?;
             manifest.add(STAGED_KEYS.to_owned(), format!("{DEDUP}/{}", keys_name(sealing.id)));
         }
