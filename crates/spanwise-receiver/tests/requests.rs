@@ -6,16 +6,14 @@ mod support;
 
 use std::collections::BTreeSet;
 use std::io::{self, Read};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use parquet::record::RowAccessor as _;
 use spanwise_arrow::ArrowOptions;
-use spanwise_receiver::{
-    Delivery, Disk, DiskFile, Entry, ReceiverOptions, SpanKey, Store as _, StoreOptions,
-};
+use spanwise_receiver::{Delivery, Disk as _, ReceiverOptions, SpanKey, Store as _, StoreOptions};
 use support::memory_disk::MemoryDisk;
+use support::watched_disk::WatchedDisk;
 use support::{Stand, rows, runtime, until};
 
 /// Traces, each an agent's run, and the model call in it that the run has the tokens of.
@@ -99,68 +97,6 @@ fn a_call_and_its_run_are_one_request_in_whatever_blocks_they_are_read() {
     assert_eq!(marked, names("invoke_agent").collect());
 }
 
-/// A disk on which a byte of the log changes between two readings of it.
-#[derive(Debug)]
-struct Failing {
-    disk: MemoryDisk,
-    opened: AtomicU64,
-}
-
-impl Disk for Failing {
-    fn create(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
-        self.disk.create(path)
-    }
-
-    fn reopen(&self, path: &Path) -> io::Result<(Box<dyn DiskFile>, u64)> {
-        self.disk.reopen(path)
-    }
-
-    fn open(&self, path: &Path) -> io::Result<Box<dyn Read + Send>> {
-        let file = self.disk.open(path)?;
-        // Sealing opens it twice before it reads: the second time to tell requests, and that is when the byte is good still.
-        if path.starts_with("log") && self.opened.fetch_add(1, Ordering::SeqCst) == 1 {
-            let damaged = self.disk.files(".log").remove(0).1;
-            let place = damaged.windows(7).position(|window| window == b"first 1").unwrap();
-            self.disk.damage(path, place);
-            return Ok(file);
-        }
-        if path.starts_with("log") && self.opened.load(Ordering::SeqCst) == 1 {
-            let disk = self.disk.clone();
-            let path = path.to_owned();
-            return Ok(Box::new(Later { disk, path, file: None }));
-        }
-        Ok(file)
-    }
-
-    fn list(&self, path: &Path) -> io::Result<Vec<Entry>> {
-        self.disk.list(path)
-    }
-
-    fn create_dir_all(&self, path: &Path) -> io::Result<()> {
-        self.disk.create_dir_all(path)
-    }
-
-    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
-        self.disk.rename(from, to)
-    }
-
-    fn remove_file(&self, path: &Path) -> io::Result<()> {
-        self.disk.remove_file(path)
-    }
-
-    fn remove_dir_all(&self, path: &Path) -> io::Result<()> {
-        self.disk.remove_dir_all(path)
-    }
-
-    fn sync_dir(&self, path: &Path) -> io::Result<()> {
-        self.disk.sync_dir(path)
-    }
-
-    fn free_bytes(&self) -> io::Result<u64> {
-        self.disk.free_bytes()
-    }
-}
-
 /// A file as it is when it is read first, and not when it was opened.
 struct Later {
     disk: MemoryDisk,
@@ -181,9 +117,26 @@ impl Read for Later {
 fn marks_stay_with_their_rows_where_the_log_changes_while_it_is_read() {
     let runtime = runtime();
     let disk = MemoryDisk::new();
-    let failing = Arc::new(Failing { disk: disk.clone(), opened: AtomicU64::new(0) });
-    let stand =
-        Stand::on(Arc::clone(&failing) as Arc<dyn Disk>, StoreOptions::default(), ReceiverOptions::default());
+    let (log, mut opened) = (disk.clone(), 0);
+    let failing = WatchedDisk::new(disk.clone(), move |path, to| {
+        if to.is_some() || !path.starts_with("log") {
+            return Ok(None);
+        }
+        opened += 1;
+        Ok(match opened {
+            // To make rows, which is read when requests are told.
+            1 => Some(Box::new(Later { disk: log.clone(), path: path.to_owned(), file: None })),
+            // To tell requests. Then a byte changes.
+            2 => {
+                let good = log.open(path)?;
+                let bytes = log.files(".log").remove(0).1;
+                log.damage(path, bytes.windows(7).position(|window| window == b"first 1").unwrap());
+                Some(good)
+            }
+            _ => None,
+        })
+    });
+    let stand = Stand::on(Arc::new(failing), StoreOptions::default(), ReceiverOptions::default());
     for trace in 1..4 {
         let plain = span(trace, "first", "", "").replace("gen_ai", "other");
         assert_eq!(runtime.block_on(stand.post(plain)), 200);

@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "each test uses a part")]
 
 pub(crate) mod memory_disk;
+pub(crate) mod watched_disk;
 
 use std::collections::BTreeMap;
 use std::fs;
