@@ -6,7 +6,7 @@
 //! no string, except those that JSON had escaped.
 //!
 //! ```
-//! use arrow_array::{Array, cast::AsArray, types::Int64Type};
+//! use spanwise_arrow::arrow_array::{Array, cast::AsArray, types::Int64Type};
 //! use spanwise_arrow::{ArrowOptions, Converter, Promotion, PromotedType};
 //!
 //! let body = br#"{"resourceSpans":[{"scopeSpans":[{"spans":[{"name":"chat","startTimeUnixNano":"1700000000000000000",
@@ -25,6 +25,10 @@
 //! ```
 //!
 //! What a consumer cannot take as it is gets converted at the edge: see [`mod@write`].
+//!
+//! Batches come from [`spanwise`], and tables go out as types of [`arrow_array`] and [`arrow_schema`], so all three are given on:
+//! with them come the versions that fit. A new major version of one of them, or of `parquet`, whose error is in [`write::WriteError`],
+//! is a breaking change of this crate.
 
 #![deny(unsafe_code)]
 
@@ -49,6 +53,8 @@ mod shapes;
 mod text;
 mod views;
 pub mod write;
+
+pub use {arrow_array, arrow_schema, spanwise};
 
 pub use column::Column;
 pub use convert::Converter;

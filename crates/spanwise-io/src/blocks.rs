@@ -17,10 +17,10 @@ use crate::source::Source;
 /// The blocks of one source. An error is the last item; what was good before it has been given.
 ///
 /// ```
-/// use spanwise::{Decoder, SpanBatch};
+/// use spanwise_io::spanwise::{Decoder, SpanBatch, bytes::Bytes};
 /// use spanwise_io::{Blocks, ReadSettings, Source};
 /// let settings = ReadSettings::default();
-/// let source = Source::Bytes(bytes::Bytes::from_static(b"{\"resourceSpans\":[]}\n{}\n"));
+/// let source = Source::Bytes(Bytes::from_static(b"{\"resourceSpans\":[]}\n{}\n"));
 /// let mut batch = SpanBatch::new();
 /// for block in Blocks::open(source, &settings)? {
 ///     Decoder::new(settings.decode).decode_framed(block?, &mut batch)?;

@@ -69,8 +69,9 @@ impl Opened {
 /// The text of one source, decompressed as it is read.
 ///
 /// ```
+/// use spanwise_io::spanwise::bytes::Bytes;
 /// use spanwise_io::{Input, ReadSettings, Source};
-/// let source = Source::Bytes(bytes::Bytes::from_static(b"{\"resourceSpans\":[]}\n"));
+/// let source = Source::Bytes(Bytes::from_static(b"{\"resourceSpans\":[]}\n"));
 /// let mut input = Input::open(source, &ReadSettings::default())?;
 /// let mut text = Vec::new();
 /// while input.read(&mut text, 64 << 10)? > 0 {}

@@ -13,6 +13,9 @@
 //! - [`policy`] loads redaction policies by the names of presets and files, and fetches their keys.
 //! - [`Foreign`] says what a source looks like that is no JSON.
 //!
+//! What is read becomes batches of [`spanwise`], so it is given on: with it comes the version that fits. A new major version of it is a
+//! breaking change of this crate.
+//!
 //! Memory is bounded by the size of blocks and the number of threads, never by the size of a source. Files are read, not
 //! mapped: a file that is cut short meanwhile is an error, not a signal.
 
@@ -37,6 +40,8 @@ mod source;
 mod thread_count;
 mod twice;
 mod unnamed;
+
+pub use spanwise;
 
 pub use atomic::AtomicFile;
 pub use blocks::Blocks;

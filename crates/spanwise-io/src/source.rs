@@ -14,8 +14,7 @@ use walkdir::WalkDir;
 /// ```
 /// use std::path::PathBuf;
 ///
-/// use bytes::Bytes;
-/// use spanwise_io::Source;
+/// use spanwise_io::{Source, spanwise::bytes::Bytes};
 /// let sources = [Source::from(PathBuf::from("spans.jsonl")), Bytes::from("{}").into()];
 /// assert_eq!(sources.map(|source| source.name()), ["spans.jsonl", "<bytes>"]);
 /// ```

@@ -92,8 +92,7 @@ fn check(secret: &str) -> Result<(), SecretError> {
 /// The secrets of a receiver. A request needs one of them: several at once let them be changed one after the other.
 ///
 /// ```
-/// use http::{HeaderMap, HeaderValue};
-/// use spanwise_receiver::{Auth, Secret};
+/// use spanwise_receiver::{Auth, Secret, http::{HeaderMap, HeaderValue}};
 /// let auth = Auth::new(vec![Secret::bearer("old")?, Secret::bearer("new")?, Secret::header("x-key", "k")?]);
 /// let mut headers = HeaderMap::new();
 /// assert!(!auth.allows(&headers));

@@ -23,6 +23,10 @@
 //! # Ok(()) }
 //! ```
 //!
+//! Requests and responses are types of [`http`] with bodies of [`bytes`], a policy is one of [`spanwise`], and columns are chosen by
+//! [`spanwise_arrow`], so these are given on: with them come the versions that fit. A new major version of one of them, of `axum`, whose
+//! [`Router`](axum::Router) [`router`] gives, or of `tokio`, whose listener [`serve`] takes, is a breaking change of this crate.
+//!
 //! No answer, log line or metric holds a value or a key of what was sent.
 
 #![forbid(unsafe_code)]
@@ -39,6 +43,8 @@ mod seldom;
 mod server;
 mod service;
 mod store;
+
+pub use {bytes, http, spanwise, spanwise_arrow};
 
 pub use auth::{Auth, Secret, SecretError};
 pub use body::Pace;

@@ -108,9 +108,8 @@ struct Inner {
 /// ```
 /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// use std::sync::Arc;
-/// use http::Request;
 /// use http_body_util::{BodyExt, Full};
-/// use spanwise_receiver::{DurableStore, Metrics, Receiver, ReceiverOptions, StoreOptions};
+/// use spanwise_receiver::{DurableStore, Metrics, Receiver, ReceiverOptions, StoreOptions, bytes::Bytes, http::Request};
 /// use tower_service::Service;
 ///
 /// let folder = tempfile::tempdir()?;
@@ -121,7 +120,7 @@ struct Inner {
 /// let body = r#"{"resourceSpans":[{"scopeSpans":[{"spans":[{"traceId":"0af7651916cd43dd8448eb211c80319c",
 ///     "spanId":"b7ad6b7169203331","name":"chat"}]}]}]}"#;
 /// let request = Request::post("/v1/traces").header("content-type", "application/json");
-/// let response = receiver.call(request.body(Full::<bytes::Bytes>::from(body))?).await?;
+/// let response = receiver.call(request.body(Full::<Bytes>::from(body))?).await?;
 /// assert_eq!(response.status(), 200);
 /// assert_eq!(response.into_body().collect().await?.to_bytes(), "{}");
 /// # Ok(()) }

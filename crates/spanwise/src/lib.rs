@@ -24,6 +24,9 @@
 //! Options, here and in the other crates of `spanwise`, are structures with public fields, to which a release may add: write
 //! `..Default::default()` at the end of each.
 //!
+//! Input is taken as [`Bytes`](bytes::Bytes), so the crate [`bytes`] is given on: with it comes the version that fits. A new major
+//! version of it is a breaking change of this crate.
+//!
 //! # Features
 //!
 //! Both are on by default, and both bring dependencies. Without them decoding, [`frame`], [`llm`] and [`encode`] are there.
@@ -50,6 +53,8 @@ mod schema;
 #[cfg(feature = "redact")]
 mod splice;
 mod words;
+
+pub use bytes;
 
 pub use batch::{
     ArrayRef, AttributeRef, AttributeRow, AttributeSource, Attributes, AttributesRef, ByteRange, DocumentRow,

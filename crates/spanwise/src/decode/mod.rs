@@ -47,7 +47,7 @@ use reader::{Reader, Scratch};
 /// instead, and allocates nothing once they are warm.
 ///
 /// ```
-/// use bytes::Bytes;
+/// use spanwise::bytes::Bytes;
 /// fn spans_of(payload: &[u8]) -> Result<usize, spanwise::DecodeError> {
 ///     Ok(spanwise::decode(Bytes::copy_from_slice(payload))?.len())
 /// }
