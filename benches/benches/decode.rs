@@ -11,7 +11,7 @@ const SIZE: u64 = 2 << 20;
 
 fn decode(criterion: &mut Criterion) {
     for corpus in Corpus::ALL {
-        let case = Case::generate(corpus, Form::Ndjson, SEED, SIZE);
+        let case = Case::generate(*corpus, Form::Ndjson, SEED, SIZE);
         let mut group = criterion.benchmark_group(corpus.name());
         group.throughput(Throughput::Bytes(case.bytes)).sample_size(20);
         for mut contestant in contestants::all() {

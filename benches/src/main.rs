@@ -67,11 +67,15 @@ struct Options {
 }
 
 fn corpus(name: &str) -> Result<Corpus, String> {
-    Corpus::parse(name).ok_or_else(|| format!("one of {}", Corpus::ALL.map(Corpus::name).join(", ")))
+    Corpus::parse(name).ok_or_else(|| {
+        format!("one of {}", Corpus::ALL.iter().map(|corpus| corpus.name()).collect::<Vec<_>>().join(", "))
+    })
 }
 
 fn form(name: &str) -> Result<Form, String> {
-    Form::parse(name).ok_or_else(|| format!("one of {}", Form::ALL.map(Form::name).join(", ")))
+    Form::parse(name).ok_or_else(|| {
+        format!("one of {}", Form::ALL.iter().map(|form| form.name()).collect::<Vec<_>>().join(", "))
+    })
 }
 
 fn task(name: &str) -> Result<Task, String> {

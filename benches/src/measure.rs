@@ -206,7 +206,7 @@ mod tests {
     fn contestants_find_the_same_in_every_corpus() {
         for corpus in Corpus::ALL {
             for form in Form::ALL {
-                let case = Case::generate(corpus, form, 5, 60_000);
+                let case = Case::generate(*corpus, *form, 5, 60_000);
                 for row in measure(&case, &mut contestants::all(), 1).unwrap() {
                     assert_eq!(row.refused, None, "{corpus} {form} {}", row.contestant);
                     assert!(row.gb_per_s.unwrap() > 0.0);

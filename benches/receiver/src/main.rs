@@ -32,7 +32,7 @@ use spanwise_corpora::Corpus;
 #[derive(Parser)]
 struct Arguments {
     /// Requests of this corpus (may be repeated), as `spanwise generate` makes them
-    #[arg(long = "corpus", value_name = "NAME", default_values = ["llm", "tiny"], value_parser = PossibleValuesParser::new(Corpus::ALL.map(Corpus::name)))]
+    #[arg(long = "corpus", value_name = "NAME", default_values = ["llm", "tiny"], value_parser = PossibleValuesParser::new(Corpus::ALL.iter().map(|corpus| corpus.name())))]
     corpora: Vec<String>,
     /// Only this contestant (may be repeated)
     #[arg(long = "contestant", value_name = "NAME", default_values = contestant::ALL, value_parser = PossibleValuesParser::new(contestant::ALL))]

@@ -621,5 +621,8 @@ pub(crate) struct Generate {
 }
 
 fn corpus(name: &str) -> Result<Corpus, String> {
-    Corpus::parse(name).ok_or_else(|| format!("one of {}", Corpus::ALL.map(Corpus::name).join(", ")))
+    Corpus::parse(name).ok_or_else(|| {
+        let names: Vec<_> = Corpus::ALL.iter().map(|corpus| corpus.name()).collect();
+        format!("one of {}", names.join(", "))
+    })
 }

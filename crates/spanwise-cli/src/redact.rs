@@ -327,7 +327,7 @@ impl Redacted {
         let decided = |Count { name, count }| Decided { rule: name, count };
         let written = Report {
             ok: self.outcome() == Outcome::Fine,
-            totals: report.totals().into_iter().collect(),
+            totals: report.totals().collect(),
             foreign_documents: *foreign_documents,
             places: map(report.places()),
             detectors: map(report.detectors(policy)),

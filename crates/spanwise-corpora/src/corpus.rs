@@ -66,7 +66,7 @@ pub struct Sample {
 
 impl Corpus {
     /// All corpora.
-    pub const ALL: [Corpus; 10] = [
+    pub const ALL: &[Corpus] = &[
         Corpus::Llm,
         Corpus::Openrouter,
         Corpus::Micro,
@@ -81,7 +81,7 @@ impl Corpus {
 
     /// The corpus of that name, as [`Corpus::name`] gives it.
     pub fn parse(name: &str) -> Option<Corpus> {
-        Corpus::ALL.into_iter().find(|corpus| corpus.name() == name)
+        Corpus::ALL.iter().copied().find(|corpus| corpus.name() == name)
     }
 
     /// The corpus's name, in lower case.
@@ -177,11 +177,11 @@ impl fmt::Display for Corpus {
 
 impl Form {
     /// Both forms.
-    pub const ALL: [Form; 2] = [Form::Ndjson, Form::Document];
+    pub const ALL: &[Form] = &[Form::Ndjson, Form::Document];
 
     /// The form of that name, as [`Form::name`] gives it.
     pub fn parse(name: &str) -> Option<Form> {
-        Form::ALL.into_iter().find(|form| form.name() == name)
+        Form::ALL.iter().copied().find(|form| form.name() == name)
     }
 
     /// `document` or `ndjson`.

@@ -109,8 +109,8 @@ pub fn files(names: &[impl AsRef<OsStr>]) -> Vec<PathBuf> {
 pub fn read(path: &Path) -> Result<Policy, UnusablePolicy> {
     let read = std::fs::read_to_string(path).map_err(|error| {
         UnusablePolicy::new(if error.kind() == std::io::ErrorKind::NotFound {
-            let ids = Preset::ALL.map(Preset::id).join(", ");
-            format!("no such policy file, and no such preset; there are {ids}")
+            let ids: Vec<_> = Preset::ALL.iter().map(|preset| preset.id()).collect();
+            format!("no such policy file, and no such preset; there are {}", ids.join(", "))
         } else {
             format!("cannot read: {error}")
         })

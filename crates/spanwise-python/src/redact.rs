@@ -364,8 +364,8 @@ impl Policy {
         let mut policy = CorePolicy::new();
         for name in &names {
             let preset = Preset::from_id(name).ok_or_else(|| {
-                let ids = Preset::ALL.map(Preset::id).join(", ");
-                policy_error(py, format!("no such preset; there are {ids}"), None)
+                let ids: Vec<_> = Preset::ALL.iter().map(|preset| preset.id()).collect();
+                policy_error(py, format!("no such preset; there are {}", ids.join(", ")), None)
             })?;
             policy = policy.preset(preset);
         }

@@ -35,7 +35,7 @@ fn corpora() -> Vec<Bytes> {
         let text = Bytes::from(sample.bytes);
         sample.documents.into_iter().map(|range| text.slice(range)).take(6).collect::<Vec<_>>()
     };
-    Corpus::ALL.into_iter().flat_map(requests).collect()
+    Corpus::ALL.iter().copied().flat_map(requests).collect()
 }
 
 /// All that a decode says.

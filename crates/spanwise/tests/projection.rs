@@ -17,7 +17,7 @@ fn inputs() -> Vec<Bytes> {
     let folders =
         ["cases", "payloads"].iter().flat_map(|folder| std::fs::read_dir(root.join(folder)).unwrap());
     let files = folders.map(|entry| std::fs::read(entry.unwrap().path()).unwrap().into());
-    files.chain(Corpus::ALL.into_iter().map(|corpus| corpus.to_vec(3, 40_000, Form::Ndjson).into())).collect()
+    files.chain(Corpus::ALL.iter().map(|corpus| corpus.to_vec(3, 40_000, Form::Ndjson).into())).collect()
 }
 
 /// What a batch says of its lists, by whose they are; a list that is not kept is empty.

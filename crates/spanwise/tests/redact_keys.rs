@@ -22,7 +22,7 @@ fn word(treatment: Treatment) -> &'static str {
 }
 
 fn what_becomes(policy: &CompiledPolicy, place: &str, event: &str, key: &str) -> &'static str {
-    let place = Place::ALL.into_iter().find(|known| known.id() == place).unwrap();
+    let place = Place::ALL.iter().copied().find(|known| known.id() == place).unwrap();
     let class = if event == "-" { EventClass::default() } else { policy.event_class(event) };
     word(policy.resolve(place, class, key).treatment)
 }

@@ -359,7 +359,7 @@ fn reports_name_rules_detectors_and_places_and_add_up() {
     let mut sum = RedactionReport::default();
     sum.add(&report);
     sum.add(&report);
-    assert_eq!(sum.totals().map(|(_, count)| count), report.totals().map(|(_, count)| 2 * count));
+    assert!(sum.totals().map(|(_, count)| count).eq(report.totals().map(|(_, count)| 2 * count)));
     assert_eq!(sum.changes(), 2 * report.changes());
     let twice = |list: Vec<(String, u64)>| {
         list.into_iter().map(|(name, count)| (name, 2 * count)).collect::<Vec<_>>()

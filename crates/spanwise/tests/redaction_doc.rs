@@ -97,7 +97,7 @@ fn its_counts_are_those_of_the_report() {
         .flat_map(|row| row[0].split(", ").map(str::to_owned).collect::<Vec<_>>())
         .collect();
     let mut expected: Vec<String> =
-        RedactionReport::default().totals().iter().map(|(name, _)| (*name).to_owned()).collect();
+        RedactionReport::default().totals().map(|(name, _)| name.to_owned()).collect();
     listed.sort_unstable();
     expected.sort_unstable();
     assert_eq!(listed, expected);

@@ -38,7 +38,7 @@ pub enum Place {
 
 impl Place {
     /// All places, those with attributes first.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: &[Self] = &[
         Self::Resource,
         Self::Scope,
         Self::Span,
@@ -71,7 +71,7 @@ impl Place {
 
     /// The place with this name, if there is one.
     pub fn from_id(id: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|place| place.id() == id)
+        Self::ALL.iter().copied().find(|place| place.id() == id)
     }
 
     /// Whether attributes stand there, so that rules for keys apply.
@@ -123,7 +123,7 @@ impl Places {
 
     /// The places, in order.
     pub fn iter(self) -> impl Iterator<Item = Place> {
-        Place::ALL.into_iter().filter(move |place| self.has(*place))
+        Place::ALL.iter().copied().filter(move |place| self.has(*place))
     }
 }
 

@@ -42,7 +42,7 @@ fn compiled(policy: &Policy) -> CompiledPolicy {
 
 /// A policy under which no text of the user's stays anywhere.
 fn everything_goes() -> Policy {
-    let texts = Place::ALL.into_iter().filter(|place| !place.has_keys());
+    let texts = Place::ALL.iter().copied().filter(|place| !place.has_keys());
     texts.fold(Policy::new().mode(PolicyMode::Allow).unknown(Unknown::Drop), |policy, place| {
         policy.text(place, TextAction::Mask)
     })

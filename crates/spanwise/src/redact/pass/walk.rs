@@ -55,10 +55,8 @@ impl<'a> Walk<'a> {
         edits.clear();
         keys.begin(batch, edits);
         window.clear();
-        let on = Place::ALL
-            .into_iter()
-            .map(|place| policy.selection(place))
-            .fold(Selection::NONE, Selection::union);
+        let on =
+            Place::ALL.iter().map(|place| policy.selection(*place)).fold(Selection::NONE, Selection::union);
         let every = Look { on, is_query: false };
         Self { batch, policy, edits, report, keys, window, every, idle: policy.is_empty() }
     }

@@ -236,7 +236,7 @@ fn detectors(policy: &Policy) -> Result<DetectorSet, PolicyError> {
 fn selections(policy: &Policy, set: &DetectorSet) -> Result<[Selection; Place::ALL.len()], PolicyError> {
     let settings = &policy.detectors;
     let mut selections = [Selection::NONE; Place::ALL.len()];
-    for (place, selection) in Place::ALL.into_iter().zip(&mut selections) {
+    for (place, selection) in Place::ALL.iter().copied().zip(&mut selections) {
         if settings.places.has(place) {
             *selection = set.selection();
         }
@@ -539,7 +539,7 @@ impl CompiledPolicy {
             && self.mode == Mode::Deny
             && self.unknown == Unknown::Keep
             && self.texts.iter().all(|text| *text != TextAction::Mask)
-            && Place::ALL.into_iter().all(|place| {
+            && Place::ALL.iter().all(|&place| {
                 let is_read = place.has_keys() || self.text_action(place) == TextAction::Scan;
                 !is_read || self.selection(place).is_empty()
             })

@@ -170,14 +170,14 @@ words!(
 impl Words for Preset {
     const WHAT: &'static str = "a preset";
     fn words() -> Vec<(&'static str, Self)> {
-        Self::ALL.into_iter().map(|preset| (preset.id(), preset)).collect()
+        Self::ALL.iter().map(|preset| (preset.id(), *preset)).collect()
     }
 }
 
 impl Words for Place {
     const WHAT: &'static str = "a place";
     fn words() -> Vec<(&'static str, Self)> {
-        Self::ALL.into_iter().map(|place| (place.id(), place)).collect()
+        Self::ALL.iter().map(|place| (place.id(), *place)).collect()
     }
 }
 
@@ -199,7 +199,7 @@ impl Document {
             let place =
                 Place::from_id(name.get_ref()).filter(|place| !place.has_keys()).ok_or_else(|| {
                     let places: Vec<_> =
-                        Place::ALL.into_iter().filter(|place| !place.has_keys()).map(Place::id).collect();
+                        Place::ALL.iter().filter(|place| !place.has_keys()).map(|place| place.id()).collect();
                     PolicyError::new(format!("no place of texts; there are {}", places.join(", ")))
                         .at(text, name.span().start)
                 })?;

@@ -46,7 +46,7 @@ pub enum Preset {
 
 impl Preset {
     /// All presets.
-    pub const ALL: [Self; 2] = [Self::PrivacyMode, Self::Secrets];
+    pub const ALL: &[Self] = &[Self::PrivacyMode, Self::Secrets];
 
     const IDS: [&'static str; Self::ALL.len()] = [Self::PrivacyMode.id(), Self::Secrets.id()];
 
@@ -60,7 +60,7 @@ impl Preset {
 
     /// The preset of this name, if there is one.
     pub fn from_id(id: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|preset| preset.id() == id)
+        Self::ALL.iter().copied().find(|preset| preset.id() == id)
     }
 }
 
