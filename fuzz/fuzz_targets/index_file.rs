@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use libfuzzer_sys::fuzz_target;
 use spanwise::SpanBatch;
-use spanwise::index::{Index, Limits, Order, Query};
+use spanwise::index::{Index, IndexLimits, Order, Query};
 use spanwise_io::SpanIndex;
 
 const SPANS: &[u8] = include_bytes!("../../crates/spanwise/tests/traceql/spans.json");
@@ -34,8 +34,8 @@ struct Parts {
 thread_local! {
     static PARTS: [Parts; 2] = {
         let batch: SpanBatch = spanwise::decode(SPANS).expect("spans");
-        let tight = Limits { distinct: 2, text_bytes: 3, fields: 14 };
-        [Limits::default(), tight].map(|limits| {
+        let tight = IndexLimits { distinct: 2, text_bytes: 3, fields: 14 };
+        [IndexLimits::default(), tight].map(|limits| {
             let mut index = Index::new(limits);
             index.add(&batch).expect("few spans");
             let mut sections = Vec::new();

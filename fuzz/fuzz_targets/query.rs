@@ -5,7 +5,7 @@
 
 use libfuzzer_sys::{Corpus, fuzz_target};
 use spanwise::SpanBatch;
-use spanwise::index::{Index, Limits, Query, Scan};
+use spanwise::index::{Index, IndexLimits, Query, Scan};
 
 const SPANS: &[u8] = include_bytes!("../../crates/spanwise/tests/traceql/spans.json");
 
@@ -17,8 +17,8 @@ struct Indexed {
 thread_local! {
     static INDEXED: Indexed = {
         let batches = [spanwise::decode(SPANS).expect("spans")];
-        let tight = Limits { distinct: 2, text_bytes: 3, fields: 14 };
-        let indexes = [Limits::default(), tight].map(|limits| {
+        let tight = IndexLimits { distinct: 2, text_bytes: 3, fields: 14 };
+        let indexes = [IndexLimits::default(), tight].map(|limits| {
             let mut index = Index::new(limits);
             index.add(&batches[0]).expect("few spans");
             index

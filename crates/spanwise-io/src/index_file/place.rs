@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use spanwise::frame::Block;
-use spanwise::index::{IndexError, RowSet, SpanSource};
+use spanwise::index::{IndexError, RowSet, SpanLookup};
 use spanwise::{DecodeOptions, Decoder, Limits, SpanBatch, SpanRef};
 
 use super::bytes::{Reader, put, put_bytes};
@@ -301,7 +301,7 @@ fn embedded() -> DecodeOptions {
     })
 }
 
-impl SpanSource for Spans {
+impl SpanLookup for Spans {
     fn spans(&self, rows: &RowSet, each: &mut dyn FnMut(u32, SpanRef<'_>)) -> Result<(), IndexError> {
         let mut rows = rows.iter().peekable();
         while let Some(row) = rows.next() {

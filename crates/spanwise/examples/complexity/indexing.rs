@@ -1,6 +1,6 @@
 //! The same inputs, and traces of awkward shapes, indexed, stored and asked.
 
-use spanwise::index::{Index, Limits, Query, Scan};
+use spanwise::index::{Index, IndexLimits, Query, Scan};
 use spanwise::{DecodeOptions, Decoder, Framing, SpanBatch};
 
 fn in_trace(id: usize, parent: usize) -> String {
@@ -74,7 +74,7 @@ pub(super) fn measured_index(text: &str, framing: Option<Framing>) -> usize {
     let batches = [batch];
     let scan = Scan::new(&batches);
     let mut found = 0;
-    for limits in [Limits::default(), Limits { distinct: 16, text_bytes: 8, fields: 64 }] {
+    for limits in [IndexLimits::default(), IndexLimits { distinct: 16, text_bytes: 8, fields: 64 }] {
         let mut index = Index::new(limits);
         found += batches.iter().filter(|batch| index.add(batch).is_ok()).count();
         found += index.keys().map_or(0, |keys| keys.len());

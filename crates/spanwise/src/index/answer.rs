@@ -15,7 +15,7 @@ use super::query::value::Value;
 use super::times::nanos;
 use super::traces::Traces;
 use super::values::Held;
-use super::{Index, IndexError, RowSet, SpanSource};
+use super::{Index, IndexError, RowSet, SpanLookup};
 
 impl Index {
     /// The rows that a query picks. The source gives the spans that the index alone cannot tell about.
@@ -25,7 +25,7 @@ impl Index {
     ///
     /// # Errors
     /// The source failed.
-    pub fn run(&self, query: &Query, source: &dyn SpanSource) -> Result<RowSet, IndexError> {
+    pub fn run(&self, query: &Query, source: &dyn SpanLookup) -> Result<RowSet, IndexError> {
         pipeline::run(&query.stages, &Answering { index: self, source }).map(RowSet)
     }
 
@@ -297,7 +297,7 @@ fn is_computed(expr: &Expr) -> bool {
 /// An index and its source, as rows.
 struct Answering<'a> {
     index: &'a Index,
-    source: &'a dyn SpanSource,
+    source: &'a dyn SpanLookup,
 }
 
 /// By row of a root, what is asked of it.

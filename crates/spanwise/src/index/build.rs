@@ -6,7 +6,7 @@
 use super::column::{Entry, Run};
 use super::query::ast::{Field, Intrinsic, Scope};
 use super::times::nanos_between;
-use super::{Index, IndexError, Limits};
+use super::{Index, IndexError, IndexLimits};
 use crate::{AttributeRow, RawValue, Rows, SpanBatch, SpanRow, Text};
 
 /// Texts that are longer, in bytes as stored, are not even read.
@@ -52,7 +52,7 @@ struct Adding<'a> {
     batch: &'a SpanBatch,
     scratch: Scratch,
     intrinsics: [u32; 10],
-    limits: Limits,
+    limits: IndexLimits,
 }
 
 impl Index {

@@ -12,7 +12,7 @@ use foldhash::fast::RandomState;
 use hashbrown::HashTable;
 use roaring::{MultiOps, RoaringBitmap};
 
-use super::Limits;
+use super::IndexLimits;
 use super::numbers::Numbers;
 use super::query::ast::{Comparison, Literal};
 use super::query::value::{Value, holds};
@@ -227,7 +227,7 @@ pub(crate) enum Entry<'a> {
 impl Column {
     /// Adds a value of these rows, which come in ascending order.
     #[inline]
-    pub(crate) fn add(&mut self, entry: Entry<'_>, run: Run, limits: Limits) {
+    pub(crate) fn add(&mut self, entry: Entry<'_>, run: Run, limits: IndexLimits) {
         let distinct = limits.distinct.min(Waiting::POSTINGS);
         let target = match entry {
             Entry::Text(text) => {
@@ -259,7 +259,7 @@ impl Column {
     }
 
     /// The same, where a row may have several values: those of events and links.
-    pub(crate) fn add_repeated(&mut self, entry: Entry<'_>, row: u32, limits: Limits) {
+    pub(crate) fn add_repeated(&mut self, entry: Entry<'_>, row: u32, limits: IndexLimits) {
         let run = Run { start: row, end: row + 1 };
         if self.last.replace(row) == Some(row) {
             self.mark_several(run);

@@ -20,7 +20,7 @@ use crate::SpanRef;
 /// How much of a field is kept in postings. What is beyond is answered from sorted numbers and checksums, and from the
 /// source: slower, and never wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Limits {
+pub struct IndexLimits {
     /// Distinct texts, and distinct numbers, of a field that have postings. Default 4,096.
     pub distinct: u32,
     /// The longest text that has a posting, in bytes. Default 256.
@@ -30,7 +30,7 @@ pub struct Limits {
     pub fields: u32,
 }
 
-impl Default for Limits {
+impl Default for IndexLimits {
     fn default() -> Self {
         Self { distinct: 4096, text_bytes: 256, fields: 1 << 16 }
     }
@@ -67,8 +67,8 @@ impl Error for IndexError {
     }
 }
 
-/// Gives the spans that were added to an index, by row.
-pub trait SpanSource {
+/// Where the spans that were added to an index are looked up, by row.
+pub trait SpanLookup {
     /// Calls `each` for each of these rows with its span, in ascending order.
     ///
     /// # Errors
@@ -76,7 +76,7 @@ pub trait SpanSource {
     fn spans(&self, rows: &RowSet, each: &mut dyn FnMut(u32, SpanRef<'_>)) -> Result<(), IndexError>;
 }
 
-impl SpanSource for Scan<'_> {
+impl SpanLookup for Scan<'_> {
     fn spans(&self, rows: &RowSet, each: &mut dyn FnMut(u32, SpanRef<'_>)) -> Result<(), IndexError> {
         for row in rows {
             let span =
@@ -105,7 +105,7 @@ impl SpanSource for Scan<'_> {
 #[derive(Default)]
 pub struct Index {
     pub(super) len: u32,
-    pub(super) limits: Limits,
+    pub(super) limits: IndexLimits,
     pub(super) numbers: HashMap<Field, u32>,
     pub(super) slots: Vec<Slot>,
     /// By scope, as in `build`: rows with attributes beyond the last field.
@@ -130,7 +130,7 @@ impl fmt::Debug for Index {
 
 impl Index {
     /// An empty index with these limits.
-    pub fn new(limits: Limits) -> Self {
+    pub fn new(limits: IndexLimits) -> Self {
         Self { limits, ..Self::default() }
     }
 

@@ -6,7 +6,7 @@ use super::column::Column;
 use super::column::Run;
 use super::numbers::{Number, Numbers};
 use super::waiting::Waiting;
-use super::{Index, IndexError, Limits};
+use super::{Index, IndexError, IndexLimits};
 
 impl Index {
     /// Adds the rows of another index after these: its row 0 becomes row [`Self::len`].
@@ -60,7 +60,7 @@ fn join(ours: &mut RoaringBitmap, theirs: &RoaringBitmap, first: u32) {
 }
 
 impl Column {
-    fn append(&mut self, other: &Self, first: u32, limits: Limits) {
+    fn append(&mut self, other: &Self, first: u32, limits: IndexLimits) {
         self.settle();
         let distinct = limits.distinct.min(Waiting::POSTINGS);
         for (text, rows) in

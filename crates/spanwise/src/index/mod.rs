@@ -26,7 +26,7 @@ mod values;
 mod waiting;
 
 pub use facets::{Bin, FacetError, FacetValue, KeyFacet, ValuesFacet};
-pub use index::{Index, IndexError, Limits, SpanSource};
+pub use index::{Index, IndexError, IndexLimits, SpanLookup};
 pub use query::{Query, QueryError, QueryWarning};
 pub use rows::{Order, RowNumbers, RowSet};
 pub use scan::Scan;

@@ -310,7 +310,7 @@ impl<N: Number> Numbers<N> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::index::Limits;
+    use crate::index::IndexLimits;
     use crate::index::column::{Column, Entry};
     use crate::index::query::ast::Literal;
 
@@ -337,7 +337,7 @@ mod tests {
         #[allow(clippy::cast_precision_loss, reason = "small")]
         let floats: Vec<f64> = ints.iter().map(|number| *number as f64 / 4.0).collect();
         let (mut of_ints, mut of_floats) = (Column::default(), Column::default());
-        let limits = Limits { distinct: 10, ..Limits::default() };
+        let limits = IndexLimits { distinct: 10, ..IndexLimits::default() };
         for (row, (int, float)) in (0..).zip(ints.iter().zip(&floats)) {
             let run = Run { start: row, end: row + 1 };
             of_ints.add(Entry::Int(*int), run, limits);

@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 
-use spanwise::index::{Index, IndexError, Limits, Query, RowSet, Scan, SpanSource};
+use spanwise::index::{Index, IndexError, IndexLimits, Query, RowSet, Scan, SpanLookup};
 use spanwise::{SpanBatch, SpanRef};
 
 use crate::built;
@@ -31,7 +31,7 @@ fn interleaved() -> [SpanBatch; 1] {
 /// A source, and the rows that were asked of it, each time.
 struct Asked<'a>(Scan<'a>, RefCell<Vec<Vec<u32>>>);
 
-impl SpanSource for Asked<'_> {
+impl SpanLookup for Asked<'_> {
     fn spans(&self, rows: &RowSet, each: &mut dyn FnMut(u32, SpanRef<'_>)) -> Result<(), IndexError> {
         self.1.borrow_mut().push(rows.iter().collect());
         self.0.spans(rows, each)
@@ -43,16 +43,16 @@ fn aggregates_and_groups_ask_for_what_no_column_holds_once() {
     let batches = interleaved();
     let (all, few) = (500, 5);
     for (limits, text, expected) in [
-        (Limits::default(), "{ } | avg(span.n) > 50", &[][..]),
-        (Limits { distinct: 10, ..Limits::default() }, "{ } | max(.n) > 490 | sum(.x) > 0", &[]),
-        (Limits::default(), "{ } | by(name) | by(resource.service.name) | count() > 1", &[]),
-        (Limits::default(), "{ } | by(rootName) | max(childCount) > 0 | max(traceDuration) >= 0ns", &[]),
-        (Limits::default(), "{ } | by(.l) | count() > 1", &[few]),
-        (Limits::default(), "{ } | by(span:id) | avg(span.n) > 50", &[all]),
-        (Limits::default(), "{ } | avg(span.n + 1) > 50", &[all]),
-        (Limits { text_bytes: 0, ..Limits::default() }, "{ } | by(rootName) | count() > 1", &[50]),
-        (Limits { text_bytes: 0, ..Limits::default() }, r#"{ rootName > "n" }"#, &[50, all]),
-        (Limits { fields: 0, ..Limits::default() }, "{ } | avg(span.n) > 50", &[all]),
+        (IndexLimits::default(), "{ } | avg(span.n) > 50", &[][..]),
+        (IndexLimits { distinct: 10, ..IndexLimits::default() }, "{ } | max(.n) > 490 | sum(.x) > 0", &[]),
+        (IndexLimits::default(), "{ } | by(name) | by(resource.service.name) | count() > 1", &[]),
+        (IndexLimits::default(), "{ } | by(rootName) | max(childCount) > 0 | max(traceDuration) >= 0ns", &[]),
+        (IndexLimits::default(), "{ } | by(.l) | count() > 1", &[few]),
+        (IndexLimits::default(), "{ } | by(span:id) | avg(span.n) > 50", &[all]),
+        (IndexLimits::default(), "{ } | avg(span.n + 1) > 50", &[all]),
+        (IndexLimits { text_bytes: 0, ..IndexLimits::default() }, "{ } | by(rootName) | count() > 1", &[50]),
+        (IndexLimits { text_bytes: 0, ..IndexLimits::default() }, r#"{ rootName > "n" }"#, &[50, all]),
+        (IndexLimits { fields: 0, ..IndexLimits::default() }, "{ } | avg(span.n) > 50", &[all]),
     ] {
         let (query, scan) = (Query::parse(text).unwrap(), Scan::new(&batches));
         let asked = Asked(Scan::new(&batches), RefCell::default());
@@ -67,7 +67,7 @@ fn aggregates_and_groups_ask_for_what_no_column_holds_once() {
 #[test]
 fn threads_can_share_what_answers() {
     let batches = interleaved();
-    let (scan, index) = (Scan::new(&batches), built(&batches, Limits::default()));
+    let (scan, index) = (Scan::new(&batches), built(&batches, IndexLimits::default()));
     let query = Query::parse("{ } | by(name) | avg(span.n) > 240").unwrap();
     let expected = Scan::new(&batches).run(&query);
     assert!(!expected.is_empty());
@@ -85,7 +85,7 @@ fn an_index_of_any_number_of_fields_gives_the_same_answers() {
     let batches = interleaved();
     let scan = Scan::new(&batches);
     for fields in 0..=14 {
-        let index: Index = built(&batches, Limits { fields, ..Limits::default() });
+        let index: Index = built(&batches, IndexLimits { fields, ..IndexLimits::default() });
         for text in [
             r#"{ name =~ "n1.*" }"#,
             r#"{ name != "n1" }"#,
@@ -121,7 +121,7 @@ fn very_many_groups_cost_what_few_do() {
         let spans = [&spans[..], again].concat();
         let text = format!(r#"{{"resourceSpans":[{{"scopeSpans":[{{"spans":[{}]}}]}}]}}"#, spans.join(","));
         let batches = [spanwise::decode(text.into_bytes()).unwrap()];
-        let (scan, index) = (Scan::new(&batches), built(&batches, Limits::default()));
+        let (scan, index) = (Scan::new(&batches), built(&batches, IndexLimits::default()));
         for (text, expected) in [
             ("{ } | by(span:id) | { duration > 5ns } && { }", 99_994 + more),
             ("{ } | by(span:id) | { } >> { }", 0),

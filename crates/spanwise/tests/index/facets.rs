@@ -1,8 +1,8 @@
 //! Facets by hand.
 
-use spanwise::index::{Bin, FacetError, FacetValue, Index, Limits};
+use spanwise::index::{Bin, FacetError, FacetValue, Index, IndexLimits};
 
-fn index(limits: Limits) -> Index {
+fn index(limits: IndexLimits) -> Index {
     let span = |model: &str, tokens: &str, kind: u8| {
         format!(
             r#"{{"name":"chat","kind":{kind},"attributes":[{{"key":"model","value":{{"stringValue":"{model}"}}}},
@@ -31,7 +31,7 @@ fn text(text: &str) -> FacetValue {
 
 #[test]
 fn keys_are_told_with_how_many_spans_have_them() {
-    let keys = index(Limits::default()).keys().unwrap();
+    let keys = index(IndexLimits::default()).keys().unwrap();
     let told: Vec<_> = keys.iter().map(|key| (&*key.field, key.spans, key.distinct, key.others)).collect();
     assert_eq!(
         told,
@@ -56,7 +56,7 @@ fn durations_have_values_and_what_is_known_of_a_trace_has_none() {
         .map(|(start, end)| format!(r#"{{"startTimeUnixNano":"{start}","endTimeUnixNano":"{end}"}}"#))
         .join(",");
     let body = format!(r#"{{"resourceSpans":[{{"scopeSpans":[{{"spans":[{spans}]}}]}}]}}"#);
-    let mut index = Index::new(Limits::default());
+    let mut index = Index::new(IndexLimits::default());
     index.add(&spanwise::decode(body.into_bytes()).unwrap()).unwrap();
     let durations = index.values("duration", 9).unwrap();
     assert_eq!(durations.values, [(FacetValue::Int(7), 2), (FacetValue::Int(1), 1)]);
@@ -80,13 +80,13 @@ fn durations_have_values_and_what_is_known_of_a_trace_has_none() {
 
 #[test]
 fn values_come_with_their_counts_and_the_rest_is_counted() {
-    let index = index(Limits::default());
+    let index = index(IndexLimits::default());
     let models = index.values("span.model", 2).unwrap();
     assert_eq!((models.values, models.others), (vec![(text("heron"), 3), (text("owl"), 1)], 1));
     let kinds = index.values("kind", 9).unwrap();
     assert_eq!(kinds.values, [(text("client"), 3), (text("server"), 1), (FacetValue::Int(77), 1)]);
     assert_eq!(index.values("span.absent", 9).unwrap().values, []);
-    let few = self::index(Limits { distinct: 1, ..Limits::default() });
+    let few = self::index(IndexLimits { distinct: 1, ..IndexLimits::default() });
     let models = few.values("span.model", 9).unwrap();
     assert_eq!((models.values, models.others), (vec![(text("heron"), 3)], 2));
 }
@@ -99,7 +99,7 @@ fn a_span_with_several_of_the_rest_is_counted_once() {
     for (distinct, limit, expected) in
         [(9, 9, (4, 1)), (9, 1, (1, 1)), (9, 0, (0, 2)), (1, 9, (2, 2)), (0, 9, (0, 2))]
     {
-        let mut index = Index::new(Limits { distinct, ..Limits::default() });
+        let mut index = Index::new(IndexLimits { distinct, ..IndexLimits::default() });
         index.add(&spanwise::decode(&body[..]).unwrap()).unwrap();
         let facet = index.values("span.t", limit).unwrap();
         assert_eq!((facet.values.len(), facet.others), expected, "{distinct} {limit} {facet:?}");
@@ -109,7 +109,7 @@ fn a_span_with_several_of_the_rest_is_counted_once() {
 #[test]
 fn numbers_are_summed_up_wherever_they_are_kept() {
     for distinct in [0, 1, 4096] {
-        let index = index(Limits { distinct, ..Limits::default() });
+        let index = index(IndexLimits { distinct, ..IndexLimits::default() });
         let quantiles = index.quantiles("span.tokens", &[0.0, 0.25, 0.5, 0.51, 1.0]).unwrap();
         assert_eq!(quantiles, [1.0, 1.0, 2.0, 3.0, 4.0]);
         let bins = index.histogram("span.tokens", 2).unwrap();
@@ -125,7 +125,7 @@ fn a_zero_has_no_sign_and_what_is_not_finite_is_among_values_alone() {
         .join(",");
     let body = format!(r#"{{"resourceSpans":[{{"scopeSpans":[{{"spans":[{spans}]}}]}}]}}"#);
     for distinct in [0, 1, 9] {
-        let mut index = Index::new(Limits { distinct, ..Limits::default() });
+        let mut index = Index::new(IndexLimits { distinct, ..IndexLimits::default() });
         index.add(&spanwise::decode(body.clone().into_bytes()).unwrap()).unwrap();
         let quantiles = index.quantiles("span.v", &[0.0, 0.75, 1.0]).unwrap();
         assert_eq!(
@@ -154,7 +154,7 @@ fn a_zero_has_no_sign_and_what_is_not_finite_is_among_values_alone() {
 
 #[test]
 fn a_field_is_named_with_its_scope() {
-    let index = index(Limits::default());
+    let index = index(IndexLimits::default());
     for (field, column) in [(".model", 1), ("model", 1), ("span.", 6), ("span.a = 1", 1)] {
         let FacetError::Field(error) = index.values(field, 1).unwrap_err() else { panic!("{field}") };
         assert_eq!(error.column(), column, "{field}");

@@ -19,12 +19,12 @@ mod stored;
 
 use random::{Random, documents, query};
 use spanwise::SpanBatch;
-use spanwise::index::{Index, Limits, Order, Query, RowSet, Scan};
+use spanwise::index::{Index, IndexLimits, Order, Query, RowSet, Scan};
 use spanwise_testgen::{Dialect, document};
 
-const TIGHT: Limits = Limits { distinct: 2, text_bytes: 3, fields: 14 };
+const TIGHT: IndexLimits = IndexLimits { distinct: 2, text_bytes: 3, fields: 14 };
 
-fn built(batches: &[SpanBatch], limits: Limits) -> Index {
+fn built(batches: &[SpanBatch], limits: IndexLimits) -> Index {
     let mut index = Index::new(limits);
     for batch in batches {
         index.add(batch).unwrap();
@@ -33,7 +33,7 @@ fn built(batches: &[SpanBatch], limits: Limits) -> Index {
 }
 
 /// An index all of whose fields are asked for after each batch, and what is above and below what.
-fn asked_between(batches: &[SpanBatch], limits: Limits) -> Index {
+fn asked_between(batches: &[SpanBatch], limits: IndexLimits) -> Index {
     let queries = ["{ } > { }", "{ } >> { }", "{ span:childCount > 0 }", "{ } | count() > 1"];
     let queries = queries.map(|text| Query::parse(text).unwrap());
     let mut index = Index::new(limits);
@@ -48,7 +48,7 @@ fn asked_between(batches: &[SpanBatch], limits: Limits) -> Index {
     index
 }
 
-fn merged(batches: &[SpanBatch], limits: Limits) -> Index {
+fn merged(batches: &[SpanBatch], limits: IndexLimits) -> Index {
     let middle = batches.len() / 2;
     let mut index = built(&batches[..middle], limits);
     index.merge(&built(&batches[middle..], limits)).unwrap();
@@ -63,13 +63,13 @@ fn rows(rows: &RowSet) -> Vec<u32> {
 fn compare(random: &mut Random, batches: &[SpanBatch], queries: usize) -> usize {
     let scan = Scan::new(batches);
     let indexes = [
-        ("", built(batches, Limits::default())),
+        ("", built(batches, IndexLimits::default())),
         (" under tight limits", built(batches, TIGHT)),
-        (" asked between", asked_between(batches, Limits::default())),
+        (" asked between", asked_between(batches, IndexLimits::default())),
         (" asked between under tight limits", asked_between(batches, TIGHT)),
-        (" merged", merged(batches, Limits::default())),
+        (" merged", merged(batches, IndexLimits::default())),
         (" merged under tight limits", merged(batches, TIGHT)),
-        (" stored", stored::opened(&built(batches, Limits::default()))),
+        (" stored", stored::opened(&built(batches, IndexLimits::default()))),
         (" stored under tight limits", stored::opened(&built(batches, TIGHT))),
         (" stored and merged", stored::merged(batches, TIGHT)),
     ];
@@ -120,7 +120,7 @@ fn damaged_queries_are_read_or_refused_with_a_column_of_theirs() {
     let mut random = Random::new(3);
     let batches = documents(&mut random);
     let scan = Scan::new(&batches);
-    let indexes = [built(&batches, Limits::default()), built(&batches, TIGHT)];
+    let indexes = [built(&batches, IndexLimits::default()), built(&batches, TIGHT)];
     let (mut read, mut refused) = (0, 0);
     for _ in 0..20_000 {
         let text = query(&mut random);
@@ -165,7 +165,7 @@ fn an_order_holds_and_ties_keep_the_order_of_the_input() {
         {"startTimeUnixNano":"5","endTimeUnixNano":"9"},{"startTimeUnixNano":"3","endTimeUnixNano":"4"},
         {"startTimeUnixNano":"5","endTimeUnixNano":"6"},{"startTimeUnixNano":"7","endTimeUnixNano":"7"}]}]}]}"#;
     let batches = [spanwise::decode(&body[..]).unwrap()];
-    let (index, scan) = (built(&batches, Limits::default()), Scan::new(&batches));
+    let (index, scan) = (built(&batches, IndexLimits::default()), Scan::new(&batches));
     let all: RowSet = (0..4).collect();
     for (order, expected) in [
         (Order::Input, [0, 1, 2, 3]),
@@ -188,7 +188,7 @@ fn what_does_not_say_when_it_starts_is_last_however_spans_are_ordered_by_their_s
         starts.iter().map(|start| format!(r#"{{"startTimeUnixNano":"{start}"}}"#)).collect();
     let body = format!(r#"{{"resourceSpans":[{{"scopeSpans":[{{"spans":[{}]}}]}}]}}"#, spans.join(","));
     let batches = [spanwise::decode(body.into_bytes()).unwrap()];
-    let (index, scan) = (built(&batches, Limits::default()), Scan::new(&batches));
+    let (index, scan) = (built(&batches, IndexLimits::default()), Scan::new(&batches));
     let all: RowSet = (0..5).collect();
     for (order, expected) in [(Order::Earliest, [4, 1, 2, 0, 3]), (Order::Latest, [2, 1, 4, 0, 3])] {
         for limit in 0..=5 {
@@ -203,7 +203,7 @@ fn threads_that_ask_a_new_index_at_once_get_the_same() {
     let mut random = Random::new(4);
     for _ in 0..20 {
         let batches = documents(&mut random);
-        let index = built(&batches, Limits::default());
+        let index = built(&batches, IndexLimits::default());
         let queries: Vec<Query> = std::iter::repeat_with(|| query(&mut random))
             .map(|text| Query::parse(&text).unwrap())
             .take(10)

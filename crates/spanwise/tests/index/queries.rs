@@ -1,7 +1,7 @@
 //! What a query says of itself before it is run.
 
 use spanwise::Projection;
-use spanwise::index::{Limits, Query, Scan};
+use spanwise::index::{IndexLimits, Query, Scan};
 
 use crate::{built, merged, rows, stored};
 
@@ -125,7 +125,7 @@ fn a_chain_is_as_long_as_it_needs_to_be() {
         {"traceId":"00000000000000000000000000000001","spanId":"0000000000000001","parentSpanId":"0000000000000001",
          "attributes":[{"key":"a","value":{"intValue":"1"}}]}]}]}]}"#;
     let batches = [spanwise::decode(&body[..]).unwrap()];
-    let (scan, index) = (Scan::new(&batches), built(&batches, Limits::default()));
+    let (scan, index) = (Scan::new(&batches), built(&batches, IndexLimits::default()));
     let often = |first: &str, next: &str| first.to_owned() + &next.repeat(10_000);
     for (query, expected) in [
         (often("{ false }", " || { false }") + " || { }", 1),
@@ -149,7 +149,7 @@ fn count(spans: &[String], text: &str) -> u64 {
     let batches = [spanwise::decode(body.into_bytes()).unwrap()];
     let (scan, query) = (Scan::new(&batches), Query::parse(text).unwrap());
     let found = scan.run(&query);
-    assert!(built(&batches, Limits::default()).run(&query, &scan).unwrap() == found, "{text}");
+    assert!(built(&batches, IndexLimits::default()).run(&query, &scan).unwrap() == found, "{text}");
     found.len()
 }
 
@@ -256,10 +256,10 @@ fn no_valid_id_is_that_of_a_text() {
             let query = Query::parse(&text).unwrap();
             assert_eq!(rows(&scan.run(&query)), expected, "{text}");
             for index in [
-                built(&batches, Limits::default()),
-                merged(&batches, Limits::default()),
-                stored::opened(&built(&batches, Limits::default())),
-                stored::merged(&batches, Limits::default()),
+                built(&batches, IndexLimits::default()),
+                merged(&batches, IndexLimits::default()),
+                stored::opened(&built(&batches, IndexLimits::default())),
+                stored::merged(&batches, IndexLimits::default()),
             ] {
                 assert_eq!(rows(&index.run(&query, &scan).unwrap()), expected, "{text}");
             }

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use spanwise::SpanBatch;
-use spanwise::index::{Index, IndexError, Limits, Query, Scan, Sections};
+use spanwise::index::{Index, IndexError, IndexLimits, Query, Scan, Sections};
 
 use crate::random::{Random, documents, query};
 use crate::{TIGHT, built, rows};
@@ -39,7 +39,7 @@ pub(crate) fn opened(index: &Index) -> Index {
 }
 
 /// An index that was stored at half of its batches, was added to, stored again and merged.
-pub(crate) fn merged(batches: &[SpanBatch], limits: Limits) -> Index {
+pub(crate) fn merged(batches: &[SpanBatch], limits: IndexLimits) -> Index {
     let (before, after) = batches.split_at(batches.len() / 2);
     let (first, rest) = before.split_at(before.len().min(1));
     let mut index = opened(&built(first, limits));
@@ -54,7 +54,7 @@ pub(crate) fn merged(batches: &[SpanBatch], limits: Limits) -> Index {
 #[test]
 fn opening_reads_nothing_and_a_query_what_it_asks_for() {
     let batches = documents(&mut Random::new(4));
-    let (directory, sections) = stored(&built(&batches, Limits::default()));
+    let (directory, sections) = stored(&built(&batches, IndexLimits::default()));
     let sections = Arc::new(Stored { sections, ..Stored::default() });
     let index = Index::open(&directory, Arc::clone(&sections) as Arc<dyn Sections>).unwrap();
     let read = || std::mem::take(&mut *sections.read.lock().unwrap());
@@ -70,7 +70,7 @@ fn opening_reads_nothing_and_a_query_what_it_asks_for() {
     ask("{ duration > 1us }");
     assert_eq!(read(), [1]);
     // Stored again, what was read and what was not are what they were.
-    assert_eq!(stored(&index), stored(&built(&batches, Limits::default())));
+    assert_eq!(stored(&index), stored(&built(&batches, IndexLimits::default())));
 }
 
 #[test]
@@ -79,7 +79,7 @@ fn damaged_sections_are_an_error_or_answer_something() {
     let mut refused = 0;
     for round in 0..2000 {
         let batches = documents(&mut random);
-        let limits = if round % 2 == 0 { TIGHT } else { Limits::default() };
+        let limits = if round % 2 == 0 { TIGHT } else { IndexLimits::default() };
         let (mut directory, mut sections) = stored(&built(&batches, limits));
         let number = random.below(sections.len() as u64 + 1) as usize;
         let bytes = sections.get_mut(number).unwrap_or(&mut directory);
@@ -135,7 +135,7 @@ fn answers_and_facets_of_large_columns_survive() {
         .collect();
     let text = format!(r#"{{"resourceSpans":[{{"scopeSpans":[{{"spans":[{}]}}]}}]}}"#, spans.join(","));
     let batches = [spanwise::decode(text.into_bytes()).unwrap()];
-    let index = built(&batches, Limits::default());
+    let index = built(&batches, IndexLimits::default());
     let reopened = opened(&index);
     let scan = Scan::new(&batches);
     for text in [

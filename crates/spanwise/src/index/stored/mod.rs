@@ -14,7 +14,7 @@ use std::sync::Arc;
 use super::build::{INTRINSICS, SCOPES};
 use super::query::ast::Field;
 use super::slot::Slot;
-use super::{Index, IndexError, Limits};
+use super::{Index, IndexError, IndexLimits};
 use bytes::{Reader, Writer};
 
 use column::LEAST_OF_COLUMN;
@@ -164,7 +164,7 @@ fn directory_of(directory: &[u8]) -> Option<Index> {
     }
     let distinct = reader.small()?;
     let text_bytes = usize::try_from(reader.number()?).ok()?;
-    let mut index = Index::new(Limits { distinct, text_bytes, fields: reader.small()? });
+    let mut index = Index::new(IndexLimits { distinct, text_bytes, fields: reader.small()? });
     index.len = len;
     for number in 0..reader.small()? {
         let field = reader.field()?;
