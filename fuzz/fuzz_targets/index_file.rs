@@ -126,7 +126,8 @@ fn ask(index: &SpanIndex) {
     }
     QUERY.with(|queries| {
         for query in queries {
-            let Ok(rows) = index.first(query, Order::Longest, 10) else { continue };
+            let first = index.run(query).and_then(|found| index.first(&found, Order::Longest, 10));
+            let Ok(rows) = first else { continue };
             for row in rows {
                 let _ = index.batch_of(row).and_then(|(number, _)| index.batch(number));
             }

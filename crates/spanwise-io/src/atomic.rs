@@ -57,7 +57,11 @@ impl AtomicFile {
     ///
     /// # Errors
     /// No file can be made in its folder; or it is a folder, or a link that leads nowhere.
-    pub fn create(path: &Path) -> io::Result<Self> {
+    pub fn create(path: impl AsRef<Path>) -> io::Result<Self> {
+        Self::create_at(path.as_ref())
+    }
+
+    fn create_at(path: &Path) -> io::Result<Self> {
         if let Some(number) = descriptor(path) {
             let form = Form::There(descriptor::open(number, path)?);
             return Ok(Self { form, path: path.to_owned(), written: 0 });
@@ -374,7 +378,7 @@ mod tests {
             write(&folder.path().join(&bytes), "whole").unwrap();
         }
         // What no file can be called is told at once.
-        let error = AtomicFile::create(&folder.path().join("n".repeat(256))).unwrap_err();
+        let error = AtomicFile::create(folder.path().join("n".repeat(256))).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::InvalidFilename);
     }
 
@@ -410,7 +414,7 @@ mod tests {
         if unnamed::create(folder.path(), 0o600).is_none() {
             return;
         }
-        let mut file = AtomicFile::create(&folder.path().join("out.csv")).unwrap();
+        let mut file = AtomicFile::create(folder.path().join("out.csv")).unwrap();
         file.write_all(b"half").unwrap();
         std::mem::forget(file);
         assert_eq!(names(folder.path()).len(), 0);

@@ -17,10 +17,14 @@ const LINKS: usize = 40;
 ///
 /// ```
 /// # #[cfg(target_os = "linux")]
-/// assert_eq!(spanwise_io::descriptor("/dev/stdout".as_ref()), Some(1));
-/// assert_eq!(spanwise_io::descriptor("out.csv".as_ref()), None);
+/// assert_eq!(spanwise_io::descriptor("/dev/stdout"), Some(1));
+/// assert_eq!(spanwise_io::descriptor("out.csv"), None);
 /// ```
-pub fn descriptor(path: &Path) -> Option<u32> {
+pub fn descriptor(path: impl AsRef<Path>) -> Option<u32> {
+    number_of(path.as_ref())
+}
+
+fn number_of(path: &Path) -> Option<u32> {
     if !cfg!(unix) {
         return None;
     }
@@ -117,7 +121,7 @@ fn appends(_: u32) -> bool {
 /// # #[cfg(unix)]
 /// assert!(FileId::of(&file).is_some());
 /// assert_eq!(FileId::of(&file), FileId::of_source(&Source::File(link)));
-/// assert_eq!(FileId::of("no-such-file".as_ref()), None);
+/// assert_eq!(FileId::of("no-such-file"), None);
 /// # Ok::<(), std::io::Error>(())
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -129,8 +133,8 @@ pub struct FileId {
 impl FileId {
     /// That of a path, which may be one of a descriptor. `None` where no file is there, or no system that tells files apart. Costs a
     /// look at the file.
-    pub fn of(path: &Path) -> Option<Self> {
-        Self::of_metadata(&path.metadata().ok()?)
+    pub fn of(path: impl AsRef<Path>) -> Option<Self> {
+        Self::of_metadata(&path.as_ref().metadata().ok()?)
     }
 
     /// That of what a source is read from.
@@ -255,7 +259,7 @@ mod tests {
         std::fs::hard_link(path("a"), path("hard")).unwrap();
         symlink("a", path("soft")).unwrap();
         let open = File::open(path("a")).unwrap();
-        let a = FileId::of(&path("a"));
+        let a = FileId::of(path("a"));
         for (name, same) in [
             (path("hard"), true),
             (path("soft"), true),

@@ -106,7 +106,8 @@ pub fn files(names: &[impl AsRef<OsStr>]) -> Vec<PathBuf> {
 ///
 /// # Errors
 /// The file cannot be read, or is not a policy.
-pub fn read(path: &Path) -> Result<Policy, UnusablePolicy> {
+pub fn read(path: impl AsRef<Path>) -> Result<Policy, UnusablePolicy> {
+    let path = path.as_ref();
     let read = std::fs::read_to_string(path).map_err(|error| {
         UnusablePolicy::new(if error.kind() == std::io::ErrorKind::NotFound {
             let ids: Vec<_> = Preset::ALL.iter().map(|preset| preset.id()).collect();

@@ -70,9 +70,9 @@ fn compare(index: &SpanIndex, batches: &[SpanBatch], query: &str) {
     let found = index.run(&parsed).unwrap_or_else(|error| panic!("{query}: {error}"));
     assert!(found.iter().eq(expected.iter()), "{query}");
     for (order, limit) in [(Order::Input, 3), (Order::Latest, 5), (Order::Longest, usize::MAX)] {
-        let first = index.first(&parsed, order, limit).unwrap();
+        let first = index.first(&found, order, limit).unwrap();
         assert_eq!(first, looking.first(&expected, order, limit), "{query} {order:?}");
-        let by_batch = index.by_batch(&first).unwrap();
+        let by_batch = index.by_batch(first.iter().copied()).unwrap();
         assert!(by_batch.is_sorted_by_key(|rows| rows.number), "{query} {order:?}");
         let mut places = vec![(0, 0); first.len()];
         for BatchRows { number, spans } in by_batch {
@@ -220,7 +220,8 @@ fn answers(path: &Path) -> Result<String, IndexFileError> {
     let index = SpanIndex::open(path)?;
     let mut said = String::new();
     for query in QUERIES {
-        let rows = index.first(&Query::parse(query).unwrap(), Order::Longest, 20)?;
+        let found = index.run(&Query::parse(query).unwrap())?;
+        let rows = index.first(&found, Order::Longest, 20)?;
         for row in rows {
             let (number, start) = index.batch_of(row)?;
             let batch = index.batch(number)?;
@@ -279,7 +280,7 @@ fn what_is_no_index_says_so() {
         assert!(!SpanIndex::is_index(&path));
         assert!(matches!(SpanIndex::open(&path), Err(IndexFileError::Foreign)));
     }
-    assert!(matches!(SpanIndex::open(&temporary.path().join("none")), Err(IndexFileError::Io(_))));
+    assert!(matches!(SpanIndex::open(temporary.path().join("none")), Err(IndexFileError::Io(_))));
     let (_, mut bytes) = small(&temporary);
     bytes[8] = 9;
     fs::write(&path, &bytes).unwrap();
@@ -398,11 +399,11 @@ fn a_source_that_has_changed_is_an_error_and_a_copy_of_it_is_not() {
     let opened = SpanIndex::open(&index).unwrap();
     write(&other);
     changed(opened.batch(0).unwrap_err());
-    changed(opened.save(&temporary.path().join("again.idx")).unwrap_err());
+    changed(opened.save(temporary.path().join("again.idx")).unwrap_err());
     fs::remove_file(&source).unwrap();
     assert!(matches!(SpanIndex::open(&index), Err(IndexFileError::Source(..))));
 
-    compare(&SpanIndex::open(&moved.path().join("moved.idx")).unwrap(), &batches, "{ duration > 1ms }");
+    compare(&SpanIndex::open(moved.path().join("moved.idx")).unwrap(), &batches, "{ duration > 1ms }");
 }
 
 #[test]
@@ -424,7 +425,7 @@ fn an_index_that_is_written_through_a_link_finds_what_is_beside_the_link_and_bes
     // What is taken for a source where none of that name was.
     fs::write(there.join("a.jsonl"), "{}\n").unwrap();
     let (batches, index) = indexed(&[here.join("a.jsonl"), there.join("b.jsonl")], BlockSizes::default());
-    index.save(&here.join("traces.idx")).unwrap();
+    index.save(here.join("traces.idx")).unwrap();
     for path in [here.join("traces.idx"), there.join("old.idx")] {
         compare(&SpanIndex::open(&path).unwrap(), &batches, r#"{ name =~ ".*a.*" }"#);
     }

@@ -54,6 +54,16 @@ fn parse(py: Python<'_>, query: &str) -> PyResult<Query> {
     Ok(query)
 }
 
+/// The first `limit` rows that a query picks, in an order; without a limit, all.
+fn first(
+    index: &SpanIndex,
+    query: &Query,
+    order: Order,
+    limit: Option<usize>,
+) -> Result<Vec<u32>, IndexFileError> {
+    index.first(&index.run(query)?, order, limit.unwrap_or(usize::MAX))
+}
+
 fn table(index: &SpanIndex, rows: &[u32], mut converter: Converter) -> PyResult<Table> {
     // Only batches that have a row are converted, unless all must be known to tell requests apart.
     let mut numbers = BTreeMap::new();
@@ -62,7 +72,7 @@ fn table(index: &SpanIndex, rows: &[u32], mut converter: Converter) -> PyResult<
     }
     let mut places = vec![(0, 0); rows.len()];
     let mut picked: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
-    for BatchRows { number, spans } in index.by_batch(rows).map_err(index_file_error)? {
+    for BatchRows { number, spans } in index.by_batch(rows.iter().copied()).map_err(index_file_error)? {
         numbers.insert(number, 0);
         for (span, place) in &spans {
             if let Some(place) = places.get_mut(*place) {
@@ -157,7 +167,7 @@ impl Index {
         let converter = converter.across_batches(true);
         let found = py.detach(|| {
             let index = self.read();
-            let rows = index.first(&query, order, limit.unwrap_or(usize::MAX)).map_err(index_file_error)?;
+            let rows = first(&index, &query, order, limit).map_err(index_file_error)?;
             table(&index, &rows, converter)
         })?;
         warn_of_mismatches(py, found.found())?;
@@ -176,9 +186,9 @@ impl Index {
         let (query, order) = (parse(py, query)?, order_of(order)?);
         let found: Result<_, IndexFileError> = py.detach(|| {
             let index = self.read();
-            let rows = index.first(&query, order, limit.unwrap_or(usize::MAX))?;
+            let rows = first(&index, &query, order, limit)?;
             let mut ids = vec![(String::new(), String::new()); rows.len()];
-            for BatchRows { number, spans } in index.by_batch(&rows)? {
+            for BatchRows { number, spans } in index.by_batch(rows)? {
                 let batch = index.batch(number)?;
                 for (span, place) in spans {
                     if let (Some(span), Some(ids)) = (batch.span(span as usize), ids.get_mut(place)) {

@@ -72,11 +72,11 @@ impl FileFormat {
     ///
     /// ```
     /// use spanwise_arrow::write::FileFormat;
-    /// assert_eq!(FileFormat::from_path("spans.parquet".as_ref()), Some(FileFormat::Parquet));
-    /// assert_eq!(FileFormat::from_path("spans.txt".as_ref()), None);
+    /// assert_eq!(FileFormat::from_path("spans.parquet"), Some(FileFormat::Parquet));
+    /// assert_eq!(FileFormat::from_path("spans.txt"), None);
     /// ```
-    pub fn from_path(path: &Path) -> Option<Self> {
-        match path.extension()?.to_str()?.to_ascii_lowercase().as_str() {
+    pub fn from_path(path: impl AsRef<Path>) -> Option<Self> {
+        match path.as_ref().extension()?.to_str()?.to_ascii_lowercase().as_str() {
             "parquet" => Some(Self::Parquet),
             "arrow" | "feather" => Some(Self::ArrowFile),
             "arrows" => Some(Self::ArrowStream),

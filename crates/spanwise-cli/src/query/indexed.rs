@@ -50,9 +50,9 @@ impl Finder {
         if answered {
             return Ok(taken);
         }
-        let first = index.index().first(&rows, self.order, self.limit)?;
+        let first = index.first(&rows, self.order, self.limit)?;
         // The printer puts them in order.
-        for rows in index.by_batch(&first)? {
+        for rows in index.by_batch(first)? {
             if taken.is_err() {
                 break;
             }

@@ -32,19 +32,18 @@ pub use place::{BatchRows, BlockPlace};
 /// An index, and where its spans are.
 ///
 /// ```
-/// use std::sync::Arc;
 /// use spanwise::index::{Order, Query};
 /// use spanwise_io::SpanIndex;
 /// let body = br#"{"resourceSpans":[{"scopeSpans":[{"spans":[{"name":"chat"},{"name":"tool"}]}]}]}"#;
 /// let mut index = SpanIndex::default();
-/// index.add(Arc::new(spanwise::decode(&body[..])?))?;
+/// index.add(spanwise::decode(&body[..])?)?;
 /// # let folder = tempfile::tempdir()?;
 /// # let path = folder.path().join("traces.idx");
 /// index.save(&path)?;
 ///
 /// let index = SpanIndex::open(&path)?;
-/// let rows = index.first(&Query::parse(r#"{ name = "tool" }"#)?, Order::Input, 10)?;
-/// assert_eq!(rows, [1]);
+/// let found = index.run(&Query::parse(r#"{ name = "tool" }"#)?)?;
+/// assert_eq!(index.first(&found, Order::Latest, 10)?, [1]);
 /// let (number, first) = index.batch_of(1)?;
 /// let batch = index.batch(number)?;
 /// assert_eq!(batch.span((1 - first) as usize).unwrap().name(), "tool");
@@ -96,7 +95,8 @@ struct Directory {
 impl SpanIndex {
     /// Whether a file begins as an index file does, or ends before that could be told. Of what is no file, such as a pipe,
     /// nothing is read.
-    pub fn is_index(path: &Path) -> bool {
+    pub fn is_index(path: impl AsRef<Path>) -> bool {
+        let path = path.as_ref();
         if !path.is_file() {
             return false;
         }
@@ -110,7 +110,11 @@ impl SpanIndex {
     ///
     /// # Errors
     /// The file is no index, or is damaged, or a source is not there or not what it was.
-    pub fn open(path: &Path) -> Result<Self, IndexFileError> {
+    pub fn open(path: impl AsRef<Path>) -> Result<Self, IndexFileError> {
+        Self::open_path(path.as_ref())
+    }
+
+    fn open_path(path: &Path) -> Result<Self, IndexFileError> {
         let (container, directory) = Container::open(File::open(path)?)?;
         let container = Arc::new(container);
         let directory = Directory::of_stored(&directory).ok_or(IndexFileError::Damaged)?;
@@ -140,11 +144,13 @@ impl SpanIndex {
         Ok(Self { index, spans, left_out: directory.left_out })
     }
 
-    /// Adds spans that are in memory. In a file they are kept whole, as canonical JSON.
+    /// Adds spans that are in memory. They are kept, and so shared with whoever has them in an [`Arc`] (an [`Index`] alone keeps none,
+    /// and only reads the batch). In a file they are kept whole, as canonical JSON.
     ///
     /// # Errors
     /// There would be too many rows, or the index is of a file that cannot be read any more.
-    pub fn add(&mut self, batch: Arc<SpanBatch>) -> Result<(), IndexFileError> {
+    pub fn add(&mut self, batch: impl Into<Arc<SpanBatch>>) -> Result<(), IndexFileError> {
+        let batch = batch.into();
         self.spans.places()?;
         self.index.add(&batch)?;
         self.leave_out(&batch);
@@ -233,12 +239,12 @@ impl SpanIndex {
         Ok(self.index.run(query, &self.spans)?)
     }
 
-    /// The first `limit` rows that a query picks, in an order.
+    /// The first `limit` of these rows in an order.
     ///
     /// # Errors
-    /// As [`Self::run`].
-    pub fn first(&self, query: &Query, order: Order, limit: usize) -> Result<Vec<u32>, IndexFileError> {
-        Ok(self.index.first(&self.run(query)?, order, limit)?)
+    /// The file cannot be read or is damaged.
+    pub fn first(&self, rows: &RowSet, order: Order, limit: usize) -> Result<Vec<u32>, IndexFileError> {
+        Ok(self.index.first(rows, order, limit)?)
     }
 
     /// How many batches its spans are in.
@@ -258,30 +264,33 @@ impl SpanIndex {
     }
 
     /// Rows by batch, in the order of the batches: who asks for the batches so reads each once, and what is compressed from its
-    /// beginning to its end, whatever order the rows are in. Costs sorting the rows, and 32 bytes of memory for each.
+    /// beginning to its end, whatever order the rows are in: a [`RowSet`], or a list as [`first`](Self::first) gives it, whose order
+    /// [`BatchRows::spans`] keeps. Costs sorting the rows, and 32 bytes of memory for each.
     ///
     /// ```
-    /// # use std::sync::Arc;
     /// # let body = br#"{"resourceSpans":[{"scopeSpans":[{"spans":[{"name":"chat"},{"name":"tool"}]}]}]}"#;
     /// # let mut index = spanwise_io::SpanIndex::default();
-    /// index.add(Arc::new(spanwise::decode(&body[..])?))?;
-    /// index.add(Arc::new(spanwise::decode(&body[..])?))?;
+    /// index.add(spanwise::decode(&body[..])?)?;
+    /// index.add(spanwise::decode(&body[..])?)?;
     /// let rows = [3, 0, 2];
     /// let mut names = vec![String::new(); rows.len()];
-    /// for rows in index.by_batch(&rows)? {
+    /// for rows in index.by_batch(rows)? {
     ///     let batch = index.batch(rows.number)?;
     ///     for (span, place) in rows.spans {
     ///         names[place] = batch.span(span as usize).unwrap().name().into_owned();
     ///     }
     /// }
     /// assert_eq!(names, ["tool", "chat", "chat"]);
+    ///
+    /// let all = index.run(&spanwise::index::Query::parse("{ }")?)?;
+    /// assert_eq!(index.by_batch(&all)?.len(), 2);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
     /// # Errors
     /// There is no such row; or the file cannot be read or is damaged.
-    pub fn by_batch(&self, rows: &[u32]) -> Result<Vec<BatchRows>, IndexFileError> {
-        self.spans.by_batch(rows)
+    pub fn by_batch(&self, rows: impl IntoIterator<Item = u32>) -> Result<Vec<BatchRows>, IndexFileError> {
+        self.spans.by_batch(rows.into_iter().zip(0..).collect())
     }
 
     /// The spans of a batch, read and decoded unless they are in memory. Of a compressed source, all before it is decompressed
@@ -298,7 +307,11 @@ impl SpanIndex {
     ///
     /// # Errors
     /// A source has changed meanwhile; or the file cannot be written.
-    pub fn save(&self, path: &Path) -> Result<u64, IndexFileError> {
+    pub fn save(&self, path: impl AsRef<Path>) -> Result<u64, IndexFileError> {
+        self.save_path(path.as_ref())
+    }
+
+    fn save_path(&self, path: &Path) -> Result<u64, IndexFileError> {
         for source in &self.spans.sources {
             source.check_unchanged()?;
         }

@@ -185,9 +185,8 @@ impl Spans {
         found.filter(|_| row < places.end).ok_or(IndexFileError::NoRow(row))
     }
 
-    /// Rows by batch, in the order of the batches.
-    pub(super) fn by_batch(&self, rows: &[u32]) -> Result<Vec<BatchRows>, IndexFileError> {
-        let mut places: Vec<(u32, usize)> = (0..).zip(rows).map(|(place, row)| (*row, place)).collect();
+    /// Rows, each with its place among them, by batch, in the order of the batches.
+    pub(super) fn by_batch(&self, mut places: Vec<(u32, usize)>) -> Result<Vec<BatchRows>, IndexFileError> {
         places.sort_unstable();
         let mut rest = places.as_slice();
         let mut batches = Vec::new();

@@ -186,8 +186,8 @@ impl LocalDisk {
     ///
     /// # Errors
     /// The folder cannot be made, or another process has it open ([`io::ErrorKind::WouldBlock`]).
-    pub fn open(root: impl Into<PathBuf>) -> io::Result<Self> {
-        let root = root.into();
+    pub fn open(root: impl AsRef<Path>) -> io::Result<Self> {
+        let root = root.as_ref().to_owned();
         create_durably(&root)?;
         let held = Held::new(&root, OpenOptions::new().create(true).truncate(false))?;
         Ok(Self { root, held: Mutex::new(held) })

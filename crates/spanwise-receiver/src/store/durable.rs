@@ -226,7 +226,7 @@ impl DurableStore {
         options: StoreOptions,
         metrics: Arc<Metrics>,
     ) -> Result<Self, OpenError> {
-        Self::open_on(Arc::new(LocalDisk::open(folder.as_ref())?), options, metrics)
+        Self::open_on(Arc::new(LocalDisk::open(folder)?), options, metrics)
     }
 
     /// Opens the store on a disk.
