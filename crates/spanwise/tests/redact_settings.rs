@@ -236,16 +236,20 @@ fn what_detectors_find_is_masked_or_hashed_and_long_text_is_masked_whole() {
 fn detectors_of_the_users_take_the_secret_of_what_they_match() {
     let policy = Policy::new()
         .custom_detector("ticket", "ticket (?<secret>[A-Z]+-[0-9]+)")
-        .and_then(|policy| policy.custom_detector("employee", r"\bEMP-[0-9]{6}\b"))
-        .unwrap();
+        .custom_detector("employee", r"\bEMP-[0-9]{6}\b");
     let attributes =
         json!([text("a", "see ticket ABC-12 by EMP-123456"), text("b", "ABC-12 and XEMP-123456")]);
     let (found, report) = redacted(policy, &attributes);
     let masked = "see ticket [REDACTED:ticket] by [REDACTED:employee]";
     assert_eq!(found[0]["value"]["stringValue"], masked);
     assert_eq!((&found[1], report.changes()), (&attributes[1], 1));
-    let error = Policy::new().custom_detector("bad", "(").unwrap_err().to_string();
-    assert!(error.contains("regular expression"), "{error}");
+    // What is wrong with the first that is no detector is told when the policy is compiled, whatever came behind it.
+    let bad =
+        Policy::new().custom_detector("ok", "a").custom_detector("bad", "(").custom_detector("worse", "a*");
+    let error = bad.detectors_off(["ok"]).compile(None).unwrap_err().to_string();
+    assert!(error.starts_with("the detector `bad`: the regular expression is not valid"), "{error}");
+    let twice = Policy::new().custom_detector("ok", "a").custom_detector("ok", "b").compile(None);
+    assert!(twice.unwrap_err().to_string().contains("`ok`: there already is a detector"));
 }
 
 #[test]
@@ -541,7 +545,7 @@ fn escapes_too_deep_to_be_undone_take_the_text_with_them_whichever_detector_is_o
     let policy = || Policy::new().detectors_on(["email"]);
     let (found, _) = redacted(policy(), &json!([text("a", &deep)]));
     assert_eq!(found, json!([text("a", "[REDACTED:deep_escapes]")]));
-    let custom = Policy::new().custom_detector("ticket", "T-[0-9]+").unwrap();
+    let custom = Policy::new().custom_detector("ticket", "T-[0-9]+");
     assert_eq!(redacted(custom, &json!([text("a", &deep)])).0, found);
 }
 

@@ -160,6 +160,9 @@ pub(super) fn compile(policy: &Policy, key: Option<HashKey>) -> Result<CompiledP
             "the key of the pseudonyms is shorter than 16 bytes: they could be undone by trying",
         ));
     }
+    if let Some(error) = &policy.detectors.broken {
+        return Err(error.clone());
+    }
     vain::check(policy)?;
     let mut builder = Builder { policy, events: Vec::new(), rules: Vec::new() };
     for (place, (rule, position)) in policy.rules.iter().enumerate() {

@@ -227,9 +227,9 @@ impl DetectorTable {
     fn apply(self, mut policy: Policy, text: &str) -> Result<Policy, PolicyError> {
         for (id, pattern) in self.custom {
             let at = pattern.span().start;
-            policy = policy
-                .custom_detector(id.get_ref(), pattern.get_ref())
-                .map_err(|error| error.at(text, at))?;
+            policy
+                .add_custom(id.get_ref(), pattern.get_ref())
+                .map_err(|error| PolicyError::new(error.to_string()).at(text, at))?;
         }
         let is_known = |policy: &Policy, id: &Spanned<String>| {
             policy.detectors.set.select(id.get_ref()).map(|_| ()).ok_or_else(|| {

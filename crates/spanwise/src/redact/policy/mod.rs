@@ -17,7 +17,7 @@ mod vain;
 use std::fmt;
 use std::str::FromStr;
 
-use super::detector::DetectorSet;
+use super::detector::{CustomError, DetectorSet};
 use super::place::{Place, Places};
 use super::placeholder::HashKey;
 use crate::UnknownWord;
@@ -179,6 +179,8 @@ type PolicyPosition = (usize, usize);
 #[derive(Clone, Debug)]
 struct DetectorSettings {
     set: DetectorSet,
+    /// What is wrong with the first detector of the user's that is none.
+    broken: Option<PolicyError>,
     /// Ids to add to those that presets bring, and to leave out.
     on: Vec<String>,
     off: Vec<String>,
@@ -214,6 +216,7 @@ impl Policy {
             texts: [TextAction::Scan; Place::ALL.len()],
             detectors: DetectorSettings {
                 set: DetectorSet::empty(),
+                broken: None,
                 on: Vec::new(),
                 off: Vec::new(),
                 hashes: false,
@@ -349,12 +352,29 @@ impl Policy {
         self
     }
 
-    /// With a detector of the user's; see [`DetectorSet::with_custom`].
-    pub fn custom_detector(mut self, id: &str, pattern: &str) -> Result<Self, PolicyError> {
+    /// With a detector of the user's; see [`DetectorSet::with_custom`]. One that cannot be is an error when the policy is
+    /// [compiled](Self::compile).
+    ///
+    /// ```
+    /// use spanwise::redact::Policy;
+    ///
+    /// let policy = Policy::new().custom_detector("employee", r"\bEMP-[0-9]{6}\b").custom_detector("ticket", r"T-(");
+    /// let error = policy.compile(None).unwrap_err().to_string();
+    /// assert!(error.starts_with("the detector `ticket`: the regular expression is not valid"), "{error}");
+    /// ```
+    #[must_use]
+    pub fn custom_detector(mut self, id: &str, pattern: &str) -> Self {
+        if let Err(error) = self.add_custom(id, pattern) {
+            let named = || PolicyError::new(format!("the detector `{id}`: {error}"));
+            self.detectors.broken.get_or_insert_with(named);
+        }
+        self
+    }
+
+    fn add_custom(&mut self, id: &str, pattern: &str) -> Result<(), CustomError> {
         let set = std::mem::replace(&mut self.detectors.set, DetectorSet::empty());
-        self.detectors.set =
-            set.with_custom(id, pattern).map_err(|error| PolicyError::new(error.to_string()))?;
-        Ok(self)
+        self.detectors.set = set.with_custom(id, pattern)?;
+        Ok(())
     }
 
     /// Where detectors look, unless told otherwise for one of them.
@@ -400,7 +420,7 @@ impl Policy {
     /// Makes the policy ready to be applied.
     ///
     /// `key` is the key of the pseudonyms, fetched from where [`key_source`](Self::key_source) says. It is an error if
-    /// a rule needs one and there is none, if it has less than 16 bytes, if an id is not a detector's, if a pattern or label
+    /// a rule needs one and there is none, if it has less than 16 bytes, if an id is not a detector's, if a pattern, detector or label
     /// is not valid, if a setting can have no effect, or if the policy changes nothing: it names nothing that takes anything
     /// out (a key does: ids that are text are digests under it): a policy that cannot be applied as it stands is not applied at all.
     pub fn compile(&self, key: Option<HashKey>) -> Result<CompiledPolicy, PolicyError> {
