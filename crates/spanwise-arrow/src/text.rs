@@ -134,7 +134,8 @@ impl<'a> Texts<'a> {
         let (source, buffer) = match text.kind() {
             TextKind::Plain => (self.input, INPUT),
             TextKind::Made => (self.arena, ARENA),
-            TextKind::Escaped => return self.build(|batch, built| batch.text_into(text, built)),
+            // However it is stored, the batch reads it.
+            _ => return self.build(|batch, built| batch.text_into(text, built)),
         };
         let length = text.stored_len();
         let long = length > INLINE;
@@ -228,7 +229,8 @@ impl<'a> Texts<'a> {
             }
             RawValue::Int(value) => self.integer(value),
             RawValue::Double(value) => self.double(value),
-            RawValue::Bytes(_) | RawValue::Array(_) | RawValue::KvList(_) => self.nested(value, false),
+            // Its JSON, as the core writes it: a list, or whatever else a value may come to be.
+            _ => self.nested(value, false),
         })
     }
 

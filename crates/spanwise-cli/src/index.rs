@@ -34,7 +34,7 @@ pub(crate) fn run(arguments: &arguments::Index, errors: &mut dyn Write) -> io::R
         writeln!(errors, "spanwise: no index was written")?;
         return Ok(Outcome::Unreadable);
     }
-    let LeftOut { bad_documents, rejected_spans } = index.left_out();
+    let LeftOut { bad_documents, rejected_spans, .. } = index.left_out();
     if bad_documents > 0 && rejected_spans == 0 && index.index().is_empty() {
         writeln!(errors, "spanwise: {}: no document could be read, so no index was written", path.display())?;
         return Ok(Outcome::Unreadable);

@@ -130,7 +130,7 @@ impl Inputs {
                 continue;
             };
             writeln!(errors, "spanwise: {}: {}", visible(&name), visible(&message))?;
-            unreadable.push(Unreadable { name, message });
+            unreadable.push(Unreadable::new(name, message));
         }
         Ok((fine, unreadable))
     }
@@ -218,7 +218,7 @@ impl Reading {
                     reading.inputs.push((source.name(), None));
                     reading.sources.push(source);
                 }
-                Err(Unreadable { name, message }) => reading.inputs.push((name, Some(message))),
+                Err(Unreadable { name, message, .. }) => reading.inputs.push((name, Some(message))),
             }
         }
         if let Some(name) = left_out.filter(|_| reading.inputs.is_empty()) {

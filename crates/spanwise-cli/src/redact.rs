@@ -304,7 +304,7 @@ impl Redacted {
         )?;
         let mut table = Table::new([Align::Left, Align::Right, Align::Left]);
         let mut list = |heading: &str, counts: Vec<Count>| {
-            for (number, Count { name, count }) in counts.into_iter().enumerate() {
+            for (number, Count { name, count, .. }) in counts.into_iter().enumerate() {
                 table.row([if number == 0 { heading } else { "" }, &grouped(count), &name]);
             }
         };
@@ -323,8 +323,8 @@ impl Redacted {
     fn write_report(&self, path: &Path) -> io::Result<()> {
         let Self { policy, report, foreign_documents, unreadable } = self;
         let map =
-            |counts: Vec<Count>| counts.into_iter().map(|Count { name, count }| (name, count)).collect();
-        let decided = |Count { name, count }| Decided { rule: name, count };
+            |counts: Vec<Count>| counts.into_iter().map(|Count { name, count, .. }| (name, count)).collect();
+        let decided = |Count { name, count, .. }| Decided { rule: name, count };
         let written = Report {
             ok: self.outcome() == Outcome::Fine,
             totals: report.totals().collect(),
@@ -334,7 +334,7 @@ impl Redacted {
             rules: report.rules(policy).into_iter().map(decided).collect(),
             unreadable: unreadable
                 .iter()
-                .map(|Unreadable { name, message }| NotRead { file: name, message })
+                .map(|Unreadable { name, message, .. }| NotRead { file: name, message })
                 .collect(),
         };
         let mut target = BufWriter::new(Output::create(path)?);

@@ -8,6 +8,7 @@ use std::ops::Range;
 
 /// A kind of trace stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[non_exhaustive]
 pub enum Corpus {
     /// GenAI spans of 28 attributes, with prompts as escaped JSON in strings: a backslash about every 44 bytes.
     /// Requests of 40 to 74 KB.
@@ -44,6 +45,7 @@ pub enum Form {
 
 /// What was written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub struct Stats {
     /// The length of the text.
     pub bytes: u64,
@@ -55,6 +57,7 @@ pub struct Stats {
 
 /// A corpus in memory.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct Sample {
     /// The text.
     pub bytes: Vec<u8>,

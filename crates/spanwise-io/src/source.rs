@@ -18,6 +18,7 @@ use walkdir::WalkDir;
 /// let sources = [Source::from(PathBuf::from("spans.jsonl")), Bytes::from("{}").into()];
 /// assert_eq!(sources.map(|source| source.name()), ["spans.jsonl", "<bytes>"]);
 /// ```
+#[non_exhaustive]
 pub enum Source {
     /// Standard input.
     Stdin,
@@ -77,6 +78,7 @@ impl Source {
 
 /// Something that was named and cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Unreadable {
     /// What was named.
     pub name: String,
@@ -96,6 +98,11 @@ impl std::error::Error for Unreadable {}
 const NO_PATTERN: &str = "not a glob pattern";
 
 impl Unreadable {
+    /// What was named, and why it cannot be read.
+    pub fn new(name: impl Into<String>, message: impl Into<String>) -> Self {
+        Self { name: name.into(), message: message.into() }
+    }
+
     /// Whether what was named is meant as a pattern and is none.
     ///
     /// ```

@@ -75,7 +75,7 @@ fn compare(index: &SpanIndex, batches: &[SpanBatch], query: &str) {
         let by_batch = index.by_batch(first.iter().copied()).unwrap();
         assert!(by_batch.is_sorted_by_key(|rows| rows.number), "{query} {order:?}");
         let mut places = vec![(0, 0); first.len()];
-        for BatchRows { number, spans } in by_batch {
+        for BatchRows { number, spans, .. } in by_batch {
             assert!(!spans.is_empty() && spans.is_sorted(), "{query} {order:?}");
             for (span, place) in spans {
                 places[place] = (number, span);

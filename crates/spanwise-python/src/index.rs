@@ -72,7 +72,7 @@ fn table(index: &SpanIndex, rows: &[u32], mut converter: Converter) -> PyResult<
     }
     let mut places = vec![(0, 0); rows.len()];
     let mut picked: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
-    for BatchRows { number, spans } in index.by_batch(rows.iter().copied()).map_err(index_file_error)? {
+    for BatchRows { number, spans, .. } in index.by_batch(rows.iter().copied()).map_err(index_file_error)? {
         numbers.insert(number, 0);
         for (span, place) in &spans {
             if let Some(place) = places.get_mut(*place) {
@@ -188,7 +188,7 @@ impl Index {
             let index = self.read();
             let rows = first(&index, &query, order, limit)?;
             let mut ids = vec![(String::new(), String::new()); rows.len()];
-            for BatchRows { number, spans } in index.by_batch(rows)? {
+            for BatchRows { number, spans, .. } in index.by_batch(rows)? {
                 let batch = index.batch(number)?;
                 for (span, place) in spans {
                     if let (Some(span), Some(ids)) = (batch.span(span as usize), ids.get_mut(place)) {
@@ -230,18 +230,23 @@ impl Index {
     ) -> PyResult<Vec<(Py<PyAny>, u64)>> {
         let found = py.detach(|| self.read().index().values(field, limit));
         let found = found.map_err(|error| facet_error(py, error))?;
-        let mut values = Vec::new();
+        let (mut values, mut others) = (Vec::new(), found.others);
         for (value, spans) in found.values {
             let value = match value {
                 FacetValue::Text(text) => text.into_py_any(py)?,
                 FacetValue::Int(number) => number.into_py_any(py)?,
                 FacetValue::Double(number) => number.into_py_any(py)?,
                 FacetValue::Bool(value) => value.into_py_any(py)?,
+                // What Python has no object for is one of those that are not itemised.
+                _ => {
+                    others += spans;
+                    continue;
+                }
             };
             values.push((value, spans));
         }
-        if found.others > 0 {
-            values.push((py.None(), found.others));
+        if others > 0 {
+            values.push((py.None(), others));
         }
         Ok(values)
     }

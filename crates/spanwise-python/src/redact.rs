@@ -101,7 +101,8 @@ fn is_lines(py: Python<'_>, payload: &Bytes, options: DecodeOptions, framing: Fr
     match framing {
         Framing::Lines => true,
         Framing::Documents => false,
-        Framing::Auto => py.detach(|| {
+        // The text tells, and the framer reads it.
+        _ => py.detach(|| {
             let sizes = BlockSizes { document: usize::MAX, ..BlockSizes::default() };
             let mut framer = Framer::over(payload.clone(), &options, framing, sizes);
             framer.next_block().is_some() && framer.in_lines().is_some()
@@ -264,7 +265,7 @@ fn report_dict<'py>(
     ];
     for (name, counts) in lists {
         let mut sums = BTreeMap::new();
-        for Count { name, count } in counts {
+        for Count { name, count, .. } in counts {
             *sums.entry(name).or_insert(0) += count;
         }
         dict.set_item(name, sums)?;

@@ -389,7 +389,7 @@ impl Run {
             Stop::Redact(error) => Err(PyValueError::new_err(error.to_string())),
             Stop::Source(number, error) => {
                 let name = self.names.get(number).map_or("", String::as_str);
-                let fault = Unreadable { name: name.to_owned(), message: error.to_string() };
+                let fault = Unreadable::new(name, error.to_string());
                 let found = self.found.get(number).copied().unwrap_or_default();
                 let bad = matches!(error.kind(), ReadErrorKind::Contradiction(found) if found.fault);
                 match error.into_cause() {

@@ -8,7 +8,6 @@ use spanwise::{AttributesRef, ValueRef};
 /// str, bool, int, float, bytes, list or dict; `None` for an `AnyValue` with no member. Nesting is bounded by decode.
 pub(crate) fn to_python<'py>(py: Python<'py>, value: &ValueRef<'_>) -> PyResult<Bound<'py, PyAny>> {
     match value {
-        ValueRef::Empty => Ok(py.None().into_bound(py)),
         ValueRef::String(text) => text.into_bound_py_any(py),
         ValueRef::Bool(value) => value.into_bound_py_any(py),
         ValueRef::Int(value) => value.into_bound_py_any(py),
@@ -22,6 +21,8 @@ pub(crate) fn to_python<'py>(py: Python<'py>, value: &ValueRef<'_>) -> PyResult<
             Ok(list.into_any())
         }
         ValueRef::KvList(members) => Ok(to_dict(py, *members)?.into_any()),
+        // No member, or one that this module does not know: to it there is none.
+        _ => Ok(py.None().into_bound(py)),
     }
 }
 

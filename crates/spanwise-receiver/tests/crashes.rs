@@ -207,13 +207,8 @@ fn what_can_only_be_read_alone_is_made_into_parquet_with_the_others() {
 fn delivery(n: u64, spans: usize) -> Delivery {
     let json = body(7, n, &format!("span {n}"));
     let key = |at: usize| SpanKey::new(b"trace", format!("{n} {at}").as_bytes(), 0, json.as_bytes());
-    Delivery {
-        keys: (0..spans).map(key).collect(),
-        json: json.clone().into(),
-        received: 1_764_028_800_000_000_000,
-        reservation: None,
-        extensions: http::Extensions::new(),
-    }
+    let keys = (0..spans).map(key).collect();
+    Delivery::new(json, keys, 1_764_028_800_000_000_000)
 }
 
 #[test]

@@ -200,10 +200,9 @@ fn what_does_not_decode_is_not_remembered() {
     let stand = Stand::on(Arc::new(disk.clone()), StoreOptions::default(), ReceiverOptions::default());
     let delivery = |json: String| {
         let keys: Vec<_> = (0..2_u64).map(|n| SpanKey::new(b"trace", &n.to_le_bytes(), 0, b"span")).collect();
-        let extensions = http::Extensions::new();
         let since = std::time::UNIX_EPOCH.elapsed().unwrap();
         let received = u64::try_from(since.as_nanos()).unwrap();
-        Delivery { json: json.into(), keys, received, reservation: None, extensions }
+        Delivery::new(json, keys, received)
     };
     // One span of the two that it says to have.
     let stored = runtime.block_on(stand.store.store(delivery(body(7, 0, "span 0")))).unwrap();

@@ -77,13 +77,8 @@ fn a_call_and_its_run_are_one_request_in_whatever_blocks_they_are_read() {
             // Delivered again, and stored once.
             assert_eq!(runtime.block_on(stand.post(call)), 200);
             // And what is another number of spans than it is said to be: it becomes no row.
-            let lie = Delivery {
-                keys: (0..2).map(|at| SpanKey::new(&[7], &[at], trace, &[])).collect(),
-                json: span(trace, "chat", "", "").into(),
-                received: 1_764_028_800_000_000_000,
-                reservation: None,
-                extensions: http::Extensions::new(),
-            };
+            let keys = (0..2).map(|at| SpanKey::new(&[7], &[at], trace, &[])).collect();
+            let lie = Delivery::new(span(trace, "chat", "", ""), keys, 1_764_028_800_000_000_000);
             runtime.block_on(stand.store.store(lie)).unwrap();
         }
     }

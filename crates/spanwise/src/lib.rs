@@ -22,7 +22,8 @@
 //! strict mode a span with a fault is rejected, and it alone.
 //!
 //! Options, here and in the other crates of `spanwise`, are structures with public fields, to which a release may add: write
-//! `..Default::default()` at the end of each.
+//! `..Default::default()` at the end of each. What comes out of the crates, and choices that may become more, are
+//! `#[non_exhaustive]`: a pattern needs `..`, and a `match` an arm for what is not known yet.
 //!
 //! Input is taken as [`Bytes`](bytes::Bytes), so the crate [`bytes`] is given on: with it comes the version that fits. A new major
 //! version of it is a breaking change of this crate.

@@ -43,7 +43,7 @@ struct LeftOut {
 
 impl LeftOut {
     fn of_index(index: &SpanIndex) -> Self {
-        let spanwise_io::LeftOut { bad_documents, rejected_spans } = index.left_out();
+        let spanwise_io::LeftOut { bad_documents, rejected_spans, .. } = index.left_out();
         Self { bad_documents, rejected_spans }
     }
 

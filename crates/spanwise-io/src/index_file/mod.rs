@@ -58,6 +58,7 @@ pub struct SpanIndex {
 
 /// What could not be indexed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub struct LeftOut {
     /// Documents that were rejected.
     pub bad_documents: u64,

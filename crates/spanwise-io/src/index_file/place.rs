@@ -34,6 +34,7 @@ impl BlockPlace {
 
 /// Rows that are in one batch, of those that were asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct BatchRows {
     /// The number of the batch.
     pub number: usize,

@@ -68,6 +68,7 @@ impl SpanKey {
 }
 
 /// One request, decoded and redacted, that is to be stored.
+#[non_exhaustive]
 pub struct Delivery {
     /// OTLP JSON, with nothing in it that must not be stored.
     pub json: Bytes,
@@ -81,6 +82,28 @@ pub struct Delivery {
     /// What the layers in front of the receiver put with the request, for a store of their own: whose it is, say. A
     /// [`DurableStore`] takes no notice of it, and drops it at once.
     pub extensions: Extensions,
+}
+
+impl Delivery {
+    /// A delivery that no receiver made, without a reservation and extensions: for whoever tests a [`Store`], or stores what came
+    /// another way. What the arguments are is said at the fields of their names.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use std::sync::Arc;
+    /// use spanwise_receiver::{Delivery, DurableStore, Metrics, SpanKey, Store, StoreOptions};
+    ///
+    /// let folder = tempfile::tempdir()?;
+    /// let store = DurableStore::open(folder.path(), StoreOptions::default(), Arc::new(Metrics::new()))?;
+    /// let json = r#"{"resourceSpans":[{"scopeSpans":[{"spans":[{"name":"chat"}]}]}]}"#;
+    /// let keys = vec![SpanKey::new(b"", b"", 0, b"")];
+    /// let stored = store.store(Delivery::new(json, keys, 1_764_028_800_000_000_000)).await?;
+    /// assert_eq!(stored.spans, 1);
+    /// # Ok(()) }
+    /// ```
+    pub fn new(json: impl Into<Bytes>, keys: Vec<SpanKey>, received: u64) -> Self {
+        Self { json: json.into(), keys, received, reservation: None, extensions: Extensions::new() }
+    }
 }
 
 /// How much there is, and nothing of what it says.

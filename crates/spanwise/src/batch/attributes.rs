@@ -137,6 +137,7 @@ impl<'a> AttributeRef<'a> {
 /// # Ok::<(), spanwise::DecodeError>(())
 /// ```
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub enum ValueRef<'a> {
     /// No member set: valid, and different from an empty string.
     Empty,

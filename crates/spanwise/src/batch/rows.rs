@@ -74,6 +74,7 @@ impl KeyId {
 
 /// One document of the input.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub struct DocumentRow {
     /// Its bytes.
     pub bytes: ByteRange,
@@ -115,6 +116,7 @@ pub struct AttributeRow {
 
 /// A value of a row whose texts and children are still handles.
 #[derive(Debug, Clone, Copy, PartialEq)]
+#[non_exhaustive]
 pub enum RawValue {
     /// An `AnyValue` with no member set.
     Empty,
@@ -179,6 +181,7 @@ impl AttributeRow {
 
 /// `Resource` with the `schemaUrl` of its `ResourceSpans`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub struct ResourceRow {
     /// Rows of `attributes`.
     pub attributes: Rows,
@@ -192,6 +195,7 @@ pub struct ResourceRow {
 
 /// `EntityRef` of a resource.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub struct EntityRefRow {
     /// `schemaUrl`.
     pub schema_url: Text,
@@ -205,6 +209,7 @@ pub struct EntityRefRow {
 
 /// `InstrumentationScope` with the `schemaUrl` of its `ScopeSpans`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub struct ScopeRow {
     /// Row of `resources`.
     pub resource: u32,
@@ -225,6 +230,7 @@ pub struct ScopeRow {
 /// `bytes` is meaningful only where `valid`: exactly the size of the field and not all zero. `text` is lower-case hex,
 /// or the text as sent where no rule could read it (lenient mode), or empty.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Id<const N: usize> {
     /// The bytes.
     pub bytes: [u8; N],
@@ -249,6 +255,7 @@ impl<const N: usize> Default for Id<N> {
 
 /// `Span`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub struct SpanRow {
     /// Row of `scopes`.
     pub scope: u32,
@@ -290,6 +297,7 @@ pub struct SpanRow {
 
 /// `Span.Event`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub struct EventRow {
     /// `timeUnixNano`.
     pub time_unix_nano: u64,
@@ -303,6 +311,7 @@ pub struct EventRow {
 
 /// `Span.Link`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub struct LinkRow {
     /// `traceId`.
     pub trace_id: Id<16>,

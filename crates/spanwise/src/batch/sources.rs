@@ -6,6 +6,7 @@ use super::rows::ByteRange;
 
 /// Source of a key-value, or of a child of an array (then `key` is empty).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub struct AttributeSource {
     /// The whole element, from its first to its last byte.
     pub element: ByteRange,
@@ -17,6 +18,7 @@ pub struct AttributeSource {
 
 /// Source of a span.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub struct SpanSource {
     /// The whole object.
     pub element: ByteRange,
@@ -30,6 +32,7 @@ pub struct SpanSource {
 
 /// Source of an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub struct EventSource {
     /// The whole object.
     pub element: ByteRange,
@@ -39,6 +42,7 @@ pub struct EventSource {
 
 /// Source of a link.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub struct LinkSource {
     /// The whole object.
     pub element: ByteRange,
@@ -48,6 +52,7 @@ pub struct LinkSource {
 
 /// Source of a scope.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub struct ScopeSource {
     /// The whole `ScopeSpans` object.
     pub element: ByteRange,
@@ -61,6 +66,7 @@ pub struct ScopeSource {
 
 /// Source of a resource.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub struct ResourceSource {
     /// The whole `ResourceSpans` object.
     pub element: ByteRange,
@@ -72,6 +78,7 @@ pub struct ResourceSource {
 
 /// The tables of sources. All are empty unless the decoder was told to record them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Sources {
     /// Parallel to `attributes`.
     pub attributes: Vec<AttributeSource>,

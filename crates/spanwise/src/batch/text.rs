@@ -6,6 +6,7 @@ use crate::json::{escape, utf8};
 
 /// Where a [`Text`] stands and how it is written there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum TextKind {
     /// A range of the input that is the text itself.
     Plain,

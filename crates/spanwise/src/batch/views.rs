@@ -254,6 +254,7 @@ impl<'a> SpanRef<'a> {
 
 /// A span's status.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct StatusRef<'a> {
     /// The code.
     pub code: StatusCode,

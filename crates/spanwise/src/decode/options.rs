@@ -25,6 +25,7 @@ pub enum Mode {
 
 /// How documents lie in an input of many.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
 pub enum Framing {
     /// Lines if the first line that is not blank holds a whole JSON value and more follows, unless that begins with a `{` or `[`
     /// alone in its line; documents otherwise.

@@ -22,6 +22,7 @@ words! { Severity, "severity", Info "info", Warning "warning", Error "error" }
 
 /// Which rules a finding is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Layer {
     /// RFC 8259: is it JSON.
     Syntax,

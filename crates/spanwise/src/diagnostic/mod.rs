@@ -33,6 +33,7 @@ pub(crate) use log::{DiagnosticLog, Lines, Origin, Step};
 /// assert_eq!((diagnostic.line, diagnostic.column), (2, 50));
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Diagnostic {
     /// How serious it is.
     pub severity: Severity,

@@ -29,6 +29,7 @@ pub struct KeyFacet {
 
 /// A value of a field.
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub enum FacetValue {
     /// A text.
     Text(String),
@@ -42,6 +43,7 @@ pub enum FacetValue {
 
 /// The commonest values of a field.
 #[derive(Debug, Clone, PartialEq, Default)]
+#[non_exhaustive]
 pub struct ValuesFacet {
     /// Values with the spans that have them, the commonest first.
     pub values: Vec<(FacetValue, u64)>,
@@ -52,6 +54,7 @@ pub struct ValuesFacet {
 
 /// A bin of a histogram.
 #[derive(Debug, Clone, Copy, PartialEq)]
+#[non_exhaustive]
 pub struct Bin {
     /// The least number that belongs to it.
     pub low: f64,

@@ -139,6 +139,7 @@ words! { Order, "order", Input "input", Earliest "earliest", Latest "latest", Sh
 /// assert_eq!((Order::Longest.to_string(), "longest".parse()), ("longest".to_owned(), Ok(Order::Longest)));
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub enum Order {
     /// As the spans were added.
     #[default]

@@ -101,6 +101,7 @@ pub(crate) fn same_value(value: &Value, read: &ValueRef<'_>) -> bool {
         ValueRef::KvList(read) => {
             member("kvlistValue").is_some_and(|value| same_attributes(&value["values"], *read))
         }
+        _ => false,
     }
 }
 

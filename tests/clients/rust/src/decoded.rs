@@ -104,6 +104,6 @@ fn value(found: ValueRef<'_>) -> Result<Value, Error> {
         ValueRef::Int(int) => Value::Int(int),
         ValueRef::Double(double) => Value::Double(Double(double)),
         ValueRef::Array(values) => Value::Array(values.iter().map(value).collect::<Result<_, _>>()?),
-        ValueRef::Bytes(_) | ValueRef::KvList(_) => return Err("a value that no client set".into()),
+        _ => return Err("a value that no client set".into()),
     })
 }

@@ -43,6 +43,7 @@ const DEEPEST_ESCAPES: usize = 12;
 
 /// A place in a text where a detector found something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Hit {
     /// Where it begins, in bytes.
     pub start: usize,

@@ -80,6 +80,7 @@ impl From<DecodeError> for RedactError {
 
 /// A redacted batch, and what was done.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Redacted {
     /// The batch. It shares no buffer with the one that was read, and has no diagnostics.
     pub batch: SpanBatch,
@@ -89,6 +90,7 @@ pub struct Redacted {
 
 /// Redacted JSON, and what was done.
 #[derive(Clone)]
+#[non_exhaustive]
 pub struct RedactedJson {
     /// The JSON: one document, or a block of many as the input was one.
     pub data: Vec<u8>,

@@ -47,6 +47,7 @@ pub struct RedactionReport {
 
 /// One count of a report, with the name of what was counted.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Count {
     /// A rule, a detector's id or a place's id.
     pub name: String,

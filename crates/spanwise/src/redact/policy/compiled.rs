@@ -141,6 +141,7 @@ pub enum Treatment {
 
 /// What becomes of a key, and which rule says so.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Verdict {
     /// What to do with the value.
     pub treatment: Treatment,

@@ -80,6 +80,7 @@ impl FromStr for Preset {
 
 /// What becomes of attributes that no rule matches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub enum Mode {
     /// They stay.
     #[default]
@@ -90,6 +91,7 @@ pub enum Mode {
 
 /// What becomes of members of the JSON that OTLP does not know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Unknown {
     /// They go.
     Drop,
@@ -99,6 +101,7 @@ pub enum Unknown {
 
 /// What becomes of message bodies that are content.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub enum Bodies {
     /// The whole value is masked.
     #[default]
@@ -109,6 +112,7 @@ pub enum Bodies {
 
 /// What becomes of keys that tell who it was, where a preset knows them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub enum Identity {
     /// They stay; detectors look at them.
     #[default]
@@ -123,6 +127,7 @@ pub enum Identity {
 
 /// What becomes of a text that has no key: a name, a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub enum TextAction {
     /// It stays; detectors look at it.
     #[default]
