@@ -124,7 +124,7 @@ fn appends(_: u32) -> bool {
 /// assert_eq!(FileId::of("no-such-file"), None);
 /// # Ok::<(), std::io::Error>(())
 /// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct FileId {
     device: u64,
     number: u64,

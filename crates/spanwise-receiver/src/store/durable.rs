@@ -142,6 +142,18 @@ impl From<io::Error> for OpenError {
     }
 }
 
+impl From<OptionsError> for OpenError {
+    fn from(error: OptionsError) -> Self {
+        Self::Columns(error)
+    }
+}
+
+impl From<WriteError> for OpenError {
+    fn from(error: WriteError) -> Self {
+        Self::Table(error)
+    }
+}
+
 /// What the threads and the service tell each other.
 #[derive(Debug)]
 pub(crate) struct Shared {
@@ -238,11 +250,9 @@ impl DurableStore {
         options: StoreOptions,
         metrics: Arc<Metrics>,
     ) -> Result<Self, OpenError> {
-        let converter = Converter::new(&options.columns).map_err(OpenError::Columns)?;
+        let converter = Converter::new(&options.columns)?;
         // What was acknowledged could become Parquet neither now nor after any start.
-        TableWriter::new(io::sink(), FileFormat::Parquet, converter.schema())
-            .map(drop)
-            .map_err(OpenError::Table)?;
+        drop(TableWriter::new(io::sink(), FileFormat::Parquet, converter.schema())?);
         let recovered = recover(&*disk, options.dedup_window, options.dedup_spans, now())?;
         metrics.damaged_segments.inc_by(recovered.damaged);
         let segments = recovered.closed.iter().chain(&recovered.published);

@@ -228,8 +228,27 @@ impl SpanBatch {
         self.links.get(index).map(|row| LinkRef::new(self, row))
     }
 
+    /// The row of the table of resources at `index`, as a view.
+    ///
+    /// ```
+    /// let batch = spanwise::decode(r#"{"resourceSpans":[{"scopeSpans":[{"scope":{"name":"s"}}]},{"schemaUrl":"u"}]}"#)?;
+    /// assert_eq!(batch.scope(0).unwrap().name(), "s");
+    /// assert_eq!(batch.resource(1).unwrap().schema_url(), "u");
+    /// assert_eq!(batch.resources().next_back().unwrap().schema_url(), "u");
+    /// assert!(batch.scope(1).is_none() && batch.resource(2).is_none());
+    /// # Ok::<(), spanwise::DecodeError>(())
+    /// ```
+    pub fn resource(&self, index: usize) -> Option<ResourceRef<'_>> {
+        self.resources.get(index).map(|row| ResourceRef::new(self, row))
+    }
+
+    /// The row of the table of scopes at `index`, as a view.
+    pub fn scope(&self, index: usize) -> Option<ScopeRef<'_>> {
+        self.scopes.get(index).map(|row| ScopeRef::new(self, row))
+    }
+
     /// All resources, those without spans included.
-    pub fn resources(&self) -> impl ExactSizeIterator<Item = ResourceRef<'_>> + Clone {
+    pub fn resources(&self) -> impl DoubleEndedIterator + ExactSizeIterator<Item = ResourceRef<'_>> + Clone {
         self.resources.iter().map(|row| ResourceRef::new(self, row))
     }
 

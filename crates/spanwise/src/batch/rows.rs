@@ -3,7 +3,7 @@
 use super::Text;
 
 /// A run of rows in another table: `start..start + len`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct Rows {
     /// Index of the first row.
     pub start: u32,
@@ -34,7 +34,7 @@ impl Rows {
 }
 
 /// A half-open range of bytes of the input.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct ByteRange {
     /// Offset of the first byte.
     pub start: u32,

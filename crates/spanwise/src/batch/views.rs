@@ -199,13 +199,13 @@ impl<'a> SpanRef<'a> {
     }
 
     /// The span's events.
-    pub fn events(self) -> impl ExactSizeIterator<Item = EventRef<'a>> + Clone {
+    pub fn events(self) -> impl DoubleEndedIterator + ExactSizeIterator<Item = EventRef<'a>> + Clone {
         let batch = self.batch;
         rows(&batch.events, self.row.events).iter().map(move |row| EventRef::new(batch, row))
     }
 
     /// The span's links.
-    pub fn links(self) -> impl ExactSizeIterator<Item = LinkRef<'a>> + Clone {
+    pub fn links(self) -> impl DoubleEndedIterator + ExactSizeIterator<Item = LinkRef<'a>> + Clone {
         let batch = self.batch;
         rows(&batch.links, self.row.links).iter().map(move |row| LinkRef::new(batch, row))
     }
@@ -330,7 +330,9 @@ impl<'a> ResourceRef<'a> {
     }
 
     /// The resource's entity references.
-    pub fn entity_refs(self) -> impl ExactSizeIterator<Item = EntityRefRef<'a>> + Clone {
+    pub fn entity_refs(
+        self,
+    ) -> impl DoubleEndedIterator + ExactSizeIterator<Item = EntityRefRef<'a>> + Clone {
         let batch = self.batch;
         rows(&batch.entity_refs, self.row.entity_refs).iter().map(move |row| EntityRefRef::new(batch, row))
     }
@@ -353,13 +355,15 @@ impl<'a> EntityRefRef<'a> {
     }
 
     /// `idKeys`.
-    pub fn id_keys(self) -> impl ExactSizeIterator<Item = Cow<'a, str>> + Clone {
+    pub fn id_keys(self) -> impl DoubleEndedIterator + ExactSizeIterator<Item = Cow<'a, str>> + Clone {
         let batch = self.batch;
         rows(&batch.strings, self.row.id_keys).iter().map(move |text| batch.text(*text))
     }
 
     /// `descriptionKeys`.
-    pub fn description_keys(self) -> impl ExactSizeIterator<Item = Cow<'a, str>> + Clone {
+    pub fn description_keys(
+        self,
+    ) -> impl DoubleEndedIterator + ExactSizeIterator<Item = Cow<'a, str>> + Clone {
         let batch = self.batch;
         rows(&batch.strings, self.row.description_keys).iter().map(move |text| batch.text(*text))
     }

@@ -87,6 +87,13 @@ pub struct Decoder {
     scratch: Scratch,
 }
 
+/// A decoder with the same options, which has learned nothing and holds nothing yet.
+impl Clone for Decoder {
+    fn clone(&self) -> Self {
+        Self::new(self.options)
+    }
+}
+
 /// The options, and nothing that was learned of what was decoded.
 impl fmt::Debug for Decoder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -138,7 +138,7 @@ words! { Order, "order", Input "input", Earliest "earliest", Latest "latest", Sh
 /// use spanwise::index::Order;
 /// assert_eq!((Order::Longest.to_string(), "longest".parse()), ("longest".to_owned(), Ok(Order::Longest)));
 /// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum Order {
     /// As the spans were added.
