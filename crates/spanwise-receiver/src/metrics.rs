@@ -3,7 +3,7 @@
 use std::fmt::Debug;
 
 use prometheus_client::encoding::EncodeLabelSet;
-use prometheus_client::encoding::text::encode;
+use prometheus_client::encoding::text::{encode_eof, encode_registry};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
@@ -207,9 +207,25 @@ impl Metrics {
 
     /// The Prometheus text (`OpenMetrics` 1.0).
     pub fn text(&self) -> String {
+        let mut text = self.families();
+        let _ = encode_eof(&mut text);
+        text
+    }
+
+    /// The same without the mark of its end, to stand before what an app counts for itself. All names begin with `spanwise_`.
+    ///
+    /// ```
+    /// use spanwise_receiver::Metrics;
+    /// let metrics = Metrics::new();
+    /// let app = "# TYPE app_logins counter\napp_logins_total 3\n# EOF\n";
+    /// let text = metrics.families() + app;
+    /// assert!(text.contains("spanwise_spans_stored_total 0\n") && text.contains("app_logins_total 3\n"));
+    /// assert!(text.ends_with("# EOF\n") && text.matches("# EOF").count() == 1);
+    /// ```
+    pub fn families(&self) -> String {
         let mut text = String::new();
         // Writing to a string cannot fail.
-        let _ = encode(&mut text, &self.registry);
+        let _ = encode_registry(&mut text, &self.registry);
         text
     }
 }

@@ -176,12 +176,12 @@ impl Receiver {
 
     /// The counters, as Prometheus reads them.
     pub fn metrics_text(&self) -> String {
-        self.inner.metrics.reserved_bytes.set(i64::try_from(self.inner.budget.used()).unwrap_or(i64::MAX));
-        self.inner.metrics.text()
+        self.metrics().text()
     }
 
-    /// The counters.
+    /// The counters, with what requests hold now.
     pub fn metrics(&self) -> &Arc<Metrics> {
+        self.inner.metrics.reserved_bytes.set(i64::try_from(self.inner.budget.used()).unwrap_or(i64::MAX));
         &self.inner.metrics
     }
 
