@@ -20,7 +20,8 @@ use crate::server::{OWN_PATHS, ServerOptions};
 use crate::service::ReceiverOptions;
 use crate::store::StoreOptions;
 
-/// The settings of a receiver. Unknown ones are errors; `docs/receiver.md` describes all.
+/// The settings of a receiver. Unknown ones are errors;
+/// [the guide](https://github.com/spanwise/spanwise/blob/main/docs/receiver.md) describes all.
 ///
 /// ```
 /// use spanwise_receiver::Config;

@@ -76,7 +76,8 @@ pub(crate) enum Unread {
 
 macro_rules! codes {
     ($($variant:ident $word:literal $layer:ident $strict:ident $lenient:ident $message:literal,)*) => {
-        /// A stable name for one kind of finding. `docs/diagnostics.md` lists them with examples.
+        /// A stable name for one kind of finding.
+        /// [The guide](https://github.com/spanwise/spanwise/blob/main/docs/diagnostics.md) lists them with examples.
         ///
         /// ```
         /// use spanwise::Code;

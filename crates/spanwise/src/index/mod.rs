@@ -1,7 +1,7 @@
 //! `TraceQL` over spans: by looking at each ([`Scan`]), or by an index over their fields ([`Index`]).
 //!
 //! A [`Query`] is read once and run on either, with the same answer: a set of rows ([`RowSet`]), that is spans by number.
-//! The guide to the language, and to what is indexed, is `docs/query.md`.
+//! There is [a guide](https://github.com/spanwise/spanwise/blob/main/docs/query.md) to the language, and to what is indexed.
 
 mod aggregate;
 mod answer;

@@ -2,7 +2,8 @@
 //!
 //! A [`Policy`] is data: presets, rules for keys, detectors for values. Compiled, it is carried out by a [`Redactor`], on a
 //! batch ([`Redactor::redact`]) or on JSON ([`Redactor::redact_json`], [`Redactor::redact_block`]). What is not understood
-//! does not come out: the pass fails closed. `docs/redaction.md` is the guide.
+//! does not come out: the pass fails closed. There is
+//! [a guide](https://github.com/spanwise/spanwise/blob/main/docs/redaction.md).
 //!
 //! Two layers: what goes by its key (`catalogue`, `policy`), then what goes by what it is (`detector`), wherever text stands
 //! ([`Place`]). Not for metrics, logs and profiles, and no protection against who holds the input.
