@@ -27,6 +27,8 @@
 //! [`spanwise_arrow`], so these are given on: with them come the versions that fit. A new major version of one of them, of `axum`, whose
 //! [`Router`](axum::Router) [`router`] gives, or of `tokio`, whose listener [`serve`] takes, is a breaking change of this crate.
 //!
+//! It is for Unix: a store asks for the free space of its disk and tells files apart by their numbers, which it does nowhere else.
+//!
 //! No answer, log line or metric holds a value or a key of what was sent.
 
 #![forbid(unsafe_code)]

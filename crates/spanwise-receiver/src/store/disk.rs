@@ -108,18 +108,12 @@ struct Held {
 
 const LOCK: &str = "receiver.lock";
 
-/// What tells a file or folder from another that took its name: device and inode. All are alike where there are no such numbers.
+/// What tells a file or folder from another that took its name: device and inode.
 type Identity = (u64, u64);
 
-#[cfg(unix)]
 fn identity(metadata: &fs::Metadata) -> Identity {
     use std::os::unix::fs::MetadataExt as _;
     (metadata.dev(), metadata.ino())
-}
-
-#[cfg(not(unix))]
-fn identity(_: &fs::Metadata) -> Identity {
-    (0, 0)
 }
 
 impl Held {
@@ -234,7 +228,6 @@ impl DiskFile for LocalFile {
         }
     }
 
-    #[cfg(unix)]
     fn pad(&mut self, len: u64) -> io::Result<()> {
         use std::io::Seek as _;
         use std::os::unix::fs::FileExt as _;
