@@ -272,6 +272,12 @@ NOT_ADDED = [
         0,
         r"perhaps spans \(unknown-member at resourceSpans\[0\]\);",
     ),
+    (
+        f'{{{TRACES},"resourceSpans":7}}',
+        "lenient",
+        0,
+        r"1 document that holds no traces, perhaps spans \(duplicate-key at resourceSpans\);",
+    ),
     (f'{{{TRACES},"resourceSpans":[]}}', "lenient", 0, r"perhaps spans \(duplicate-key at resourceSpans\);"),
 ]
 

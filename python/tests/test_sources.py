@@ -296,6 +296,10 @@ def test_other_things_that_are_no_traces_draw_a_warning():
     with pytest.warns(spanwise.SpanwiseWarning, match="1 document that holds no traces"):
         totals = spanwise.summary(b"[1,2,3]")
     assert table.report.foreign_documents == totals["foreign_documents"] == 1
+    # One that is cut into parts, of which none has a span.
+    large = b'{"resourceSpans":[' + b'{"scopeSpans":[{"spans":[7]}]},' * 300_000 + b"7]}"
+    with pytest.warns(spanwise.SpanwiseWarning, match="300001 values that are nothing of a trace"):
+        assert spanwise.read(large).num_rows == 0
     metrics = b'{"resourceMetrics":[{}]}\n' * 2
     with pytest.warns(spanwise.SpanwiseWarning, match="2 documents of metrics, logs or profiles"):
         spanwise.read(metrics)

@@ -54,6 +54,8 @@ pub(crate) struct Report {
     /// Of the first sources that are no JSON what each looks like, a Parquet file say, behind its name.
     #[pyo3(get)]
     pub(crate) foreign_sources: Vec<String>,
+    /// Values of another type than their field's.
+    mistyped: u64,
     findings: Arc<Findings>,
     /// Findings that are not in `diagnostics`.
     #[pyo3(get)]
@@ -86,6 +88,11 @@ pub(crate) enum Redacted {
 /// `1 span`, `2 spans`.
 pub(crate) fn counted(number: u64, noun: &str) -> String {
     format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
+}
+
+/// How often a batch has a finding.
+fn count_of(batch: &SpanBatch, wanted: Code) -> u64 {
+    batch.diagnostic_counts().find_map(|(code, count)| (code == wanted).then_some(count)).unwrap_or(0)
 }
 
 fn told(parts: &[String], see: &str) -> Option<String> {
@@ -133,6 +140,7 @@ impl Report {
         self.errors += batch.error_count();
         self.warnings += batch.warning_count();
         self.foreign_documents += batch.foreign_documents();
+        self.mistyped += count_of(batch, Code::TypeMismatch);
         self.dropped_diagnostics += batch.dropped_diagnostics();
     }
 
@@ -162,6 +170,7 @@ impl Report {
         self.bad_documents += part.bad_documents;
         self.other_signals += part.other_signals;
         self.foreign_documents += part.foreign_documents;
+        self.mistyped += part.mistyped;
         self.errors += part.errors;
         self.warnings += part.warnings;
         let room = KEPT.saturating_sub(self.findings.kept.len());
@@ -206,19 +215,18 @@ impl Report {
     pub(crate) fn payload_warning(batch: &SpanBatch) -> Option<String> {
         let mut report = Self::default();
         report.count(batch);
-        let mistyped = batch.diagnostic_counts().find(|(code, _)| *code == Code::TypeMismatch);
+        let mistyped = std::mem::take(&mut report.mistyped);
         let mut parts = report.parts();
         // An error of that kind rejects, and is told so; and what is no trace at all is.
-        if let Some((_, values)) = mistyped
-            && (report.rejected_spans, report.foreign_documents) == (0, 0)
-        {
-            parts.push(format!("{} of another type", counted(values, "value")));
+        let is_said = (report.spans, report.foreign_documents) == (0, 1);
+        if mistyped > 0 && report.rejected_spans == 0 && !is_said {
+            parts.push(format!("{} of another type", counted(mistyped, "value")));
         }
         if report.spans > 0 && batch.diagnostic_counts().any(|(code, _)| code == Code::OtherSignal) {
             parts.push("metrics, logs or profiles".to_owned());
         }
-        // What is no trace at all is told to be none.
-        if report.foreign_documents == 0 {
+        // What has nothing of OTLP in it is told to be no trace.
+        if count_of(batch, Code::NoKnownField) == 0 {
             let found = batch.passed_over().filter(|found| found.code != Code::TypeMismatch);
             let found: Vec<_> = found.map(|found| place_of(&found)).collect();
             if !found.is_empty() {
@@ -247,6 +255,11 @@ impl Report {
         // Signals stand beside each other in what a Collector writes; without a span somebody was probably mistaken.
         if self.spans == 0 && self.other_signals > 0 {
             parts.push(format!("{} of metrics, logs or profiles", counted(self.other_signals, "document")));
+        }
+        // Of a document that was cut, no part says that there is no span in all of it.
+        if self.spans == 0 && self.mistyped > 0 && parts.is_empty() {
+            let verb = if self.mistyped == 1 { "is" } else { "are" };
+            parts.push(format!("{} that {verb} nothing of a trace", counted(self.mistyped, "value")));
         }
         parts.extend(self.mismatched_parts());
         parts.extend(self.unreadable.iter().cloned());
@@ -341,6 +354,7 @@ impl Report {
             self.bad_documents,
             self.other_signals,
             self.foreign_documents,
+            self.mistyped,
             self.errors,
             self.warnings,
             self.dropped_diagnostics,
@@ -352,13 +366,13 @@ impl Report {
     /// What was pickled.
     #[staticmethod]
     fn _again(
-        counts: [u64; 9],
+        counts: [u64; 10],
         diagnostics: Vec<Bound<'_, Diagnostic>>,
         told: (Vec<String>, BTreeMap<String, u64>, Vec<String>),
         redaction: Option<String>,
     ) -> Self {
         let [spans, rejected_spans, documents, bad_documents, other_signals, rest @ ..] = counts;
-        let [foreign_documents, errors, warnings, dropped_diagnostics] = rest;
+        let [foreign_documents, mistyped, errors, warnings, dropped_diagnostics] = rest;
         let (foreign_sources, mismatches, unreadable) = told;
         let kept = diagnostics.into_iter().map(|found| found.get().clone()).collect();
         Self {
@@ -369,6 +383,7 @@ impl Report {
             other_signals,
             foreign_documents,
             foreign_sources,
+            mistyped,
             findings: Arc::new(Findings { kept, made: OnceLock::new() }),
             dropped_diagnostics,
             errors,

@@ -63,7 +63,7 @@ impl Reader<'_> {
     }
 
     fn is_foreign(&self, row: &DocumentRow, found: &Found) -> bool {
-        // A part of a document has spans before it or behind it.
+        // Of a document that was cut a part does not know what is before it and behind it.
         let is_without_spans =
             row.spans.len == 0 && row.rejected_spans == 0 && !row.other_signal && self.batch.part.is_none();
         // What the schema does not know yet may stand beside a list of spans that is empty, as much as beside spans. Who has a

@@ -100,6 +100,16 @@ pub(super) struct PartSizes {
 /// The members of objects that come when parts of the object's list were given: by where the object begins.
 pub(super) type Late = Vec<(u64, Vec<u8>)>;
 
+/// What a document is walked through for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Purpose {
+    Parts,
+    /// To note what comes late.
+    Survey,
+    /// It is known to be no JSON, and passed over as far as its fault: what else is odd in it does not count.
+    Passing,
+}
+
 /// Reads a document and says where it may be cut. Indices are into the text that is held, which begins with the current part.
 #[derive(Debug, Clone)]
 pub(super) struct Parts {
@@ -113,8 +123,7 @@ pub(super) struct Parts {
     indices: [u32; 3],
     /// What a survey found; none where there was none.
     late: Option<Late>,
-    /// This is the survey: what comes late is noted.
-    surveys: bool,
+    purpose: Purpose,
     /// Spans that begin in the current part, and in those before it.
     begun: u64,
     spans: u64,
@@ -135,7 +144,7 @@ impl Parts {
             prefix: Vec::new(),
             indices: [0; 3],
             late,
-            surveys: false,
+            purpose: Purpose::Parts,
             begun: 0,
             spans: 0,
             given: false,
@@ -145,7 +154,12 @@ impl Parts {
 
     /// The same for a first reading, which notes what comes late.
     pub(super) fn survey(rules: Rules, sizes: PartSizes, at: usize) -> Self {
-        Self { surveys: true, ..Self::new(rules, sizes, at, Some(Late::new())) }
+        Self { purpose: Purpose::Survey, ..Self::new(rules, sizes, at, Some(Late::new())) }
+    }
+
+    /// The same of a document that a survey found to be bad.
+    pub(super) fn of_bad(rules: Rules, sizes: PartSizes, at: usize) -> Self {
+        Self { purpose: Purpose::Passing, ..Self::new(rules, sizes, at, Some(Late::new())) }
     }
 
     /// What came late.
@@ -257,7 +271,8 @@ impl Parts {
         };
         let is_bare = message == Message::Request
             && matches!(field, Some(Field::Resource | Field::ScopeSpans | Field::SchemaUrl));
-        if is_bare && object.list.is_none() {
+        let (surveys, passes) = (self.purpose == Purpose::Survey, self.purpose == Purpose::Passing);
+        if is_bare && object.list.is_none() && !passes {
             return Err(Halt::Shape);
         }
         let matters = message != Message::Request
@@ -268,16 +283,16 @@ impl Parts {
         object.seen |= bit;
         // A later part does not have the first one, so would not find that there are two. Of those that its spans depend on it
         // has the last one, which cannot tell of faults in the first.
-        if again && (message == Message::Request || !object.given) {
-            let cannot_wait = object.given && !self.surveys;
+        if again && (message == Message::Request || !object.given) && !passes {
+            let cannot_wait = object.given && !surveys;
             return Err(if cannot_wait { Halt::Contradiction(start) } else { Halt::Shape });
         }
         // Writers that follow the order of the schema put the URL last: too common, and of too little weight, to fail for.
         let is_light = field == Some(Field::SchemaUrl) && matches!(byte, b'"' | b'n');
-        if matters && object.given && (self.late.is_none() && !is_light || field == Some(list)) {
+        if matters && object.given && (self.late.is_none() && !is_light || field == Some(list)) && !passes {
             return Err(Halt::Contradiction(start));
         }
-        if field == Some(list) && !matches!(byte, b'[' | b'n') {
+        if field == Some(list) && !matches!(byte, b'[' | b'n') && !passes {
             // A fault of the object, and so of all its spans.
             return Err(Halt::Shape);
         }
@@ -319,7 +334,7 @@ impl Parts {
         if !object.given {
             object.carried.retain(|(other, _)| *other != field);
             object.carried.push((field, member));
-        } else if self.surveys
+        } else if self.purpose == Purpose::Survey
             && let Some(late) = &mut self.late
         {
             late.push((object.begin, member));
@@ -400,7 +415,7 @@ impl Parts {
             match level {
                 Level::List(_) => behind.push(b']'),
                 Level::Object(object) => {
-                    let late = self.late.iter().flatten().filter(|_| !self.surveys);
+                    let late = self.late.iter().flatten().filter(|_| self.purpose != Purpose::Survey);
                     for (_, member) in late.filter(|(begin, _)| *begin == object.begin) {
                         behind.push(b',');
                         behind.extend_from_slice(member);

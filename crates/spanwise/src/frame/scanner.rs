@@ -408,7 +408,10 @@ impl Scanner {
         let parts = |late| Parts::new(self.rules, self.part_sizes(), self.begin, Some(late));
         match survey.into_verdict() {
             Verdict::Good(late) => self.enter(parts(late), false),
-            Verdict::Bad => self.enter(parts(Vec::new()), true),
+            Verdict::Bad => {
+                let parts = Parts::of_bad(self.rules, self.part_sizes(), self.begin);
+                self.enter(parts, true);
+            }
             Verdict::Shape => self.hold(),
         }
     }

@@ -610,6 +610,22 @@ fn a_document_whose_list_comes_again_is_not_cut_after_a_first_look() {
     }
 }
 
+/// What is torn is passed over as far as that, and what else is odd in it on the way there ends nothing.
+#[test]
+fn a_torn_document_whose_list_comes_again_costs_itself_alone() {
+    let spans = |count: usize| vec![r#"{"name":"torn"}"#; count].join(",");
+    let good = r#"{"resourceSpans":[{"scopeSpans":[{"spans":[{"name":"good"}]}]}]}"#;
+    for (many, few) in (20..60).step_by(4).flat_map(|many| (1..12).map(move |few| (many, few))) {
+        for again in [r#""spans":"#, r#""scope":{},"scope":{},"spans":"#, r#""spans":7,"spans":"#] {
+            let first = format!(r#"{{"resourceSpans":[{{"scopeSpans":[{{"spans":[{},"#, spans(few));
+            let scope = format!(r#"{{"spans":[{}],{again}[{}],"scope":{{}}}}"#, spans(few), spans(3));
+            let torn = format!("{first}\n{}]}},{scope},{{\"spans\":[{},{{\"name\":\"", spans(many), spans(5));
+            let text = format!("{good}\n{torn}\n{good}\n{good}\n");
+            check(text.as_bytes(), SMALL, 64).unwrap();
+        }
+    }
+}
+
 /// A document that is laid out over several lines is no line of a stream of lines, whatever is behind it: a first look says so.
 #[test]
 fn a_document_of_several_lines_is_not_the_first_of_a_stream_of_lines() {
