@@ -94,7 +94,8 @@ pub(super) fn of_types(left: &Expr, right: &Expr) -> String {
 /// The literal of this type that a text is but for its quotes.
 fn without_quotes(text: &str, wanted: Type) -> Option<&str> {
     if wanted == Type::Number {
-        if !is_short(text) || text.contains(char::is_whitespace) {
+        // A comment could begin at a slash, and swallow what stands behind.
+        if !is_short(text) || text.contains(|c: char| c.is_whitespace() || c == '/') {
             return None;
         }
         let found = tokens(text).ok()?;

@@ -147,13 +147,14 @@ impl RedactionReport {
         self.rejected_spans + self.bad_documents + self.other_signals > 0
     }
 
-    /// Adds the counts of another report. Rules and detectors are counted for one policy, that of the first report that is not
-    /// empty by [`Default`]: of a report of another policy all else is added. Policies are the same in this if their rules and
+    /// Adds the counts of another report. Rules and detectors are counted for one policy, that of the first report that has counted
+    /// one: of a report of another policy all else is added. Policies are the same in this if their rules and
     /// detectors are, and stand in the same order; a policy that is compiled anew from its file is.
     pub fn add(&mut self, other: &Self) {
-        let policy = self.policy.or(other.policy);
-        if other.policy == policy {
-            self.policy = policy;
+        if self.rules.0.is_empty() && self.detectors.0.is_empty() {
+            self.policy = other.policy.or(self.policy);
+        }
+        if self.policy == other.policy {
             self.rules.add_all(&other.rules);
             self.detectors.add_all(&other.detectors);
         }
@@ -236,6 +237,11 @@ mod tests {
         // Another does not know their names.
         assert_eq!((sum.rules(&other), sum.detectors(&other)), (Vec::new(), Vec::new()));
         assert!(RedactionReport::default().rules(&one).is_empty());
+        // One that counted nothing decides nothing.
+        let mut sum = RedactionReport { policy: report(&one).policy, ..RedactionReport::default() };
+        sum.add(&report(&other));
+        sum.add(&RedactionReport::default());
+        assert_eq!((sum.rules(&one), sum.rules(&other)), (Vec::new(), report(&other).rules(&other)));
     }
 
     #[test]
