@@ -6,7 +6,7 @@ use bytes::BytesMut;
 
 use super::queue::Closed;
 use super::record::{ReadError, Record, SegmentReader};
-use super::seal::SealError;
+use super::seal_error::SealError;
 
 /// JSON and spans that are decoded at once.
 pub(crate) const BLOCK_BYTES: usize = 4 << 20;

@@ -18,7 +18,8 @@ use super::named::Named;
 use super::partition::Spread;
 use super::queue::{Closed, Next, Turn};
 use super::retention::Retention;
-use super::seal::{SealError, Sealed, Sealer};
+use super::seal::{Sealed, Sealer};
+use super::seal_error::SealError;
 use super::writer::{LOG, SPARE, segment_name};
 use crate::metrics::Metrics;
 

@@ -26,6 +26,7 @@ mod record;
 mod recovery;
 mod retention;
 mod seal;
+mod seal_error;
 mod writer;
 
 use std::fmt;
