@@ -90,8 +90,8 @@ pub(crate) struct Sealer<'a> {
 
 /// One segment on its way.
 struct Sealing {
+    segment: Closed,
     folder: PathBuf,
-    id: u64,
     spread: Spread,
     partitions: HashMap<Partition, usize>,
     writers: Vec<(Partition, TableWriter<Output>)>,
@@ -104,8 +104,6 @@ struct Sealing {
     mark: XxHash3_64,
     /// Records that were kept in `damaged`.
     kept: u64,
-    /// What is damaged was told by an attempt before this.
-    told: bool,
     sealed: Sealed,
 }
 
@@ -143,8 +141,8 @@ impl<'a> Sealer<'a> {
         self.disk.remove_dir_all(&folder)?;
         self.disk.create_dir_all(&folder)?;
         let mut sealing = Sealing {
+            segment,
             folder: folder.clone(),
-            id,
             spread: self.spread,
             partitions: HashMap::new(),
             writers: Vec::new(),
@@ -153,11 +151,9 @@ impl<'a> Sealer<'a> {
             marks,
             mark: XxHash3_64::new(),
             kept: 0,
-            told: segment.told,
             sealed: Sealed::default(),
         };
-        let sealed =
-            self.read(segment, file, &mut sealing).and_then(|()| self.publish(segment, sealing, turn));
+        let sealed = self.read(file, &mut sealing).and_then(|()| self.publish(sealing, turn));
         // Without a manifest that may have its name, what was made is made again. Until then others need the room.
         if let Err(SealError::Io(_) | SealError::Later) = sealed
             && self.disk.check_held().is_ok()
@@ -226,12 +222,8 @@ impl<'a> Sealer<'a> {
         Ok(marks)
     }
 
-    fn read(
-        &mut self,
-        segment: Closed,
-        file: Box<dyn Read + Send>,
-        sealing: &mut Sealing,
-    ) -> Result<(), SealError> {
+    fn read(&mut self, file: Box<dyn Read + Send>, sealing: &mut Sealing) -> Result<(), SealError> {
+        let segment = sealing.segment;
         let mut blocks = Blocks::new(segment, file)?;
         let (mut text, mut records) = (std::mem::take(&mut self.text), Vec::new());
         while blocks.next(&mut text, &mut records)? {
@@ -299,9 +291,9 @@ impl<'a> Sealer<'a> {
             }
             // A fault of ours, or of whoever said that it is so many spans; the others need not suffer.
             let json = text.slice(record.json.clone());
-            damaged::keep_record(self.disk, sealing.id, sealing.kept, &json)?;
+            damaged::keep_record(self.disk, sealing.segment.id, sealing.kept, &json)?;
             sealing.kept += 1;
-            sealing.sealed.damaged += u64::from(!sealing.told);
+            sealing.sealed.damaged += u64::from(!sealing.segment.told);
         }
         Ok(())
     }
@@ -385,7 +377,6 @@ impl<'a> Sealer<'a> {
     /// Ends the files, makes their manifest, and carries it out.
     fn publish(
         &self,
-        segment: Closed,
         mut sealing: Sealing,
         turn: &dyn Fn() -> Result<(), SealError>,
     ) -> Result<Sealed, SealError> {
@@ -393,7 +384,7 @@ impl<'a> Sealer<'a> {
         let mut manifest = Manifest::default();
         // The same however often it is made, and another for another segment: where the clock goes back, and nothing is left that
         // says which ids there were, one comes again.
-        let name = format!("{:014}-{:08x}", sealing.id, sealing.mark.finish() & 0xffff_ffff);
+        let name = format!("{:014}-{:08x}", sealing.segment.id, sealing.mark.finish() & 0xffff_ffff);
         for (index, (partition, writer)) in sealing.writers.drain(..).enumerate() {
             let mut output = writer.finish()?.into_inner().map_err(io::IntoInnerError::into_error)?;
             output.file.sync()?;
@@ -409,12 +400,12 @@ impl<'a> Sealer<'a> {
             let mut file = self.disk.create(&sealing.folder.join(STAGED_KEYS))?;
             file.write_all(&write_keys(sealing.received, &sealing.keys))?;
             file.sync()?;
-            manifest.add(STAGED_KEYS.to_owned(), format!("{DEDUP}/{}", keys_name(sealing.id)));
+            manifest.add(STAGED_KEYS.to_owned(), format!("{DEDUP}/{}", keys_name(sealing.segment.id)));
         }
         turn()?;
         manifest.draft(self.disk, &sealing.folder)?;
         Manifest::name(self.disk, &sealing.folder).map_err(|error| SealError::Unsure(error, sealed))?;
-        let placed = manifest.carry_out(self.disk, sealing.id, segment.ours);
+        let placed = manifest.carry_out(self.disk, sealing.segment.id, sealing.segment.ours);
         placed.map(|()| sealed).map_err(|error| SealError::Unplaced(error, sealed))
     }
 }
