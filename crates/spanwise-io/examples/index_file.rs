@@ -11,13 +11,21 @@ use std::error::Error;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use rustix::time::{ClockId, clock_gettime};
 use spanwise::{Decoder, SpanBatch};
 use spanwise_io::{BlockPlace, Blocks, ReadSettings, Source, SpanIndex};
 
 /// The processor time of this thread so far.
+#[cfg(unix)]
 fn now() -> Duration {
+    use rustix::time::{ClockId, clock_gettime};
     Duration::try_from(clock_gettime(ClockId::ThreadCPUTime)).unwrap_or_default()
+}
+
+/// The time on the wall, where it is not known what of it was the thread's.
+#[cfg(not(unix))]
+fn now() -> Duration {
+    static START: std::sync::LazyLock<Instant> = std::sync::LazyLock::new(Instant::now);
+    START.elapsed()
 }
 
 fn main() -> Result<(), Box<dyn Error>> {

@@ -114,7 +114,7 @@ impl AtomicFile {
     /// # Errors
     /// The system says so; then the file is as it was before.
     pub fn commit(self) -> io::Result<()> {
-        let whole = match self.form {
+        let mut whole = match self.form {
             Form::There(mut file) => return file.flush(),
             Form::Unnamed(file) => {
                 file.sync_all()?;
@@ -125,7 +125,9 @@ impl AtomicFile {
                 file.into_temp_path()
             }
         };
-        whole.persist(&self.path).map_err(|error| error.error)?;
+        // By the library's own way, Windows replaces no file that somebody has open.
+        std::fs::rename(&whole, &self.path)?;
+        whole.disable_cleanup(true);
         // A file system that cannot sync a folder still has the name.
         let _ = File::open(folder(&self.path)).and_then(|folder| folder.sync_all());
         Ok(())
@@ -283,6 +285,18 @@ mod tests {
 
     fn names(folder: &Path) -> Vec<OsString> {
         std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name()).collect()
+    }
+
+    #[test]
+    fn a_file_that_is_read_is_replaced_and_the_reader_has_the_old_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("out.csv");
+        std::fs::write(&path, "old").unwrap();
+        let reader = File::open(&path).unwrap();
+        write(&path, "new").unwrap();
+        assert_eq!(std::fs::read(&path).unwrap(), b"new");
+        assert_eq!(io::read_to_string(reader).unwrap(), "old");
+        assert_eq!(names(folder.path()).len(), 1);
     }
 
     #[test]

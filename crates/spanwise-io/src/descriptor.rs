@@ -3,11 +3,9 @@
 //! What they lead to may be a file, and still it is not theirs to be replaced: others write to it, before and after, and know
 //! it by the descriptor alone.
 
-use std::fs::{File, Metadata};
+use std::fs::File;
 use std::io;
 use std::path::Path;
-
-use crate::source::Source;
 
 /// Links that are followed, at most; the system follows as many.
 const LINKS: usize = 40;
@@ -109,64 +107,6 @@ fn appends(_: u32) -> bool {
     false
 }
 
-/// Which file it is, by whatever name or descriptor: two that are equal are one. Who reads one that is written to meanwhile reads what
-/// is written there, too.
-///
-/// ```
-/// use spanwise_io::{FileId, Source};
-/// let folder = tempfile::tempdir()?;
-/// let (file, link) = (folder.path().join("a.json"), folder.path().join("b.json"));
-/// std::fs::write(&file, "{}")?;
-/// std::fs::hard_link(&file, &link)?;
-/// # #[cfg(unix)]
-/// assert!(FileId::of(&file).is_some());
-/// assert_eq!(FileId::of(&file), FileId::of_source(&Source::File(link)));
-/// assert_eq!(FileId::of("no-such-file"), None);
-/// # Ok::<(), std::io::Error>(())
-/// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct FileId {
-    device: u64,
-    number: u64,
-}
-
-impl FileId {
-    /// That of a path, which may be one of a descriptor. `None` where no file is there, or no system that tells files apart. Costs a
-    /// look at the file.
-    pub fn of(path: impl AsRef<Path>) -> Option<Self> {
-        Self::of_metadata(&path.as_ref().metadata().ok()?)
-    }
-
-    /// That of what a source is read from.
-    pub fn of_source(source: &Source) -> Option<Self> {
-        match source {
-            Source::File(path) => Self::of(path),
-            Source::Stdin => Self::of_standard(0),
-            Source::Bytes(_) | Source::Reader(_) => None,
-        }
-    }
-
-    /// That of what standard output goes to.
-    pub fn of_stdout() -> Option<Self> {
-        Self::of_standard(1)
-    }
-
-    fn of_standard(number: u32) -> Option<Self> {
-        Self::of_metadata(&again(number)?.ok()?.metadata().ok()?)
-    }
-
-    #[cfg(unix)]
-    fn of_metadata(metadata: &Metadata) -> Option<Self> {
-        use std::os::unix::fs::MetadataExt as _;
-        metadata.is_file().then(|| Self { device: metadata.dev(), number: metadata.ino() })
-    }
-
-    #[cfg(not(unix))]
-    fn of_metadata(_: &Metadata) -> Option<Self> {
-        None
-    }
-}
-
 #[cfg(all(test, target_os = "linux"))]
 mod tests {
     use std::io::{Read as _, Write as _};
@@ -248,28 +188,5 @@ mod tests {
         let mut text = String::new();
         reader.read_to_string(&mut text).unwrap();
         assert_eq!(text, "through it");
-    }
-
-    #[test]
-    fn a_file_is_known_by_each_of_its_names_and_descriptors() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = |name: &str| folder.path().join(name);
-        std::fs::write(path("a"), "").unwrap();
-        std::fs::write(path("b"), "").unwrap();
-        std::fs::hard_link(path("a"), path("hard")).unwrap();
-        symlink("a", path("soft")).unwrap();
-        let open = File::open(path("a")).unwrap();
-        let a = FileId::of(path("a"));
-        for (name, same) in [
-            (path("hard"), true),
-            (path("soft"), true),
-            (format!("/dev/fd/{}", open.as_raw_fd()).into(), true),
-            (path("b"), false),
-            (path("none"), false),
-            (folder.path().to_owned(), false),
-            ("/dev/null".into(), false),
-        ] {
-            assert_eq!(FileId::of_source(&Source::File(name.clone())) == a, same, "{name:?}");
-        }
     }
 }

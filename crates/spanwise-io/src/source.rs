@@ -1,5 +1,6 @@
 //! From what the user wrote to the files that are meant, in a stable order.
 
+use std::borrow::Cow;
 use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::io::{self, IsTerminal as _, Read};
@@ -183,8 +184,10 @@ fn is_trace_file(path: &Path) -> bool {
 }
 
 fn glob(pattern: &str, sources: &mut Vec<Result<Source, Unreadable>>) {
-    let pattern = &as_walked(pattern);
-    let matcher = match GlobBuilder::new(pattern).literal_separator(true).build() {
+    let pattern = &as_walked(&with_slashes(pattern));
+    // Names are told apart as the system does.
+    let glob = GlobBuilder::new(pattern).literal_separator(true).case_insensitive(cfg!(windows)).build();
+    let matcher = match glob {
         Ok(glob) => glob.compile_matcher(),
         Err(error) => {
             sources.push(unreadable(pattern, format!("{NO_PATTERN}: {}", error.kind())));
@@ -199,6 +202,11 @@ fn glob(pattern: &str, sources: &mut Vec<Result<Source, Unreadable>>) {
     if sources.len() == before {
         sources.push(unreadable(pattern, "no file matches"));
     }
+}
+
+/// A pattern with the one separator that is looked for. Where there are two, neither can be in a name.
+fn with_slashes(pattern: &str) -> Cow<'_, str> {
+    if std::path::is_separator('\\') { pattern.replace('\\', "/").into() } else { pattern.into() }
 }
 
 /// A pattern as walked paths are named: without `./` before it, and one slash where behind the first directory there are several.
@@ -309,6 +317,17 @@ mod tests {
         ] {
             assert_eq!(as_walked(pattern), walked, "{pattern}");
         }
+    }
+
+    #[test]
+    fn a_pattern_has_the_separators_of_the_system() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir(folder.path().join("in")).unwrap();
+        std::fs::write(folder.path().join("in/a.json"), "{}").unwrap();
+        let found = |pattern: &str| expand(&[folder.path().join(pattern).into_os_string()]).remove(0).is_ok();
+        assert_eq!(["in/*.json", "i?/a.json", "**/*"].map(found), [true; 3]);
+        assert_eq!(["in\\*.json", "i?\\a.json", "**\\*"].map(found), [cfg!(windows); 3]);
+        assert_eq!(found("IN/*.JSON"), cfg!(windows));
     }
 
     #[test]
