@@ -4,7 +4,7 @@
 CARGO ?= cargo
 HOST = $(shell rustc -vV | sed -n 's/^host: //p')
 
-.PHONY: demo setup check features test laws python bench fuzz miri arm threads coverage supply-chain complexity instructions clean
+.PHONY: demo setup check features test laws python bench fuzz miri arm windows macos threads coverage supply-chain complexity instructions clean
 
 demo: ## Build the command and the wheel, look at the examples, and ask DuckDB what the models cost
 	$(CARGO) build --release --locked -p spanwise-cli
@@ -68,6 +68,20 @@ arm: export CC_aarch64_unknown_linux_gnu = aarch64-linux-gnu-gcc
 arm: ## Run the tests of JSON text and the cases on 64-bit Arm, emulated (needs the target, its gcc and qemu-user)
 	$(CARGO) test --locked --target aarch64-unknown-linux-gnu -p spanwise --lib json
 	$(CARGO) test --locked --target aarch64-unknown-linux-gnu -p spanwise --test cases
+
+# What is for Unix alone, the receiver, and the module for Python, which needs a Windows to be tested on.
+ELSEWHERE = -p spanwise -p spanwise-arrow -p spanwise-io -p spanwise-cli -p spanwise-corpora -p spanwise-testgen
+windows: export CARGO_TARGET_X86_64_PC_WINDOWS_GNU_LINKER = x86_64-w64-mingw32-gcc
+windows: export CARGO_TARGET_X86_64_PC_WINDOWS_GNU_RUNNER = $(or $(WINE),wine)
+windows: ## Lints and tests for Windows, emulated (needs the target, its gcc and Wine, which WINE may name)
+	$(CARGO) clippy --locked --target x86_64-pc-windows-gnu $(ELSEWHERE) -p spanwise-python --all-targets -- -D warnings
+	$(CARGO) test --locked --no-fail-fast --target x86_64-pc-windows-gnu $(ELSEWHERE)
+
+# Without a compiler for macOS, zstd is not built from its source.
+macos: export ZSTD_SYS_USE_PKG_CONFIG = 1
+macos: export PKG_CONFIG_ALLOW_CROSS = 1
+macos: ## Lints for macOS, where nothing is run (needs the target and libzstd-dev)
+	$(CARGO) clippy --locked --target aarch64-apple-darwin $(ELSEWHERE) -p spanwise-receiver --all-targets -- -D warnings
 
 # The standard library must be built so, too.
 threads: export RUSTFLAGS = -Z sanitizer=thread

@@ -71,7 +71,7 @@ pub(crate) enum Command {
     )]
     Query(Query),
     /// Receive traces over HTTP: from a gateway's webhook, an OpenTelemetry SDK or a Collector
-    #[cfg(feature = "serve")]
+    #[cfg(all(feature = "serve", unix))]
     #[command(
         long_about = "Receive traces over HTTP: from a gateway's webhook, an OpenTelemetry SDK or a Collector.\n\nOTLP JSON \
                             comes by POST or PUT to /v1/traces. What is answered with 200 is on disk, and becomes Parquet \
@@ -386,7 +386,7 @@ impl From<FileFormat> for spanwise_arrow::write::FileFormat {
     }
 }
 
-#[cfg(feature = "serve")]
+#[cfg(all(feature = "serve", unix))]
 #[derive(Debug, Args)]
 pub(crate) struct Serve {
     /// Where to listen: an IP address and a port [default: 127.0.0.1:4318]
@@ -432,7 +432,7 @@ pub(crate) struct Serve {
     pub(crate) log_format: LogFormat,
 }
 
-#[cfg(feature = "serve")]
+#[cfg(all(feature = "serve", unix))]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum LogLevel {
     /// What needs somebody
@@ -445,7 +445,7 @@ pub(crate) enum LogLevel {
     Debug,
 }
 
-#[cfg(feature = "serve")]
+#[cfg(all(feature = "serve", unix))]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum LogFormat {
     /// Lines of words and fields

@@ -32,7 +32,7 @@ mod query;
 mod reading;
 mod redact;
 mod requests;
-#[cfg(feature = "serve")]
+#[cfg(all(feature = "serve", unix))]
 mod serve;
 pub mod summary;
 mod table;
@@ -90,7 +90,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> i32 {
             return error.exit_code();
         }
     };
-    #[cfg(feature = "serve")]
+    #[cfg(all(feature = "serve", unix))]
     if let Command::Serve(arguments) = &arguments.command {
         // Its threads write to standard error too: it must not be held meanwhile.
         return serve::run(arguments).code();
@@ -101,7 +101,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> i32 {
         Command::Validate(arguments) => validate::run(arguments, &mut output, &mut errors),
         Command::Summary(arguments) => summary::run(arguments, &mut output, &mut errors),
         Command::Redact(arguments) => redact::run(arguments, &mut output, &mut errors),
-        #[cfg(feature = "serve")]
+        #[cfg(all(feature = "serve", unix))]
         Command::Serve(arguments) => Ok(serve::run(arguments)),
         Command::Convert(arguments) => convert::run(arguments, &mut errors),
         Command::Index(arguments) => index::run(arguments, &mut errors),

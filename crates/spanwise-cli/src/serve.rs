@@ -205,7 +205,6 @@ async fn receive(config: &Config) -> Result<(), Problem> {
 fn bind(address: SocketAddr) -> io::Result<TcpSocket> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
     // After a restart connections of the last process may linger.
-    #[cfg(unix)]
     socket.set_reuseaddr(true)?;
     socket.bind(address)?;
     Ok(socket)
@@ -258,7 +257,6 @@ fn raise_open_files() -> Option<u64> {
 
 /// Where a file may not become longer (`ulimit -f`), the system ends the process unless it takes notice of the signal. Then the
 /// write fails, as on a full disk.
-#[cfg(unix)]
 fn outlive_long_files() -> io::Result<()> {
     use tokio::signal::unix::{SignalKind, signal};
     // Nobody need listen to it.
@@ -266,7 +264,6 @@ fn outlive_long_files() -> io::Result<()> {
 }
 
 /// What a process is told to end by.
-#[cfg(unix)]
 struct Signals {
     interrupt: tokio::signal::unix::Signal,
     terminate: tokio::signal::unix::Signal,
@@ -274,7 +271,6 @@ struct Signals {
     hangup: Option<tokio::signal::unix::Signal>,
 }
 
-#[cfg(unix)]
 impl Signals {
     fn new() -> io::Result<Self> {
         use tokio::signal::unix::{SignalKind, signal};
@@ -300,7 +296,6 @@ impl Signals {
 
 /// Whether the process is not told to take no notice of SIGHUP, as `nohup` does. Where that cannot be seen, the system does with the
 /// signal what it would.
-#[cfg(unix)]
 fn hangup_counts() -> bool {
     const SIGHUP: u64 = 1;
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();

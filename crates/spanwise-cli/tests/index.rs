@@ -199,6 +199,7 @@ fn spans_of_unknown_start_are_last_wherever_they_are() {
     }
 }
 
+#[cfg(target_os = "linux")]
 #[test]
 fn a_name_need_not_be_utf_8() {
     use std::os::unix::ffi::OsStrExt as _;

@@ -7,10 +7,14 @@ mod support;
 
 use std::fs;
 use std::path::Path;
+#[cfg(unix)]
 use std::process::{Command, Stdio};
 
+#[cfg(unix)]
 use spanwise_corpora::{Corpus, Form};
-use support::{Run, run_unread, run_with};
+#[cfg(unix)]
+use support::run_unread;
+use support::{Run, run_with};
 
 const SPAN: &str = r#"{"resourceSpans":[{"scopeSpans":[{"spans":[{"traceId":"0af7651916cd43dd8448eb211c80319c","spanId":"b7ad6b7169203331","name":"chat"}]}]}]}"#;
 

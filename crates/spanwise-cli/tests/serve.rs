@@ -1,6 +1,6 @@
 //! `spanwise serve` as a process: settings, signals, and being killed under load.
 
-#![cfg(feature = "serve")]
+#![cfg(all(feature = "serve", unix))]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test")]
 
 #[path = "support/receiver.rs"]

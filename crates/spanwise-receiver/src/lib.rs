@@ -33,6 +33,9 @@
 
 #![forbid(unsafe_code)]
 
+#[cfg(not(unix))]
+compile_error!("spanwise-receiver is for Unix; of spanwise-cli, `serve` is left out elsewhere");
+
 mod answer;
 mod auth;
 mod body;

@@ -24,7 +24,8 @@ impl Run {
 
 /// A folder of test data at the top of the repository.
 pub(crate) fn folder(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests").join(name)
+    // With the drive, where there are drives: the command may run on another.
+    std::path::absolute(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests").join(name)).unwrap()
 }
 
 /// Runs the command with nothing to read on standard input.
