@@ -55,7 +55,7 @@ fn said(decoder: &mut Decoder, batch: &mut SpanBatch, input: &Bytes, lines: bool
         decoder.decode(input.clone(), batch)
     };
     let mut diagnostics: Vec<_> = batch.diagnostics().map(|diagnostic| diagnostic.to_string()).collect();
-    diagnostics.extend(result.err().map(|error| error.to_string()));
+    diagnostics.extend(result.err().map(|error| error.diagnostic().to_string()));
     Said {
         json: encode(batch),
         diagnostics,

@@ -60,21 +60,37 @@ impl Diagnostic {
 impl std::fmt::Display for Diagnostic {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         writeln!(f, "{}[{}]: {}", self.severity, self.code, self.code.message())?;
-        write!(f, "  at ")?;
-        if !self.path.is_empty() {
-            write!(f, "{}, ", self.path)?;
-        }
-        write!(f, "line {}, column {} (offset {})", self.line, self.column, self.offset)?;
+        write!(f, "  at {}", Place(self))?;
         self.excerpt.render(f)
+    }
+}
+
+/// Where a finding is, in words.
+struct Place<'a>(&'a Diagnostic);
+
+impl std::fmt::Display for Place<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Diagnostic { path, line, column, offset, .. } = self.0;
+        if !path.is_empty() {
+            write!(f, "{path}, ")?;
+        }
+        write!(f, "line {line}, column {column} (offset {offset})")
     }
 }
 
 /// A rejected document: broken JSON, broken UTF-8 (strict), or a bound exceeded. An HTTP receiver answers 400.
 ///
+/// Its [`Display`](std::fmt::Display) form is a line, for logs; that of the [diagnostic](Self::diagnostic), which shows the JSON
+/// around the place, is several.
+///
 /// ```
 /// let error = spanwise::decode(&br#"{"resourceSpans":["#[..]).unwrap_err();
 /// assert_eq!(error.diagnostic().code, spanwise::Code::UnexpectedEnd);
 /// assert_eq!(error.diagnostic().offset, 18);
+/// assert_eq!(
+///     error.to_string(),
+///     "unexpected-end: the text ends inside a JSON value, at resourceSpans[0], line 1, column 19 (offset 18)"
+/// );
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DecodeError(Box<Diagnostic>);
@@ -92,7 +108,8 @@ impl DecodeError {
 
 impl std::fmt::Display for DecodeError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.0.fmt(f)
+        let Diagnostic { code, .. } = &*self.0;
+        write!(f, "{code}: {}, at {}", code.message(), Place(&self.0))
     }
 }
 
