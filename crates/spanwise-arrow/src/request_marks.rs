@@ -52,14 +52,16 @@ pub struct RequestMarks {
 }
 
 impl RequestMarks {
-    /// What `requests` say, for record batches with the columns of `converter`. Takes the time of [`Requests::counted`].
+    /// What `requests` say, for record batches with the columns of `converter`: of all spans but those that are
+    /// [settled](Requests::settle), which had rows before. Takes the time of [`Requests::counted`].
     pub fn new(requests: &Requests, converter: &Converter) -> Self {
-        let marks = bits(requests.spans(), requests.counted());
+        let marks = marks(requests);
         let (column, schema) = (converter.place(Column::IsRequest), converter.schema().clone());
         Self { marks, next: 0, column, schema }
     }
 
-    /// Adds the marks of rows behind these, which were told for themselves: of spans that are too many to be told together.
+    /// Adds the marks of rows behind these: of spans that are too many to be told together, or came later. Of settled spans it has
+    /// none, as [`new`](Self::new).
     ///
     /// ```
     /// use spanwise::llm::Requests;
@@ -76,9 +78,10 @@ impl RequestMarks {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn extend(&mut self, requests: &Requests) {
-        let mut all = BooleanBufferBuilder::new(self.marks.len() + requests.spans());
+        let more = marks(requests);
+        let mut all = BooleanBufferBuilder::new(self.marks.len() + more.len());
         all.append_buffer(&self.marks);
-        all.append_buffer(&bits(requests.spans(), requests.counted()));
+        all.append_buffer(&more);
         self.marks = all.finish();
     }
 
@@ -137,6 +140,12 @@ impl RequestMarks {
         let (told, found) = (self.marks.len(), self.next);
         if found == told { Ok(()) } else { Err(ConvertError::Changed { told, found }) }
     }
+}
+
+/// A bit for each span that is not settled.
+fn marks(requests: &Requests) -> BooleanBuffer {
+    let first = requests.settled();
+    bits(requests.spans() - first, requests.counted().filter_map(|place| place.checked_sub(first)))
 }
 
 /// So many bits, of which these are set.

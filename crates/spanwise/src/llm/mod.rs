@@ -51,12 +51,17 @@
 //!
 //!    A request that is told of in two traces counts twice: nothing says that they belong together.
 //!
+//! Who tells of some spans before others come ([`Requests::settle`]) cannot take back what was told. A span that comes later and
+//! stands for some of it, as an agent's run for its calls, does not count then; those below it that came later do. What comes
+//! later *below* a span that was told may count beside it.
+//!
 //! When to use the columns alone: to look at spans one by one. When to use [`Requests`]: whenever something is added up.
 
 mod keys;
 mod models;
 mod repeats;
 mod requests;
+mod settled;
 mod table;
 mod telling;
 mod trees;

@@ -9,6 +9,7 @@ use std::hash::BuildHasher;
 
 use super::models::{Model, Models, NO_MODEL, OTHER_MODELS};
 use super::repeats::{Answer, Places, Spans};
+use super::settled::{ROUNDS, Settled};
 use super::telling::Part;
 use super::trees::{self, NO_PLACE, Says};
 use super::usage::{Usage, amounts};
@@ -54,6 +55,7 @@ pub struct Requests {
     /// The spans that say the id of their answer, in their order.
     answers: Vec<Answer>,
     duplicates: u64,
+    settled: Settled,
     /// Makes numbers of ids that are texts.
     hasher: RandomState,
 }
@@ -89,6 +91,10 @@ pub(super) const NO_TRACE: u32 = u32::MAX;
 impl Node {
     pub(super) fn is_request(&self) -> bool {
         matches!(self.role, Role::Named(_) | Role::Usage(_))
+    }
+
+    fn has_usage(&self) -> bool {
+        matches!(self.role, Role::Usage(_))
     }
 }
 
@@ -181,6 +187,7 @@ impl Requests {
         let again = forgotten.iter().filter(|node| node.role == Role::Again).count();
         self.duplicates -= again as u64;
         let usages = forgotten.iter().filter(|node| matches!(node.role, Role::Usage(_))).count();
+        self.settled.truncate(spans);
         self.usages.truncate(self.usages.len() - usages);
         self.nodes.truncate(spans);
         self.answers.truncate(self.answers.partition_point(|answer| (answer.place as usize) < spans));
@@ -200,6 +207,35 @@ impl Requests {
     /// Number of spans that were added.
     pub fn spans(&self) -> usize {
         self.nodes.len()
+    }
+
+    /// Takes for settled what [`counted`](Self::counted) says of the spans that were added so far: whatever is added later, it says the
+    /// same of them. For who has to tell before all spans have come, as a receiver has.
+    ///
+    /// ```
+    /// use spanwise::llm::Requests;
+    /// let span = |id: u8, parent: &str, tokens: u8| {
+    ///     let usage = format!(r#"{{"key":"gen_ai.usage.input_tokens","value":{{"intValue":"{tokens}"}}}}"#);
+    ///     let ids = format!(r#""traceId":"t","spanId":"{id}","parentSpanId":"{parent}""#);
+    ///     spanwise::decode(format!(r#"{{"resourceSpans":[{{"scopeSpans":[{{"spans":[{{{ids},"attributes":[{usage}]}}]}}]}}]}}"#))
+    /// };
+    /// let mut requests = Requests::default();
+    /// requests.add_batch(&span(2, "1", 9)?);
+    /// assert_eq!(requests.counted().collect::<Vec<_>>(), [0]);
+    /// requests.settle();
+    /// // An agent's run, which ends later, and another of its calls: all in all 12 tokens.
+    /// requests.add_batch(&span(3, "1", 3)?);
+    /// requests.add_batch(&span(1, "", 12)?);
+    /// assert_eq!((requests.settled(), requests.counted().collect()), (1, vec![0, 1]));
+    /// # Ok::<(), spanwise::DecodeError>(())
+    /// ```
+    pub fn settle(&mut self) {
+        self.settled = Settled::new(self.nodes.len(), self.counted().collect());
+    }
+
+    /// Number of spans that are settled, the first of those that were added.
+    pub fn settled(&self) -> usize {
+        self.settled.spans()
     }
 
     /// Number of distinct trace ids among them.
@@ -231,7 +267,16 @@ impl Requests {
             unheard.extend(again);
             counted = told(&unheard);
         }
-        counted.into_iter()
+        let has_usage = |place: usize| self.nodes.get(place).is_some_and(Node::has_usage);
+        for _ in 0..ROUNDS {
+            let late = self.settled.replaced_by(&counted, &parents, has_usage);
+            if late.is_empty() {
+                break;
+            }
+            unheard.extend(late);
+            counted = told(&unheard);
+        }
+        self.settled.and_later(counted).into_iter()
     }
 
     fn says(&self, place: usize, unheard: &Places) -> Says {

@@ -5,8 +5,24 @@ use super::*;
 /// `id parent model usage operation answer library`, a span each; `-` for none. Usage is tokens in, or these, tokens out,
 /// tokens in all and cost, with slashes. A span starts at its id, and all end at 1000.
 fn counted(spans: &[&str]) -> Vec<usize> {
+    counted_of_lots(&[spans])
+}
+
+/// The same where each lot is told of before the next comes.
+fn counted_of_lots(lots: &[&[&str]]) -> Vec<usize> {
     let mut requests = Requests::default();
-    for (at, line) in spans.iter().enumerate() {
+    for (number, lot) in lots.iter().enumerate() {
+        if number > 0 {
+            requests.settle();
+        }
+        let first = requests.spans();
+        add(&mut requests, lot, first);
+    }
+    requests.counted().collect()
+}
+
+fn add(requests: &mut Requests, spans: &[&str], first: usize) {
+    for (at, line) in (first..).zip(spans) {
         let mut words = line.split(' ').map(|word| if word == "-" { "" } else { word });
         let (id, parent) = (words.next().unwrap(), words.next().unwrap());
         let mut attributes = Vec::new();
@@ -38,8 +54,7 @@ fn counted(spans: &[&str]) -> Vec<usize> {
         let batch = crate::decode(body.into_bytes()).unwrap();
         requests.add_batch(&batch);
     }
-    assert_eq!(requests.spans(), spans.len());
-    requests.counted().collect()
+    assert_eq!(requests.spans(), first + spans.len());
 }
 
 #[test]
@@ -472,5 +487,96 @@ fn spans_that_are_forgotten_leave_nothing() {
             requests.add(span, &keys.read(span));
         }
         assert_eq!(said(&requests), *after.last().unwrap(), "{kept}");
+    }
+}
+
+#[test]
+fn what_was_told_is_not_told_again_by_what_comes_later() {
+    let call = |id: u32, parent: u32, tokens: u32| format!("{id} {parent} heron {tokens}");
+    let (two, three, four) = (call(2, 1, 9), call(3, 1, 3), call(4, 3, 3));
+    let [two, three, four] = [&*two, &*three, &*four];
+    assert_eq!(counted(&[two, three, "1 - - 12"]), [0, 1], "at once");
+    assert_eq!(
+        counted_of_lots(&[&[two], &[three, "1 - - 12"]]),
+        [0, 1],
+        "an agent and the last of its calls"
+    );
+    assert_eq!(counted_of_lots(&[&[two, three], &["1 - heron 12"]]), [0, 1], "an agent alone");
+    assert_eq!(counted(&[two, three, "1 - heron 12"]), [2], "which would have stood for its calls");
+    assert_eq!(
+        counted_of_lots(&[&[two, four], &["3 1 heron 3", "1 - heron 12"]]),
+        [0, 1],
+        "under each other"
+    );
+    assert_eq!(counted_of_lots(&[&[four], &[two, three, "1 - heron 12"]]), [0, 1], "what came later counts");
+    assert_eq!(counted_of_lots(&[&["1 - heron 12"], &[two, three]]), [0], "the agent came first");
+    assert_eq!(counted_of_lots(&[&[two], &[two, three]]), [0, 2], "what comes again counts once");
+    assert_eq!(
+        counted_of_lots(&[&["2 1 heron"], &["1 - heron 12"]]),
+        [0, 1],
+        "what has no figures hides none"
+    );
+    assert_eq!(
+        counted_of_lots(&[&["5 9 heron 1"], &[two, three, "1 - heron 12"]]),
+        [0, 3],
+        "of another tree"
+    );
+    let deep: Vec<_> = (1..=9).map(|id| call(id, id - 1, 7)).collect();
+    let deep: Vec<&str> = deep.iter().rev().map(String::as_str).collect();
+    let lots: Vec<_> = deep.chunks(1).collect();
+    assert_eq!(counted_of_lots(&lots), [0], "a lot for each");
+    assert_eq!(counted_of_lots(&[&deep[..1], &deep[1..]]), [0], "all the others at once");
+}
+
+#[test]
+fn what_is_settled_is_forgotten_like_all_else() {
+    let mut requests = Requests::default();
+    add(&mut requests, &["2 1 heron 9", "3 1 heron 3"], 0);
+    requests.settle();
+    add(&mut requests, &["1 - heron 12"], 2);
+    assert_eq!((requests.settled(), requests.counted().collect()), (2, vec![0, 1]));
+    requests.truncate(1);
+    assert_eq!((requests.settled(), requests.counted().collect()), (1, vec![0]));
+    add(&mut requests, &["1 - heron 12"], 1);
+    assert_eq!(requests.counted().collect::<Vec<_>>(), [0]);
+}
+
+proptest::proptest! {
+    /// Of trees in which those above have the sums of the calls below, or no figures. Spans end, and come, children first.
+    #[test]
+    fn no_token_is_lost_or_counted_twice_however_spans_come_in_lots(
+        parents in proptest::collection::vec((0usize..40, 0u64..50, proptest::bool::ANY, 0u8..4), 1..40),
+    ) {
+        let parent = |at: usize| if at == 0 { None } else { Some(parents[at].0 % at) };
+        let is_leaf = |at: usize| (at + 1..parents.len()).all(|other| parent(other) != Some(at));
+        let mut sums = vec![0; parents.len()];
+        for at in (0..parents.len()).rev() {
+            if is_leaf(at) {
+                sums[at] = parents[at].1;
+            }
+            if let Some(parent) = parent(at) {
+                sums[parent] += sums[at];
+            }
+        }
+        let mut requests = Requests::default();
+        let mut told = Vec::new();
+        for (place, at) in (0..parents.len()).rev().enumerate() {
+            let (_, _, has_figures, break_here) = parents[at];
+            let above = parent(at).map_or("-".to_owned(), |parent| (parent + 1).to_string());
+            let figures = if is_leaf(at) || has_figures { sums[at].to_string() } else { "-".to_owned() };
+            add(&mut requests, &[&format!("{} {above} heron {figures}", at + 1)], place);
+            if break_here == 0 {
+                requests.settle();
+                let before: Vec<usize> = std::mem::take(&mut told);
+                told = requests.counted().collect();
+                proptest::prop_assert!(told.starts_with(&before));
+            }
+        }
+        let counted = requests.counted().filter(|place| {
+            let at = parents.len() - 1 - place;
+            is_leaf(at) || parents[at].2
+        });
+        let counted: u64 = counted.map(|place| sums[parents.len() - 1 - place]).sum();
+        proptest::prop_assert_eq!(counted, sums[0]);
     }
 }

@@ -1,0 +1,64 @@
+//! What was told already, and cannot be taken back: rows of it were written.
+
+use super::repeats::Places;
+use super::trees::NO_PLACE;
+
+/// Spans under each other that would each stand for what was told, which are found one by one; nobody nests so many runs of agents.
+pub(super) const ROUNDS: usize = 8;
+
+/// The first spans of those that were added, and which of them stand for a request.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Settled {
+    spans: usize,
+    /// In order.
+    counted: Vec<usize>,
+}
+
+impl Settled {
+    pub(super) fn new(spans: usize, counted: Vec<usize>) -> Self {
+        Self { spans, counted }
+    }
+
+    pub(super) fn spans(&self) -> usize {
+        self.spans
+    }
+
+    pub(super) fn truncate(&mut self, spans: usize) {
+        self.spans = self.spans.min(spans);
+        self.counted.truncate(self.counted.partition_point(|place| *place < spans));
+    }
+
+    /// Of those that `counted` has, the ones that came later and stand in the place of one that is settled and has figures: the
+    /// nearest above each.
+    pub(super) fn replaced_by(
+        &self,
+        counted: &[usize],
+        parents: &[u32],
+        has_figures: impl Fn(usize) -> bool,
+    ) -> Places {
+        let mut walked = vec![false; parents.len()];
+        let mut replacing = Places::default();
+        let stands_no_more = |place: &&usize| counted.binary_search(place).is_err() && has_figures(**place);
+        for settled in self.counted.iter().filter(stands_no_more) {
+            let mut at = *settled;
+            // Who was walked over leads to what was found then.
+            while walked.get_mut(at).is_some_and(|walked| !std::mem::replace(walked, true)) {
+                let above = parents.get(at).copied().unwrap_or(NO_PLACE);
+                at = above as usize;
+                if counted.binary_search(&at).is_ok() {
+                    if at >= self.spans {
+                        replacing.insert(above);
+                    }
+                    break;
+                }
+            }
+        }
+        replacing
+    }
+
+    /// What was settled, and of the others those that `counted` has.
+    pub(super) fn and_later(&self, mut counted: Vec<usize>) -> Vec<usize> {
+        let later = counted.split_off(counted.partition_point(|place| *place < self.spans));
+        self.counted.iter().copied().chain(later).collect()
+    }
+}
