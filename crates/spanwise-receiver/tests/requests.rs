@@ -43,16 +43,24 @@ fn id(name: &str) -> &'static str {
     if name == "chat" { "00000000000000c1" } else { "00000000000000a9" }
 }
 
+/// The name of each row, and whether it stands for a request.
+fn marks(disk: &MemoryDisk) -> Vec<(String, bool)> {
+    let rows = disk.files(".parquet").into_iter().flat_map(|(_, file)| rows(file));
+    rows.map(|row| {
+        let place = |column| row.get_column_iter().position(|(name, _)| name == column);
+        let name = row.get_string(place("name").unwrap()).unwrap();
+        (name.clone(), place("is_request").is_some_and(|place| row.get_bool(place).unwrap()))
+    })
+    .collect()
+}
+
 /// The names of all rows, and of those that stand for a request.
 fn found(disk: &MemoryDisk) -> [BTreeSet<String>; 2] {
     let mut found = [BTreeSet::new(), BTreeSet::new()];
-    for row in disk.files(".parquet").into_iter().flat_map(|(_, file)| rows(file)) {
-        let place = |column| row.get_column_iter().position(|(name, _)| name == column);
-        let name = row.get_string(place("name").unwrap()).unwrap();
-        let marked = place("is_request").is_some_and(|place| row.get_bool(place).unwrap());
+    for (name, is_request) in marks(disk) {
         assert!(found[0].insert(name.clone()), "{name} twice");
-        if marked {
-            found[1].insert(name.clone());
+        if is_request {
+            found[1].insert(name);
         }
     }
     found
@@ -161,4 +169,67 @@ fn columns_without_requests_are_made_as_well() {
     }
     stand.close();
     assert_eq!(found(&disk), [names("chat").collect(), BTreeSet::new()]);
+}
+
+#[test]
+fn a_run_that_becomes_parquet_behind_its_calls_is_no_request_of_its_own() {
+    let runtime = runtime();
+    let disk = MemoryDisk::new();
+    let stand = Stand::on(Arc::new(disk.clone()), StoreOptions::default(), ReceiverOptions::default());
+    let seal = |files: u64| {
+        let is_sealed = || disk.files(".parquet").len() as u64 == files && stand.store.unsealed_bytes() == 0;
+        stand.store.flush();
+        until("it is sealed", is_sealed);
+    };
+    for trace in 1..=TRACES {
+        assert_eq!(runtime.block_on(stand.post(span(trace, "chat", id("invoke_agent"), ""))), 200);
+        if trace % 4 == 0 {
+            seal(trace / 4);
+        }
+    }
+    // Of the first trace all comes once more, in other words: it was stored, and counted.
+    assert_eq!(runtime.block_on(stand.post(span(1, "chat", id("invoke_agent"), "again"))), 200);
+    for trace in 1..=TRACES + 1 {
+        assert_eq!(runtime.block_on(stand.post(span(trace, "invoke_agent", "", ""))), 200);
+    }
+    seal(4);
+    let marks = marks(&disk);
+    let marked = |name: &str| marks.iter().filter(|(found, is_request)| found == name && *is_request).count();
+    assert_eq!(marks.len() as u64, 2 * TRACES + 2);
+    for name in names("chat").chain([format!("invoke_agent {}", TRACES + 1)]) {
+        assert_eq!(marked(&name), 1, "{name}");
+    }
+    for name in names("invoke_agent") {
+        assert_eq!(marked(&name), 0, "{name}");
+    }
+    stand.close();
+}
+
+/// What was noted of a segment that did not become Parquet is not taken for delivered before.
+#[test]
+fn a_segment_that_is_read_again_has_its_requests() {
+    let runtime = runtime();
+    let disk = MemoryDisk::new();
+    let mut failed = 0;
+    let failing = WatchedDisk::new(disk.clone(), move |path, to| {
+        // The second segment has no manifest at first.
+        if to.is_some_and(|to| to.ends_with("manifest")) && !path.starts_with("log") {
+            failed += 1;
+            if failed == 2 {
+                return Err(io::Error::other("no manifest"));
+            }
+        }
+        Ok(None)
+    });
+    let stand = Stand::on(Arc::new(failing), StoreOptions::default(), ReceiverOptions::default());
+    for (traces, files) in [(1..3, 1), (3..6, 2), (6..9, 3)] {
+        for trace in traces {
+            assert_eq!(runtime.block_on(stand.post(span(trace, "chat", id("invoke_agent"), ""))), 200);
+        }
+        stand.store.flush();
+        until("it is sealed", || disk.files(".parquet").len() == files && stand.store.unsealed_bytes() == 0);
+    }
+    assert_eq!(stand.count("spanwise_seal_failures_total"), 1);
+    assert_eq!(found(&disk)[1], (1..9).map(|trace| format!("chat {trace}")).collect());
+    stand.close();
 }

@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+use spanwise::llm::Requests;
 use spanwise_arrow::write::{FileFormat, TableWriter, WriteError};
 use spanwise_arrow::{ArrowOptions, Converter, OptionsError};
 use tokio::sync::oneshot;
@@ -166,6 +167,8 @@ pub(crate) struct Shared {
     lost: Mutex<Vec<u64>>,
     /// Files that still cannot be put in their places: each segment of them is tried every minute.
     pub(crate) stuck: Seldom,
+    /// What was told of the segments that became Parquet last.
+    pub(crate) recent_requests: Mutex<Requests>,
     pub(crate) queue: Queue,
 }
 
@@ -264,6 +267,7 @@ impl DurableStore {
             short: AtomicBool::new(recovered.damaged > 0),
             lost: Mutex::default(),
             stuck: Seldom::default(),
+            recent_requests: Mutex::default(),
             queue: Queue::new(recovered.closed, recovered.published),
         });
         metrics.unsealed_bytes.set(i64::try_from(unsealed).unwrap_or(i64::MAX));

@@ -54,7 +54,8 @@ impl Keeper {
         let disk = Named(&*self.disk);
         let queue = &self.shared.queue;
         let remembers = self.options.dedup_spans > 0;
-        let new = || Sealer::new(&disk, converter.clone(), spread, remembers);
+        let recent = &self.shared.recent_requests;
+        let new = || Sealer::new(&disk, converter.clone(), spread, remembers, recent);
         let mut sealer = new();
         give_way();
         loop {

@@ -15,6 +15,7 @@ use std::collections::HashMap;
 use std::hash::Hasher as _;
 use std::io::{self, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use arrow_array::{RecordBatch, UInt32Array};
 use arrow_schema::SchemaRef;
@@ -44,6 +45,8 @@ use crate::pipeline::{repeats_too_much, taken_already};
 const KEPT_TEXT: usize = 2 * BLOCK_BYTES;
 /// Spans among which requests are told, at least and about: what is noted of each takes memory.
 const TOLD_TOGETHER: usize = 1 << 18;
+/// Spans that are remembered for the segments behind, at most.
+const REMEMBERED: usize = 1 << 16;
 
 /// What became of a segment.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -82,6 +85,8 @@ pub(crate) struct Sealer<'a> {
     spread: Spread,
     /// Hashes of spans are kept for the window of duplicates.
     remembers: bool,
+    /// What was told of the segments before.
+    recent: &'a Mutex<Requests>,
     decoder: Decoder,
     batch: SpanBatch,
     /// Of the block at hand.
@@ -108,10 +113,17 @@ struct Sealing {
 }
 
 impl<'a> Sealer<'a> {
-    pub(crate) fn new(disk: &'a dyn Disk, converter: Converter, spread: Spread, remembers: bool) -> Self {
+    pub(crate) fn new(
+        disk: &'a dyn Disk,
+        converter: Converter,
+        spread: Spread,
+        remembers: bool,
+        recent: &'a Mutex<Requests>,
+    ) -> Self {
         let decoder = Decoder::new(DecodeOptions::default().with_limits(taken_already()));
         let converter = converter.marked_later();
-        Self { disk, converter, spread, remembers, decoder, batch: SpanBatch::new(), text: BytesMut::new() }
+        let (batch, text) = (SpanBatch::new(), BytesMut::new());
+        Self { disk, converter, spread, remembers, recent, decoder, batch, text }
     }
 
     /// Makes the files of a segment, waits for `turn`, puts them in their places, and removes the
@@ -136,7 +148,8 @@ impl<'a> Sealer<'a> {
         }
         // Before anything is made: where all of the store is gone, it should not come back empty.
         let file = self.open(id)?;
-        let marks = if self.converter.tells_requests() { Some(self.tell(segment)?) } else { None };
+        let told = if self.converter.tells_requests() { Some(self.tell(segment)?) } else { None };
+        let (marks, requests) = told.unzip();
         // Left over where sealing failed before.
         self.disk.remove_dir_all(&folder)?;
         self.disk.create_dir_all(&folder)?;
@@ -160,6 +173,9 @@ impl<'a> Sealer<'a> {
             && let Err(error) = self.disk.remove_dir_all(&folder)
         {
             warn!(segment = id, kind = ?error.kind(), "cannot remove a staging folder");
+        }
+        if let (Ok(_), Some(requests)) = (&sealed, requests) {
+            self.remember(requests);
         }
         sealed
     }
@@ -194,10 +210,12 @@ impl<'a> Sealer<'a> {
         }
     }
 
-    /// Which spans of a segment stand for a request: that is known when all have been seen, so it is read once for that alone.
-    fn tell(&mut self, segment: Closed) -> Result<RequestMarks, SealError> {
-        let mut requests = Requests::default();
-        let mut marks = RequestMarks::new(&requests, &self.converter);
+    /// Which spans of a segment stand for a request: that is known when all have been seen, so it is read once for that alone. With
+    /// it comes what was noted, for the segments behind. Nobody else has meanwhile what was noted before, and where it comes to
+    /// nothing it is forgotten: a span that was noted and not stored would not count when it is noted again.
+    fn tell(&mut self, segment: Closed) -> Result<(RequestMarks, Requests), SealError> {
+        let mut requests = std::mem::take(&mut *self.recent.lock().unwrap_or_else(PoisonError::into_inner));
+        let mut marks = RequestMarks::new(&Requests::default(), &self.converter);
         let mut blocks = Blocks::new(segment, self.open(segment.id)?)?;
         let (mut text, mut records) = (std::mem::take(&mut self.text), Vec::new());
         while blocks.next(&mut text, &mut records)? {
@@ -219,7 +237,16 @@ impl<'a> Sealer<'a> {
         }
         marks.extend(&requests);
         self.keep(text);
-        Ok(marks)
+        Ok((marks, requests))
+    }
+
+    /// Remembers what was told of a segment that is published: the run of an agent may come minutes behind its calls. All is
+    /// forgotten where it is too much, and of segments that become Parquet at the same time what was told of the last stays.
+    fn remember(&self, mut requests: Requests) {
+        if requests.spans() <= REMEMBERED {
+            requests.settle();
+            *self.recent.lock().unwrap_or_else(PoisonError::into_inner) = requests;
+        }
     }
 
     fn read(&mut self, file: Box<dyn Read + Send>, sealing: &mut Sealing) -> Result<(), SealError> {
