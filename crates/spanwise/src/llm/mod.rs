@@ -31,7 +31,8 @@
 //!
 //!    Of very many models and calls below one span, and of very many running totals above each other, not all are told apart.
 //! 2. A span that names a model and carries no usage (a failed request, say) stands for a request, unless it has an
-//!    ancestor that does by either rule, or a descendant that carries usage. One whose operation is `create_agent` or
+//!    ancestor that does by either rule, or a descendant that carries usage. The run of an agent (`invoke_agent`) does not where there
+//!    are calls below it, of which each does. One whose operation is `create_agent` or
 //!    `execute_tool` does not: the conventions put the model's name on those as well ([`LlmSpan::is_request`]).
 //! 3. A test of a gateway stands for nothing, and neither does a span that was delivered before: with the same trace id,
 //!    span id and times. Gateways deliver again what they believe was lost.
@@ -39,17 +40,20 @@
 //!    - Of several libraries that trace one client, one counts. They are known by their scopes, and tell of one request at the
 //!      same time in one trace: where the id of the answer is the same and some count of tokens is, or the other carries no usage
 //!      and has no request below it (the names of spans without scopes will do, too); and where, under one parent and for one
-//!      name of a model, tokens in and out are the same, or neither span carries usage and none has a request below it, unless
-//!      both say an id and it differs. The library that counts is the one that tells of most of these requests, of those with
+//!      model (names are of one but for dates and versions), tokens in and out are the same, or neither span carries usage and none
+//!      has a request below it, unless both say an id and it differs. Where one lies in the time of the other, or most of it, the
+//!      parent of one may be any span above the other, and one may carry no usage. The library that counts is the one that tells of most of these requests, of those with
 //!      usage first, then says most costs and figures, then came first. What lies below a span of the others tells of the same
 //!      where that span would have stood, but for what a tool spends. Two spans of one library are two requests, whatever their
 //!      ids: servers use them again. Modules of one program that have a scope each are taken for libraries: where they ask for
 //!      the same at the same time and say no ids, one is lost.
 //!    - The beginning of a stream of which a log of Logfire tells under the same parent, a log for each. Steps (`chain`) that
 //!      name no model and have the figures of a call under the same parent.
-//!    - AG2's records of a `model_call` and a `subtask`, and what only prepares a call for `LlamaIndex`.
+//!    - AG2's records of a `model_call` and a `subtask`, its `conversation` above calls, whose sums go on from one run to the next,
+//!      and what only prepares a call for `LlamaIndex`. The beginning of a span that Logfire sends ahead, once the span has come.
 //!
-//!    A request that is told of in two traces counts twice: nothing says that they belong together.
+//!    In two traces the id of the answer alone says that spans of two libraries belong together: then some count of tokens has to be the
+//!    same, and one lie in the time of the other. A request that is told of in two traces without it counts twice.
 //!
 //! Who tells of some spans before others come ([`Requests::settle`]) cannot take back what was told. A span that comes later and
 //! stands for some of it, as an agent's run for its calls, does not count then; those below it that came later do. What comes
@@ -59,6 +63,7 @@
 
 mod keys;
 mod models;
+mod overlap;
 mod repeats;
 mod requests;
 mod settled;

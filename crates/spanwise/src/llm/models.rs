@@ -19,14 +19,16 @@ const LONGEST_NAME: usize = 128;
 #[derive(Debug, Clone, Default)]
 pub(super) struct Models {
     numbers: HashMap<Box<str>, Model, RandomState>,
+    /// Of each stem the first number.
+    stems: HashMap<Box<str>, Model, RandomState>,
     names: Vec<Name>,
 }
 
 /// What two names are compared by.
 #[derive(Debug, Clone)]
 struct Name {
-    /// Without its version. Points and hyphens are alike: `claude-3.5-sonnet`.
-    stem: Box<str>,
+    /// The number of its stem: the name without its version. Points and hyphens are alike: `claude-3.5-sonnet`.
+    stem: Model,
     /// The numbers of its version: a date, most often.
     numbers: Box<str>,
 }
@@ -44,7 +46,8 @@ impl Models {
             .filter(|number| *number < OTHER_MODELS)
             .unwrap_or(OTHER_MODELS);
         let (stem, version) = stem(&name);
-        self.names.push(Name { stem: stem.replace('.', "-").into(), numbers: digits(version).into() });
+        let stem = *self.stems.entry(stem.replace('.', "-").into()).or_insert(number);
+        self.names.push(Name { stem, numbers: digits(version).into() });
         self.numbers.insert(name.into(), number);
         number
     }
@@ -53,6 +56,12 @@ impl Models {
     pub(super) fn truncate(&mut self, names: usize) {
         self.names.truncate(names);
         self.numbers.retain(|_, number| (*number as usize) < names);
+        self.stems.retain(|_, number| (*number as usize) < names);
+    }
+
+    /// A number that all have which may be of one model.
+    pub(super) fn stem(&self, model: Model) -> Model {
+        self.names.get(model as usize).map_or(model, |name| name.stem)
     }
 
     /// Whether two numbers are of one model: what answers often has a longer name than what was asked for, with a date or a

@@ -5,9 +5,10 @@
 
 use foldhash::fast::RandomState;
 use hashbrown::{HashMap, HashSet};
+use std::cell::LazyCell;
 use std::cmp::Reverse;
 
-use super::models::{Model, NO_MODEL};
+use super::models::{Model, Models, NO_MODEL};
 use super::requests::{NO_TRACE, Node, Role};
 use super::telling::Part;
 use super::usage::{Amounts, Usage};
@@ -31,7 +32,8 @@ pub(super) struct Spans<'a> {
     nodes: &'a [Node],
     usages: &'a [Usage],
     /// In the order of their places.
-    answers: &'a [Answer],
+    pub(super) answers: &'a [Answer],
+    pub(super) models: &'a Models,
     /// By place: that of the parent, without circles.
     parents: &'a [u32],
     /// By trace: the writer of its requests.
@@ -58,6 +60,7 @@ impl<'a> Spans<'a> {
         nodes: &'a [Node],
         usages: &'a [Usage],
         answers: &'a [Answer],
+        models: &'a Models,
         parents: &'a [u32],
         traces: usize,
     ) -> Self {
@@ -71,7 +74,7 @@ impl<'a> Spans<'a> {
                 };
             }
         }
-        Self { nodes, usages, answers, parents, writers }
+        Self { nodes, usages, answers, models, parents, writers }
     }
 
     /// The answer that a span says it got.
@@ -80,7 +83,7 @@ impl<'a> Spans<'a> {
         self.answers.get(at).map(|answer| answer.id)
     }
 
-    fn parent(&self, place: u32) -> Option<u32> {
+    pub(super) fn parent(&self, place: u32) -> Option<u32> {
         self.parents.get(place as usize).copied().filter(|parent| (*parent as usize) < self.nodes.len())
     }
 
@@ -97,7 +100,7 @@ impl<'a> Spans<'a> {
     }
 
     /// The places of spans that have a request below them, in the traces that are looked at.
-    fn above_requests(&self) -> Places {
+    pub(super) fn above_requests(&self) -> Places {
         let compared = self.requests().filter(|(_, node)| self.has_several_writers(*node));
         self.above(compared.map(|(place, _)| place))
     }
@@ -136,18 +139,18 @@ impl<'a> Spans<'a> {
         unheard.extend((0..).zip(&known).filter(|(_, here)| **here == Where::Below).map(|(place, _)| place));
     }
 
-    fn node(&self, place: u32) -> Option<Node> {
+    pub(super) fn node(&self, place: u32) -> Option<Node> {
         self.nodes.get(place as usize).copied()
     }
 
-    fn usage(&self, node: Node) -> Option<Usage> {
+    pub(super) fn usage(&self, node: Node) -> Option<Usage> {
         match node.role {
             Role::Usage(at) => self.usages.get(at as usize).copied(),
             _ => None,
         }
     }
 
-    fn model(&self, node: Node) -> Model {
+    pub(super) fn model(&self, node: Node) -> Model {
         match node.role {
             Role::Named(model) => model,
             _ => self.usage(node).map_or(NO_MODEL, |usage| usage.model),
@@ -155,28 +158,31 @@ impl<'a> Spans<'a> {
     }
 
     /// Those that may stand for a request.
-    fn requests(&self) -> impl Iterator<Item = (u32, Node)> {
+    pub(super) fn requests(&self) -> impl Iterator<Item = (u32, Node)> {
         (0..).zip(self.nodes.iter().copied()).filter(|(_, node)| node.is_request())
     }
 
-    fn has_several_writers(&self, node: Node) -> bool {
+    pub(super) fn has_several_writers(&self, node: Node) -> bool {
         self.writers.get(node.trace as usize) == Some(&Writer::Several)
     }
 
     /// Spans whose request one under the same parent tells of. `standing` tells which would stand if all were heard.
     pub(super) fn told_beside(&self, standing: impl FnOnce() -> Vec<usize>) -> Places {
         let (mut unheard, mut twins) = (Places::default(), Places::default());
+        let standing = LazyCell::new(standing);
+        let stands = |place: &u32| standing.binary_search(&(*place as usize)).is_ok();
         self.opened_streams(&mut unheard);
-        self.twins(&mut twins);
-        if !twins.is_empty() {
-            let standing = standing();
-            let stands = |place: &u32| standing.binary_search(&(*place as usize)).is_ok();
-            unheard.extend(twins.extract_if(|place| stands(place)));
-        }
+        let mut pairs = self.twins(&mut twins);
+        // One that would not stand tells of something else.
+        pairs.retain(|(_, goes)| stands(goes));
+        let told = pairs.iter().filter_map(|(stays, goes)| Some((*stays, self.node(*goes)?.writer)));
+        self.cousins(told.collect(), &mut twins);
+        unheard.extend(twins.extract_if(|place| stands(place)));
         self.add_what_is_below(&mut unheard);
         unheard.extend(twins);
-        // What is below a step was called by it.
+        // What is below these was called by them.
         self.steps(&mut unheard);
+        self.own_beginnings_and_sums(&mut unheard);
         unheard
     }
 
@@ -238,7 +244,8 @@ impl<'a> Spans<'a> {
     /// Calls of one model that two libraries tell of at the same time, with the same tokens in and out, or failed for both. Names
     /// of spans are not enough to tell libraries apart: samples of one prompt may be numbered, and take as many tokens. Nor are
     /// scopes where both say what was answered, and it is not the same: a program may have one for each of its modules.
-    fn twins(&self, unheard: &mut Places) {
+    fn twins(&self, unheard: &mut Places) -> Vec<(u32, u32)> {
+        let mut pairs = Vec::new();
         let above = self.above_requests();
         let mut calls: Vec<_> = self
             .requests()
@@ -254,19 +261,46 @@ impl<'a> Spans<'a> {
                     }
                     Some(_) => return None,
                 };
-                Some(((node.trace, node.parent?, self.model(node), tokens), place))
+                Some(((node.trace, node.parent?, self.models.stem(self.model(node)), tokens), place))
             })
             .filter(|((.., model, _), _)| *model != NO_MODEL)
             .collect();
         calls.sort_unstable();
         for calls in calls.chunk_by(|a, b| a.0 == b.0).filter(|calls| calls.len() > 1) {
             let places = calls.iter().map(|(_, place)| *place);
-            let answered_alike = |a, b| match (self.answer(a), self.answer(b)) {
-                (Some(a), Some(b)) => a == b,
-                _ => true,
+            let are_one = |a: (Node, u32), b: (Node, u32)| {
+                meet(a.0, b.0) && self.answered_alike(a.1, b.1) && self.of_one_model(a.0, b.0)
             };
-            let are_one = |a: (Node, u32), b: (Node, u32)| meet(a.0, b.0) && answered_alike(a.1, b.1);
-            self.keep_one_writer(places, |_| true, are_one, unheard);
+            pairs.extend(self.keep_one_writer(places, |_| true, are_one, unheard));
+        }
+        pairs
+    }
+
+    /// Whether two spans do not say that they have different answers.
+    pub(super) fn answered_alike(&self, a: u32, b: u32) -> bool {
+        match (self.answer(a), self.answer(b)) {
+            (Some(a), Some(b)) => a == b,
+            _ => true,
+        }
+    }
+
+    /// What was asked for often has a shorter name than what answered.
+    pub(super) fn of_one_model(&self, a: Node, b: Node) -> bool {
+        let (a, b) = (self.model(a), self.model(b));
+        a == b || self.models.are_one(a, b)
+    }
+
+    /// The beginnings of spans that have come, and sums that go on from run to run, above what they are of.
+    fn own_beginnings_and_sums(&self, unheard: &mut Places) {
+        let has_come =
+            |(place, node): &(u32, Node)| node.part == Part::Pending && self.parent(*place).is_some();
+        unheard.extend(self.requests().filter(has_come).map(|(place, _)| place));
+        let mut sums = self.requests().filter(|(_, node)| node.part == Part::Sums).peekable();
+        if sums.peek().is_some() {
+            let calls =
+                self.requests().filter(|(_, node)| self.usage(*node).is_some() && node.part != Part::Sums);
+            let above = self.above(calls.map(|(place, _)| place));
+            unheard.extend(sums.map(|(place, _)| place).filter(|place| above.contains(place)));
         }
     }
 
@@ -282,17 +316,11 @@ impl<'a> Spans<'a> {
                 Some((node.trace, answer.id, answer.place))
             })
             .collect();
-        if answers.is_empty() {
-            return unheard;
-        }
         answers.sort_unstable();
-        let above = self.above_requests();
+        let above = if answers.is_empty() { Places::default() } else { self.above_requests() };
         let say_the_same = |(kept, _): (Node, u32), (other, place): (Node, u32)| {
             let tokens = match (self.usage(kept), self.usage(other)) {
-                (Some(kept), Some(other)) => {
-                    let mut tokens = kept.amounts.iter().zip(other.amounts).take(3);
-                    tokens.any(|(kept, other)| *kept > 0.0 && kept.total_cmp(&other).is_eq())
-                }
+                (Some(kept), Some(other)) => some_tokens_are_as_many(kept.amounts, other.amounts),
                 // Nor did a run fail that only names its model.
                 (_, None) => !above.contains(&place),
                 // What it carries would be lost.
@@ -302,7 +330,13 @@ impl<'a> Spans<'a> {
         };
         for same in answers.chunk_by(|a, b| (a.0, a.1) == (b.0, b.1)).filter(|same| same.len() > 1) {
             let places = same.iter().map(|(.., place)| *place);
-            heard.extend(self.keep_one_writer(places, &stands, say_the_same, &mut unheard));
+            let pairs = self.keep_one_writer(places, &stands, say_the_same, &mut unheard);
+            heard.extend(pairs.into_iter().map(|(stays, _)| stays));
+        }
+        if self.has_several_traces() {
+            let elsewhere = self.told_in_other_traces(&stands);
+            heard.extend(elsewhere.iter().map(|(stays, _)| *stays));
+            unheard.extend(elsewhere.into_iter().map(|(_, goes)| goes));
         }
         // What others were not heard for would not be heard below one that is not.
         let above = self.above(heard.into_iter());
@@ -313,16 +347,20 @@ impl<'a> Spans<'a> {
         unheard
     }
 
+    fn has_several_traces(&self) -> bool {
+        self.writers.len() > 1
+    }
+
     /// Of spans that may tell the same, those of the writer stay that tells of most requests, of those with usage first, and
     /// says most of them. A library tells of a request once: two spans of one are two requests. Returns those for which others
-    /// are not heard.
+    /// are not heard, each with such another.
     fn keep_one_writer(
         &self,
         places: impl Iterator<Item = u32>,
         stands: impl Fn(u32) -> bool,
         are_one: impl Fn((Node, u32), (Node, u32)) -> bool,
         unheard: &mut Places,
-    ) -> Vec<u32> {
+    ) -> Vec<(u32, u32)> {
         let mut spans: Vec<(Node, u32)> =
             places.filter_map(|place| Some((self.node(place)?, place))).collect();
         spans.sort_unstable_by_key(|(node, _)| (node.writer, node.times));
@@ -349,7 +387,7 @@ impl<'a> Spans<'a> {
         let kept = || best.into_iter().flatten().take(MOST_COMPARED);
         for other in spans.iter().filter(|(node, _)| node.writer != first.writer) {
             if let Some((_, place)) = kept().find(|kept| are_one(**kept, *other)) {
-                heard.push(*place);
+                heard.push((*place, other.1));
                 unheard.insert(other.1);
             }
         }
@@ -357,12 +395,17 @@ impl<'a> Spans<'a> {
     }
 }
 
+/// Whether one of the counts of tokens is the same.
+pub(super) fn some_tokens_are_as_many(a: Amounts, b: Amounts) -> bool {
+    a.iter().zip(b).take(3).any(|(a, b)| *a > 0.0 && a.total_cmp(&b).is_eq())
+}
+
 fn bits(amounts: Amounts) -> [u64; 4] {
     amounts.map(f64::to_bits)
 }
 
 /// Whether two spans lie in the same time: not one behind the other, and not where one does not say when it was.
-fn meet(a: Node, b: Node) -> bool {
+pub(super) fn meet(a: Node, b: Node) -> bool {
     let lasts = |node: Node| node.times.0 < node.times.1;
     let end = |node: Node| node.times.1.max(node.times.0);
     let is_known = a.times.0 > 0 && b.times.0 > 0;

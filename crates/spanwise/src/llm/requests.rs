@@ -255,7 +255,7 @@ impl Requests {
         let mut parents: Vec<u32> = self.nodes.iter().map(|node| self.parent(node)).collect();
         trees::cut_circles(&mut parents);
         let traces = self.traces.len();
-        let spans = Spans::new(&self.nodes, &self.usages, &self.answers, &parents, traces);
+        let spans = Spans::new(&self.nodes, &self.usages, &self.answers, &self.models, &parents, traces);
         let told = |unheard: &Places| -> Vec<usize> {
             trees::requests(&parents, |place| self.says(place, unheard), &self.models).collect()
         };
@@ -288,7 +288,11 @@ impl Requests {
             Role::Usage(at) => {
                 self.usages.get(at as usize).map_or(Says::Nothing, |usage| Says::Usage(*usage))
             }
-            Role::Named(_) => Says::Model,
+            Role::Named(_) => match node.part {
+                Part::Call => Says::Call,
+                Part::Run => Says::Run,
+                _ => Says::Model,
+            },
             Role::None if node.part == Part::Tool => Says::Tool,
             Role::None | Role::Again => Says::Nothing,
         }

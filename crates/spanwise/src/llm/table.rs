@@ -385,7 +385,7 @@ pub(super) enum Hint {
     Answer,
     /// What AG2's record of some usage is of.
     Ag2Usage,
-    /// What Logfire's span is: a span, or a log that it writes as one.
+    /// What Logfire's span is: a span, the beginning of one, or a log that it writes as one.
     LogfireSpan,
 }
 

@@ -24,6 +24,12 @@ pub(super) enum Part {
     Opening,
     /// The log of a stream that was read.
     Log,
+    /// The beginning of a span, sent ahead of it as a span below it.
+    Pending,
+    /// Sums that go on from one run to the next.
+    Sums,
+    /// The run of an agent.
+    Run,
     /// A step that calls no model itself: its usage is of what it was given, or of calls below it.
     Step,
     /// The running of a tool: what is spent below it is no part of the call that asked for it.
@@ -42,6 +48,7 @@ impl<'a> Telling<'a> {
             (Hint::Ag2Usage, "model_call" | "subtask") => self.part = Part::Repeats,
             (Hint::LogfireSpan, "span") => self.part = Part::Opening,
             (Hint::LogfireSpan, "log") => self.part = Part::Log,
+            (Hint::LogfireSpan, "pending_span") => self.part = Part::Pending,
             _ => {}
         }
     }
@@ -53,12 +60,18 @@ impl LlmSpan<'_> {
         if self.telling.part == Part::Repeats || self.only_prepares() {
             return Part::Repeats;
         }
+        if self.telling.part == Part::Pending {
+            return Part::Pending;
+        }
         match self.operation.as_deref() {
             Some("execute_tool") => Part::Tool,
             Some("chain") if self.model.is_none() => Part::Step,
             _ if self.telling.part == Part::Opening && !self.carries_usage() => Part::Opening,
             _ if self.telling.part == Part::Log => Part::Log,
             Some("chat" | "generate_content" | "text_completion") => Part::Call,
+            Some("invoke_agent") => Part::Run,
+            // Of AG2.
+            Some("conversation") => Part::Sums,
             _ => Part::Other,
         }
     }

@@ -14,7 +14,21 @@ pub(super) enum Says {
     Tool,
     /// Names a model and carries no usage.
     Model,
+    /// The same, and is a call of it.
+    Call,
+    /// The same, and is the run of an agent.
+    Run,
     Usage(Usage),
+}
+
+/// What tells of requests below a span.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+enum Lower {
+    #[default]
+    Nothing,
+    /// A call that names a model and carries no usage.
+    Call,
+    Usage,
 }
 
 /// What becomes of a span.
@@ -22,7 +36,7 @@ pub(super) enum Says {
 struct State {
     /// What the requests below it carry, if there are any.
     below: Option<Box<Below>>,
-    has_usage_below: bool,
+    lower: Lower,
     /// It stands for a request, or a span above it does.
     is_told: bool,
     is_request: bool,
@@ -42,7 +56,11 @@ pub(super) fn requests(
     for place in &order {
         let Some(state) = states.get_mut(*place as usize) else { continue };
         let mut below = state.below.take();
-        state.has_usage_below = below.is_some();
+        if below.is_some() {
+            state.lower = Lower::Usage;
+        }
+        let is_call = matches!(says(*place as usize), Says::Call);
+        let here = if is_call { state.lower.max(Lower::Call) } else { state.lower };
         match (says(*place as usize), &mut below) {
             (Says::Usage(usage), _) => {
                 below.get_or_insert_default().put_under(*place, usage, models, &mut standing);
@@ -50,7 +68,9 @@ pub(super) fn requests(
             (Says::Tool, Some(below)) => below.put_in_tool(&mut standing),
             _ => {}
         }
-        if let (Some(below), Some(above)) = (below, states.get_mut(parent(*place))) {
+        let Some(above) = states.get_mut(parent(*place)) else { continue };
+        above.lower = above.lower.max(here);
+        if let Some(below) = below {
             match &mut above.below {
                 Some(others) => others.add_all(*below, &mut standing),
                 none => *none = Some(below),
@@ -62,7 +82,9 @@ pub(super) fn requests(
         let Some(state) = states.get_mut(*place as usize) else { continue };
         state.is_request = match says(*place as usize) {
             Says::Usage(_) => standing.stands(*place),
-            Says::Model => !state.has_usage_below && !is_told_above,
+            Says::Model | Says::Call => state.lower < Lower::Usage && !is_told_above,
+            // How many calls there were does not depend on whether they say what they took.
+            Says::Run => state.lower == Lower::Nothing && !is_told_above,
             Says::Nothing | Says::Tool => false,
         };
         state.is_told = state.is_request || is_told_above;

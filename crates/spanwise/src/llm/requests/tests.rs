@@ -2,8 +2,8 @@
 
 use super::*;
 
-/// `id parent model usage operation answer library`, a span each; `-` for none. Usage is tokens in, or these, tokens out,
-/// tokens in all and cost, with slashes. A span starts at its id, and all end at 1000.
+/// `id parent model usage operation answer library trace`, a span each; `-` for none. Usage is tokens in, or these, tokens out,
+/// tokens in all and cost, with slashes. A span starts at its id, and all end at 1000. All are of one trace where none is said.
 fn counted(spans: &[&str]) -> Vec<usize> {
     counted_of_lots(&[spans])
 }
@@ -28,10 +28,11 @@ fn add(requests: &mut Requests, spans: &[&str], first: usize) {
         let mut attributes = Vec::new();
         let (model, usage, operation) = (words.next(), words.next(), words.next());
         let (answer, library) = (words.next(), words.next().unwrap_or_default());
+        let trace = words.next().unwrap_or("0af7651916cd43dd8448eb211c80319c");
         let usage = usage.unwrap_or_default().split('/');
         let usage = usage.zip(["input_tokens", "output_tokens", "total_tokens", "total_cost"]);
         let usage = usage.map(|(value, name)| (format!("gen_ai.usage.{name}"), value));
-        let is_logfire = matches!(operation, Some("span" | "log"));
+        let is_logfire = matches!(operation, Some("span" | "log" | "pending_span"));
         let texts = [
             ("gen_ai.request.model", model),
             (if is_logfire { "logfire.span_type" } else { "gen_ai.operation.name" }, operation),
@@ -44,7 +45,7 @@ fn add(requests: &mut Requests, spans: &[&str], first: usize) {
         let hex = |id: &str| if id.is_empty() { String::new() } else { format!("{id:0>16}") };
         let body = format!(
             r#"{{"resourceSpans":[{{"scopeSpans":[{{"scope":{{"name":"{library}"}},"spans":[{{
-                "traceId":"0af7651916cd43dd8448eb211c80319c","spanId":"{}","parentSpanId":"{}","startTimeUnixNano":"{}","endTimeUnixNano":"1000",
+                "traceId":"{trace}","spanId":"{}","parentSpanId":"{}","startTimeUnixNano":"{}","endTimeUnixNano":"1000",
                 "attributes":[{}]}}]}}]}}]}}"#,
             hex(id),
             hex(parent),
@@ -262,6 +263,101 @@ fn one_request_that_two_libraries_tell_of_counts_once() {
 }
 
 #[test]
+fn what_was_asked_for_and_what_answered_are_one_model() {
+    let call = "2 1 heron 9/3 - - x";
+    assert_eq!(counted(&["1 - - -", call, "3 1 heron-2026-01-01 9/3 - - y"]), [1]);
+    assert_eq!(counted(&["1 - - -", call, "3 1 owl/heron 9/3 - - y"]), [1]);
+    assert_eq!(counted(&["1 - - -", call, "3 1 owl 9/3 - - y"]), [1, 2]);
+    let dates = ["1 - - -", "2 1 heron-2026-01-01 9/3 - - x", "3 1 heron-2026-02-02 9/3 - - y"];
+    assert_eq!(counted(&dates), [1, 2]);
+}
+
+#[test]
+fn a_library_may_have_a_tree_beside_that_of_another() {
+    let chain = ["1 - - -", "2 1 - -", "3 2 - -", "4 3 heron 9/3 chat - x"];
+    let beside = |call: &str| counted(&[&chain[..], &[call]].concat());
+    assert_eq!(beside("5 1 heron 9/3 - - y"), [3], "a call of the application");
+    assert_eq!(beside("5 1 heron-2026-01-01 9/3//0.5 - - y"), [4], "that says more");
+    assert_eq!(beside("5 2 heron 9/3 - - y"), [3], "of a chain");
+    assert_eq!(beside("5 1 heron 9/4 - - y"), [3, 4], "with other figures");
+    assert_eq!(beside("5 1 heron 9/3 - - x"), [3, 4], "of one library");
+    assert_eq!(beside("5 9 heron 9/3 - - y"), [3, 4], "of another tree");
+    assert_eq!(beside("5 - heron 9/3 - - y"), [3, 4], "of none");
+    let chains = [&chain[..], &["5 1 - -", "6 5 heron 9/3 chat - y"]].concat();
+    assert_eq!(counted(&chains), [3, 5], "of a chain beside it");
+    let below = ["1 - - -", "2 1 heron 9/3//1 chat - x", "3 2 heron 9/3 chat - y"];
+    assert_eq!(counted(&below), [1], "below it is none of its own");
+    let calls =
+        [&chain[..], &["5 3 heron 9/3 chat - x", "6 1 heron 9/3 - - y", "7 1 heron 9/3 - - y"]].concat();
+    assert_eq!(counted(&calls), [3, 4], "call by call");
+    let tool = [&chain[..], &["5 1 heron 9/3 - - y", "6 5 - - execute_tool", "7 6 heron 4/1 - - y"]].concat();
+    assert_eq!(counted(&tool), [3, 6], "and what a tool spends counts");
+}
+
+#[test]
+fn who_does_not_say_what_a_call_took_tells_of_the_same() {
+    let stream = "2 1 heron 9/3 chat - x";
+    assert_eq!(counted(&["1 - - -", stream, "3 1 heron-2026-01-01 - chat a y"]), [1]);
+    assert_eq!(counted(&["1 - - -", "2 1 heron - chat a y", "3 1 heron 9/3 chat - x"]), [2], "around it");
+    assert_eq!(
+        counted(&["1 - - -", "2 1 heron 9/3 chat a x", "3 1 heron - chat b y"]),
+        [1, 2],
+        "other answers"
+    );
+    assert_eq!(counted(&["1 - - -", stream, "3 1 heron - chat - x"]), [1, 2], "one library: it failed");
+    assert_eq!(counted(&["1 - - -", stream, "3 1 owl - chat - y"]), [1, 2], "another model");
+    let retried = ["1 - - -", stream, "3 1 heron - chat - y", "4 1 heron 9/3 chat - y"];
+    assert_eq!(counted(&retried), [1, 2], "it failed once");
+}
+
+#[test]
+fn one_answer_in_two_traces_counts_once() {
+    let (x, y) = ("1 - heron 9/3 chat a x t", "2 - heron 9/4//0.5 chat a y u");
+    assert_eq!(counted(&[x, y]), [1]);
+    assert_eq!(counted(&[y, x]), [0]);
+    assert_eq!(counted(&[x, "2 - heron 9/4 chat b y u"]), [0, 1], "other answers");
+    assert_eq!(counted(&[x, "2 - heron 7/4 chat a y u"]), [0, 1], "an id by chance");
+    assert_eq!(counted(&[x, "2 - heron 9/3 chat a x u"]), [0, 1], "one library");
+    assert_eq!(counted(&[x, "1001 - heron 9/3 chat a y u"]), [0, 1], "at another time");
+    assert_eq!(
+        counted(&[x, "3 4 heron 9/3 chat a y u", "4 - heron 20/8 invoke_agent - y u"]),
+        [0, 2],
+        "a run has more"
+    );
+    assert_eq!(counted(&[x, y, "3 2 heron 2/1 chat - y u"]), [1], "and what is below it");
+}
+
+#[test]
+fn the_beginning_of_a_span_is_none_where_the_span_has_come() {
+    let run = [
+        "1 - heron 5/1 invoke_agent",
+        "2 1 heron - pending_span",
+        "3 1 heron 9/3 chat",
+        "4 1 heron 5/1 chat",
+    ];
+    assert_eq!(counted(&run), [2, 3]);
+    assert_eq!(counted(&["2 1 heron - pending_span"]), [0], "it never came");
+}
+
+#[test]
+fn calls_count_and_not_the_run_whether_or_not_they_say_what_they_took() {
+    let run = "1 - heron - invoke_agent";
+    assert_eq!(counted(&[run, "2 1 heron - chat", "3 1 heron - chat"]), [1, 2]);
+    assert_eq!(counted(&[run, "2 1 - -", "3 2 heron - generate_content"]), [2]);
+    assert_eq!(counted(&[run, "2 1 heron 9/3 chat", "3 1 heron - chat"]), [1, 2]);
+    assert_eq!(counted(&[run, "2 1 heron -"]), [0], "what is no call by its operation");
+    assert_eq!(counted(&[run]), [0]);
+    assert_eq!(counted(&["1 - heron -", "2 1 heron - chat"]), [0], "a gateway and its attempt");
+}
+
+#[test]
+fn sums_that_go_on_from_run_to_run_are_none_of_their_own() {
+    let conversation = ["1 - heron 60/6 conversation", "2 1 heron 10/1 chat", "3 1 heron 20/2 chat"];
+    assert_eq!(counted(&conversation), [1, 2]);
+    assert_eq!(counted(&conversation[..1]), [0], "where nothing else says it");
+}
+
+#[test]
 fn usage_is_not_lost_to_one_that_tells_the_same_and_carries_none() {
     let below = ["1 - owl - - b x", "2 - - /1 - b x", "3 2 owl /1 - b y"];
     assert_eq!(counted(&below), [2], "it lies below one of the library that is not heard");
@@ -281,7 +377,7 @@ fn spans_of_several_scopes_that_tell_of_several_requests_all_count() {
     assert_eq!(counted(&["1 - - -", "2 1 owl - - a x", "3 1 owl - - b y"]), [1, 2], "of streams, too");
     assert_eq!(counted(&["1 - - -", "2 1 owl 9/3 - - x", "3 1 owl 9/3 - b y"]), [1], "one says none");
     assert_eq!(counted(&["1 - owl 9/3 - None x", "2 - owl 8/3 - None y"]), [0, 1], "no id");
-    let run = ["1 - - -", "2 1 owl - invoke_agent - x", "3 2 owl 9/3 chat a x", "4 1 owl - - - y"];
+    let run = ["1 - - -", "2 1 owl - invoke_agent - x", "3 2 owl 9/3 chat a x", "4 1 owl - - b y"];
     assert_eq!(counted(&run), [2, 3], "a run did not fail");
     let below =
         ["1 - - -", "2 1 owl 9/3//1 - - x", "3 1 owl 9/3 - - y", "4 3 owl - - - y", "5 3 owl 4/1 - - z"];
@@ -291,8 +387,8 @@ fn spans_of_several_scopes_that_tell_of_several_requests_all_count() {
     let twice = [&run[..], &["7 1 owl 9/3//0.5 chat - b"]].concat();
     assert_eq!(
         (counted(&run), counted(&twice)),
-        (vec![2, 3], vec![2, 3, 4]),
-        "lost is worse than told twice"
+        (vec![2, 3], vec![2, 4]),
+        "another tells of the call, and not of the run"
     );
     let elsewhere =
         ["4 - owl 9/3 - x y", "5 4 owl 50/20 chat z y", "6 4 owl 9/3 chat x y", "2 - owl 9/3 - x b"];
