@@ -184,6 +184,23 @@ fn the_raw_text_of_a_vector_never_hides_a_find() {
     }
 }
 
+/// What shares a look at the text with others is held back all the same.
+#[test]
+fn a_detector_that_is_off_finds_nothing_whatever_else_is_on() {
+    let mut texts: Vec<String> = payload_values().into_iter().map(|(_, text)| text).collect();
+    texts.extend(vectors().into_iter().map(|vector| vector.text));
+    for off in Builtin::all().filter(|builtin| *builtin != Builtin::DeepEscapes) {
+        let others = Builtin::all().filter(|on| *on != off).fold(DetectorSet::empty(), DetectorSet::with);
+        let alone = DetectorSet::empty().with(off);
+        let id = off.id();
+        assert!(texts.iter().any(|text| !redacted(&alone, text).1.is_empty()), "{id} is in no text");
+        for text in &texts {
+            let (_, ids) = redacted(&others, text);
+            assert!(!ids.iter().any(|other| other == id), "{id} in {text:?}");
+        }
+    }
+}
+
 #[test]
 fn hits_are_in_order_and_apart() {
     let detectors = everything();
