@@ -117,6 +117,41 @@ mod tests {
         }
     }
 
+    /// A number that begins with `prefix`, has `length` digits and passes Luhn.
+    fn number(prefix: &str, length: usize) -> String {
+        let mut digits: Vec<u8> = prefix.bytes().map(|byte| byte - b'0').collect();
+        digits.resize(length, 0);
+        let passing = (0..10).find(|last| {
+            digits[length - 1] = *last;
+            passes_luhn(&digits)
+        });
+        assert!(passing.is_some());
+        digits.iter().map(|digit| char::from(b'0' + digit)).collect()
+    }
+
+    /// Up to both ends of each range, and of no other length.
+    #[test]
+    fn numbers_are_of_the_issuers_and_of_the_lengths_that_they_give() {
+        let rows: [(&[&str], &[usize]); 8] = [
+            (&["4"], &[13, 16, 19]),
+            (&["2221", "2720", "51", "55"], &[16]),
+            (&["62", "65", "6011", "644", "649"], &[16, 17, 18, 19]),
+            (&["34", "37"], &[15]),
+            (&["3528", "3589"], &[16, 17, 18, 19]),
+            (&["36", "38", "39", "300", "305"], &[14, 15, 16, 17, 18, 19]),
+            (&["2220", "2721", "50", "56", "61", "63", "66", "6010", "6012", "643", "3527", "3590"], &[]),
+            (&["306", "31", "32", "33", "0", "1", "7", "8", "9"], &[]),
+        ];
+        for (prefixes, lengths) in rows {
+            for prefix in prefixes {
+                let found: Vec<_> = (12..=20)
+                    .filter(|length| find(number(prefix, *length).as_bytes(), 0) == Some(*length))
+                    .collect();
+                assert_eq!(found, lengths, "{prefix}");
+            }
+        }
+    }
+
     #[test]
     fn a_table_of_digits_passes_or_fails_luhn() {
         assert!(passes_luhn(&[7, 9, 9, 2, 7, 3, 9, 8, 7, 1, 3]));

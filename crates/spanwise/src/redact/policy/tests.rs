@@ -507,7 +507,7 @@ fn a_policy_that_cannot_be_applied_is_not() {
         let error = hashing.compile(Some(HashKey::new(key))).unwrap_err();
         assert!(error.message().contains("shorter than 16 bytes"), "{error}");
     }
-    assert!(hashing.compile(Some(HashKey::new(b"sixteen bytes ..."))).is_ok());
+    assert!(hashing.compile(Some(HashKey::new(b"sixteen bytes .."))).is_ok());
     assert!(Policy::from_preset(Preset::PrivacyMode).identity(Identity::Hash).compile(None).is_err());
     assert!(Policy::new().detectors_on(["email"]).hash_finds(true).compile(None).is_err());
     assert!(Policy::new().detectors_on(["nothing"]).compile(None).is_err());
