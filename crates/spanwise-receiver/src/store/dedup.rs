@@ -170,6 +170,19 @@ mod tests {
         assert_eq!(dedup.see(key(2, 1), 1300), Sighting::Duplicate);
     }
 
+    /// A generation is as old as its first span, or one of steady traffic would never end.
+    #[test]
+    fn spans_that_come_later_keep_none_that_came_before() {
+        let mut dedup = dedup(100);
+        dedup.see(key(1, 1), 1000);
+        dedup.see(key(2, 1), 1099);
+        dedup.advance(1100);
+        dedup.see(key(3, 1), 1150);
+        dedup.advance(1250);
+        assert_eq!(dedup.see(key(1, 1), 1250), Sighting::New);
+        assert_eq!(dedup.see(key(3, 1), 1250), Sighting::Duplicate);
+    }
+
     #[test]
     fn a_silence_of_two_windows_forgets_all() {
         let mut dedup = dedup(100);

@@ -492,6 +492,63 @@ mod tests {
         }
     }
 
+    /// It was cut since somebody looked how long it is.
+    #[test]
+    fn a_segment_that_ends_before_its_length_is_read_up_to_its_last_record() {
+        let (bytes, ends) = segment();
+        for len in ends[0]..bytes.len() {
+            let mut reader = SegmentReader::new(&bytes[..len], 7, bytes.len() as u64).unwrap();
+            let damage = loop {
+                match reader.next(&mut BytesMut::new()) {
+                    Ok(Some(_)) => {}
+                    other => break other,
+                }
+            };
+            assert!(matches!(damage, Err(ReadError::Damaged)), "{len}");
+            assert!(!reader.skip_damage().unwrap(), "{len}");
+            let whole = ends.iter().copied().rfind(|end| *end <= len).unwrap();
+            assert_eq!(reader.position(), whole as u64, "{len}");
+        }
+    }
+
+    /// An input whose every read fails `first`, and then gives a byte.
+    struct Failing<'a> {
+        rest: &'a [u8],
+        first: Option<io::ErrorKind>,
+        fails: bool,
+    }
+
+    impl io::Read for Failing<'_> {
+        fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+            self.fails = !self.fails;
+            match self.first.filter(|_| self.fails) {
+                Some(kind) => Err(kind.into()),
+                None => self.rest.read(&mut out[..1]),
+            }
+        }
+    }
+
+    #[test]
+    fn a_read_that_was_interrupted_is_done_again_and_one_that_fails_is_no_damage() {
+        let (bytes, _) = segment();
+        let reader = |first| {
+            let (head, rest) = bytes.split_at(HEADER_LEN + PREFIX);
+            let input = io::Read::chain(head, Failing { rest, first: Some(first), fails: false });
+            SegmentReader::new(io::BufReader::new(input), 7, bytes.len() as u64).unwrap()
+        };
+        let mut interrupted = reader(io::ErrorKind::Interrupted);
+        for spans in [0, 1, 9] {
+            let record = interrupted.next(&mut BytesMut::new()).unwrap().unwrap();
+            assert_eq!(record.keys.len(), spans);
+        }
+        assert_eq!(interrupted.next(&mut BytesMut::new()).unwrap(), None);
+        let failed = reader(io::ErrorKind::PermissionDenied).next(&mut BytesMut::new());
+        assert!(
+            matches!(&failed, Err(ReadError::Io(error)) if error.kind() == io::ErrorKind::PermissionDenied),
+            "{failed:?}"
+        );
+    }
+
     #[test]
     fn a_changed_byte_is_never_read() {
         let (bytes, ends) = segment();

@@ -377,6 +377,28 @@ mod tests {
         }
     }
 
+    /// It is sealed while the hashes are read, or somebody took it away.
+    #[test]
+    fn a_segment_whose_file_is_gone_is_told_unless_its_hashes_are_there() {
+        let (there, ends) = segment(1, Predecessor::default(), &[1, 2]);
+        let (folder, disk) = store(&[(1, &there)]);
+        make_folders(&disk).unwrap();
+        let key = |n: u64| SpanKey { content: u128::from(n), ids: n };
+        fs::write(folder.path().join(DEDUP).join(keys_name(2)), write_keys(1000, &[key(3)])).unwrap();
+        let remember = |ids: &[u64]| {
+            let unsealed = ids.iter().map(|id| whole(*id, ends[1])).collect();
+            remember(&disk, HOUR, 100, 1000, (unsealed, Vec::new()))
+        };
+        let (mut dedup, gone) = remember(&[1, 2, 3]).unwrap();
+        assert_eq!(gone, BTreeSet::from([3]));
+        for n in 1..=3 {
+            assert_eq!(dedup.see(key(n), 1000), Sighting::Duplicate, "{n}");
+        }
+        // One that is there and cannot be read is not gone.
+        fs::create_dir(folder.path().join(LOG).join(segment_name(4))).unwrap();
+        assert!(remember(&[1, 4]).is_err());
+    }
+
     #[test]
     fn what_stands_behind_the_acknowledged_part_is_not_read() {
         let (first, ends) = segment(1, Predecessor::default(), &[1, 2, 3]);

@@ -181,6 +181,21 @@ mod tests {
     }
 
     #[test]
+    fn a_folder_that_is_used_meanwhile_stays_and_one_that_cannot_go_is_told() {
+        let now = SystemTime::now();
+        let (folder, disk) = store(now);
+        let removed = |place: &str| {
+            let mut problem = None;
+            remove_empty(&disk, BTreeMap::from([(Path::new(SPANS).join(place), 0)]), now, &mut problem);
+            problem.map(|error| error.kind())
+        };
+        assert_eq!(removed("date=2026-11-25/service=a"), None);
+        assert!(folder.path().join("spans/date=2026-11-25/service=a/1.parquet").exists());
+        fs::write(folder.path().join("spans/date=2026-11-24"), "mine").unwrap();
+        assert_eq!(removed("date=2026-11-24"), Some(io::ErrorKind::NotADirectory));
+    }
+
+    #[test]
     fn the_oldest_go_first() {
         let now = SystemTime::now();
         for (age, bytes, gone) in [
