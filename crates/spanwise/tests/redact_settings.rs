@@ -692,6 +692,49 @@ fn words_and_counts_of_a_structure_stay_in_text_and_in_lists() {
     assert_eq!(redacted(policy(), &found).0, found);
 }
 
+/// JSON as lists of OTLP values.
+fn as_lists(value: &Value) -> Value {
+    match value {
+        Value::Array(values) => array(values.iter().map(as_lists).collect()),
+        Value::Object(members) => {
+            kvlist(members.iter().map(|(name, value)| attribute(name, as_lists(value))).collect())
+        }
+        text => string(text.as_str().unwrap()),
+    }
+}
+
+/// What has it is a tool's where its type says so, or the member that it stands in.
+#[test]
+fn names_of_tools_stay_and_other_names_and_what_is_no_name_go() {
+    let policy = || Policy::from_preset(Preset::PrivacyMode).bodies(spanwise::redact::Bodies::Structure);
+    for (name, document, stays) in [
+        ("lookup", json!({"content": [{"type": "tool_use", "name": "NAME"}]}), true),
+        ("lookup", json!({"content": [{"kind": "function", "name": "NAME"}]}), true),
+        ("lookup", json!({"tool_calls": [{"name": "NAME"}]}), true),
+        ("lookup", json!({"message": {"function": {"name": "NAME"}}}), true),
+        ("a/b.c:d-e_1", json!({"tools": [{"name": "NAME"}]}), true),
+        ("lookup", json!({"content": [{"tool_name": "NAME"}]}), true),
+        ("ada", json!({"content": [{"name": "NAME"}]}), false),
+        ("ada", json!({"content": [{"type": "text", "name": "NAME"}]}), false),
+        ("ada", json!({"content": [{"name": "NAME", "role": "tool"}]}), false),
+        ("ada", json!({"content": [{"name": "NAME"}, {"type": "tool_use"}]}), false),
+        ("call ada", json!({"tool_calls": [{"name": "NAME"}]}), false),
+        ("ada@x", json!({"content": [{"type": "tool_use", "name": "NAME"}]}), false),
+        ("am 3. Mai", json!({"content": [{"tool_name": "NAME"}]}), false),
+    ] {
+        let of = |name: &str| -> Value {
+            serde_json::from_str(&document.to_string().replace("NAME", name)).unwrap()
+        };
+        let (given, masked) = (of(name), of(&format!("[REDACTED:content:{}]", name.len())));
+        let expected = if stays { &given } else { &masked };
+        let attributes =
+            json!([text("input.value", &given.to_string()), attribute("output.value", as_lists(&given))]);
+        let (found, _) = redacted(policy(), &attributes);
+        assert_eq!(found[0]["value"]["stringValue"], expected.to_string(), "{name:?} in {document}");
+        assert_eq!(found[1]["value"], as_lists(expected), "{name:?} in {document}");
+    }
+}
+
 #[test]
 fn names_of_tools_are_of_so_many_letters() {
     let policy = || Policy::from_preset(Preset::PrivacyMode).bodies(spanwise::redact::Bodies::Structure);
