@@ -232,6 +232,24 @@ fn what_detectors_find_is_masked_or_hashed_and_long_text_is_masked_whole() {
     assert!(error.to_string().contains("0 bytes"), "{error}");
 }
 
+/// Under a key that nothing is known of, and under one that a rule keeps.
+#[test]
+fn detectors_look_at_what_stays_of_lists_however_deep_it_is() {
+    let listed = |word: &str| {
+        let inner = kvlist(json!([text("note", word), attribute("notes", array(json!([string(word)])))]));
+        array(json!([string(word), inner, array(json!([string(word)]))]))
+    };
+    let given = listed("to ada@example.com");
+    let kept = rule("kept", Action::Keep);
+    let policy = Policy::from_preset(Preset::Secrets).rule(kept);
+    let (found, report) =
+        redacted(policy, &json!([attribute("unknown", given.clone()), attribute("kept", given.clone())]));
+    for attribute in [&found[0], &found[1]] {
+        assert_eq!(attribute["value"], listed("to [REDACTED:email]"));
+    }
+    assert_eq!(report.changes(), 8);
+}
+
 #[test]
 fn detectors_of_the_users_take_the_secret_of_what_they_match() {
     let policy = Policy::new()

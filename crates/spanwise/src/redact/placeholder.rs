@@ -207,6 +207,28 @@ mod tests {
     use super::*;
 
     #[test]
+    fn what_only_begins_like_a_placeholder_is_none() {
+        for text in ["[REDACTED:email]", "[REDACTED:content:33]", "hmac:5bdcc146bf60754e"] {
+            assert!(is_placeholder(text), "{text}");
+            assert!(!is_placeholder(&text[..text.len() - 1]), "{text}");
+            assert!(!is_placeholder(&format!("{text}x")), "{text}");
+        }
+        for text in [
+            "hmac:my secret words!",
+            "hmac:5BDCC146BF60754E",
+            "hmac:5bdcc146bf60754g",
+            "hmac:4111111111111111",
+            "[REDACTED:My Words]",
+            "[REDACTED:content:ada]",
+            "[REDACTED:content:123456789]",
+            "[REDACTED:content:]",
+            "[REDACTED:]",
+        ] {
+            assert!(!is_placeholder(text), "{text}");
+        }
+    }
+
+    #[test]
     fn a_pseudonym_never_holds_thirteen_digits_in_a_row() {
         let key = HashKey::new(b"test");
         for number in 0..20_000 {
