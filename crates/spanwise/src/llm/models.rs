@@ -182,6 +182,10 @@ mod tests {
             ("o1", "o1-mini", false),
             ("claude-sonnet-4", "claude-sonnet-4-5", false),
             ("heron", "owl", false),
+            ("heron", "heron-v2x", false),
+            ("heron", "heron-v", false),
+            ("heron", "heron-2024-mini", false),
+            ("-latest", "-preview", false),
         ] {
             let (a, b) = (models.number(Some(a)), models.number(Some(b)));
             assert_eq!((models.are_one(a, b), models.are_one(b, a)), (expected, expected), "{a} {b}");

@@ -515,6 +515,31 @@ fn a_span_that_comes_twice_counts_once() {
     assert_eq!((requests.duplicates(), requests.traces(), requests.counted().count()), (1, 1, 1));
 }
 
+/// They are told apart by their text, and parents found by it.
+#[test]
+fn ids_that_are_none_are_as_good_as_others() {
+    let span = |trace: &str, id: &str, parent: &str, tokens: u32| {
+        format!(
+            r#"{{"traceId":"{trace}","spanId":"{id}","parentSpanId":"{parent}","attributes":[
+                {{"key":"gen_ai.request.model","value":{{"stringValue":"heron"}}}},
+                {{"key":"gen_ai.usage.input_tokens","value":{{"intValue":"{tokens}"}}}}]}}"#
+        )
+    };
+    let spans = [
+        span("my trace", "one", "", 9),
+        span("my trace", "two", "one", 9),
+        span("my trace", "three", "nobody", 5),
+        span("your trace", "one", "", 9),
+        span("your trace", "two", "three", 5),
+    ];
+    let body = format!(r#"{{"resourceSpans":[{{"scopeSpans":[{{"spans":[{}]}}]}}]}}"#, spans.join(","));
+    let batch = crate::decode(body.into_bytes()).unwrap();
+    let mut requests = Requests::default();
+    requests.add_batch(&batch);
+    assert_eq!((requests.traces(), requests.duplicates()), (2, 0));
+    assert_eq!(requests.counted().collect::<Vec<_>>(), [0, 2, 3, 4]);
+}
+
 #[test]
 fn every_version_of_a_span_counts_once() {
     let span = |end: u64| {
@@ -551,6 +576,10 @@ fn spans_that_are_forgotten_leave_nothing() {
         let span = span("b", id, "").replacen(r#""attributes":["#, answer, 1);
         span.replacen('{', &format!(r#"{{"name":"{name}","#), 1)
     };
+    let used = |trace: &str, id: usize, parent: &str, model: &str| {
+        let usage = r#""attributes":[{"key":"gen_ai.usage.input_tokens","value":{"intValue":"9"}},"#;
+        span(trace, id, parent).replacen(r#""attributes":["#, usage, 1).replace("heron", model)
+    };
     // The third is the first again, and the last of another trace and of none.
     let spans = [
         span("a", 1, ""),
@@ -561,6 +590,9 @@ fn spans_that_are_forgotten_leave_nothing() {
         told("two", 7),
         span("c", 4, ""),
         span("", 5, ""),
+        used("d", 8, "", "owl"),
+        used("d", 9, "8", "owl-2026-11-01"),
+        used("a", 10, "3", "owl"),
     ];
     let body = format!(r#"{{"resourceSpans":[{{"scopeSpans":[{{"spans":[{}]}}]}}]}}"#, spans.join(","));
     let batch = crate::decode(body.into_bytes()).unwrap();
@@ -579,10 +611,17 @@ fn spans_that_are_forgotten_leave_nothing() {
         let mut requests = all.clone();
         requests.truncate(kept);
         assert_eq!(said(&requests), after[kept.min(spans.len())], "{kept}");
-        for span in batch.spans().skip(kept) {
-            requests.add(span, &keys.read(span));
+        // What comes then is read as if nothing had been there: the same again, or in another order.
+        let forgotten: Vec<_> = batch.spans().skip(kept).collect();
+        for again in [forgotten.clone(), forgotten.into_iter().rev().collect()] {
+            let (mut requests, mut fresh) = (requests.clone(), Requests::default());
+            batch.spans().take(kept).for_each(|span| _ = fresh.add(span, &keys.read(span)));
+            for span in again {
+                let (read, expected) = (keys.read(span), fresh.add(span, &keys.read(span)));
+                assert_eq!(requests.add(span, &read), expected, "{kept}");
+                assert_eq!(said(&requests), said(&fresh), "{kept}");
+            }
         }
-        assert_eq!(said(&requests), *after.last().unwrap(), "{kept}");
     }
 }
 
