@@ -159,6 +159,7 @@ fn place(disk: &dyn Disk, folder: &Path, staged: &str, target: &Path) -> io::Res
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::LocalDisk;
 
     #[test]
     fn a_manifest_is_whole_or_none() {
@@ -173,5 +174,21 @@ mod tests {
                 assert_eq!(Manifest::from_bytes(&bytes[..len]), None, "{len}");
             }
         }
+    }
+
+    /// Where it is taken for none, the files that it names are thrown away.
+    #[test]
+    fn a_manifest_that_cannot_be_read_is_an_error_and_no_manifest_is_none() {
+        let root = tempfile::tempdir().unwrap();
+        let folder = root.path().join(STAGING).join("7");
+        std::fs::create_dir_all(&folder).unwrap();
+        let disk = LocalDisk::open(root.path()).unwrap();
+        assert_eq!(Manifest::read(&disk, 7).unwrap(), None);
+        std::fs::write(folder.join(MANIFEST), Manifest::default().to_bytes()).unwrap();
+        assert_eq!(Manifest::read(&disk, 7).unwrap(), Some(Manifest::default()));
+        std::fs::remove_file(folder.join(MANIFEST)).unwrap();
+        // A link to itself.
+        std::os::unix::fs::symlink(MANIFEST, folder.join(MANIFEST)).unwrap();
+        assert!(Manifest::read(&disk, 7).is_err());
     }
 }

@@ -370,6 +370,27 @@ mod tests {
     }
 
     #[test]
+    fn what_fails_again_and_again_is_tried_ever_more_seldom_until_one_succeeds() {
+        let queue = queue(&[1, 2]);
+        let fails_for = |id: u64, wait: Duration| {
+            // As if it had waited.
+            queue.state().retry = None;
+            assert_eq!(queue.next(now()), Next::Seal(segment(id)));
+            let before = now();
+            assert!(!queue.failed(segment(id)));
+            let retry = queue.state().retry.unwrap();
+            assert!(before + wait <= retry && retry <= now() + wait, "{wait:?}");
+        };
+        for wait in [1, 2, 4, 8, 16, 32, 60, 60] {
+            fails_for(1, Duration::from_secs(wait));
+        }
+        queue.state().retry = None;
+        assert_eq!(queue.next(now()), Next::Seal(segment(1)));
+        queue.done(1);
+        fails_for(2, FIRST_RETRY);
+    }
+
+    #[test]
     fn a_failure_at_the_end_leaves_the_rest() {
         let queue = queue(&[1, 2, 3]);
         for _ in 0..2 {

@@ -620,6 +620,16 @@ mod tests {
     }
 
     #[test]
+    fn a_header_of_another_form_does_not_pass_though_its_checksum_does() {
+        let (mut bytes, _) = segment();
+        bytes[0] ^= 1;
+        let sum = XxHash3_64::oneshot(&bytes[..HEADER_LEN - 8]).to_le_bytes();
+        bytes[HEADER_LEN - 8..HEADER_LEN].copy_from_slice(&sum);
+        let reader = SegmentReader::new(&bytes[..], 7, bytes.len() as u64).unwrap();
+        assert_eq!(reader.before(), None);
+    }
+
+    #[test]
     fn records_of_another_segment_do_not_pass() {
         let (bytes, ends) = segment();
         let mut reader = SegmentReader::new(&bytes[..], 8, bytes.len() as u64).unwrap();
