@@ -20,6 +20,11 @@ fn telling(id: usize, parent: usize, answer: usize, tokens: usize) -> String {
     )
 }
 
+/// The same in a trace of this number.
+fn in_trace(number: usize, span: &str) -> String {
+    span.replacen("0af7651916cd43dd8448eb211c80319c", &format!("{:032x}", number + 1), 1)
+}
+
 /// Of as many libraries as are said, in turn.
 fn of_libraries(n: usize, libraries: usize, span: impl Fn(usize) -> String) -> String {
     let scope = |i| format!(r#"{{"scope":{{"name":"s{}"}},"spans":[{}]}}"#, i % libraries, span(i));
@@ -34,6 +39,14 @@ pub(super) const TELLING: &[super::Family] = &[
     ("one answer of two libraries", |n| of_libraries(n, 2, |i| telling(i, n, 0, 7)), None),
     ("one answer of a library each", |n| of_libraries(n, n, |i| telling(i, n, 0, 7)), None),
     ("an answer for each two", |n| of_libraries(n, 2, |i| telling(i, n, i / 2, i / 2)), None),
+    // Calls of the one lie beside all of the other's chain.
+    (
+        "a chain beside calls",
+        |n| of_libraries(n, 2, |i| telling(i, if i % 2 == 0 { i + 2 } else { n + 3 }, 0, 7)),
+        None,
+    ),
+    ("one answer in a trace each", |n| of_libraries(n, 2, |i| in_trace(i, &telling(i, n, 0, 7))), None),
+    ("an answer in two traces", |n| of_libraries(n, 2, |i| in_trace(i, &telling(i, n, i / 2, i / 2))), None),
     ("one id", |n| super::request(&super::listed(n, |i| telling(0, 1, i, i))), None),
     (
         "one long scope",
