@@ -27,8 +27,8 @@ pub(super) struct Candidate {
 pub(super) type Told = HashSet<(u32, u16), RandomState>;
 
 /// Of each pair that is one, the place of the span that is to stay, and that of the other. `are_one` is asked of spans of two
-/// libraries of which the second lies in the time of the first but for a moment, `stays` which of the two stays: whether the first. A library tells of a
-/// request once, so a span is told again by one of each other library, if not by one that `told` has.
+/// libraries of which the second lies in the time of the first but for a moment, `stays` which of the two stays: whether the
+/// first. A library tells of a request once, so a span is told again by one of each other library, if not by one that `told` has.
 pub(super) fn pairs(
     candidates: &mut [Candidate],
     are_one: impl Fn(Candidate, Candidate) -> bool,
