@@ -625,6 +625,61 @@ fn of_an_answer_the_figures_stay_and_nothing_else() {
 }
 
 #[test]
+fn of_what_a_provider_tells_of_its_answer_the_figures_stay() {
+    let given = json!([
+        text(
+            "ai.response.providerMetadata",
+            r#"{"openrouter":{"provider":"SECRET","reasoning_details":[{"text":"SECRET","cost":7}],"usage":{"promptTokens":1243,"promptTokensDetails":{"cachedTokens":343},"cost":0.0123,"costDetails":{"upstreamInferenceCost":1e-2}}},"cost":12.5}"#
+        ),
+        text(
+            "ai.response.providerMetadata",
+            r#"{"openai":{"reasoningTokens":51,"cachedPromptTokens":101,"logprobs":[[{"token":"SECRET"}]]},"gateway":{"cost":"0.0045","marketCost":"4111111111111111"}}"#
+        ),
+        text(
+            "gcp.vertex.agent.llm_response",
+            r#"{"content":"SECRET","usageMetadata":{"promptTokenCount":9,"thoughtsTokenCount":8,"cachedContentTokenCount":7,"toolUsePromptTokenCount":6,"promptTokensDetails":[{"modality":"TEXT","tokenCount":9},"SECRET",5]},"modality":"a SECRET"}"#
+        ),
+        text(
+            "gcp.vertex.agent.llm_response",
+            r#"{"usage_metadata":{"tool_use_prompt_token_count":6,"prompt_tokens_details":[{"modality":"TEXT","token_count":9}],"traffic_type":"ON_DEMAND"}}"#
+        ),
+        text(
+            "genkit:output",
+            r#"{"usage":{"inputCharacters":16,"outputImages":1,"custom":{"SECRET":2}},"latencyMs":27.563862000000086}"#
+        ),
+        attribute(
+            "ai.response.providerMetadata",
+            kvlist(json!([attribute(
+                "openrouter",
+                kvlist(json!([attribute(
+                    "usage",
+                    kvlist(json!([attribute("cost", json!({"doubleValue": 0.5}))]))
+                )]))
+            )]))
+        ),
+    ]);
+    let expected = [
+        r#"{"openrouter":{"[REDACTED:content:1]":"[REDACTED:content:6]","reasoning_details":"[REDACTED:content:28]","usage":{"promptTokens":1243,"promptTokensDetails":{"cachedTokens":343},"cost":0.0123,"costDetails":{"upstreamInferenceCost":1e-2}}},"cost":"[REDACTED:content:4]"}"#,
+        r#"{"openai":{"reasoningTokens":51,"cachedPromptTokens":101,"logprobs":"[REDACTED:content:22]"},"gateway":{"cost":"0.0045","marketCost":"[REDACTED:content:16]"}}"#,
+        r#"{"content":"[REDACTED:content:6]","usageMetadata":{"promptTokenCount":9,"thoughtsTokenCount":8,"cachedContentTokenCount":7,"toolUsePromptTokenCount":6,"promptTokensDetails":[{"modality":"TEXT","tokenCount":9},"[REDACTED:content:6]","[REDACTED:content:1]"]},"modality":"[REDACTED:content:8]"}"#,
+        r#"{"usage_metadata":{"tool_use_prompt_token_count":6,"prompt_tokens_details":[{"modality":"TEXT","token_count":9}],"traffic_type":"ON_DEMAND"}}"#,
+        r#"{"usage":{"inputCharacters":16,"outputImages":1,"[REDACTED:content:1]":"[REDACTED:content:12]"},"latencyMs":27.563862000000086}"#,
+    ];
+    for (index, given) in given.as_array().unwrap().iter().enumerate() {
+        let policy = || Policy::from_preset(Preset::PrivacyMode);
+        let (found, _) = redacted(policy(), &json!([given]));
+        assert!(!found.to_string().contains("SECRET"), "{found}");
+        match expected.get(index) {
+            Some(expected) => assert_eq!(found[0]["value"]["stringValue"], *expected),
+            None => assert_eq!(found[0], *given),
+        }
+        assert_eq!(redacted(policy(), &found).0, found);
+        let (found, _) = redacted(policy().bodies(spanwise::redact::Bodies::Structure), &json!([given]));
+        assert!(!found.to_string().contains("SECRET"), "{found}");
+    }
+}
+
+#[test]
 fn masked_names_of_a_structure_stay_apart_from_those_masked_before() {
     let policy = || Policy::from_preset(Preset::PrivacyMode).bodies(spanwise::redact::Bodies::Structure);
     let names = ["role", "[REDACTED:content:1]", "zzz", "yyy"];

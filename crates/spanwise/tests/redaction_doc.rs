@@ -5,7 +5,7 @@
 
 use std::path::Path;
 
-use spanwise::redact::{Builtin, HashKey, Place, Policy, RedactionReport};
+use spanwise::redact::{Builtin, EventClass, HashKey, Place, Policy, Preset, RedactionReport, Treatment};
 
 fn page() -> String {
     std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/redaction.md")).unwrap()
@@ -76,6 +76,34 @@ fn it_shows_every_setting() {
     }
     for place in Place::ALL {
         assert!(shown.contains(place.id()), "{}", place.id());
+    }
+}
+
+#[test]
+fn what_it_says_of_errors_is_so() {
+    let page = page();
+    let paragraph = page.split("What `privacy-mode` alone does not take").nth(1).unwrap();
+    let (stays, goes) =
+        paragraph.split("Who it was").next().unwrap().split_once("of a convention's own").unwrap();
+    let policy = Policy::from_preset(Preset::PrivacyMode);
+    let rule = page.split("regex = \"^(exception").nth(1).unwrap().split('"').next().unwrap();
+    let rule = format!("[[rules]]\nregex = '^(exception{rule}'\naction = \"mask\"\n");
+    let (policy, rule) =
+        (policy.compile(None).unwrap(), Policy::from_toml(&rule).unwrap().compile(None).unwrap());
+    let keys = |text: &str| -> Vec<String> {
+        let quoted = text.split('`').skip(1).step_by(2).map(str::to_owned);
+        quoted.filter(|name| name.contains('.') && !name.contains(' ')).collect()
+    };
+    let treatment = |key: &str| policy.resolve(Place::Span, EventClass::default(), key).treatment;
+    assert!(keys(stays).len() > 6 && keys(goes).len() > 1);
+    for key in keys(stays) {
+        assert_eq!(treatment(&key), Treatment::Keep, "{key}");
+        let masked = rule.resolve(Place::Span, EventClass::default(), &key).treatment;
+        let is_error = key.starts_with("exception.") || key.starts_with("error.");
+        assert_eq!(masked == Treatment::Mask, is_error, "{key}");
+    }
+    for key in keys(goes) {
+        assert_eq!(treatment(&key), Treatment::Mask, "{key}");
     }
 }
 

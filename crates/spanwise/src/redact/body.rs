@@ -13,218 +13,22 @@
 
 use std::borrow::Cow;
 use std::ops::Range;
-use std::sync::LazyLock;
 
 use foldhash::fast::RandomState;
-use hashbrown::{HashMap, HashSet};
+use hashbrown::HashSet;
 
 use super::escape::Unescaped;
 use super::json_text::{Token, Tokens};
+use super::member::{Kept, Member, is_price, member};
 use super::placeholder;
-
-/// What stays of JSON text.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kept {
-    /// All that this module knows to be structure.
-    Structure,
-    /// The usage and the finish reason of a call, by which it is counted.
-    Figures,
-}
-
-/// What is done with a member, by its name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Member {
-    /// A word of a format's own vocabulary: a role, a type, a reason.
-    Word,
-    /// The name of a tool, wherever it stands.
-    Tool,
-    /// A name: of a tool if a tool is what has it, and otherwise perhaps a person's.
-    Name,
-    /// Why an answer ended, in a word.
-    Reason,
-    /// A number that counts.
-    Count,
-    /// A number of tokens.
-    Tokens,
-    /// An object of numbers of tokens.
-    Usage,
-    /// A list or an object of more structure.
-    Container,
-    /// The same, of a tool.
-    ToolContainer,
-    /// Content, under a name that tells nothing.
-    Content,
-}
-
-static MEMBERS: [(Member, &[&str]); 10] = [
-    (
-        Member::Word,
-        &[
-            "role",
-            "type",
-            "modality",
-            "mime_type",
-            "mimeType",
-            "media_type",
-            "mediaType",
-            "part_kind",
-            "kind",
-        ],
-    ),
-    (
-        Member::Reason,
-        &["finish_reason", "finishReason", "finish_reasons", "stop_reason", "native_finish_reason"],
-    ),
-    (Member::Usage, &["usage", "usage_metadata", "usageMetadata"]),
-    (
-        Member::Tokens,
-        &[
-            "inputTokens",
-            "outputTokens",
-            "totalTokens",
-            "cachedContentTokens",
-            "thoughtsTokens",
-            "input_tokens",
-            "output_tokens",
-            "total_tokens",
-            "prompt_tokens",
-            "completion_tokens",
-            "cached_tokens",
-            "reasoning_tokens",
-            "prompt_token_count",
-            "candidates_token_count",
-            "total_token_count",
-            "cached_content_token_count",
-            "thoughts_token_count",
-            "promptTokenCount",
-            "candidatesTokenCount",
-            "totalTokenCount",
-        ],
-    ),
-    (Member::Tool, &["toolName", "tool_name", "function_name"]),
-    (Member::Name, &["name"]),
-    (Member::Count, &["index"]),
-    (
-        Member::Container,
-        &[
-            "messages", "message", "parts", "content", "contents", "choices", "delta", "input", "output",
-            "events",
-        ],
-    ),
-    (
-        Member::ToolContainer,
-        &[
-            "tool_calls",
-            "toolCalls",
-            "tool_call",
-            "toolCall",
-            "function",
-            "functions",
-            "function_call",
-            "functionCall",
-            "tools",
-        ],
-    ),
-    (
-        Member::Content,
-        &[
-            "id",
-            "tool_call_id",
-            "toolCallId",
-            "call_id",
-            "text",
-            "arguments",
-            "args",
-            "result",
-            "response",
-            "completion",
-            "reasoning",
-            "reasoning_content",
-            "reasoning_details",
-            "thinking",
-            "signature",
-            "refusal",
-            "rawRequest",
-            "data",
-            "url",
-            "uri",
-            "image",
-            "image_url",
-            "audio",
-            "file",
-            "file_id",
-            "blob",
-            "encrypted_content",
-            "summary",
-            "description",
-            "parameters",
-            "input_schema",
-            "inputSchema",
-            "json_schema",
-            "schema",
-            "strict",
-            "system",
-            "prompt",
-            "user",
-            "model",
-            "metadata",
-            "annotations",
-            "logprobs",
-            "cache_control",
-            "detail",
-            "title",
-            "body",
-            "event.name",
-            "provider_metadata",
-            "providerMetadata",
-            "providerOptions",
-            "is_error",
-            "error",
-            "status",
-        ],
-    ),
-];
-
-impl Member {
-    /// Whether what is in it is looked at one by one.
-    pub(crate) fn is_container(self) -> bool {
-        matches!(self, Self::Container | Self::ToolContainer | Self::Usage)
-    }
-
-    /// Whether it is a word, or a list of such.
-    pub(crate) fn is_of_words(self) -> bool {
-        matches!(self, Self::Word | Self::Reason)
-    }
-
-    /// Whether a number stays. One of more digits may be somebody's.
-    pub(crate) fn has_room_for(self, number: i64) -> bool {
-        match self {
-            Self::Count => (0..10_000).contains(&number),
-            Self::Tokens => (0..100_000_000).contains(&number),
-            _ => false,
-        }
-    }
-
-    /// Whether it is structure that says what a call took, and how it ended.
-    fn is_figure(self) -> bool {
-        matches!(self, Self::Reason | Self::Tokens | Self::Usage)
-    }
-}
-
-/// What is done with the member of this name; none if it is not known.
-pub(crate) fn member(name: &str, kept: Kept) -> Option<Member> {
-    static BY_NAME: LazyLock<HashMap<&str, Member, RandomState>> = LazyLock::new(|| {
-        MEMBERS.iter().flat_map(|(member, names)| names.iter().map(|name| (*name, *member))).collect()
-    });
-    let known = BY_NAME.get(name).copied()?;
-    Some(if kept == Kept::Structure || known.is_figure() { known } else { Member::Content })
-}
 
 /// What the walk knows of an open container.
 #[derive(Clone, Copy)]
 struct Frame {
     /// It is a tool's: its call, its answer, its definition. What is in it further down need not be.
     is_tool: bool,
+    /// What it is itself.
+    own: Member,
     /// What the values in it are; for objects, of the last name.
     values: Member,
 }
@@ -236,7 +40,8 @@ pub(crate) fn structure(text: &str, label: &str, kept: Kept) -> Option<String> {
     let tokens: Tokenized = Tokens::new(text).collect::<Result<_, _>>().ok()?;
     let tools = objects_of_tools(text, &tokens);
     let mut out = Masked { text, label, out: String::with_capacity(text.len() / 4), copied: 0 };
-    let mut open: Vec<Frame> = vec![Frame { is_tool: false, values: Member::Container }];
+    let mut open: Vec<Frame> =
+        vec![Frame { is_tool: false, own: Member::Container, values: Member::Container }];
     let mut names = MaskedNames::default();
     let mut place = 0;
     while let Some((token, depth, range)) = tokens.get(place) {
@@ -247,7 +52,7 @@ pub(crate) fn structure(text: &str, label: &str, kept: Kept) -> Option<String> {
             Token::ObjectStart | Token::ArrayStart if frame.values.is_container() => {
                 let is_tool =
                     frame.values == Member::ToolContainer || tools.binary_search(&(place - 1)).is_ok();
-                open.push(Frame { is_tool, values: frame.values });
+                open.push(Frame { is_tool, own: frame.values, values: frame.values });
             }
             // Words may come in a list; what is in an object there is no word.
             Token::ArrayStart if frame.values.is_of_words() => open.push(frame),
@@ -262,7 +67,7 @@ pub(crate) fn structure(text: &str, label: &str, kept: Kept) -> Option<String> {
             }
             Token::Name => {
                 let name = unquoted(inside)?;
-                let known = member(&name, kept);
+                let known = member(&name, frame.own, kept);
                 if known.is_none() && !placeholder::is_placeholder(&name) {
                     out.mask(range, names.next(label, || names_of(text, &tokens)));
                 }
@@ -275,6 +80,8 @@ pub(crate) fn structure(text: &str, label: &str, kept: Kept) -> Option<String> {
                 }
             }
             Token::Number if inside.parse().is_ok_and(|number| frame.values.has_room_for(number)) => {}
+            Token::Number if inside.parse().is_ok_and(|number| frame.values.has_room_for_decimal(number)) => {
+            }
             Token::Literal if inside == "null" => {}
             Token::Number | Token::Literal => out.mask(range, inside.len()),
         }
@@ -342,7 +149,8 @@ impl Masked<'_> {
 /// Whether a text stays: as a word, or as the name of a tool. So does what is a placeholder already.
 pub(crate) fn stays(member: Member, is_tool: bool, value: &str) -> bool {
     let is_structure = match member {
-        Member::Word | Member::Reason => is_word(value),
+        Member::Word | Member::Reason | Member::Kind => is_word(value),
+        Member::Price => is_price(value),
         Member::Tool => is_tool_name(value),
         Member::Name => is_tool && is_tool_name(value),
         _ => false,

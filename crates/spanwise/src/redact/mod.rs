@@ -15,6 +15,7 @@ mod catalogue;
 mod detector;
 mod escape;
 mod json_text;
+mod member;
 mod pass;
 mod place;
 mod placeholder;

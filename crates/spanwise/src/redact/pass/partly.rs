@@ -6,9 +6,10 @@ use super::edits::Slot;
 use super::paths::Path;
 use super::walk::{Item, Walk, scalar_text};
 use crate::batch::{RawValue, Rows};
-use crate::redact::body::{self, Kept};
+use crate::redact::body;
 use crate::redact::detector::Look;
 use crate::redact::json_text;
+use crate::redact::member::{self, Kept, Member};
 use crate::redact::placeholder;
 use crate::redact::policy::Verdict;
 use crate::redact::text;
@@ -77,7 +78,7 @@ impl<'a> Walk<'a> {
     /// Keeps the structure of messages, or less of it, as text or as lists.
     pub(super) fn structure(&mut self, item: Item, verdict: Verdict, kept: Kept) {
         let RawValue::String(text) = item.value else {
-            return self.structured(item, verdict, kept, body::Member::Container, false);
+            return self.structured(item, verdict, kept, Member::Container, false);
         };
         let content = self.batch.text(text);
         let Some(structured) = body::structure(&content, self.policy.label(verdict.rule), kept) else {
@@ -94,8 +95,7 @@ impl<'a> Walk<'a> {
     }
 
     /// The same of a value within messages that are lists. `member` is what its name says it is.
-    fn structured(&mut self, item: Item, verdict: Verdict, kept: Kept, member: body::Member, is_tool: bool) {
-        use body::Member;
+    fn structured(&mut self, item: Item, verdict: Verdict, kept: Kept, member: Member, is_tool: bool) {
         let is_container = member.is_container();
         match item.value {
             RawValue::Empty => {}
@@ -113,6 +113,9 @@ impl<'a> Walk<'a> {
             RawValue::Int(number) if member.has_room_for(number) => {
                 self.number(item, item.value, verdict.selection);
             }
+            RawValue::Double(number) if member.has_room_for_decimal(number) => {
+                self.number(item, item.value, verdict.selection);
+            }
             RawValue::Array(rows) if is_container || member.is_of_words() => {
                 for row in rows.range() {
                     if let Some(child) = self.batch.values.get(row).copied() {
@@ -122,15 +125,15 @@ impl<'a> Walk<'a> {
                 }
             }
             RawValue::KvList(rows) if is_container => {
-                let is_tool = member == Member::ToolContainer || self.is_of_tool(rows);
-                self.structured_members(item, verdict, kept, rows, is_tool);
+                self.structured_members(item, verdict, kept, member, rows);
             }
             _ => self.mask(item, verdict),
         }
     }
 
-    fn structured_members(&mut self, item: Item, verdict: Verdict, kept: Kept, rows: Rows, is_tool: bool) {
+    fn structured_members(&mut self, item: Item, verdict: Verdict, kept: Kept, own: Member, rows: Rows) {
         let batch = self.batch;
+        let is_tool = own == Member::ToolContainer || self.is_of_tool(rows);
         let keys = || {
             let children = rows.range().filter_map(|row| batch.values.get(row));
             children.map(|child| child.key().map_or(Cow::Borrowed(""), |key| batch.key(key)))
@@ -141,7 +144,7 @@ impl<'a> Walk<'a> {
                 continue;
             };
             let name = self.key_of(child);
-            let member = body::member(&name, kept);
+            let member = member::member(&name, own, kept);
             if member.is_none() && !placeholder::is_placeholder(&name) {
                 let mut mask = String::new();
                 let label = self.policy.label(verdict.rule);
@@ -150,7 +153,7 @@ impl<'a> Walk<'a> {
                 self.edits.push(Slot::ChildKey, row, change);
             }
             let child = Item { slot: Slot::Child, row, value: child.value(), ..item };
-            self.structured(child, verdict, kept, member.unwrap_or(body::Member::Content), is_tool);
+            self.structured(child, verdict, kept, member.unwrap_or(Member::Content), is_tool);
         }
     }
 

@@ -55,7 +55,9 @@ impl CompiledPolicy {
                 format!("keeps its structure; [REDACTED:{label}] stands in the place of its content")
             }
             Treatment::Figures => {
-                format!("keeps usage and finish reason; [REDACTED:{label}] stands in the place of all else")
+                format!(
+                    "keeps usage, cost and finish reason; [REDACTED:{label}] stands in the place of all else"
+                )
             }
             Treatment::Members => {
                 let members = self.members(verdict.rule).join(", ");
