@@ -12,10 +12,40 @@ type Slot = u8;
 
 const NO_SLOT: Slot = Slot::MAX;
 
-/// At most as many slots as rows, conditions and hints; one number is kept for "none".
-const SLOTS: usize = TABLE.len() + HINTS.len() + 1;
+/// As many slots as there are keys, of rows, of conditions and of hints; one number is kept for "none". Every span that is read has
+/// room for so many.
+const SLOTS: usize = distinct_keys() + HINTS.len() + 1;
 
 const _: () = assert!(SLOTS < NO_SLOT as usize, "a slot is a u8");
+
+/// How many keys the rows have, and how many their conditions. A key that is of a row and of a condition counts twice.
+const fn distinct_keys() -> usize {
+    let (mut keys, mut row) = (0, 0);
+    while row < TABLE.len() {
+        let (mut is_new, mut is_new_condition, mut earlier) = (true, TABLE[row].only_if.is_some(), 0);
+        while earlier < row {
+            is_new &= !is_same(TABLE[row].key, TABLE[earlier].key);
+            if let (Some((key, _)), Some((other, _))) = (TABLE[row].only_if, TABLE[earlier].only_if) {
+                is_new_condition &= !is_same(key, other);
+            }
+            earlier += 1;
+        }
+        keys += is_new as usize + is_new_condition as usize;
+        row += 1;
+    }
+    keys
+}
+
+const fn is_same(key: &str, other: &str) -> bool {
+    let (key, other) = (key.as_bytes(), other.as_bytes());
+    let mut same = key.len() == other.len();
+    let mut place = 0;
+    while same && place < key.len() {
+        same = key[place] == other[place];
+        place += 1;
+    }
+    same
+}
 
 /// Which keys of one batch fill which columns.
 ///
