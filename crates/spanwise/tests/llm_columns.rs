@@ -27,6 +27,7 @@ const PAYLOADS: &[&str] = &[
     "adk-livekit-flue.json",
     "litellm.json",
     "more-libraries.ndjson",
+    "keys-of-their-own.ndjson",
     "told-twice.ndjson",
 ];
 

@@ -130,6 +130,8 @@ conventions! {
     Mastra "Mastra" "mastra-ai/mastra observability/otel-exporter/src/span-converter.ts",
     /// `LangWatch`.
     LangWatch "LangWatch" "langwatch/langwatch python-sdk/src/langwatch/attributes.py",
+    /// `VoltAgent`.
+    VoltAgent "VoltAgent" "VoltAgent/voltagent packages/core/src/agent/{agent.ts,open-telemetry/trace-context.ts}",
 }
 
 /// How a value holds what the column wants.
@@ -205,6 +207,8 @@ pub const TABLE: &[Source] = &[
     row(C::Model, V::PydanticAi, "model_name", Plain),
     row(C::Model, V::Mlflow, "mlflow.llm.model", JsonText),
     genkit(C::Model, "genkit:name", Plain),
+    row(C::Model, V::VoltAgent, "llm.model", Plain),
+    row(C::Model, V::VoltAgent, "ai.model.name", Plain),
     row(C::Model, V::OpenRouter, "trace.metadata.openrouter_generation.model", Plain),
     // What a call that failed was to be made with.
     row(C::Model, V::OpenInference, "llm.invocation_parameters", Member(&["model"])),
@@ -258,6 +262,7 @@ pub const TABLE: &[Source] = &[
         "gcp.vertex.agent.llm_response",
         Member(&["usage_metadata", "prompt_token_count"]),
     ),
+    row(C::InputTokens, V::VoltAgent, "usage.prompt_tokens", Plain), // of a run; its last step has `llm.usage`
     // Tokens of the output.
     row(C::OutputTokens, V::GenAi, "gen_ai.usage.output_tokens", Plain),
     row(C::OutputTokens, V::OpenTelemetry, "gen_ai.usage.completion_tokens", Plain),
@@ -278,6 +283,7 @@ pub const TABLE: &[Source] = &[
         "gcp.vertex.agent.llm_response",
         Member(&["usage_metadata", "candidates_token_count"]),
     ),
+    row(C::OutputTokens, V::VoltAgent, "usage.completion_tokens", Plain),
     // Tokens of both.
     row(C::TotalTokens, V::OpenRouter, "gen_ai.usage.total_tokens", Plain),
     row(C::TotalTokens, V::OpenInference, "llm.token_count.total", Plain),
@@ -296,6 +302,7 @@ pub const TABLE: &[Source] = &[
         "gcp.vertex.agent.llm_response",
         Member(&["usage_metadata", "total_token_count"]),
     ),
+    row(C::TotalTokens, V::VoltAgent, "usage.total_tokens", Plain),
     // Cost.
     row(C::InputCost, V::OpenRouter, "gen_ai.usage.input_cost", Plain),
     row(C::InputCost, V::LiteLlm, "gen_ai.cost.input_cost", Plain),
@@ -330,6 +337,7 @@ pub const TABLE: &[Source] = &[
     row(C::FinishReason, V::Anthropic, "anthropic.message.stop_reason", Plain),
     genkit(C::FinishReason, "genkit:output", Member(&["finishReason"])),
     row(C::FinishReason, V::Adk, "gcp.vertex.agent.llm_response", Member(&["finish_reason"])),
+    row(C::FinishReason, V::VoltAgent, "ai.response.finish_reason", Plain),
     row(C::FinishReason, V::OpenRouter, "trace.metadata.openrouter.finish_reason", Plain),
     row(C::FinishReason, V::OpenRouter, "openrouter.finish_reason", Plain),
     // The end user. OpenRouter's own `…openrouter.user_id` names the account that pays, so it is no source.
@@ -361,6 +369,8 @@ pub const TABLE: &[Source] = &[
     row(C::SessionId, V::Adk, "gcp.vertex.agent.session_id", Plain),
     row(C::SessionId, V::Laminar, "lmnr.association.properties.session_id", Plain),
     row(C::SessionId, V::Mastra, "mastra.metadata.sessionId", Plain),
+    row(C::SessionId, V::VoltAgent, "conversation.id", Plain),
+    row(C::SessionId, V::VoltAgent, "voltagent.conversation_id", Plain),
     // The trace's name.
     row(C::TraceName, V::OpenRouter, "trace.name", Plain),
     row(C::TraceName, V::Langfuse, "langfuse.trace.name", Plain),
