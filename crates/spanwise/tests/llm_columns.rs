@@ -87,6 +87,50 @@ fn every_convention_fills_the_columns_it_can() {
     assert_eq!(expected.lines().count(), found.lines().count());
 }
 
+/// A gateway tells the Vercel AI SDK what a call cost, and the SDK gives a run what the gateway told of its last step.
+#[test]
+fn what_gateways_say_of_cost_is_read_and_adds_up_to_that_of_the_steps() {
+    const OPENROUTER: &str =
+        r#"{"openrouter":{"provider":"a","reasoning_details":[],"usage":{"totalTokens":9,"cost":COST}}}"#;
+    const GATEWAY: &str = r#"{"openai":{"cost":9},"gateway":{"routing":{"cost":"8"},"cost":"COST"}}"#;
+    let span = |id: &str, parent: &str, tokens: [u64; 2], metadata: &str, cost: &str| {
+        let metadata = metadata.replace("COST", cost).replace('"', r#"\""#);
+        let text =
+            |key: &str, value: &str| format!(r#"{{"key":"{key}","value":{{"stringValue":"{value}"}}}}"#);
+        let attributes = [
+            text("ai.model.id", "heron-2"),
+            text("ai.usage.inputTokens", &tokens[0].to_string()),
+            text("ai.usage.outputTokens", &tokens[1].to_string()),
+            text("ai.response.providerMetadata", &metadata),
+        ];
+        let attributes = attributes.join(",");
+        format!(r#"{{"traceId":"t","spanId":"{id}","parentSpanId":"{parent}","attributes":[{attributes}]}}"#)
+    };
+    for metadata in [OPENROUTER, GATEWAY] {
+        let of_one_step = [("2", "1", [20, 4], "0.25"), ("1", "", [20, 4], "0.25")];
+        let of_two = [("2", "1", [20, 4], "0.25"), ("3", "1", [31, 8], "0.5"), ("1", "", [51, 12], "0.5")];
+        for (spans, expected) in [(&of_one_step[..], (0.25, 20)), (&of_two, (0.75, 51))] {
+            let spans: Vec<_> = spans
+                .iter()
+                .map(|(id, parent, tokens, cost)| span(id, parent, *tokens, metadata, cost))
+                .collect();
+            let spans = spans.join(",");
+            let text = format!(r#"{{"resourceSpans":[{{"scopeSpans":[{{"spans":[{spans}]}}]}}]}}"#);
+            let batch = spanwise::decode(text).unwrap();
+            let keys = LlmKeys::resolve(&batch);
+            let mut requests = Requests::default();
+            requests.add_batch(&batch);
+            let (mut cost, mut tokens) = (0.0, 0);
+            for place in requests.counted() {
+                let llm = keys.read(batch.spans().nth(place).unwrap());
+                cost += llm.cost_usd.unwrap_or_default();
+                tokens += llm.input_tokens.unwrap_or_default();
+            }
+            assert_eq!((cost, tokens), expected, "{metadata}");
+        }
+    }
+}
+
 /// What the guide to redaction promises: the table of costs is the same of traces without content.
 #[cfg(feature = "redact")]
 #[test]

@@ -129,9 +129,13 @@ conventions! {
     /// Mastra's exporter.
     Mastra "Mastra" "mastra-ai/mastra observability/otel-exporter/src/span-converter.ts",
     /// `LangWatch`.
-    LangWatch "LangWatch" "langwatch/langwatch python-sdk/src/langwatch/attributes.py",
+    LangWatch "LangWatch" "langwatch/langwatch python-sdk/src/langwatch/attributes.py, typescript-sdk/src/observability-sdk/semconv/attributes.ts",
     /// `VoltAgent`.
     VoltAgent "VoltAgent" "VoltAgent/voltagent packages/core/src/agent/{agent.ts,open-telemetry/trace-context.ts}",
+    /// Braintrust's SDKs. Their values are JSON text in strings.
+    Braintrust "Braintrust" "braintrustdata/braintrust-spec docs/features/token-and-cost-metrics.md",
+    /// genai-otel-instrument, which prices what other libraries trace, too.
+    GenAiOtel "genai-otel-instrument" "Mandark-droid/genai_otel_instrument genai_otel/cost_enriching_exporter.py",
 }
 
 /// How a value holds what the column wants.
@@ -188,6 +192,24 @@ const fn mlflow_argument(column: Column, key: &'static str, span_type: &'static 
     }
 }
 
+/// What Braintrust's spans of a call say of the model. Its evals have metadata of their own, which may name a model as well.
+const fn braintrust(
+    column: Column,
+    member: &'static [&'static str],
+    span_attributes: &'static str,
+) -> Source {
+    Source {
+        column,
+        key: "braintrust.metadata",
+        convention: V::Braintrust,
+        form: Member(member),
+        only_if: Some(("braintrust.span_attributes", span_attributes)),
+    }
+}
+
+/// The kind of such a span, as its SDKs write it: JSON with spaces and without.
+const BRAINTRUST_CALL: [&str; 2] = [r#"{"type":"llm"}"#, r#"{"type": "llm"}"#];
+
 /// Every source key, column by column, the preferred first. [`Column::GenerationName`] has none, and [`Column::IsTest`] is told by
 /// more than keys.
 pub const TABLE: &[Source] = &[
@@ -209,6 +231,8 @@ pub const TABLE: &[Source] = &[
     genkit(C::Model, "genkit:name", Plain),
     row(C::Model, V::VoltAgent, "llm.model", Plain),
     row(C::Model, V::VoltAgent, "ai.model.name", Plain),
+    braintrust(C::Model, &["model"], BRAINTRUST_CALL[0]),
+    braintrust(C::Model, &["model"], BRAINTRUST_CALL[1]),
     row(C::Model, V::OpenRouter, "trace.metadata.openrouter_generation.model", Plain),
     // What a call that failed was to be made with.
     row(C::Model, V::OpenInference, "llm.invocation_parameters", Member(&["model"])),
@@ -225,6 +249,8 @@ pub const TABLE: &[Source] = &[
     row(C::Provider, V::LangSmith, "langsmith.metadata.ls_provider", Plain),
     row(C::Provider, V::Datadog, "_ml_obs.meta.model_provider", Plain),
     row(C::Provider, V::Mlflow, "mlflow.llm.provider", JsonText),
+    braintrust(C::Provider, &["provider"], BRAINTRUST_CALL[0]),
+    braintrust(C::Provider, &["provider"], BRAINTRUST_CALL[1]),
     row(C::Provider, V::OpenRouter, "trace.metadata.openrouter.provider_name", Plain),
     row(C::Provider, V::OpenRouter, "openrouter.provider_name", Plain),
     // The operation.
@@ -262,7 +288,10 @@ pub const TABLE: &[Source] = &[
         "gcp.vertex.agent.llm_response",
         Member(&["usage_metadata", "prompt_token_count"]),
     ),
+    row(C::InputTokens, V::LangWatch, "langwatch.metrics", Member(&["prompt_tokens"])),
+    row(C::InputTokens, V::LangWatch, "langwatch.metrics", Member(&["value", "promptTokens"])),
     row(C::InputTokens, V::VoltAgent, "usage.prompt_tokens", Plain), // of a run; its last step has `llm.usage`
+    row(C::InputTokens, V::Braintrust, "braintrust.metrics", Member(&["prompt_tokens"])),
     // Tokens of the output.
     row(C::OutputTokens, V::GenAi, "gen_ai.usage.output_tokens", Plain),
     row(C::OutputTokens, V::OpenTelemetry, "gen_ai.usage.completion_tokens", Plain),
@@ -283,7 +312,10 @@ pub const TABLE: &[Source] = &[
         "gcp.vertex.agent.llm_response",
         Member(&["usage_metadata", "candidates_token_count"]),
     ),
+    row(C::OutputTokens, V::LangWatch, "langwatch.metrics", Member(&["completion_tokens"])),
+    row(C::OutputTokens, V::LangWatch, "langwatch.metrics", Member(&["value", "completionTokens"])),
     row(C::OutputTokens, V::VoltAgent, "usage.completion_tokens", Plain),
+    row(C::OutputTokens, V::Braintrust, "braintrust.metrics", Member(&["completion_tokens"])),
     // Tokens of both.
     row(C::TotalTokens, V::OpenRouter, "gen_ai.usage.total_tokens", Plain),
     row(C::TotalTokens, V::OpenInference, "llm.token_count.total", Plain),
@@ -303,16 +335,22 @@ pub const TABLE: &[Source] = &[
         Member(&["usage_metadata", "total_token_count"]),
     ),
     row(C::TotalTokens, V::VoltAgent, "usage.total_tokens", Plain),
+    row(C::TotalTokens, V::Braintrust, "braintrust.metrics", Member(&["tokens"])),
+    row(C::TotalTokens, V::Braintrust, "braintrust.metrics", Member(&["total_tokens"])),
     // Cost.
     row(C::InputCost, V::OpenRouter, "gen_ai.usage.input_cost", Plain),
     row(C::InputCost, V::LiteLlm, "gen_ai.cost.input_cost", Plain),
     row(C::InputCost, V::LiteLlm, "litellm.cost.input_cost", Plain),
+    row(C::InputCost, V::LiteLlm, "litellm.cost.input", Plain),
+    row(C::InputCost, V::GenAiOtel, "gen_ai.usage.cost.prompt", Plain),
     row(C::InputCost, V::OpenInference, "llm.cost.prompt", Plain),
     row(C::InputCost, V::Langfuse, "langfuse.observation.cost_details", Member(&["input"])),
     row(C::InputCost, V::Mlflow, "mlflow.llm.cost", Member(&["input_cost"])),
     row(C::OutputCost, V::OpenRouter, "gen_ai.usage.output_cost", Plain),
     row(C::OutputCost, V::LiteLlm, "gen_ai.cost.output_cost", Plain),
     row(C::OutputCost, V::LiteLlm, "litellm.cost.output_cost", Plain),
+    row(C::OutputCost, V::LiteLlm, "litellm.cost.output", Plain),
+    row(C::OutputCost, V::GenAiOtel, "gen_ai.usage.cost.completion", Plain),
     row(C::OutputCost, V::OpenInference, "llm.cost.completion", Plain),
     row(C::OutputCost, V::Langfuse, "langfuse.observation.cost_details", Member(&["output"])),
     row(C::OutputCost, V::Mlflow, "mlflow.llm.cost", Member(&["output_cost"])),
@@ -320,11 +358,18 @@ pub const TABLE: &[Source] = &[
     row(C::Cost, V::OpenRouter, "gen_ai.usage.cost", Plain),
     row(C::Cost, V::LiteLlm, "gen_ai.cost.total_cost", Plain),
     row(C::Cost, V::LiteLlm, "litellm.cost.total_cost", Plain),
+    row(C::Cost, V::LiteLlm, "litellm.cost.total", Plain),
+    row(C::Cost, V::GenAiOtel, "gen_ai.usage.cost.total", Plain),
     row(C::Cost, V::OpenInference, "llm.cost.total", Plain),
     row(C::Cost, V::PydanticAi, "operation.cost", Plain),
     row(C::Cost, V::Langfuse, "langfuse.observation.cost_details", Member(&["total"])),
     row(C::Cost, V::Mlflow, "mlflow.llm.cost", Member(&["total_cost"])),
     row(C::Cost, V::LangWatch, "langwatch.metrics", Member(&["cost"])),
+    row(C::Cost, V::LangWatch, "langwatch.metrics", Member(&["value", "cost"])),
+    row(C::Cost, V::Braintrust, "braintrust.metrics", Member(&["estimated_cost"])),
+    // What the gateways tell their providers for the SDK. A run has that of its last step.
+    row(C::Cost, V::VercelAi, "ai.response.providerMetadata", Member(&["openrouter", "usage", "cost"])),
+    row(C::Cost, V::VercelAi, "ai.response.providerMetadata", Member(&["gateway", "cost"])),
     row(C::Cost, V::OpenRouter, "trace.metadata.openrouter_generation.usage", Plain), // the opt-in category Cost
     // The finish reason. OpenRouter's native one, of the provider, comes last.
     row(C::FinishReason, V::GenAi, "gen_ai.response.finish_reasons", First),
@@ -354,6 +399,8 @@ pub const TABLE: &[Source] = &[
     row(C::UserId, V::LangSmith, "langsmith.metadata.user_id", Plain),
     row(C::UserId, V::Laminar, "lmnr.association.properties.user_id", Plain),
     row(C::UserId, V::Mastra, "mastra.metadata.userId", Plain),
+    row(C::UserId, V::LangWatch, "langwatch.user.id", Plain),
+    row(C::UserId, V::LangWatch, "langwatch.user_id", Plain),
     row(C::UserId, V::OpenRouter, "trace.metadata.openrouter_generation.external_user", Plain),
     // The session.
     row(C::SessionId, V::OpenTelemetry, "session.id", Plain),
@@ -369,6 +416,8 @@ pub const TABLE: &[Source] = &[
     row(C::SessionId, V::Adk, "gcp.vertex.agent.session_id", Plain),
     row(C::SessionId, V::Laminar, "lmnr.association.properties.session_id", Plain),
     row(C::SessionId, V::Mastra, "mastra.metadata.sessionId", Plain),
+    row(C::SessionId, V::LangWatch, "langwatch.thread.id", Plain),
+    row(C::SessionId, V::LangWatch, "langwatch.thread_id", Plain),
     row(C::SessionId, V::VoltAgent, "conversation.id", Plain),
     row(C::SessionId, V::VoltAgent, "voltagent.conversation_id", Plain),
     // The trace's name.
