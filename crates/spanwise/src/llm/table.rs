@@ -113,7 +113,7 @@ conventions! {
     /// Genkit. Its keys have colons.
     Genkit "Genkit" "firebase/genkit js/core/src/tracing/instrumentation.ts",
     /// Google's Agent Development Kit.
-    Adk "Google ADK" "google/adk-python src/google/adk/telemetry",
+    Adk "Google ADK" "google/adk-python src/google/adk/telemetry, google/adk-js core/src/telemetry/tracing.ts",
     /// LiveKit Agents.
     LiveKit "LiveKit Agents" "livekit/agents livekit-agents/livekit/agents/telemetry/trace_types.py",
     /// The gateway `LiteLLM`, which prices what it passes on.
@@ -134,6 +134,8 @@ conventions! {
     VoltAgent "VoltAgent" "VoltAgent/voltagent packages/core/src/agent/{agent.ts,open-telemetry/trace-context.ts}",
     /// Braintrust's SDKs. Their values are JSON text in strings.
     Braintrust "Braintrust" "braintrustdata/braintrust-spec docs/features/token-and-cost-metrics.md",
+    /// Netra.
+    Netra "Netra" "KeyValueSoftwareSystems/netra-sdk-py netra/session_manager.py",
     /// genai-otel-instrument, which prices what other libraries trace, too.
     GenAiOtel "genai-otel-instrument" "Mandark-droid/genai_otel_instrument genai_otel/cost_enriching_exporter.py",
 }
@@ -247,6 +249,7 @@ pub const TABLE: &[Source] = &[
     row(C::Provider, V::OpenLlmetry, "llm.vendor", Plain),
     row(C::Provider, V::VercelAi, "ai.model.provider", Plain),
     row(C::Provider, V::LangSmith, "langsmith.metadata.ls_provider", Plain),
+    row(C::Provider, V::Langfuse, "langfuse.observation.metadata.ls_provider", JsonText), // of LangChain
     row(C::Provider, V::Datadog, "_ml_obs.meta.model_provider", Plain),
     row(C::Provider, V::Mlflow, "mlflow.llm.provider", JsonText),
     braintrust(C::Provider, &["provider"], BRAINTRUST_CALL[0]),
@@ -288,6 +291,12 @@ pub const TABLE: &[Source] = &[
         "gcp.vertex.agent.llm_response",
         Member(&["usage_metadata", "prompt_token_count"]),
     ),
+    row(
+        C::InputTokens,
+        V::Adk,
+        "gcp.vertex.agent.llm_response",
+        Member(&["usageMetadata", "promptTokenCount"]),
+    ),
     row(C::InputTokens, V::LangWatch, "langwatch.metrics", Member(&["prompt_tokens"])),
     row(C::InputTokens, V::LangWatch, "langwatch.metrics", Member(&["value", "promptTokens"])),
     row(C::InputTokens, V::VoltAgent, "usage.prompt_tokens", Plain), // of a run; its last step has `llm.usage`
@@ -312,6 +321,12 @@ pub const TABLE: &[Source] = &[
         "gcp.vertex.agent.llm_response",
         Member(&["usage_metadata", "candidates_token_count"]),
     ),
+    row(
+        C::OutputTokens,
+        V::Adk,
+        "gcp.vertex.agent.llm_response",
+        Member(&["usageMetadata", "candidatesTokenCount"]),
+    ),
     row(C::OutputTokens, V::LangWatch, "langwatch.metrics", Member(&["completion_tokens"])),
     row(C::OutputTokens, V::LangWatch, "langwatch.metrics", Member(&["value", "completionTokens"])),
     row(C::OutputTokens, V::VoltAgent, "usage.completion_tokens", Plain),
@@ -333,6 +348,12 @@ pub const TABLE: &[Source] = &[
         V::Adk,
         "gcp.vertex.agent.llm_response",
         Member(&["usage_metadata", "total_token_count"]),
+    ),
+    row(
+        C::TotalTokens,
+        V::Adk,
+        "gcp.vertex.agent.llm_response",
+        Member(&["usageMetadata", "totalTokenCount"]),
     ),
     row(C::TotalTokens, V::VoltAgent, "usage.total_tokens", Plain),
     row(C::TotalTokens, V::Braintrust, "braintrust.metrics", Member(&["tokens"])),
@@ -379,9 +400,11 @@ pub const TABLE: &[Source] = &[
     row(C::FinishReason, V::OpenLlmetry, "llm.response.finish_reason", Plain),
     row(C::FinishReason, V::VercelAi, "ai.response.finishReason", Plain),
     row(C::FinishReason, V::VercelAi, "ai.finishReason", Plain),
+    row(C::FinishReason, V::Langfuse, "langfuse.observation.metadata.finish_reason", JsonText),
     row(C::FinishReason, V::Anthropic, "anthropic.message.stop_reason", Plain),
     genkit(C::FinishReason, "genkit:output", Member(&["finishReason"])),
     row(C::FinishReason, V::Adk, "gcp.vertex.agent.llm_response", Member(&["finish_reason"])),
+    row(C::FinishReason, V::Adk, "gcp.vertex.agent.llm_response", Member(&["finishReason"])),
     row(C::FinishReason, V::VoltAgent, "ai.response.finish_reason", Plain),
     row(C::FinishReason, V::OpenRouter, "trace.metadata.openrouter.finish_reason", Plain),
     row(C::FinishReason, V::OpenRouter, "openrouter.finish_reason", Plain),
@@ -391,25 +414,34 @@ pub const TABLE: &[Source] = &[
     row(C::UserId, V::OpenTelemetry, "enduser.id", Plain),
     row(C::UserId, V::OpenTelemetry, "enduser.pseudo.id", Plain),
     row(C::UserId, V::VercelAi, "ai.telemetry.metadata.userId", Plain),
+    row(C::UserId, V::VercelAi, "ai.settings.context.userId", Plain),
+    row(C::UserId, V::OpenInference, "metadata.userId", Plain), // what it makes of the Vercel AI SDK's
     row(C::UserId, V::Mlflow, "mlflow.trace.user", JsonText),
     row(C::UserId, V::OpenLlmetry, "traceloop.association.properties.user_id", Plain),
+    row(C::UserId, V::OpenLlmetry, "traceloop.association.properties.userId", Plain),
     row(C::UserId, V::OpenLlmetry, "gen_ai.user", Plain),
     row(C::UserId, V::OpenLlmetry, "llm.user", Plain),
     row(C::UserId, V::OpenLit, "gen_ai.request.user", Plain),
     row(C::UserId, V::LangSmith, "langsmith.metadata.user_id", Plain),
+    row(C::UserId, V::LangSmith, "langsmith.metadata.userId", Plain),
     row(C::UserId, V::Laminar, "lmnr.association.properties.user_id", Plain),
     row(C::UserId, V::Mastra, "mastra.metadata.userId", Plain),
     row(C::UserId, V::LangWatch, "langwatch.user.id", Plain),
     row(C::UserId, V::LangWatch, "langwatch.user_id", Plain),
+    row(C::UserId, V::Netra, "netra.user_id", Plain),
     row(C::UserId, V::OpenRouter, "trace.metadata.openrouter_generation.external_user", Plain),
     // The session.
     row(C::SessionId, V::OpenTelemetry, "session.id", Plain),
     row(C::SessionId, V::Langfuse, "langfuse.session.id", Plain),
     row(C::SessionId, V::GenAi, "gen_ai.conversation.id", Plain),
     row(C::SessionId, V::VercelAi, "ai.telemetry.metadata.sessionId", Plain),
+    row(C::SessionId, V::VercelAi, "ai.settings.context.sessionId", Plain),
+    row(C::SessionId, V::OpenInference, "metadata.sessionId", Plain),
     row(C::SessionId, V::Mlflow, "mlflow.trace.session", JsonText),
     row(C::SessionId, V::OpenLlmetry, "traceloop.association.properties.session_id", Plain),
+    row(C::SessionId, V::OpenLlmetry, "traceloop.association.properties.sessionId", Plain),
     row(C::SessionId, V::LangSmith, "langsmith.metadata.session_id", Plain),
+    row(C::SessionId, V::LangSmith, "langsmith.metadata.sessionId", Plain),
     row(C::SessionId, V::LangSmith, "langsmith.metadata.thread_id", Plain),
     row(C::SessionId, V::Datadog, "_ml_obs.session_id", Plain),
     row(C::SessionId, V::Genkit, "genkit:sessionId", Plain),
@@ -418,6 +450,7 @@ pub const TABLE: &[Source] = &[
     row(C::SessionId, V::Mastra, "mastra.metadata.sessionId", Plain),
     row(C::SessionId, V::LangWatch, "langwatch.thread.id", Plain),
     row(C::SessionId, V::LangWatch, "langwatch.thread_id", Plain),
+    row(C::SessionId, V::Netra, "netra.session_id", Plain),
     row(C::SessionId, V::VoltAgent, "conversation.id", Plain),
     row(C::SessionId, V::VoltAgent, "voltagent.conversation_id", Plain),
     // The trace's name.
