@@ -23,8 +23,22 @@ pub(super) struct Candidate {
     pub(super) place: u32,
 }
 
-/// Spans that stay, each with the libraries that tell of it again.
-pub(super) type Told = HashSet<(u32, u16), RandomState>;
+/// Spans, each with the libraries of which another tells of the same.
+#[derive(Debug, Default)]
+pub(super) struct Told(HashSet<(u32, u16), RandomState>);
+
+impl Told {
+    /// Notes that two spans tell of one request, each with its place and its library. Whether neither was told by the library of the
+    /// other before: a library tells of a request once.
+    pub(super) fn note(&mut self, one: (u32, u16), other: (u32, u16)) -> bool {
+        let both = [(one.0, other.1), (other.0, one.1)];
+        let is_new = !both.iter().any(|told| self.0.contains(told));
+        if is_new {
+            self.0.extend(both);
+        }
+        is_new
+    }
+}
 
 /// Of each pair that is one, the place of the span that is to stay, and that of the other. `are_one` is asked of spans of two
 /// libraries of which the second lies in the time of the first but for a moment, `stays` which of the two stays: whether the
@@ -52,7 +66,7 @@ pub(super) fn pairs(
                 continue;
             }
             let (stays, goes) = if stays(*outer, *inner) { (outer, inner) } else { (inner, outer) };
-            if told.insert((stays.place, goes.writer)) {
+            if told.note((stays.place, stays.writer), (goes.place, goes.writer)) {
                 gone.insert(goes.place);
                 pairs.push((stays.place, goes.place));
             }
@@ -111,12 +125,48 @@ impl Spans<'_> {
         let says_one = |outer, inner| figures(outer).is_some() != figures(inner).is_some();
         for calls in calls.chunk_by(|a, b| a.0 == b.0).filter(|calls| calls.len() > 1) {
             let mut calls: Vec<Candidate> = calls.iter().map(|(_, candidate)| *candidate).collect();
+            let says_nothing = |outer, inner| figures(outer).is_none() && figures(inner).is_none();
+            self.without_told_above(
+                &mut calls,
+                |outer, inner| {
+                    take_as_much(outer, inner) || says_one(outer, inner) || says_nothing(outer, inner)
+                },
+                &mut told,
+            );
             let are_one = |outer, inner| take_as_much(outer, inner) && are_beside(outer, inner);
             unheard.extend(pairs(&mut calls, are_one, stays, &mut told).iter().map(|(_, goes)| *goes));
             calls.retain(|call| !unheard.contains(&call.place));
             let are_one = |outer, inner| says_one(outer, inner) && are_beside(outer, inner);
             unheard.extend(pairs(&mut calls, are_one, stays, &mut told).iter().map(|(_, goes)| *goes));
         }
+    }
+
+    /// Leaves out those that lie below a call of another library which tells of the same: of two such, the tree tells which counts, and
+    /// neither tells of another call. The calls are in the order of their places.
+    fn without_told_above(
+        &self,
+        calls: &mut Vec<Candidate>,
+        tells_the_same: impl Fn(Candidate, Candidate) -> bool,
+        told: &mut Told,
+    ) {
+        let all = calls.clone();
+        let call_of = |place: u32| {
+            let at = all.binary_search_by_key(&place, |call| call.place).ok()?;
+            all.get(at).copied()
+        };
+        calls.retain(|call| {
+            let mut above = self.parent(call.place);
+            for _ in 0..HIGHEST {
+                let Some(place) = above else { break };
+                if let Some(outer) = call_of(place).filter(|outer| outer.writer != call.writer) {
+                    let is_told = tells_the_same(outer, *call)
+                        && told.note((outer.place, outer.writer), (call.place, call.writer));
+                    return !is_told;
+                }
+                above = self.parent(place);
+            }
+            true
+        });
     }
 
     /// Whether a span has the parent of another, or one above it has, and it does not lie below the other.
@@ -143,7 +193,7 @@ impl Spans<'_> {
             .filter_map(|answer| {
                 let node = self.node(answer.place).filter(|node| node.has_scope && stands(answer.place))?;
                 let candidate = Candidate { times: node.times, writer: node.writer, place: answer.place };
-                Some((answer.id, node.trace, self.usage(node)?, candidate))
+                Some((answer.id, node, self.usage(node)?, candidate))
             })
             .collect();
         answers.sort_unstable_by_key(|(id, _, _, candidate)| (*id, candidate.place));
@@ -152,11 +202,15 @@ impl Spans<'_> {
             let mut candidates: Vec<Candidate> = same.iter().map(|(.., candidate)| *candidate).collect();
             let of = |place: u32| {
                 let at = same.binary_search_by_key(&place, |(.., candidate)| candidate.place).ok()?;
-                same.get(at).map(|(_, trace, usage, _)| (*trace, *usage))
+                same.get(at).map(|(_, node, usage, _)| (*node, *usage))
             };
             let are_one = |a: Candidate, b: Candidate| {
                 let both = of(a.place).zip(of(b.place));
-                both.is_some_and(|(a, b)| a.0 != b.0 && some_tokens_are_as_many(a.1.amounts, b.1.amounts))
+                both.is_some_and(|((a, a_usage), (b, b_usage))| {
+                    a.trace != b.trace
+                        && self.of_one_model(a, b)
+                        && some_tokens_are_as_many(a_usage.amounts, b_usage.amounts)
+                })
             };
             let figures = |one: Candidate| of(one.place).map(|(_, usage)| usage);
             let stays = |outer, inner| says(figures(outer)) >= says(figures(inner));
@@ -209,7 +263,8 @@ mod tests {
             "at the same time"
         );
         let candidate = |place, writer| Candidate { times: (1, 9), writer, place };
-        let mut told = Told::from_iter([(0, 1)]);
+        let mut told = Told::default();
+        assert!(told.note((0, 0), (9, 1)) && !told.note((0, 0), (8, 1)) && !told.note((7, 0), (9, 1)));
         let mut candidates = [candidate(0, 0), candidate(1, 1), candidate(2, 2)];
         let found = pairs(&mut candidates, |a, _| a.place == 0, |_, _| true, &mut told);
         assert_eq!(found, [(0, 2)], "told before");

@@ -9,6 +9,7 @@ use std::cell::LazyCell;
 use std::cmp::Reverse;
 
 use super::models::{Model, Models, NO_MODEL};
+use super::overlap::Told;
 use super::requests::{NO_TRACE, Node, Role};
 use super::telling::Part;
 use super::usage::{Amounts, Usage};
@@ -175,8 +176,13 @@ impl<'a> Spans<'a> {
         let mut pairs = self.twins(&mut twins);
         // One that would not stand tells of something else.
         pairs.retain(|(_, goes)| stands(goes));
-        let told = pairs.iter().filter_map(|(stays, goes)| Some((*stays, self.node(*goes)?.writer)));
-        self.cousins(told.collect(), &mut twins);
+        let mut told = Told::default();
+        for (stays, goes) in pairs {
+            if let (Some(one), Some(other)) = (self.node(stays), self.node(goes)) {
+                told.note((stays, one.writer), (goes, other.writer));
+            }
+        }
+        self.cousins(told, &mut twins);
         unheard.extend(twins.extract_if(|place| stands(place)));
         self.add_what_is_below(&mut unheard);
         unheard.extend(twins);

@@ -295,6 +295,30 @@ fn a_library_may_have_a_tree_beside_that_of_another() {
 }
 
 #[test]
+fn calls_at_the_same_time_are_told_each_by_its_own() {
+    let nested = [
+        "1 - - - invoke_agent",
+        "2 1 m 10/5 chat - x",
+        "3 2 m 10/5 chat - y",
+        "4 1 m 10/5 chat - x",
+        "5 4 m 10/5 chat - y",
+    ];
+    assert_eq!(counted(&nested), [1, 3], "a framework's, above those of its client");
+    let quiet = [
+        "1 - - - invoke_agent",
+        "2 1 m 10/5 chat - x",
+        "3 2 m - chat - y",
+        "4 1 m 10/5 chat - x",
+        "5 4 m - chat - y",
+    ];
+    assert_eq!(counted(&quiet), [1, 3], "which do not say what they took");
+    let two = ["1 - - -", "2 1 - -", "3 2 m 10/5 chat - x", "4 1 m 10/5 chat - y", "5 1 m 10/5 chat - y"];
+    assert_eq!(counted(&two).len(), 2, "two calls of a library, one of which another tells of");
+    let twin = ["1 - - -", "2 1 m 10/5 chat - x", "3 1 m 10/5 chat - y", "4 1 - -", "5 4 m 10/5 chat - y"];
+    assert_eq!(counted(&twin).len(), 2, "a twin, and a call of its library elsewhere");
+}
+
+#[test]
 fn who_does_not_say_what_a_call_took_tells_of_the_same() {
     let stream = "2 1 heron 9/3 chat - x";
     assert_eq!(counted(&["1 - - -", stream, "3 1 heron-2026-01-01 - chat a y"]), [1]);
@@ -318,6 +342,8 @@ fn one_answer_in_two_traces_counts_once() {
     assert_eq!(counted(&[x, "2 - heron 9/4 chat b y u"]), [0, 1], "other answers");
     assert_eq!(counted(&[x, "2 - heron 7/4 chat a y u"]), [0, 1], "an id by chance");
     assert_eq!(counted(&[x, "2 - heron 9/3 chat a x u"]), [0, 1], "one library");
+    assert_eq!(counted(&[x, "2 - owl 9/3 chat a y u"]), [0, 1], "another model");
+    assert_eq!(counted(&[x, "2 - heron-2026-01-01 9/3 chat a y u"]), [0], "of another date");
     assert_eq!(counted(&[x, "1001 - heron 9/3 chat a y u"]), [0, 1], "at another time");
     assert_eq!(
         counted(&[x, "3 4 heron 9/3 chat a y u", "4 - heron 20/8 invoke_agent - y u"]),
@@ -713,5 +739,33 @@ proptest::proptest! {
         });
         let counted: u64 = counted.map(|place| sums[parents.len() - 1 - place]).sum();
         proptest::prop_assert_eq!(counted, sums[0]);
+    }
+}
+
+proptest::proptest! {
+    /// A framework's calls with those of its client below them or beside them, at any times: each counts once.
+    #[test]
+    fn no_call_of_two_libraries_is_lost(
+        calls in proptest::collection::vec((1usize..40, 1usize..3, proptest::bool::ANY, proptest::bool::ANY), 1..7),
+    ) {
+        let mut spans = vec![("1 - - - invoke_agent".to_owned(), 1)];
+        let mut truth = 0;
+        for (at, (start, tokens, is_quiet, is_first)) in calls.iter().enumerate() {
+            let (outer, inner) = (100 * (at + 1) + start, 100 * (at + 1) + start + 1);
+            let figures = if *is_quiet { "-".to_owned() } else { format!("{tokens}/5") };
+            let pair = [
+                (format!("{outer} 1 m {tokens}/5 chat - x"), outer),
+                (format!("{inner} {outer} m {figures} chat - y"), inner),
+            ];
+            spans.extend(if *is_first { pair } else { let [a, b] = pair; [b, a] });
+            truth += tokens;
+        }
+        let lines: Vec<&str> = spans.iter().map(|(line, _)| line.as_str()).collect();
+        let counted = counted(&lines);
+        let sum = |place: usize| -> usize {
+            let figures = lines[place].split(' ').nth(3).unwrap();
+            figures.split('/').next().and_then(|tokens| tokens.parse().ok()).unwrap_or(0)
+        };
+        proptest::prop_assert_eq!(counted.into_iter().map(sum).sum::<usize>(), truth, "{:?}", lines);
     }
 }
