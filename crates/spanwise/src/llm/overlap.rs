@@ -31,12 +31,16 @@ impl Told {
     /// Notes that two spans tell of one request, each with its place and its library. Whether neither was told by the library of the
     /// other before: a library tells of a request once.
     pub(super) fn note(&mut self, one: (u32, u16), other: (u32, u16)) -> bool {
-        let both = [(one.0, other.1), (other.0, one.1)];
-        let is_new = !both.iter().any(|told| self.0.contains(told));
+        let is_new = self.is_new(one, other);
         if is_new {
-            self.0.extend(both);
+            self.0.extend([(one.0, other.1), (other.0, one.1)]);
         }
         is_new
+    }
+
+    /// Whether neither of two spans was told by the library of the other before.
+    pub(super) fn is_new(&self, one: (u32, u16), other: (u32, u16)) -> bool {
+        ![(one.0, other.1), (other.0, one.1)].iter().any(|told| self.0.contains(told))
     }
 }
 

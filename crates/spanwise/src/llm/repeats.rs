@@ -274,10 +274,11 @@ impl<'a> Spans<'a> {
         calls.sort_unstable();
         for calls in calls.chunk_by(|a, b| a.0 == b.0).filter(|calls| calls.len() > 1) {
             let places = calls.iter().map(|(_, place)| *place);
+            let has_usage = calls.iter().all(|((.., tokens), _)| *tokens != [0; 2]);
             let are_one = |a: (Node, u32), b: (Node, u32)| {
                 meet(a.0, b.0) && self.answered_alike(a.1, b.1) && self.of_one_model(a.0, b.0)
             };
-            pairs.extend(self.keep_one_writer(places, |_| true, are_one, unheard));
+            pairs.extend(self.keep_one_writer(places, |_| true, are_one, has_usage, unheard));
         }
         pairs
     }
@@ -336,7 +337,7 @@ impl<'a> Spans<'a> {
         };
         for same in answers.chunk_by(|a, b| (a.0, a.1) == (b.0, b.1)).filter(|same| same.len() > 1) {
             let places = same.iter().map(|(.., place)| *place);
-            let pairs = self.keep_one_writer(places, &stands, say_the_same, &mut unheard);
+            let pairs = self.keep_one_writer(places, &stands, say_the_same, false, &mut unheard);
             heard.extend(pairs.into_iter().map(|(stays, _)| stays));
         }
         if self.has_several_traces() {
@@ -359,12 +360,13 @@ impl<'a> Spans<'a> {
 
     /// Of spans that may tell the same, those of the writer stay that tells of most requests, of those with usage first, and
     /// says most of them. A library tells of a request once: two spans of one are two requests. Returns those for which others
-    /// are not heard, each with such another.
+    /// are not heard, each with such another: with one of each library alone, if they are told one by one.
     fn keep_one_writer(
         &self,
         places: impl Iterator<Item = u32>,
         stands: impl Fn(u32) -> bool,
         are_one: impl Fn((Node, u32), (Node, u32)) -> bool,
+        one_by_one: bool,
         unheard: &mut Places,
     ) -> Vec<(u32, u32)> {
         let mut spans: Vec<(Node, u32)> =
@@ -391,8 +393,13 @@ impl<'a> Spans<'a> {
         });
         let Some([(first, _), ..]) = best.map(Vec::as_slice) else { return heard };
         let kept = || best.into_iter().flatten().take(MOST_COMPARED);
+        let mut told = Told::default();
         for other in spans.iter().filter(|(node, _)| node.writer != first.writer) {
-            if let Some((_, place)) = kept().find(|kept| are_one(**kept, *other)) {
+            let may_tell = |(kept, place): &(Node, u32)| {
+                !one_by_one || told.is_new((*place, kept.writer), (other.1, other.0.writer))
+            };
+            if let Some((kept, place)) = kept().find(|kept| may_tell(kept) && are_one(**kept, *other)) {
+                told.note((*place, kept.writer), (other.1, other.0.writer));
                 heard.push((*place, other.1));
                 unheard.insert(other.1);
             }

@@ -428,8 +428,8 @@ fn spans_of_several_scopes_that_tell_of_several_requests_all_count() {
 
 #[test]
 fn spans_at_other_times_are_other_requests() {
-    let counted = |spans: [(u64, u64); 2]| {
-        let spans = spans.iter().zip(["x", "y"]).zip(1..).map(|(((start, end), library), id)| {
+    let counted = |spans: &[(u64, u64, &str)]| {
+        let spans = spans.iter().zip(1..).map(|((start, end, library), id)| {
             format!(
                 r#"{{"scope":{{"name":"{library}"}},"spans":[{{"traceId":"0af7651916cd43dd8448eb211c80319c",
                     "spanId":"{id:016x}","parentSpanId":"ffffffffffffffff","startTimeUnixNano":"{start}",
@@ -445,10 +445,12 @@ fn spans_at_other_times_are_other_requests() {
         requests.add_batch(&crate::decode(body.into_bytes()).unwrap());
         requests.counted().count()
     };
-    assert_eq!(counted([(10, 20), (11, 19)]), 1);
-    assert_eq!(counted([(10, 20), (20, 30)]), 2, "one behind the other");
-    assert_eq!(counted([(10, 20), (20, 20)]), 1, "an instant of it");
-    assert_eq!(counted([(0, 0), (0, 0)]), 2, "nobody says when");
+    assert_eq!(counted(&[(10, 20, "x"), (11, 19, "y")]), 1);
+    assert_eq!(counted(&[(10, 20, "x"), (20, 30, "y")]), 2, "one behind the other");
+    assert_eq!(counted(&[(10, 20, "x"), (20, 20, "y")]), 1, "an instant of it");
+    assert_eq!(counted(&[(0, 0, "x"), (0, 0, "y")]), 2, "nobody says when");
+    let calls = [(100, 300, "x"), (400, 500, "x"), (110, 150, "y"), (160, 290, "y")];
+    assert_eq!(counted(&calls), 3, "two of one library in the time of one of the other");
 }
 
 #[test]
