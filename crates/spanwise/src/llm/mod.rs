@@ -56,8 +56,9 @@
 //!    same, and one lie in the time of the other. A request that is told of in two traces without it counts twice.
 //!
 //! Who tells of some spans before others come ([`Requests::settle`]) cannot take back what was told. A span that comes later and
-//! stands for some of it, as an agent's run for its calls, does not count then; those below it that came later do. What comes
-//! later *below* a span that was told may count beside it.
+//! stands for some of it, as an agent's run for its calls, does not count then, with all that it has beyond them; those below it that
+//! came later do. What comes later *below* a span that was told may count beside it, and so may what another library tells of the
+//! same.
 //!
 //! When to use the columns alone: to look at spans one by one. When to use [`Requests`]: whenever something is added up.
 

@@ -109,7 +109,8 @@ impl Spans<'_> {
             .collect();
         calls.sort_unstable_by_key(|(key, candidate)| (*key, candidate.place));
         let figures = |call: Candidate| self.node(call.place).and_then(|node| self.usage(node));
-        let stays = |outer, inner| says(figures(outer)) >= says(figures(inner));
+        let rank = |call: Candidate| (self.is_settled(call.place), says(figures(call)));
+        let stays = |outer, inner| rank(outer) >= rank(inner);
         let are_beside = |outer: Candidate, inner: Candidate| {
             let (Some(a), Some(b)) = (self.node(outer.place), self.node(inner.place)) else { return false };
             meet(a, b)
@@ -217,7 +218,8 @@ impl Spans<'_> {
                 })
             };
             let figures = |one: Candidate| of(one.place).map(|(_, usage)| usage);
-            let stays = |outer, inner| says(figures(outer)) >= says(figures(inner));
+            let rank = |one: Candidate| (self.is_settled(one.place), says(figures(one)));
+            let stays = |outer, inner| rank(outer) >= rank(inner);
             found.extend(pairs(&mut candidates, are_one, stays, &mut Told::default()));
         }
         found

@@ -11,6 +11,7 @@ use std::cmp::Reverse;
 use super::models::{Model, Models, NO_MODEL};
 use super::overlap::Told;
 use super::requests::{NO_TRACE, Node, Role};
+use super::settled::Settled;
 use super::telling::Part;
 use super::usage::{Amounts, Usage};
 
@@ -35,6 +36,7 @@ pub(super) struct Spans<'a> {
     /// In the order of their places.
     pub(super) answers: &'a [Answer],
     pub(super) models: &'a Models,
+    settled: &'a Settled,
     /// By place: that of the parent, without circles.
     parents: &'a [u32],
     /// By trace: the writer of its requests.
@@ -62,6 +64,7 @@ impl<'a> Spans<'a> {
         usages: &'a [Usage],
         answers: &'a [Answer],
         models: &'a Models,
+        settled: &'a Settled,
         parents: &'a [u32],
         traces: usize,
     ) -> Self {
@@ -75,7 +78,7 @@ impl<'a> Spans<'a> {
                 };
             }
         }
-        Self { nodes, usages, answers, models, parents, writers }
+        Self { nodes, usages, answers, models, settled, parents, writers }
     }
 
     /// The answer that a span says it got.
@@ -156,6 +159,11 @@ impl<'a> Spans<'a> {
             Role::Named(model) => model,
             _ => self.usage(node).map_or(NO_MODEL, |usage| usage.model),
         }
+    }
+
+    /// Whether it was told before that the span stands for a request, with what it took.
+    pub(super) fn is_settled(&self, place: u32) -> bool {
+        self.settled.counts(place as usize) && self.node(place).is_some_and(|node| self.usage(node).is_some())
     }
 
     /// Those that may stand for a request.
@@ -389,7 +397,9 @@ impl<'a> Spans<'a> {
             let figures = amounts().flatten().filter(|amount| *amount > 0.0).count();
             let first = standing.iter().map(|(node, _)| node.times).min();
             let writer = standing.first().map(|(node, _)| node.writer);
-            (with_usage, standing.len(), costs, figures, Reverse(first), writer)
+            // What was told stands anyway.
+            let told = standing.iter().filter(|(_, place)| self.is_settled(*place)).count();
+            (told, with_usage, standing.len(), costs, figures, Reverse(first), writer)
         });
         let Some([(first, _), ..]) = best.map(Vec::as_slice) else { return heard };
         let kept = || best.into_iter().flatten().take(MOST_COMPARED);

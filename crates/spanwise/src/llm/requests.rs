@@ -255,7 +255,15 @@ impl Requests {
         let mut parents: Vec<u32> = self.nodes.iter().map(|node| self.parent(node)).collect();
         trees::cut_circles(&mut parents);
         let traces = self.traces.len();
-        let spans = Spans::new(&self.nodes, &self.usages, &self.answers, &self.models, &parents, traces);
+        let spans = Spans::new(
+            &self.nodes,
+            &self.usages,
+            &self.answers,
+            &self.models,
+            &self.settled,
+            &parents,
+            traces,
+        );
         let told = |unheard: &Places| -> Vec<usize> {
             trees::requests(&parents, |place| self.says(place, unheard), &self.models).collect()
         };

@@ -23,6 +23,11 @@ impl Settled {
         self.spans
     }
 
+    /// Whether it was told that this one stands for a request.
+    pub(super) fn counts(&self, place: usize) -> bool {
+        self.counted.binary_search(&place).is_ok()
+    }
+
     pub(super) fn truncate(&mut self, spans: usize) {
         self.spans = self.spans.min(spans);
         self.counted.truncate(self.counted.partition_point(|place| *place < spans));

@@ -692,6 +692,27 @@ fn what_was_told_is_not_told_again_by_what_comes_later() {
 }
 
 #[test]
+fn what_another_library_tells_of_a_call_that_was_told_is_not_told_again() {
+    let (y, x) = ("3 1 heron 9/3 chat - y", "2 1 heron 9/3 chat - x");
+    assert_eq!(counted(&["1 - - -", y, x]), [2], "the first to begin");
+    assert_eq!(counted_of_lots(&[&["1 - - -", y], &[x]]), [1], "was not the first to come");
+    assert_eq!(
+        counted_of_lots(&[&["1 - - -", y], &["2 1 heron 9/3//0.5 chat - x"]]),
+        [1],
+        "nor is it for its cost"
+    );
+    assert_eq!(
+        counted_of_lots(&[&["1 - - -", y], &["4 1 - -", "5 4 heron 9/3//0.5 chat - x"]]),
+        [1],
+        "elsewhere"
+    );
+    let (t, u) = ("3 - heron 9/3 chat a x t", "2 - heron 9/3//0.5 chat a y u");
+    assert_eq!(counted_of_lots(&[&[t], &[u]]), [0], "in another trace");
+    let failed = ["1 - - -", "3 1 heron - chat - y"];
+    assert_eq!(counted_of_lots(&[&failed, &[x]]), [1, 2], "what says nothing of what it took hides none");
+}
+
+#[test]
 fn what_is_settled_is_forgotten_like_all_else() {
     let mut requests = Requests::default();
     add(&mut requests, &["2 1 heron 9", "3 1 heron 3"], 0);
