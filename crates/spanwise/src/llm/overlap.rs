@@ -4,10 +4,9 @@ use foldhash::fast::RandomState;
 use hashbrown::HashSet;
 
 use super::models::NO_MODEL;
-use super::repeats::{Places, Spans, meet, some_tokens_are_as_many};
+use super::repeats::{Places, Spans, some_tokens_are_as_many};
 use super::requests::Node;
 use super::telling::Part;
-use super::usage::Usage;
 
 /// Each is compared with so many that begin after it.
 const MOST_COMPARED: usize = 16;
@@ -31,16 +30,12 @@ impl Told {
     /// Notes that two spans tell of one request, each with its place and its library. Whether neither was told by the library of the
     /// other before: a library tells of a request once.
     pub(super) fn note(&mut self, one: (u32, u16), other: (u32, u16)) -> bool {
-        let is_new = self.is_new(one, other);
+        let both = [(one.0, other.1), (other.0, one.1)];
+        let is_new = !both.iter().any(|told| self.0.contains(told));
         if is_new {
-            self.0.extend([(one.0, other.1), (other.0, one.1)]);
+            self.0.extend(both);
         }
         is_new
-    }
-
-    /// Whether neither of two spans was told by the library of the other before.
-    pub(super) fn is_new(&self, one: (u32, u16), other: (u32, u16)) -> bool {
-        ![(one.0, other.1), (other.0, one.1)].iter().any(|told| self.0.contains(told))
     }
 }
 
@@ -108,13 +103,10 @@ impl Spans<'_> {
             })
             .collect();
         calls.sort_unstable_by_key(|(key, candidate)| (*key, candidate.place));
-        let figures = |call: Candidate| self.node(call.place).and_then(|node| self.usage(node));
-        let rank = |call: Candidate| (self.is_settled(call.place), says(figures(call)));
-        let stays = |outer, inner| rank(outer) >= rank(inner);
+        let figures = |call: Candidate| self.usage(self.node(call.place)?);
         let are_beside = |outer: Candidate, inner: Candidate| {
             let (Some(a), Some(b)) = (self.node(outer.place), self.node(inner.place)) else { return false };
-            meet(a, b)
-                && self.answered_alike(outer.place, inner.place)
+            self.answered_alike(outer.place, inner.place)
                 && self.of_one_model(a, b)
                 && (self.lies_beside(inner.place, (a, outer.place))
                     || self.lies_beside(outer.place, (b, inner.place)))
@@ -126,18 +118,15 @@ impl Spans<'_> {
             let is_same = |a: f64, b: f64| a > 0.0 && a.total_cmp(&b).is_eq();
             is_same(input, others_input) && is_same(output, others_output)
         };
+        let stays = |outer, inner| self.stays(outer, inner);
         // Each is told by what says as much before it is told by what says nothing: another call, which failed, may be that.
         let says_one = |outer, inner| figures(outer).is_some() != figures(inner).is_some();
         for calls in calls.chunk_by(|a, b| a.0 == b.0).filter(|calls| calls.len() > 1) {
             let mut calls: Vec<Candidate> = calls.iter().map(|(_, candidate)| *candidate).collect();
-            let says_nothing = |outer, inner| figures(outer).is_none() && figures(inner).is_none();
-            self.without_told_above(
-                &mut calls,
-                |outer, inner| {
-                    take_as_much(outer, inner) || says_one(outer, inner) || says_nothing(outer, inner)
-                },
-                &mut told,
-            );
+            let say_nothing_else = |outer, inner| {
+                figures(outer).is_none() || figures(inner).is_none() || take_as_much(outer, inner)
+            };
+            self.without_told_above(&mut calls, say_nothing_else, &mut told);
             let are_one = |outer, inner| take_as_much(outer, inner) && are_beside(outer, inner);
             unheard.extend(pairs(&mut calls, are_one, stays, &mut told).iter().map(|(_, goes)| *goes));
             calls.retain(|call| !unheard.contains(&call.place));
@@ -174,6 +163,17 @@ impl Spans<'_> {
         });
     }
 
+    /// Whether the first of two that are one stays: what was told stands anyway, then the one that says a cost, then more figures.
+    fn stays(&self, outer: Candidate, inner: Candidate) -> bool {
+        let rank = |one: Candidate| {
+            let amounts = self.node(one.place).and_then(|node| self.usage(node)).map(|usage| usage.amounts);
+            let amounts = amounts.unwrap_or_default();
+            let figures = amounts.iter().filter(|amount| **amount > 0.0).count();
+            (self.is_settled(one.place), amounts[3] > 0.0, figures)
+        };
+        rank(outer) >= rank(inner)
+    }
+
     /// Whether a span has the parent of another, or one above it has, and it does not lie below the other.
     fn lies_beside(&self, place: u32, (other, others_place): (Node, u32)) -> bool {
         let mut at = Some(place);
@@ -197,39 +197,27 @@ impl Spans<'_> {
             .iter()
             .filter_map(|answer| {
                 let node = self.node(answer.place).filter(|node| node.has_scope && stands(answer.place))?;
+                self.usage(node)?;
                 let candidate = Candidate { times: node.times, writer: node.writer, place: answer.place };
-                Some((answer.id, node, self.usage(node)?, candidate))
+                Some((answer.id, candidate))
             })
             .collect();
-        answers.sort_unstable_by_key(|(id, _, _, candidate)| (*id, candidate.place));
+        answers.sort_unstable_by_key(|(id, candidate)| (*id, candidate.place));
+        let are_one = |a: Candidate, b: Candidate| {
+            let (Some(a), Some(b)) = (self.node(a.place), self.node(b.place)) else { return false };
+            let usages = self.usage(a).zip(self.usage(b));
+            a.trace != b.trace
+                && self.of_one_model(a, b)
+                && usages.is_some_and(|(a, b)| some_tokens_are_as_many(a.amounts, b.amounts))
+        };
         let mut found = Vec::new();
         for same in answers.chunk_by(|a, b| a.0 == b.0).filter(|same| same.len() > 1) {
-            let mut candidates: Vec<Candidate> = same.iter().map(|(.., candidate)| *candidate).collect();
-            let of = |place: u32| {
-                let at = same.binary_search_by_key(&place, |(.., candidate)| candidate.place).ok()?;
-                same.get(at).map(|(_, node, usage, _)| (*node, *usage))
-            };
-            let are_one = |a: Candidate, b: Candidate| {
-                let both = of(a.place).zip(of(b.place));
-                both.is_some_and(|((a, a_usage), (b, b_usage))| {
-                    a.trace != b.trace
-                        && self.of_one_model(a, b)
-                        && some_tokens_are_as_many(a_usage.amounts, b_usage.amounts)
-                })
-            };
-            let figures = |one: Candidate| of(one.place).map(|(_, usage)| usage);
-            let rank = |one: Candidate| (self.is_settled(one.place), says(figures(one)));
-            let stays = |outer, inner| rank(outer) >= rank(inner);
+            let mut candidates: Vec<Candidate> = same.iter().map(|(_, candidate)| *candidate).collect();
+            let stays = |outer, inner| self.stays(outer, inner);
             found.extend(pairs(&mut candidates, are_one, stays, &mut Told::default()));
         }
         found
     }
-}
-
-/// How much a span says: whether it has a cost, and how many figures.
-fn says(usage: Option<Usage>) -> (bool, usize) {
-    let amounts = usage.map(|usage| usage.amounts).unwrap_or_default();
-    (amounts[3] > 0.0, amounts.iter().filter(|amount| **amount > 0.0).count())
 }
 
 #[cfg(test)]

@@ -405,11 +405,12 @@ impl<'a> Spans<'a> {
         let kept = || best.into_iter().flatten().take(MOST_COMPARED);
         let mut told = Told::default();
         for other in spans.iter().filter(|(node, _)| node.writer != first.writer) {
-            let may_tell = |(kept, place): &(Node, u32)| {
-                !one_by_one || told.is_new((*place, kept.writer), (other.1, other.0.writer))
+            // The first that is one with it, and was told by nothing else of its library if they are told one by one.
+            let tells = |&&(kept, place): &&(Node, u32)| {
+                are_one((kept, place), *other)
+                    && (told.note((place, kept.writer), (other.1, other.0.writer)) || !one_by_one)
             };
-            if let Some((kept, place)) = kept().find(|kept| may_tell(kept) && are_one(**kept, *other)) {
-                told.note((*place, kept.writer), (other.1, other.0.writer));
+            if let Some((_, place)) = kept().find(tells) {
                 heard.push((*place, other.1));
                 unheard.insert(other.1);
             }
@@ -428,7 +429,7 @@ fn bits(amounts: Amounts) -> [u64; 4] {
 }
 
 /// Whether two spans lie in the same time: not one behind the other, and not where one does not say when it was.
-pub(super) fn meet(a: Node, b: Node) -> bool {
+fn meet(a: Node, b: Node) -> bool {
     let lasts = |node: Node| node.times.0 < node.times.1;
     let end = |node: Node| node.times.1.max(node.times.0);
     let is_known = a.times.0 > 0 && b.times.0 > 0;
