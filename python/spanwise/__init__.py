@@ -163,8 +163,8 @@ def read(
     says what was done.
 
     A bad document is left out, with one ``SpanwiseWarning`` for the whole run, and so are the spans that strict mode
-    rejects, what stands behind a place where compressed data is cut off or corrupt, or where a document of which spans
-    were delivered proves to be broken, and files of a directory or a pattern that cannot be read
+    rejects, what stands behind a place where compressed data is cut off or corrupt, or where a document of a file object of
+    which spans were delivered proves to be broken, and files of a directory or a pattern that cannot be read
     (``table.report.unreadable``); ``on_error="raise"`` raises ``DecodeError`` at the first bad document instead, and
     ``OSError`` at such a place or file. It also warns of JSON that holds no traces, and where no source was given.
     Raises ``FileNotFoundError`` and its kin for what was named itself, before anything is read where it is not there,

@@ -13,6 +13,7 @@ import subprocess
 import sys
 import threading
 import time
+import warnings
 
 import duckdb
 import polars
@@ -155,12 +156,20 @@ def large_document():
 
 
 @functools.cache
+def torn_texts():
+    whole = large_document()
+    late = whole[:-5] + b',"scope":{"name":"late"}}]}]}'
+    torn = whole[:-1000]
+    return {"cut off": torn, "corrupt": torn, "broken": torn, "late": late}
+
+
+@functools.cache
 def torn_documents():
     whole = large_document()
     packed = gzip.compress(whole, 1)
     corrupt = bytearray(packed)
     corrupt[len(packed) * 19 // 20] ^= 0xFF
-    late = whole[:-5] + b',"scope":{"name":"late"}}]}]}'
+    late = torn_texts()["late"]
     return {
         "cut off": (packed[: len(packed) * 19 // 20], "the gzip data is cut off, after .*, in a document of which ", 1),
         "corrupt": (bytes(corrupt), "corrupt, after .*, in a document of which |broken at byte .*, after ", 1),
@@ -172,34 +181,60 @@ def torn_documents():
 @pytest.mark.parametrize(
     ("fault", "threads"), [("cut off", 1), ("cut off", 2), ("corrupt", 2), ("broken", 1), ("late", 2)]
 )
-def test_a_large_document_that_is_torn_costs_no_other_source(tmp_path, fault, threads):
+def test_a_large_document_of_a_file_object_that_is_torn_costs_no_other_source(tmp_path, fault, threads):
     data, words, bad = torn_documents()[fault]
     for name in ("a.json", "z.json"):
         (tmp_path / name).write_bytes(line(name))
-    (tmp_path / "m.json.gz").write_bytes(data)
-    report = spanwise.validate(tmp_path, threads=threads)
+
+    def sources():
+        return [tmp_path / "a.json", io.BytesIO(data), tmp_path / "z.json"]
+
+    report = spanwise.validate(sources(), threads=threads)
     [told] = report.unreadable
-    match = re.search(rf"m\.json\.gz: .*(?:{words})(\d+)", told)
+    match = re.search(rf"(?:{words})(\d+)", told)
     assert match, told
     assert (report.ok, report.bad_documents, report.spans) == (False, bad, int(match.group(1)) + 2)
     assert 0 < report.spans < 250_003
     options = {"columns": ["name"], "threads": threads}
     for read in (
-        lambda: spanwise.read(tmp_path, **options),
-        lambda: pyarrow.table(spanwise.scan(tmp_path, **options)),
-        lambda: spanwise.read(tmp_path, columns=["name", "is_request"], threads=threads),
-        lambda: pyarrow.table(spanwise.scan(tmp_path, columns=["name", "is_request"], threads=threads)),
+        lambda: spanwise.read(sources(), **options),
+        lambda: pyarrow.table(spanwise.scan(sources(), **options)),
+        lambda: spanwise.read(sources(), columns=["name", "is_request"], threads=threads),
+        lambda: pyarrow.table(spanwise.scan(sources(), columns=["name", "is_request"], threads=threads)),
     ):
         with pytest.warns(spanwise.SpanwiseWarning, match=words):
             table = read()
         found = pyarrow.table(table)["name"].to_pylist()
         assert (found[0], found[-1], len(found)) == ("a.json", "z.json", report.spans)
     with pytest.warns(spanwise.SpanwiseWarning, match=words):
-        totals = spanwise.summary(tmp_path, threads=threads)
+        totals = spanwise.summary(sources(), threads=threads)
     assert (totals["files"], totals["spans"], totals["bad_documents"]) == (2, report.spans, bad)
-    assert [entry["file"] for entry in totals["unreadable"]] == [str(tmp_path / "m.json.gz")]
+    assert len(totals["unreadable"]) == 1
     with pytest.raises(OSError, match=words):
-        spanwise.read(tmp_path, on_error="raise", **options)
+        spanwise.read(sources(), on_error="raise", **options)
+
+
+@pytest.mark.parametrize("fault", ["cut off", "corrupt", "late"])
+def test_of_a_large_document_in_a_file_all_is_seen_beforehand(tmp_path, fault):
+    data, _, bad = torn_documents()[fault]
+    for name in ("a.json", "z.json"):
+        (tmp_path / name).write_bytes(line(name))
+    (tmp_path / "m.json.gz").write_bytes(data)
+    (tmp_path / "m.json").write_bytes(torn_texts()[fault])
+    compressed = [tmp_path / "a.json", tmp_path / "m.json.gz", tmp_path / "z.json"]
+    plain = [tmp_path / "a.json", tmp_path / "m.json", tmp_path / "z.json"]
+    spans = 2 if bad else 250_002
+    for sources in (plain, compressed):
+        report = spanwise.validate(sources)
+        assert (report.bad_documents, report.spans) == (bad, spans)
+        assert bool(report.unreadable) == (fault in ("cut off", "corrupt") and sources is not plain)
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            table = spanwise.read(sources, columns=["name", "scope_name"])
+        assert bool(caught) == bool(bad)
+        found = pyarrow.table(table)
+        assert found["name"].to_pylist()[:: spans - 1] == ["a.json", "z.json"]
+        assert found["scope_name"].to_pylist().count("late") == (0 if bad else 250_000)
 
 
 def test_what_a_file_object_raises_in_a_large_document_comes_back():

@@ -6,8 +6,11 @@
 #[allow(dead_code, reason = "not every test reads JSON")]
 mod support;
 
+use std::io::Read as _;
 use std::path::Path;
 
+use flate2::Compression;
+use flate2::read::GzEncoder;
 use support::run_with;
 
 const SPANS: usize = 20_000;
@@ -34,7 +37,7 @@ fn document(spans: usize, resource_first: bool) -> String {
 fn services(csv: &Path) -> (usize, usize) {
     let text = std::fs::read_to_string(csv).unwrap();
     let rows = text.lines().skip(1);
-    (rows.clone().count(), rows.filter(|row| *row == "shop").count())
+    (rows.clone().count(), rows.filter(|row| row.split(',').next() == Some("shop")).count())
 }
 
 #[test]
@@ -46,6 +49,27 @@ fn a_large_document_has_its_resource_wherever_it_stands_in_a_file() {
         let run = run_with(words, b"", folder.path());
         assert_eq!(run.code, 0, "{run:?}");
         assert_eq!(services(&folder.path().join("out.csv")), (SPANS, SPANS));
+    }
+}
+
+#[test]
+fn a_large_compressed_document_that_breaks_off_costs_no_other() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = document(3000, false);
+    let path = |name: &str| folder.path().join(format!("traces/{name}"));
+    std::fs::create_dir(path("")).unwrap();
+    let mut packed = Vec::new();
+    GzEncoder::new(text.as_bytes(), Compression::fast()).read_to_end(&mut packed).unwrap();
+    std::fs::write(path("a.json.gz"), &packed).unwrap();
+    std::fs::write(path("b.json.gz"), &packed[..packed.len() - 100]).unwrap();
+    std::fs::write(path("c.json"), &text).unwrap();
+    // With requests to be told, all is read twice.
+    for columns in ["--columns=service_name", "--columns=service_name,is_request"] {
+        let run = run_with(["convert", "traces", "-o", "out.csv", columns], b"", folder.path());
+        assert_eq!(run.code, 2, "{run:?}");
+        assert!(run.stderr.contains("traces/b.json.gz: the gzip data is cut off, after "), "{run:?}");
+        assert!(run.stderr.contains("left out: 1 bad document "), "{run:?}");
+        assert_eq!(services(&folder.path().join("out.csv")), (6000, 6000));
     }
 }
 

@@ -1,16 +1,15 @@
 //! The blocks of one source, read as they are asked for.
 
 use std::fmt;
-use std::fs::File;
 use std::io;
 use std::sync::Arc;
 
-use spanwise::frame::{Block, Framer, LineNumber, Survey};
+use spanwise::frame::{Block, Framer, LineNumber};
 
+use crate::ahead::Ahead;
 use crate::error::{ReadError, ReadErrorKind};
 use crate::input::Input;
 use crate::line_ranges::{LineRange, LineRanges, Next};
-use crate::positional::read_at;
 use crate::settings::ReadSettings;
 use crate::source::Source;
 
@@ -31,6 +30,8 @@ use crate::source::Source;
 #[must_use = "a source is read as its blocks are asked for"]
 pub struct Blocks {
     input: Input,
+    /// Where large documents are looked at beforehand.
+    ahead: Option<Ahead>,
     framer: Framer,
     /// Where it is a file of lines that can be read at any place: what is left of it is cut here, not by the framer.
     ranges: Option<LineRanges>,
@@ -76,9 +77,6 @@ const BEYOND: usize = 64 << 10;
 /// Bytes of a large document that are read at once, at most.
 const MORE: usize = 1 << 20;
 
-/// Bytes that a survey sees at once.
-const LOOK: usize = 1 << 20;
-
 impl Blocks {
     /// Opens a source.
     ///
@@ -86,15 +84,16 @@ impl Blocks {
     /// It cannot be opened or read.
     pub fn open(source: Source, settings: &ReadSettings) -> Result<Self, ReadError> {
         let mut input = Input::open(source, settings)?;
-        let mut framer = match input.take_whole() {
-            Some(bytes) => Framer::over(bytes, &settings.decode, settings.framing, settings.sizes),
-            None => Framer::new(&settings.decode, settings.framing, settings.sizes),
+        let (mut framer, ahead) = match input.take_whole() {
+            Some(bytes) => (Framer::over(bytes, &settings.decode, settings.framing, settings.sizes), None),
+            None => (Framer::new(&settings.decode, settings.framing, settings.sizes), input.ahead()),
         };
-        if input.plain().is_some() {
+        if ahead.is_some() {
             framer = framer.with_surveys();
         }
         Ok(Self {
             input,
+            ahead,
             framer,
             ranges: None,
             given: false,
@@ -175,8 +174,8 @@ impl Blocks {
                 return Some(Ok(block));
             }
             if let Some(survey) = self.framer.survey() {
-                let looked = match self.input.plain() {
-                    Some(file) => look(file, survey),
+                let looked = match &mut self.ahead {
+                    Some(ahead) => ahead.look(survey),
                     None => Ok(survey),
                 };
                 let looked =
@@ -222,19 +221,6 @@ impl Blocks {
                     }
                 }
             }
-        }
-    }
-}
-
-/// Reads a file from where the survey begins until it has seen enough.
-fn look(file: &File, mut survey: Survey) -> io::Result<Survey> {
-    let mut offset = survey.offset();
-    let mut chunk = vec![0; LOOK];
-    loop {
-        let read = read_at(file, &mut chunk, offset)?;
-        offset += read as u64;
-        if !survey.push(chunk.get(..read).unwrap_or_default()) {
-            return Ok(survey);
         }
     }
 }

@@ -113,10 +113,7 @@ impl fmt::Display for ReadError {
             }
             ReadErrorKind::Contradiction(contradiction) if contradiction.fault => contradiction.fmt(f),
             ReadErrorKind::Contradiction(contradiction) => {
-                write!(
-                    f,
-                    "{contradiction}; read it from an uncompressed file, where this can be seen beforehand"
-                )
+                write!(f, "{contradiction}; read it from a file, where this can be seen beforehand")
             }
             ReadErrorKind::Inflated => {
                 write!(f, "decompresses to more than the {delivered} bytes that are allowed")

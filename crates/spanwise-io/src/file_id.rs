@@ -37,7 +37,7 @@ impl FileId {
         match source {
             Source::File(path) => Self::of(path),
             Source::Stdin => system::of_standard_input(),
-            Source::Bytes(_) | Source::Reader(_) => None,
+            Source::Bytes(_) | Source::Kept(_) | Source::Reader(_) => None,
         }
     }
 

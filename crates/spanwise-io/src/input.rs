@@ -8,9 +8,10 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use bytes::Bytes;
 
+use crate::ahead::{Ahead, Origin};
 use crate::compression::{Compression, Trailing, possible_window, wants_more};
 use crate::error::{ReadError, ReadErrorKind};
-use crate::positional::check_end;
+use crate::positional::{FileReader, check_end};
 use crate::source::Source;
 use crate::twice::standard_input;
 
@@ -19,7 +20,7 @@ const MOST_AT_ONCE: usize = 64 << 20;
 
 /// What a source's own bytes told: how many were read, and whether reading them failed.
 #[derive(Debug, Default)]
-struct Meter {
+pub(crate) struct Meter {
     /// Of all sources.
     read: Arc<AtomicU64>,
     /// Of this one alone, where it is compressed.
@@ -27,10 +28,23 @@ struct Meter {
     failed: AtomicBool,
 }
 
+impl Meter {
+    /// Whether it was the source that failed, and not what it holds.
+    pub(crate) fn has_failed(&self) -> bool {
+        self.failed.load(Ordering::Relaxed)
+    }
+}
+
 /// Counts the bytes of a source before they are decompressed.
-struct Metered {
+pub(crate) struct Metered {
     source: Box<dyn Read + Send>,
     meter: Arc<Meter>,
+}
+
+impl Metered {
+    pub(crate) fn new(source: Box<dyn Read + Send>, meter: Arc<Meter>) -> Self {
+        Self { source, meter }
+    }
 }
 
 impl Read for Metered {
@@ -86,13 +100,15 @@ pub struct Input {
     plain: Option<Arc<File>>,
     /// The file, if it is one, to see whether it has become shorter.
     opened: Option<Opened>,
+    /// Where it can be read again from.
+    origin: Option<Origin>,
     compression: Option<Compression>,
     meter: Arc<Meter>,
     length: Option<u64>,
     delivered: u64,
     bound: u64,
-    /// Bytes that a window may have.
-    window: u64,
+    /// Bytes that a window may have, as a power of two.
+    window: u32,
 }
 
 /// How much was read of it, and none of what it says.
@@ -112,11 +128,14 @@ impl Input {
     /// # Errors
     /// It cannot be opened or read.
     pub fn open(source: Source, settings: &crate::ReadSettings) -> Result<Self, ReadError> {
-        let (mut whole, mut plain, mut opened) = (None, None, None);
+        let (mut whole, mut plain, mut opened, mut origin) = (None, None, None, None);
+        let mut by_place = None;
         let (mut reader, length): (Box<dyn Read + Send>, _) = match source {
             Source::Stdin => {
                 if let Some((file, begin)) = standard_input() {
-                    opened = Opened::of(&Arc::new(file), begin)?;
+                    let file = Arc::new(file);
+                    opened = Opened::of(&file, begin)?;
+                    origin = Some(Origin::File(FileReader::new(file, begin, None)));
                 }
                 (Box::new(io::stdin()), None)
             }
@@ -127,12 +146,23 @@ impl Input {
                 }
                 opened = Opened::of(&file, 0)?;
                 plain = opened.as_ref().map(|opened| Arc::clone(&opened.file));
+                by_place = plain.as_ref().map(|file| FileReader::new(Arc::clone(file), 0, None));
+                origin = by_place.clone().map(Origin::File);
                 (Box::new(file), opened.as_ref().map(|opened| opened.length))
             }
             Source::Bytes(bytes) => {
                 let length = bytes.len() as u64;
                 whole = Some(bytes.clone());
+                origin = Some(Origin::Bytes(bytes.clone()));
                 (Box::new(Cursor::new(bytes)), Some(length))
+            }
+            Source::Kept(kept) => {
+                let reader = kept.reader();
+                let (file, begin) = reader.place();
+                opened = Opened::of(file, begin)?.filter(|_| reader.failed().is_none());
+                // What it ended with is told by whoever reads the blocks.
+                origin = Some(Origin::File(FileReader::new(Arc::clone(file), begin, None)));
+                (Box::new(reader), kept.length())
             }
             Source::Reader(reader) => (reader, None),
         };
@@ -141,7 +171,9 @@ impl Input {
         let source: Box<dyn Read + Send> = Box::new(Cursor::new(head).chain(reader));
         let reader = if let Some(compression) = compression {
             (whole, plain) = (None, None);
-            let metered = Box::new(Metered { source, meter: Arc::clone(&meter) });
+            // So a second reading does not move the first, whatever the system.
+            let source = by_place.map_or(source, |file| Box::new(file));
+            let metered = Box::new(Metered::new(source, Arc::clone(&meter)));
             compression.reader(metered, settings.window_log)?
         } else {
             // What is read is what is stored. A reader of our own in between would have every buffer zeroed first.
@@ -152,12 +184,13 @@ impl Input {
             whole,
             plain,
             opened,
+            origin,
             compression,
             meter,
             length,
             delivered: 0,
             bound: settings.inflated_bytes,
-            window: 1 << possible_window(settings.window_log),
+            window: possible_window(settings.window_log),
         })
     }
 
@@ -186,6 +219,12 @@ impl Input {
     /// The file, if it is one that can be read at any place, and not compressed.
     pub(crate) fn plain(&self) -> Option<&Arc<File>> {
         self.plain.as_ref()
+    }
+
+    /// A second reading, if there can be one.
+    pub(crate) fn ahead(&self) -> Option<Ahead> {
+        let origin = self.origin.clone()?;
+        Some(Ahead::new(origin, self.compression, self.window, self.bound))
     }
 
     /// Gives what was read from `offset` on back, for others to read, and to count.
@@ -270,13 +309,13 @@ impl Input {
 
     fn error(&self, error: io::Error) -> ReadError {
         let kind = match self.compression {
-            Some(compression) if !self.meter.failed.load(Ordering::Relaxed) => {
+            Some(compression) if !self.meter.has_failed() => {
                 if error.get_ref().and_then(|inner| inner.downcast_ref::<Trailing>()).is_some() {
                     ReadErrorKind::Trailing(compression)
                 } else if error.kind() == io::ErrorKind::UnexpectedEof {
                     ReadErrorKind::CutOff(compression)
                 } else if wants_more(&error) {
-                    ReadErrorKind::Window { compression, most: self.window }
+                    ReadErrorKind::Window { compression, most: 1 << self.window }
                 } else {
                     ReadErrorKind::Corrupt(compression)
                 }

@@ -1,7 +1,8 @@
 //! Reads at a place of a file, which threads can do side by side.
 
 use std::fs::File;
-use std::io;
+use std::io::{self, Read};
+use std::sync::Arc;
 
 /// Fills `bytes` with what the file has from `offset` on.
 pub(crate) fn read_exact_at(file: &File, bytes: &mut [u8], offset: u64) -> io::Result<()> {
@@ -47,6 +48,70 @@ fn read_once_at(file: &File, bytes: &mut [u8], offset: u64) -> io::Result<usize>
 #[cfg(windows)]
 fn read_once_at(file: &File, bytes: &mut [u8], offset: u64) -> io::Result<usize> {
     std::os::windows::fs::FileExt::seek_read(file, bytes, offset)
+}
+
+/// What a source ended with, which whoever reads it again is to find as well.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Failed {
+    System(i32),
+    Kind(io::ErrorKind),
+}
+
+impl From<io::Error> for Failed {
+    fn from(error: io::Error) -> Self {
+        error.raw_os_error().map_or(Self::Kind(error.kind()), Self::System)
+    }
+}
+
+impl From<Failed> for io::Error {
+    fn from(failed: Failed) -> Self {
+        match failed {
+            Failed::System(number) => Self::from_raw_os_error(number),
+            Failed::Kind(kind) => kind.into(),
+        }
+    }
+}
+
+/// A file, read from a place on: readers do not move each other.
+#[derive(Debug, Clone)]
+pub(crate) struct FileReader {
+    file: Arc<File>,
+    at: u64,
+    /// What comes in place of the end.
+    failed: Option<Failed>,
+}
+
+impl FileReader {
+    pub(crate) fn new(file: Arc<File>, at: u64, failed: Option<Failed>) -> Self {
+        Self { file, at, failed }
+    }
+
+    /// The file, and where it is read from.
+    pub(crate) fn place(&self) -> (&Arc<File>, u64) {
+        (&self.file, self.at)
+    }
+
+    /// What it ends with in place of the end.
+    pub(crate) fn failed(&self) -> Option<Failed> {
+        self.failed
+    }
+
+    /// Goes on behind so many bytes.
+    pub(crate) fn skipping(mut self, bytes: u64) -> Self {
+        self.at = self.at.saturating_add(bytes);
+        self
+    }
+}
+
+impl Read for FileReader {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = read_at(&self.file, buffer, self.at)?;
+        self.at += read as u64;
+        match self.failed {
+            Some(failed) if read == 0 && !buffer.is_empty() => Err(failed.into()),
+            _ => Ok(read),
+        }
+    }
 }
 
 #[cfg(test)]

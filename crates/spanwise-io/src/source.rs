@@ -10,6 +10,8 @@ use bytes::Bytes;
 use globset::GlobBuilder;
 use walkdir::WalkDir;
 
+use crate::twice::Kept;
+
 /// Where traces come from.
 ///
 /// ```
@@ -27,6 +29,8 @@ pub enum Source {
     File(PathBuf),
     /// What is in memory already; blocks share it.
     Bytes(Bytes),
+    /// What could be read only once, and was kept.
+    Kept(Kept),
     /// Anything that can be read.
     Reader(Box<dyn Read + Send>),
 }
@@ -56,6 +60,7 @@ impl Source {
             Self::Stdin => "-".to_owned(),
             Self::File(path) => path.display().to_string(),
             Self::Bytes(_) => "<bytes>".to_owned(),
+            Self::Kept(_) => "<kept>".to_owned(),
             Self::Reader(_) => "<reader>".to_owned(),
         }
     }
@@ -72,6 +77,7 @@ impl Source {
                 path.metadata().ok().filter(std::fs::Metadata::is_file).map(|file| file.len())
             }
             Self::Bytes(bytes) => Some(bytes.len() as u64),
+            Self::Kept(kept) => kept.length(),
             Self::Stdin | Self::Reader(_) => None,
         }
     }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use crate::descriptor::again;
-use crate::positional::read_at;
+use crate::positional::{Failed, FileReader};
 use crate::source::Source;
 
 /// Bytes that are copied at once.
@@ -30,6 +30,7 @@ impl Source {
                 is_file.then(|| Self::File(path.clone()))
             }
             Self::Bytes(bytes) => Some(Self::Bytes(bytes.clone())),
+            Self::Kept(kept) => Some(kept.source()),
             Self::Stdin | Self::Reader(_) => None,
         }
     }
@@ -49,35 +50,8 @@ impl Source {
 /// }
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Debug)]
-pub struct Kept {
-    file: Arc<File>,
-    /// Where it begins in the file.
-    begin: u64,
-    failed: Option<Failed>,
-}
-
-/// What a source ended with, which whoever reads it again is to find as well.
-#[derive(Debug, Clone, Copy)]
-enum Failed {
-    System(i32),
-    Kind(io::ErrorKind),
-}
-
-impl From<io::Error> for Failed {
-    fn from(error: io::Error) -> Self {
-        error.raw_os_error().map_or(Self::Kind(error.kind()), Self::System)
-    }
-}
-
-impl From<Failed> for io::Error {
-    fn from(failed: Failed) -> Self {
-        match failed {
-            Failed::System(number) => Self::from_raw_os_error(number),
-            Failed::Kind(kind) => kind.into(),
-        }
-    }
-}
+#[derive(Debug, Clone)]
+pub struct Kept(FileReader);
 
 impl Kept {
     /// Reads the source to its end, and tells `each` how many bytes came. Where it cannot be read, or not to its end, that comes of
@@ -87,7 +61,7 @@ impl Kept {
     /// It cannot be kept: there is no room in the system's folder for temporary files, say.
     pub fn of(source: Source, mut each: impl FnMut(u64)) -> io::Result<Self> {
         if let Some((file, begin)) = matches!(source, Source::Stdin).then(standard_input).flatten() {
-            return Ok(Self { file: Arc::new(file), begin, failed: None });
+            return Ok(Self(FileReader::new(Arc::new(file), begin, None)));
         }
         let mut file = tempfile::tempfile()?;
         let copied = match source {
@@ -97,15 +71,26 @@ impl Kept {
                 Err(error) => Ok(Some(error.into())),
             },
             Source::Bytes(bytes) => copy(&mut &*bytes, &mut file, &mut each),
+            Source::Kept(kept) => return Ok(kept),
             Source::Reader(mut reader) => copy(&mut reader, &mut file, &mut each),
         };
-        Ok(Self { file: Arc::new(file), begin: 0, failed: copied? })
+        Ok(Self(FileReader::new(Arc::new(file), 0, copied?)))
     }
 
     /// The source from its beginning.
     pub fn source(&self) -> Source {
-        let (file, at, failed) = (Arc::clone(&self.file), self.begin, self.failed);
-        Source::Reader(Box::new(Replay { file, at, failed }))
+        Source::Kept(self.clone())
+    }
+
+    /// The file from where it begins.
+    pub(crate) fn reader(&self) -> FileReader {
+        self.0.clone()
+    }
+
+    /// How many bytes it has.
+    pub(crate) fn length(&self) -> Option<u64> {
+        let (file, begin) = self.0.place();
+        Some(file.metadata().ok()?.len().saturating_sub(begin))
     }
 }
 
@@ -130,24 +115,6 @@ pub(crate) fn standard_input() -> Option<(File, u64)> {
     let mut file = again(0)?.ok()?;
     let begin = file.metadata().ok()?.is_file().then(|| file.stream_position())?.ok()?;
     Some((file, begin))
-}
-
-/// What was kept, read by places: readers do not move each other.
-struct Replay {
-    file: Arc<File>,
-    at: u64,
-    failed: Option<Failed>,
-}
-
-impl Read for Replay {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let read = read_at(&self.file, buffer, self.at)?;
-        self.at += read as u64;
-        match self.failed {
-            Some(failed) if read == 0 && !buffer.is_empty() => Err(failed.into()),
-            _ => Ok(read),
-        }
-    }
 }
 
 /// How files look before they are read: to tell afterwards whether they were changed meanwhile.
@@ -211,8 +178,8 @@ mod tests {
     }
 
     fn read(source: Source) -> (usize, io::Result<()>) {
-        let Source::Reader(mut reader) = source else { panic!("{source:?}") };
-        let mut bytes = Vec::new();
+        let Source::Kept(kept) = source else { panic!("{source:?}") };
+        let (mut reader, mut bytes) = (kept.reader(), Vec::new());
         let result = reader.read_to_end(&mut bytes).map(|_| ());
         (bytes.len(), result)
     }
@@ -229,11 +196,10 @@ mod tests {
         }
         let kept = Kept::of(Source::Bytes("abc".into()), |_| ()).unwrap();
         // At once.
-        let (mut one, mut other) = (kept.source(), kept.source());
-        let (Source::Reader(one), Source::Reader(other)) = (&mut one, &mut other) else { panic!() };
+        let (mut one, mut other) = (kept.reader(), kept.reader());
         let mut byte = [0; 1];
         for expected in b"abc" {
-            for reader in [&mut *one, &mut *other] {
+            for reader in [&mut one, &mut other] {
                 assert_eq!(reader.read(&mut byte).unwrap(), 1);
                 assert_eq!(byte, [*expected]);
             }

@@ -1,4 +1,4 @@
-//! Documents that are too large to be held, from sources that can be read twice and from those that cannot.
+//! Documents that are too large to be held, from sources that can be read again and from those that cannot.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test")]
 
@@ -9,7 +9,7 @@ use flate2::Compression;
 use flate2::read::GzEncoder;
 use spanwise::frame::BlockSizes;
 use spanwise::{Decoder, SpanBatch};
-use spanwise_io::{ReadErrorKind, ReadSettings, Scan, Source};
+use spanwise_io::{Kept, ReadErrorKind, ReadSettings, Scan, Source};
 
 const SPANS: usize = 4000;
 const SIZES: BlockSizes = BlockSizes { block: 5000, document: 20_000, held: 60_000 };
@@ -28,6 +28,33 @@ fn file(name: &str, text: &str) -> PathBuf {
     let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
     std::fs::write(&path, text).unwrap();
     path
+}
+
+fn gzip(text: &str) -> Vec<u8> {
+    let mut packed = Vec::new();
+    GzEncoder::new(text.as_bytes(), Compression::fast()).read_to_end(&mut packed).unwrap();
+    packed
+}
+
+fn reader(bytes: impl AsRef<[u8]> + Send + 'static) -> Source {
+    Source::Reader(Box::new(Cursor::new(bytes)))
+}
+
+/// All that a text can be read from more than once.
+fn sources(name: &str, text: &str) -> Vec<Source> {
+    let (plain, packed) = (file(&format!("{name}.json"), text), gzip(text));
+    let zipped = file(&format!("{name}.json.gz"), "");
+    std::fs::write(&zipped, &packed).unwrap();
+    let kept = |source| Kept::of(source, |_| ()).unwrap().source();
+    vec![
+        Source::File(plain),
+        Source::Bytes(text.to_owned().into()),
+        Source::File(zipped),
+        Source::Bytes(packed.clone().into()),
+        Source::Bytes(zstd::encode_all(text.as_bytes(), 1).unwrap().into()),
+        kept(reader(text.to_owned())),
+        kept(reader(packed)),
+    ]
 }
 
 /// The spans' names and services, the largest number of bytes that was held at once, and how reading ended.
@@ -80,16 +107,8 @@ fn expected() -> Vec<(String, String)> {
 #[test]
 fn a_large_document_is_cut_and_held_nowhere() {
     let text = document(false, "}");
-    let path = file("resource-first.json", &text);
-    let mut packed = Vec::new();
-    GzEncoder::new(text.as_bytes(), Compression::fast()).read_to_end(&mut packed).unwrap();
     for threads in [1, 3] {
-        for source in [
-            Source::File(path.clone()),
-            Source::Bytes(text.clone().into()),
-            Source::Bytes(packed.clone().into()),
-            Source::Reader(Box::new(Cursor::new(text.clone()))),
-        ] {
+        for source in sources("resource-first", &text).into_iter().chain([reader(text.clone())]) {
             let found = read(source, threads);
             assert!(found.error.is_none(), "{}", found.message);
             assert_eq!(found.documents, 1);
@@ -100,15 +119,15 @@ fn a_large_document_is_cut_and_held_nowhere() {
 }
 
 #[test]
-fn what_stands_last_needs_a_source_that_can_be_read_twice() {
+fn what_stands_last_needs_a_source_that_can_be_read_again() {
     let text = document(true, "}");
-    let path = file("resource-last.json", &text);
-    for source in [Source::File(path), Source::Bytes(text.clone().into())] {
+    for source in sources("resource-last", &text) {
         let found = read(source, 2);
         assert!(found.error.is_none(), "{}", found.message);
         assert_eq!(found.spans, expected());
+        assert!(found.largest < 7000, "{}", found.largest);
     }
-    let found = read(Source::Reader(Box::new(Cursor::new(text.clone()))), 2);
+    let found = read(reader(text.clone()), 2);
     let Some(ReadErrorKind::Contradiction(contradiction)) = found.error else { panic!("{}", found.message) };
     assert_eq!(contradiction.offset, text.find("\"resource\":").unwrap() as u64);
     assert_eq!(contradiction.spans, found.spans.len() as u64);
@@ -116,8 +135,8 @@ fn what_stands_last_needs_a_source_that_can_be_read_twice() {
     assert_eq!(
         found.message,
         format!(
-            "the document goes on at byte {} with what changes {} of its spans that were delivered before; read it from an \
-             uncompressed file, where this can be seen beforehand",
+            "the document goes on at byte {} with what changes {} of its spans that were delivered before; read it from a \
+             file, where this can be seen beforehand",
             contradiction.offset, contradiction.spans
         )
     );
@@ -127,11 +146,13 @@ fn what_stands_last_needs_a_source_that_can_be_read_twice() {
 fn a_late_fault_costs_the_document_or_is_an_error() {
     let good = document(false, "}");
     let text = format!("{}{good}", document(false, "]}"));
-    let found = read(Source::File(file("torn.json", &text)), 2);
-    assert!(found.error.is_none(), "{}", found.message);
-    assert_eq!((found.bad_documents, found.documents), (1, 1));
-    assert_eq!(found.spans, expected());
-    let found = read(Source::Reader(Box::new(Cursor::new(text))), 2);
+    for source in sources("torn", &text) {
+        let found = read(source, 2);
+        assert!(found.error.is_none(), "{}", found.message);
+        assert_eq!((found.bad_documents, found.documents), (1, 1));
+        assert_eq!(found.spans, expected());
+    }
+    let found = read(reader(text), 2);
     let Some(ReadErrorKind::Contradiction(contradiction)) = found.error else { panic!("{}", found.message) };
     assert!(contradiction.fault && contradiction.spans > 0);
     assert_eq!(contradiction.spans, found.spans.len() as u64);
@@ -146,11 +167,7 @@ fn a_list_that_comes_again_after_no_span_was_delivered_costs_nothing() {
     let again = format!("{{{},{}}}\n", one(&spans.join(",")), span("again"));
     assert!((SIZES.document..SIZES.held).contains(&again.len()), "{}", again.len());
     let text = format!("{again}{{{}}}\n{{{}}}\n", span("behind"), span("last"));
-    for source in [
-        Source::File(file("list-again.jsonl", &text)),
-        Source::Bytes(text.clone().into()),
-        Source::Reader(Box::new(Cursor::new(text.clone()))),
-    ] {
+    for source in sources("list-again", &text).into_iter().chain([reader(text.clone())]) {
         let found = read(source, 2);
         assert!(found.error.is_none(), "{}", found.message);
         let names: Vec<_> = found.spans.iter().map(|(name, _)| name.as_str()).collect();
@@ -174,13 +191,12 @@ impl Read for Failing {
 #[test]
 fn a_document_that_is_torn_by_its_source_tells_why() {
     let text = document(false, "}");
-    let mut packed = Vec::new();
-    GzEncoder::new(text.as_bytes(), Compression::fast()).read_to_end(&mut packed).unwrap();
+    let mut packed = gzip(&text);
     packed.truncate(packed.len() * 9 / 10);
     let half = text[..text.len() / 2].to_owned();
     for (source, words, is_cause) in [
         (
-            Source::Bytes(packed.into()),
+            reader(packed),
             "the gzip data is cut off, after ",
             (|cause| matches!(cause, ReadErrorKind::CutOff(_))) as fn(&ReadErrorKind) -> bool,
         ),
@@ -202,4 +218,49 @@ fn a_document_that_is_torn_by_its_source_tells_why() {
         assert!(message.ends_with(&end), "{message}");
         assert!(is_cause(&error.into_cause()));
     }
+}
+
+/// Compressed documents behind each other, of which the last breaks off with its source: the others are there, and it is a bad one.
+#[test]
+fn of_compressed_data_that_is_cut_off_the_documents_before_that_are_read() {
+    let good = document(false, "}");
+    let text = format!("{good}{}{good}", document(true, "}"));
+    let packed = gzip(&text);
+    let cut = packed[..packed.len() * 9 / 10].to_vec();
+    let mut corrupt = packed.clone();
+    let at = packed.len() * 9 / 10;
+    corrupt[at..at + 8].fill(0xff);
+    let path = file("cut-off.json.gz", "");
+    std::fs::write(&path, &cut).unwrap();
+    let failing = || {
+        let half = text[..text.len() - 1000].to_owned();
+        Kept::of(Source::Reader(Box::new(Failing(Cursor::new(half)))), |_| ()).unwrap().source()
+    };
+    for threads in [1, 3] {
+        for (source, is_kind) in [
+            (
+                Source::File(path.clone()),
+                (|kind| matches!(kind, ReadErrorKind::CutOff(_))) as fn(&ReadErrorKind) -> bool,
+            ),
+            (Source::Bytes(cut.clone().into()), |kind| matches!(kind, ReadErrorKind::CutOff(_))),
+            (Source::Bytes(corrupt.clone().into()), |kind| matches!(kind, ReadErrorKind::Corrupt(_))),
+            (failing(), |kind| matches!(kind, ReadErrorKind::Io(_))),
+        ] {
+            let found = read(source, threads);
+            assert!(found.error.as_ref().is_some_and(is_kind), "{:?} {}", found.error, found.message);
+            assert_eq!((found.documents, found.bad_documents), (2, 1), "{}", found.message);
+            assert_eq!(found.spans, [expected(), expected()].concat());
+        }
+    }
+}
+
+/// Surveys stop at the bound where reading does.
+#[test]
+fn a_bound_on_text_is_one_for_the_first_look() {
+    let text = document(true, "}");
+    let settings = ReadSettings { sizes: SIZES, inflated_bytes: 50_000, ..ReadSettings::default() };
+    let source = Source::Bytes(gzip(&text).into());
+    let scan = Scan::new(vec![source], settings, 1, || |piece: spanwise_io::Piece| piece.block);
+    let errors: Vec<_> = scan.filter_map(Result::err).collect();
+    assert!(matches!(&errors[..], [error] if matches!(error.kind(), ReadErrorKind::Inflated)), "{errors:?}");
 }
