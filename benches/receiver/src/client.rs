@@ -162,8 +162,8 @@ pub(crate) fn field(status: &str, name: &str) -> u64 {
 struct Message {
     bytes: Vec<u8>,
     body: usize,
-    /// Where the trace ids begin.
-    trace_ids: Vec<usize>,
+    /// Where the trace ids begin, and those of answers.
+    ids: Vec<usize>,
 }
 
 impl Message {
@@ -177,18 +177,21 @@ impl Message {
         .unwrap();
         let start = bytes.len();
         bytes.extend_from_slice(body);
-        let name = b"\"traceId\":\"";
-        let found = bytes.windows(name.len()).enumerate().skip(start).filter(|(_, window)| window == name);
-        let trace_ids = found.map(|(at, _)| at + name.len()).collect();
-        Self { bytes, body: body.len(), trace_ids }
+        let ids_behind = |name: &[u8]| -> Vec<usize> {
+            let found =
+                bytes.windows(name.len()).enumerate().skip(start).filter(|(_, window)| *window == name);
+            found.map(|(at, _)| at + name.len()).collect()
+        };
+        let ids = [ids_behind(b"\"traceId\":\""), ids_behind(b"\"stringValue\":\"resp_")].concat();
+        Self { bytes, body: body.len(), ids }
     }
 
-    /// Writes the request into `out`, a number over the first digits of every trace id, so that no two are the same.
+    /// Writes the request into `out`, a number over the first digits of every id of a trace or an answer, so that no two are the same.
     fn write(&self, number: u64, out: &mut Vec<u8>) {
         out.clear();
         out.extend_from_slice(&self.bytes);
         let digits = format!("{number:012x}");
-        for at in &self.trace_ids {
+        for at in &self.ids {
             out[*at..*at + digits.len()].copy_from_slice(digits.as_bytes());
         }
     }

@@ -55,7 +55,7 @@ impl RequestMarks {
     /// What `requests` say, for record batches with the columns of `converter`: of all spans but those that are
     /// [settled](Requests::settle), which had rows before. Takes the time of [`Requests::counted`].
     pub fn new(requests: &Requests, converter: &Converter) -> Self {
-        let marks = marks(requests);
+        let marks = marks(requests, requests.settled());
         let (column, schema) = (converter.place(Column::IsRequest), converter.schema().clone());
         Self { marks, next: 0, column, schema }
     }
@@ -78,10 +78,38 @@ impl RequestMarks {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn extend(&mut self, requests: &Requests) {
-        let more = marks(requests);
+        self.append(&marks(requests, requests.settled()));
+    }
+
+    /// Adds the marks as [`extend`](Self::extend) does, and [settles](Requests::settle) them: what comes later says nothing else of these
+    /// rows.
+    ///
+    /// ```
+    /// use spanwise::llm::Requests;
+    /// use spanwise_arrow::{ArrowOptions, Converter, RequestMarks};
+    /// let batch = spanwise::decode(r#"{"resourceSpans":[{"scopeSpans":[{"spans":[{},{}]}]}]}"#)?;
+    /// let mut converter = Converter::new(&ArrowOptions { llm: true, ..ArrowOptions::default() })?.marked_later();
+    /// let mut requests = Requests::default();
+    /// let mut marks = RequestMarks::new(&requests, &converter);
+    /// for _ in 0..2 {
+    ///     requests.add_batch(&batch);
+    ///     marks.settle(&mut requests);
+    ///     marks.mark(converter.convert(&batch)?)?;
+    /// }
+    /// marks.finish()?;
+    /// assert_eq!(requests.settled(), 4);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn settle(&mut self, requests: &mut Requests) {
+        let first = requests.settled();
+        requests.settle();
+        self.append(&marks(requests, first));
+    }
+
+    fn append(&mut self, more: &BooleanBuffer) {
         let mut all = BooleanBufferBuilder::new(self.marks.len() + more.len());
         all.append_buffer(&self.marks);
-        all.append_buffer(&more);
+        all.append_buffer(more);
         self.marks = all.finish();
     }
 
@@ -142,9 +170,8 @@ impl RequestMarks {
     }
 }
 
-/// A bit for each span that is not settled.
-fn marks(requests: &Requests) -> BooleanBuffer {
-    let first = requests.settled();
+/// A bit for each span from the first of these on.
+fn marks(requests: &Requests, first: usize) -> BooleanBuffer {
     bits(requests.spans() - first, requests.counted().filter_map(|place| place.checked_sub(first)))
 }
 

@@ -56,8 +56,13 @@ fn marks(disk: &MemoryDisk) -> Vec<(String, bool)> {
 
 /// The names of all rows, and of those that stand for a request.
 fn found(disk: &MemoryDisk) -> [BTreeSet<String>; 2] {
+    found_but(disk, "")
+}
+
+/// The same without rows of this name.
+fn found_but(disk: &MemoryDisk, but: &str) -> [BTreeSet<String>; 2] {
     let mut found = [BTreeSet::new(), BTreeSet::new()];
-    for (name, is_request) in marks(disk) {
+    for (name, is_request) in marks(disk).into_iter().filter(|(name, _)| name != but) {
         assert!(found[0].insert(name.clone()), "{name} twice");
         if is_request {
             found[1].insert(name);
@@ -203,6 +208,34 @@ fn a_run_that_becomes_parquet_behind_its_calls_is_no_request_of_its_own() {
         assert_eq!(marked(&name), 0, "{name}");
     }
     stand.close();
+}
+
+/// More spans than are remembered: the last of them are.
+#[test]
+fn a_run_that_becomes_parquet_behind_very_many_spans_is_known_by_the_last_of_them() {
+    let runtime = runtime();
+    let disk = MemoryDisk::new();
+    let stand = Stand::on(Arc::new(disk.clone()), StoreOptions::default(), ReceiverOptions::default());
+    let plain = |first: u64| {
+        let span = |id: u64| format!(r#"{{"traceId":"{first:032x}","spanId":"{id:016x}","name":"plain"}}"#);
+        let spans: Vec<_> = (1..=40_000).map(span).collect();
+        format!(r#"{{"resourceSpans":[{{"scopeSpans":[{{"spans":[{}]}}]}}]}}"#, spans.join(","))
+    };
+    // Calls have a time, and the others are of the day of their delivery.
+    for (trace, files) in [(1, 2), (2, 4)] {
+        assert_eq!(runtime.block_on(stand.post(span(trace, "chat", id("invoke_agent"), ""))), 200);
+        assert_eq!(runtime.block_on(stand.post(plain(100 + trace))), 200);
+        stand.store.flush();
+        until("it is sealed", || disk.files(".parquet").len() == files && stand.store.unsealed_bytes() == 0);
+    }
+    for trace in [1, 2] {
+        assert_eq!(runtime.block_on(stand.post(span(trace, "invoke_agent", "", ""))), 200);
+    }
+    stand.close();
+    let [all, marked] = found_but(&disk, "plain");
+    assert_eq!(all.len(), 4);
+    let expected = ["chat 1", "chat 2", "invoke_agent 1"].map(str::to_owned);
+    assert_eq!(marked, expected.into(), "the first call is forgotten");
 }
 
 /// What was noted of a segment that did not become Parquet is not taken for delivered before.

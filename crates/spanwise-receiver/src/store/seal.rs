@@ -231,22 +231,20 @@ impl<'a> Sealer<'a> {
             }
             text = self.give_back(json);
             if requests.spans() >= TOLD_TOGETHER {
-                marks.extend(&requests);
-                requests = Requests::default();
+                marks.settle(&mut requests);
+                requests.keep_last(REMEMBERED);
             }
         }
-        marks.extend(&requests);
+        marks.settle(&mut requests);
         self.keep(text);
         Ok((marks, requests))
     }
 
-    /// Remembers what was told of a segment that is published: the run of an agent may come minutes behind its calls. All is
-    /// forgotten where it is too much, and of segments that become Parquet at the same time what was told of the last stays.
+    /// Remembers what was told of a segment that is published: the run of an agent may come minutes behind its calls. Of segments
+    /// that become Parquet at the same time what was told of the last stays.
     fn remember(&self, mut requests: Requests) {
-        if requests.spans() <= REMEMBERED {
-            requests.settle();
-            *self.recent.lock().unwrap_or_else(PoisonError::into_inner) = requests;
-        }
+        requests.keep_last(REMEMBERED);
+        *self.recent.lock().unwrap_or_else(PoisonError::into_inner) = requests;
     }
 
     fn read(&mut self, file: Box<dyn Read + Send>, sealing: &mut Sealing) -> Result<(), SealError> {

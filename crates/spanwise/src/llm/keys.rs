@@ -101,9 +101,34 @@ impl<'a> Found<'a> {
 impl LlmKeys {
     /// Looks up the keys of `batch`. The result is of use for this batch alone.
     pub fn resolve(batch: &SpanBatch) -> Self {
+        Self::of_columns(batch, |_| true)
+    }
+
+    /// The same of what tells requests: the other columns stay empty.
+    pub(super) fn of_requests(batch: &SpanBatch) -> Self {
+        Self::of_columns(batch, |column| match column {
+            Column::Model
+            | Column::Operation
+            | Column::InputTokens
+            | Column::OutputTokens
+            | Column::TotalTokens
+            | Column::InputCost
+            | Column::OutputCost
+            | Column::Cost
+            | Column::IsTest => true,
+            Column::Provider
+            | Column::FinishReason
+            | Column::UserId
+            | Column::SessionId
+            | Column::TraceName
+            | Column::GenerationName => false,
+        })
+    }
+
+    fn of_columns(batch: &SpanBatch, is_wanted: impl Fn(Column) -> bool) -> Self {
         let mut keys = Self { slots: vec![NO_SLOT; batch.keys().len()], ..Self::default() };
         let mut used = 0;
-        for source in TABLE {
+        for source in TABLE.iter().filter(|source| is_wanted(source.column)) {
             let Some(id) = batch.key_id(source.key) else { continue };
             let only_if = match source.only_if {
                 None => None,
@@ -188,8 +213,13 @@ fn as_text(value: ValueRef<'_>) -> Option<Cow<'_, str>> {
 fn is_connection_test(span: SpanRef<'_>) -> bool {
     let smallest = span.trace_id_bytes().map(u128::from_be_bytes) == Some(1)
         && span.span_id_bytes().map(u64::from_be_bytes) == Some(1);
-    smallest && span.attributes().is_empty() || span.name() == "openrouter-connection-test"
+    // No text is stored in less than its own length.
+    let may_be_named = span.row().name.stored_len() >= CONNECTION_TEST.len();
+    smallest && span.attributes().is_empty() || may_be_named && span.name() == CONNECTION_TEST
 }
+
+/// The name of such a span.
+const CONNECTION_TEST: &str = "openrouter-connection-test";
 
 /// What one span says about a call of a model, whatever its convention. See [`Column`] for the meaning of each.
 #[derive(Debug, Clone, Default, PartialEq)]

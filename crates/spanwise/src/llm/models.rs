@@ -59,6 +59,34 @@ impl Models {
         self.stems.retain(|_, number| (*number as usize) < names);
     }
 
+    /// Forgets the names that are not kept, and gives for each number the one that it has now: they stay in their order.
+    pub(super) fn keep(&mut self, is_kept: &[bool]) -> Vec<Model> {
+        let mut now = vec![OTHER_MODELS; self.names.len()];
+        let mut stems = vec![OTHER_MODELS; self.names.len()];
+        let mut names = Vec::new();
+        for ((name, now), _) in
+            self.names.drain(..).zip(&mut now).zip(is_kept).filter(|(_, is_kept)| **is_kept)
+        {
+            *now = Model::try_from(names.len()).unwrap_or(OTHER_MODELS);
+            let Some(stem) = stems.get_mut(name.stem as usize) else { continue };
+            *stem = (*stem).min(*now);
+            names.push(Name { stem: *stem, ..name });
+        }
+        self.names = names;
+        let renumber = |number: &mut Model, now: &[Model]| {
+            *number = now.get(*number as usize).copied().unwrap_or(OTHER_MODELS);
+            *number != OTHER_MODELS
+        };
+        self.numbers.retain(|_, number| renumber(number, &now));
+        self.stems.retain(|_, stem| renumber(stem, &stems));
+        now
+    }
+
+    /// How many names it knows.
+    pub(super) fn len(&self) -> usize {
+        self.names.len()
+    }
+
     /// A number that all have which may be of one model.
     pub(super) fn stem(&self, model: Model) -> Model {
         self.names.get(model as usize).map_or(model, |name| name.stem)

@@ -5,17 +5,23 @@
 
 use foldhash::fast::{FixedState, RandomState};
 use hashbrown::HashMap;
+use std::borrow::Cow;
 use std::hash::BuildHasher;
 
-use super::models::{Model, Models, NO_MODEL, OTHER_MODELS};
+use super::models::{Model, Models};
 use super::repeats::{Answer, Places, Spans};
 use super::settled::{ROUNDS, Settled};
 use super::telling::Part;
 use super::trees::{self, NO_PLACE, Says};
 use super::usage::{Usage, amounts};
 use super::{LlmKeys, LlmSpan};
-use crate::batch::{Id, SpanBatch, SpanRef};
+use crate::batch::{SpanBatch, SpanRef};
 use crate::decode::Projection;
+
+use open::Open;
+
+mod forget;
+mod open;
 
 /// A note of every span that was added: 100 to 250 bytes each. Of many spans it is about 110, and 50 more for one that carries
 /// usage, and a third more while [`counted`](Self::counted) tells.
@@ -117,7 +123,7 @@ impl Requests {
     /// # Ok::<(), spanwise::DecodeError>(())
     /// ```
     pub fn add_batch(&mut self, batch: &SpanBatch) {
-        let keys = LlmKeys::resolve(batch);
+        let keys = LlmKeys::of_requests(batch);
         for span in batch.spans() {
             self.add(span, &keys.read(span));
         }
@@ -128,8 +134,8 @@ impl Requests {
     /// Returns whether the span is new; `false` for one that was added before.
     pub fn add(&mut self, span: SpanRef<'_>, llm: &LlmSpan<'_>) -> bool {
         let row = span.row();
-        let trace = self.trace(row.trace_id, &span.trace_id());
-        let id = self.span(row.span_id, &span.span_id());
+        let trace = self.trace(span);
+        let id = self.span(span.span_id_bytes(), || span.span_id());
         let times = (row.start_time_unix_nano, row.end_time_unix_nano);
         let place = u32::try_from(self.nodes.len()).unwrap_or(NO_PLACE);
         let mut new = true;
@@ -155,53 +161,33 @@ impl Requests {
             self.answers.push(Answer { place, id: self.hasher.hash_one(answer) });
         }
         self.duplicates += u64::from(!new);
-        let parent = self.span(row.parent_span_id, &span.parent_span_id());
+        let parent = self.span(span.parent_span_id_bytes(), || span.parent_span_id());
         self.nodes.push(Node { trace, parent, times, role, part, writer, has_scope });
         new
     }
 
-    fn trace(&mut self, id: Id<16>, text: &str) -> u32 {
-        let number = match () {
-            () if text.is_empty() => return NO_TRACE,
-            () if id.valid => u128::from_be_bytes(id.bytes),
+    fn trace(&mut self, span: SpanRef<'_>) -> u32 {
+        let number = if let Some(id) = span.trace_id_bytes() {
+            u128::from_be_bytes(id)
+        } else {
+            let text = span.trace_id();
+            if text.is_empty() {
+                return NO_TRACE;
+            }
             // Twice 64 bits, so that texts by chance are no more likely to meet than ids by chance.
-            () => u128::from(self.hasher.hash_one(text)) << 64 | u128::from(self.hasher.hash_one((text, 1))),
+            u128::from(self.hasher.hash_one(&text)) << 64 | u128::from(self.hasher.hash_one((&text, 1)))
         };
         let next = u32::try_from(self.traces.len()).unwrap_or(NO_TRACE);
         *self.traces.entry(number).or_insert(next)
     }
 
-    fn span(&self, id: Id<8>, text: &str) -> Option<u64> {
-        match () {
-            () if text.is_empty() => None,
-            () if id.valid => Some(u64::from_be_bytes(id.bytes)),
-            () => Some(self.hasher.hash_one(text)),
+    /// The number of an id of a span: most are valid, and their text need not be looked at.
+    fn span<'a>(&self, id: Option<[u8; 8]>, text: impl FnOnce() -> Cow<'a, str>) -> Option<u64> {
+        if let Some(id) = id {
+            return Some(u64::from_be_bytes(id));
         }
-    }
-
-    /// Forgets all spans but the first so many, as if the others had not been added.
-    ///
-    /// Takes time in proportion to the number of all spans.
-    pub fn truncate(&mut self, spans: usize) {
-        let Some(forgotten) = self.nodes.get(spans..).filter(|nodes| !nodes.is_empty()) else { return };
-        let again = forgotten.iter().filter(|node| node.role == Role::Again).count();
-        self.duplicates -= again as u64;
-        let usages = forgotten.iter().filter(|node| matches!(node.role, Role::Usage(_))).count();
-        self.settled.truncate(spans);
-        self.usages.truncate(self.usages.len() - usages);
-        self.nodes.truncate(spans);
-        self.answers.truncate(self.answers.partition_point(|answer| (answer.place as usize) < spans));
-        let named =
-            self.nodes.iter().map(|node| if let Role::Named(model) = node.role { model } else { NO_MODEL });
-        let models = self.usages.iter().map(|usage| usage.model).chain(named);
-        let models = models.filter(|model| *model < OTHER_MODELS);
-        self.models.truncate(models.max().map_or(0, |last| last as usize + 1));
-        // Traces have their numbers in the order in which they came.
-        let known = self.nodes.iter().map(|node| node.trace).filter(|trace| *trace != NO_TRACE);
-        let traces = known.max().map_or(0, |last| last + 1);
-        self.traces.retain(|_, number| *number < traces);
-        self.places.retain(|_, place| (*place as usize) < spans);
-        self.others.retain(|_, place| (*place as usize) < spans);
+        let text = text();
+        (!text.is_empty()).then(|| self.hasher.hash_one(text))
     }
 
     /// Number of spans that were added.
@@ -250,22 +236,20 @@ impl Requests {
 
     /// The numbers of the spans that stand for a request each, in the order in which they were added.
     ///
-    /// Takes time in proportion to the number of spans, however deep the traces, and ends on parents in a circle.
+    /// Takes time in proportion to the number of spans, however deep the traces, and ends on parents in a circle. Of those that are
+    /// settled only traces to which something came are gone through again.
     pub fn counted(&self) -> impl Iterator<Item = usize> {
-        let mut parents: Vec<u32> = self.nodes.iter().map(|node| self.parent(node)).collect();
-        trees::cut_circles(&mut parents);
-        let traces = self.traces.len();
-        let spans = Spans::new(
-            &self.nodes,
-            &self.usages,
-            &self.answers,
-            &self.models,
-            &self.settled,
-            &parents,
-            traces,
-        );
+        self.told(&Open::of(self)).into_iter()
+    }
+
+    /// What is settled, and what of the others stands.
+    fn told(&self, open: &Open<'_>) -> Vec<usize> {
+        let Open { nodes, parents, settled, .. } = open;
+        let (traces, usages) = (self.traces.len(), &self.usages);
+        let spans = Spans::new(nodes, usages, &open.answers, &self.models, settled, parents, traces);
         let told = |unheard: &Places| -> Vec<usize> {
-            trees::requests(&parents, |place| self.says(place, unheard), &self.models).collect()
+            let says = |place: usize| self.says(nodes.get(place), place, unheard);
+            trees::requests(parents, says, &self.models).collect()
         };
         let mut unheard = spans.told_beside(|| told(&Places::default()));
         let mut counted = told(&unheard);
@@ -275,20 +259,26 @@ impl Requests {
             unheard.extend(again);
             counted = told(&unheard);
         }
-        let has_usage = |place: usize| self.nodes.get(place).is_some_and(Node::has_usage);
+        let has_usage = |place: usize| nodes.get(place).is_some_and(Node::has_usage);
         for _ in 0..ROUNDS {
-            let late = self.settled.replaced_by(&counted, &parents, has_usage);
+            let late = settled.replaced_by(&counted, parents, has_usage);
             if late.is_empty() {
                 break;
             }
             unheard.extend(late);
             counted = told(&unheard);
         }
-        self.settled.and_later(counted).into_iter()
+        let later = counted.split_off(counted.partition_point(|place| *place < settled.spans()));
+        self.settled
+            .counted()
+            .iter()
+            .copied()
+            .chain(later.into_iter().map(|place| open.place(place)))
+            .collect()
     }
 
-    fn says(&self, place: usize, unheard: &Places) -> Says {
-        let Some(node) = self.nodes.get(place) else { return Says::Nothing };
+    fn says(&self, node: Option<&Node>, place: usize, unheard: &Places) -> Says {
+        let Some(node) = node else { return Says::Nothing };
         if !unheard.is_empty() && u32::try_from(place).is_ok_and(|place| unheard.contains(&place)) {
             return Says::Nothing;
         }

@@ -28,6 +28,25 @@ impl Settled {
         self.counted.binary_search(&place).is_ok()
     }
 
+    /// Those that stand for a request, in order.
+    pub(super) fn counted(&self) -> &[usize] {
+        &self.counted
+    }
+
+    /// The same of some of the spans, which are in order and numbered anew.
+    pub(super) fn of(&self, places: &[u32]) -> Self {
+        let spans = places.partition_point(|place| (*place as usize) < self.spans);
+        let places = places.iter().take(spans).enumerate();
+        let counted = places.filter(|(_, place)| self.counts(**place as usize)).map(|(number, _)| number);
+        Self { spans, counted: counted.collect() }
+    }
+
+    /// Forgets the first so many spans.
+    pub(super) fn forget(&mut self, spans: usize) {
+        self.spans = self.spans.saturating_sub(spans);
+        self.counted = self.counted.iter().filter_map(|place| place.checked_sub(spans)).collect();
+    }
+
     pub(super) fn truncate(&mut self, spans: usize) {
         self.spans = self.spans.min(spans);
         self.counted.truncate(self.counted.partition_point(|place| *place < spans));
@@ -59,11 +78,5 @@ impl Settled {
             }
         }
         replacing
-    }
-
-    /// What was settled, and of the others those that `counted` has.
-    pub(super) fn and_later(&self, mut counted: Vec<usize>) -> Vec<usize> {
-        let later = counted.split_off(counted.partition_point(|place| *place < self.spans));
-        self.counted.iter().copied().chain(later).collect()
     }
 }

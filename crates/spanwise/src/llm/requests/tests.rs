@@ -654,6 +654,79 @@ fn spans_that_are_forgotten_leave_nothing() {
 }
 
 #[test]
+fn of_spans_before_those_that_are_kept_nothing_is_left() {
+    let spans = [
+        "1 - owl 9 chat - x a",
+        "2 1 heron - chat - x b",
+        "3 1 heron 9 chat - x a",
+        "4 - heron-2026-11-01 3 chat z x c",
+        "5 4 owl 3/3 chat z y c",
+        "6 - - - execute_tool - y b",
+        "- - owl 4",
+        "8 2 heron 9 invoke_agent - y b",
+        "9 8 heron-2026-11-02 5 chat q x b",
+        "9 8 heron-2026-11-02 5 chat q x c",
+    ];
+    let said = |requests: &Requests| {
+        let counted: Vec<_> = requests.counted().collect();
+        (requests.spans(), requests.traces(), requests.duplicates(), counted)
+    };
+    let mut all = Requests::default();
+    add(&mut all, &spans, 0);
+    for kept in 0..=spans.len() + 1 {
+        let gone = spans.len().saturating_sub(kept);
+        let (mut requests, mut fresh) = (all.clone(), Requests::default());
+        requests.keep_last(kept);
+        add(&mut fresh, &spans[gone..], 0);
+        assert_eq!(said(&requests), said(&fresh), "{kept}");
+        assert_eq!(requests.models.len(), fresh.models.len(), "{kept}");
+        // What was forgotten is new, and what is there is known.
+        for again in spans {
+            let first = requests.spans();
+            add(&mut requests, &[again], first);
+            add(&mut fresh, &[again], first);
+            assert_eq!(said(&requests), said(&fresh), "{kept} {again}");
+        }
+        requests.truncate(kept);
+        fresh.truncate(kept);
+        assert_eq!(said(&requests), said(&fresh), "{kept}");
+    }
+}
+
+#[test]
+fn the_first_that_is_left_of_several_with_one_id_is_the_parent() {
+    let mut requests = Requests::default();
+    add(&mut requests, &["1 - heron 12"], 0);
+    // The same id in another time.
+    let run = r#"{"traceId":"0af7651916cd43dd8448eb211c80319c","spanId":"0000000000000001","startTimeUnixNano":"5",
+        "attributes":[{"key":"gen_ai.usage.input_tokens","value":{"intValue":"12"}},
+            {"key":"gen_ai.request.model","value":{"stringValue":"heron"}}]}"#;
+    let body = format!(r#"{{"resourceSpans":[{{"scopeSpans":[{{"spans":[{run}]}}]}}]}}"#);
+    requests.add_batch(&crate::decode(body.clone()).unwrap());
+    add(&mut requests, &["2 1 heron 12"], 2);
+    assert_eq!(requests.counted().collect::<Vec<_>>(), [0, 1], "the first is above the call");
+    requests.keep_last(2);
+    assert_eq!(requests.counted().collect::<Vec<_>>(), [0], "and now the other is");
+    requests.add_batch(&crate::decode(body).unwrap());
+    assert_eq!((requests.duplicates(), requests.counted().collect()), (1, vec![0]));
+}
+
+#[test]
+fn what_is_settled_stays_so_where_others_are_forgotten() {
+    let mut requests = Requests::default();
+    add(&mut requests, &["4 - heron 1", "2 1 heron 9", "3 1 heron 3"], 0);
+    requests.settle();
+    requests.keep_last(2);
+    assert_eq!((requests.settled(), requests.counted().collect()), (2, vec![0, 1]));
+    add(&mut requests, &["1 - heron 12", "5 - heron 7"], 2);
+    assert_eq!(requests.counted().collect::<Vec<_>>(), [0, 1, 3]);
+    requests.keep_last(1);
+    assert_eq!((requests.settled(), requests.counted().collect()), (0, vec![0]));
+    requests.keep_last(0);
+    assert_eq!((requests.spans(), requests.traces(), requests.counted().count()), (0, 0, 0));
+}
+
+#[test]
 fn what_was_told_is_not_told_again_by_what_comes_later() {
     let call = |id: u32, parent: u32, tokens: u32| format!("{id} {parent} heron {tokens}");
     let (two, three, four) = (call(2, 1, 9), call(3, 1, 3), call(4, 3, 3));
@@ -790,5 +863,42 @@ proptest::proptest! {
             figures.split('/').next().and_then(|tokens| tokens.parse().ok()).unwrap_or(0)
         };
         proptest::prop_assert_eq!(counted.into_iter().map(sum).sum::<usize>(), truth, "{:?}", lines);
+    }
+}
+
+proptest::proptest! {
+    /// Traces to which nothing came since are not gone through again, and nothing is told otherwise for it, nor where what came first is
+    /// forgotten.
+    #[test]
+    fn what_is_settled_has_no_say_in_traces_of_its_own(
+        spans in proptest::collection::vec((1usize..12, 0usize..12, 0u8..3, 0u8..4, 0u8..3, 0u8..2, 0u8..5, 0u8..6), 1..40),
+    ) {
+        let mut requests = Requests::default();
+        for (place, (id, parent, model, tokens, answer, library, trace, what)) in spans.iter().enumerate() {
+            let parent = if *parent == 0 { "-".to_owned() } else { parent.to_string() };
+            let model = ["-", "heron", "heron-2026-11-01"][usize::from(*model)];
+            let usage = ["-", "5/2", "5/3", "10/5"][usize::from(*tokens)];
+            let answer = ["-", "a", "b"][usize::from(*answer)];
+            let operation = ["chat", "invoke_agent", "execute_tool", "-", "chat", "chat"][usize::from(*what)];
+            let first = requests.spans();
+            let library = ["x", "y"][usize::from(*library)];
+            let trace = ["-", "t1", "t2", "t3", "t4"][usize::from(*trace)];
+            let line = format!("{id} {parent} {model} {usage} {operation} {answer} {library} {trace}");
+            add(&mut requests, &[&line], first);
+            if place % 5 == usize::from(*what) {
+                let (narrowed, all) = (requests.told(&Open::of(&requests)), requests.told(&Open::all(&requests)));
+                proptest::prop_assert_eq!(narrowed, all);
+                requests.settle();
+            }
+            if place % 11 == 10 {
+                let before: Vec<usize> = requests.counted().collect();
+                requests.settle();
+                requests.keep_last(6);
+                let gone = before.iter().filter_map(|counted| counted.checked_sub(first + 1 - requests.spans()));
+                proptest::prop_assert_eq!(requests.counted().collect::<Vec<_>>(), gone.collect::<Vec<_>>());
+            }
+        }
+        let (narrowed, all) = (requests.told(&Open::of(&requests)), requests.told(&Open::all(&requests)));
+        proptest::prop_assert_eq!(narrowed, all);
     }
 }
