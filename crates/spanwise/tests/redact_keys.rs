@@ -17,6 +17,7 @@ fn word(treatment: Treatment) -> &'static str {
         Treatment::Keep => "keep",
         Treatment::Mask => "mask",
         Treatment::Drop => "drop",
+        Treatment::Members => "members",
         _ => "something else",
     }
 }

@@ -19,6 +19,8 @@ pub(crate) enum Class {
     Answer,
     /// Settings in JSON, of which some members are content.
     Settings,
+    /// Metadata, often in JSON, of which some members say who it was.
+    Metadata,
     /// A credential.
     Credential,
     /// Who it was.
@@ -49,7 +51,7 @@ pub(crate) struct Row {
     /// The name of the events in which alone the row holds, as a glob.
     pub(crate) event: Option<&'static str>,
     pub(crate) label: &'static str,
-    /// For settings: the members that are content.
+    /// For settings the members that are content, for metadata those that say who it was.
     pub(crate) members: Vec<&'static str>,
     pub(crate) convention: &'static str,
     pub(crate) source: &'static str,
@@ -74,6 +76,7 @@ impl Row {
             "W" => Class::Word,
             "A" => Class::Answer,
             "M" => Class::Settings,
+            "P" => Class::Metadata,
             "C" => Class::Credential,
             "I" => Class::Identity,
             "S" => Class::Kept,
@@ -106,7 +109,8 @@ impl Row {
             convention: cell()?,
             source: cell()?,
         };
-        (cell().is_none() && row.members.is_empty() != (class == Class::Settings)).then_some(row)
+        let has_members = matches!(class, Class::Settings | Class::Metadata);
+        (cell().is_none() && row.members.is_empty() != has_members).then_some(row)
     }
 
     /// The expression of a row for headers.

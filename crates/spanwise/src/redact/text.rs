@@ -172,54 +172,67 @@ fn touching<'h>(hits: &'h [Hit], range: &Range<usize>) -> &'h [Hit] {
     hits.get(first..last).unwrap_or(&[])
 }
 
-/// The JSON text without the values of the members that `goes` names, however deep they are, in JSON in its strings too; a
-/// placeholder stands in their place, and in that of strings which begin as JSON does and are none. None if the text is no
-/// JSON.
-pub(crate) fn mask_members(text: &str, goes: &dyn Fn(&str) -> bool, label: &str) -> Option<String> {
-    masked(text, goes, label, 0)
+/// What becomes of some members of a JSON text.
+pub(crate) trait Members {
+    /// Whether the members of this name are meant.
+    fn has(&self, name: &str) -> bool;
+
+    /// What stands in the place of such a value, which is a string, a number, true or false, or of a whole list or object; `None`
+    /// where it may stay.
+    fn replacement(&self, value: Option<&str>) -> Option<String>;
+
+    /// What stands in the place of a string that begins as JSON does and is none, in which they cannot be found.
+    fn replacement_of_torn(&self, text: &str) -> Option<String>;
 }
 
-fn masked(text: &str, goes: &dyn Fn(&str) -> bool, label: &str, depth_of_text: usize) -> Option<String> {
+/// The JSON text with other values of the members that are meant, however deep they are, in JSON in its strings too. None if the
+/// text is no JSON.
+pub(crate) fn change_members(text: &str, members: &dyn Members) -> Option<String> {
+    changed(text, members, 0)
+}
+
+fn changed(text: &str, members: &dyn Members, depth_of_text: usize) -> Option<String> {
     let mut edits: Vec<(Range<usize>, String)> = Vec::new();
-    let mut masks = false;
-    // Where the container that is masked began, and how deep.
+    let mut is_meant = false;
+    // Where the container that goes began, and how deep.
     let mut open = None;
     for token in Tokens::new(text) {
         let (token, depth, range) = token.ok()?;
         if let Some((start, outer)) = open {
             if depth == outer && matches!(token, Token::ObjectEnd | Token::ArrayEnd) {
-                edits.push((start..range.end, quoted_mask(label)));
+                edits.extend(members.replacement(None).map(|text| (start..range.end, quoted(&text))));
                 open = None;
             }
             continue;
         }
-        let was_named = std::mem::take(&mut masks);
+        let was_meant = std::mem::take(&mut is_meant);
+        let unescaped = || Some(Unescaped::new(text.get(range.start + 1..range.end - 1)?));
         match token {
-            Token::Name => masks = goes(Unescaped::new(text.get(range.start + 1..range.end - 1)?).text()),
-            Token::ObjectStart | Token::ArrayStart if was_named => open = Some((range.start, depth)),
-            Token::Literal if was_named && text.get(range.clone())? == "null" => {}
-            Token::String | Token::Number | Token::Literal if was_named => {
-                edits.push((range, quoted_mask(label)));
+            Token::Name => is_meant = members.has(unescaped()?.text()),
+            Token::ObjectStart | Token::ArrayStart if was_meant => open = Some((range.start, depth)),
+            Token::Number | Token::Literal if was_meant => {
+                let value = text.get(range.clone())?;
+                let replacement = if value == "null" { None } else { members.replacement(Some(value)) };
+                edits.extend(replacement.map(|text| (range, quoted(&text))));
+            }
+            Token::String if was_meant => {
+                let replacement = members.replacement(Some(unescaped()?.text()));
+                edits.extend(replacement.map(|text| (range, quoted(&text))));
             }
             Token::String => {
-                let inner = Unescaped::new(text.get(range.start + 1..range.end - 1)?);
-                if !json_text::looks_like_json(inner.text()) {
+                let inner = unescaped()?;
+                let inner = inner.text();
+                if !json_text::looks_like_json(inner) {
                     continue;
                 }
-                let masked = (depth_of_text < DEEPEST)
-                    .then(|| masked(inner.text(), goes, label, depth_of_text + 1))
-                    .flatten();
-                match masked {
-                    None if placeholder::is_placeholder(inner.text()) => {}
-                    None => edits.push((range, quoted_mask(label))),
-                    Some(masked) if masked == inner.text() => {}
-                    Some(masked) => {
-                        let mut replacement = String::from("\"");
-                        escape::push_escaped(&mut replacement, &masked);
-                        replacement.push('"');
-                        edits.push((range, replacement));
-                    }
-                }
+                let changed =
+                    (depth_of_text < DEEPEST).then(|| changed(inner, members, depth_of_text + 1)).flatten();
+                let replacement = match changed {
+                    None if placeholder::is_placeholder(inner) => None,
+                    None => members.replacement_of_torn(inner),
+                    Some(changed) => Some(changed).filter(|changed| changed != inner),
+                };
+                edits.extend(replacement.map(|text| (range, quoted(&text))));
             }
             _ => {}
         }
@@ -227,11 +240,13 @@ fn masked(text: &str, goes: &dyn Fn(&str) -> bool, label: &str, depth_of_text: u
     Some(apply(text, &edits))
 }
 
-fn quoted_mask(label: &str) -> String {
-    let mut mask = String::from("\"");
-    placeholder::push_mask(&mut mask, label);
-    mask.push('"');
-    mask
+/// A text as a JSON string.
+fn quoted(text: &str) -> String {
+    let mut quoted = String::with_capacity(text.len() + 2);
+    quoted.push('"');
+    escape::push_escaped(&mut quoted, text);
+    quoted.push('"');
+    quoted
 }
 
 /// The text with its edits, which are in order and apart.
@@ -308,9 +323,25 @@ mod tests {
         }
     }
 
+    /// Members of these names, masked.
+    struct Masked(&'static [&'static str]);
+
+    impl Members for Masked {
+        fn has(&self, name: &str) -> bool {
+            self.0.contains(&name)
+        }
+
+        fn replacement(&self, value: Option<&str>) -> Option<String> {
+            (value != Some("stays")).then(|| "[REDACTED:x]".to_owned())
+        }
+
+        fn replacement_of_torn(&self, text: &str) -> Option<String> {
+            (text != "[stays").then(|| "[REDACTED:x]".to_owned())
+        }
+    }
+
     #[test]
     fn members_are_masked_and_the_others_stay() {
-        let goes = |name: &str| ["tools", "user"].contains(&name);
         for (text, expected) in [
             (
                 r#"{"t":1,"tools":[{"a":[{}]}],"b":{"user":1,"c":[{"tools":"s"},"s"]}}"#,
@@ -330,10 +361,11 @@ mod tests {
             ("{}", Some("{}")),
             (r#"{"a":[1,"tools",true,{"user":null}]}"#, Some(r#"{"a":[1,"tools",true,{"user":null}]}"#)),
             (r#"["tools"]"#, Some(r#"["tools"]"#)),
+            (r#"{"tools":"stays","a":"[stays"}"#, Some(r#"{"tools":"stays","a":"[stays"}"#)),
             (r#"{"tools":"#, None),
             ("tools", None),
         ] {
-            assert_eq!(mask_members(text, &goes, "x").as_deref(), expected, "{text}");
+            assert_eq!(change_members(text, &Masked(&["tools", "user"])).as_deref(), expected, "{text}");
         }
     }
 
@@ -344,10 +376,10 @@ mod tests {
             for _ in 0..depth {
                 text = serde_json::to_string(&[("a", text)].into_iter().collect::<HashMap<_, _>>()).unwrap();
             }
-            let masked = mask_members(&text, &|name| name == "user", "x").unwrap();
+            let masked = change_members(&text, &Masked(&["user"])).unwrap();
             assert!(!masked.contains("joe") && masked.contains("[REDACTED:x]"), "{depth} {masked}");
             assert_eq!(masked.contains("user"), depth <= DEEPEST, "{depth}");
-            assert_eq!(mask_members(&masked, &|name| name == "user", "x").unwrap(), masked);
+            assert_eq!(change_members(&masked, &Masked(&["user"])).unwrap(), masked);
         }
     }
 

@@ -11,7 +11,7 @@ use crate::redact::detector::Look;
 use crate::redact::json_text;
 use crate::redact::member::{self, Kept, Member};
 use crate::redact::placeholder;
-use crate::redact::policy::Verdict;
+use crate::redact::policy::{CompiledPolicy, Treatment, Verdict};
 use crate::redact::text;
 
 impl<'a> Walk<'a> {
@@ -41,35 +41,38 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// Masks the members of a value that the rule names, however deep they are, and keeps the others. What is no object has
-    /// none, and is masked, unless it is a member itself.
+    /// Masks the members of a value that the rule names, or what the rule makes of them, however deep they are, and keeps the others.
+    /// What is no object has none: it is masked, unless it is metadata, or a member itself.
     pub(super) fn members(&mut self, item: Item, verdict: Verdict, path: &mut Path<'a>) {
-        let is_member = item.slot == Slot::Child;
+        let is_metadata = self.policy.is_of_metadata(verdict.rule);
+        let may_be_none = is_metadata || item.slot == Slot::Child;
         match item.value {
             RawValue::String(text) => {
                 let content = self.batch.text(text);
-                let goes = |name: &str| self.policy.is_masked_member(verdict.rule, name);
-                let label = self.policy.label(verdict.rule);
                 let is_object = content.trim_ascii_start().starts_with('{');
-                let masked = if is_object || is_member && json_text::looks_like_json(&content) {
-                    text::mask_members(&content, &goes, label).map(Cow::Owned)
+                let changed = if is_object || may_be_none && json_text::looks_like_json(&content) {
+                    text::change_members(&content, &Named { policy: self.policy, verdict }).map(Cow::Owned)
                 } else {
-                    is_member.then_some(Cow::Borrowed(content.as_ref()))
+                    may_be_none.then_some(Cow::Borrowed(content.as_ref()))
                 };
-                let Some(masked) = masked else {
+                // An object that is none may be metadata as another language writes it.
+                let is_text = is_metadata && !is_object;
+                let Some(changed) = changed.or_else(|| is_text.then_some(Cow::Borrowed(content.as_ref())))
+                else {
                     if !placeholder::is_placeholder(&content) {
                         self.mask(item, verdict);
                     }
                     return;
                 };
-                let redacted = self.redacted(&masked, Look { on: verdict.selection, is_query: false });
-                let result = redacted.map_or(masked, Cow::Owned);
+                let redacted = self.redacted(&changed, Look { on: verdict.selection, is_query: false });
+                let result = redacted.map_or(changed, Cow::Owned);
                 if result != content {
                     self.put(item, verdict, &result);
                 }
             }
-            RawValue::Array(rows) if is_member => self.children(item, rows, path, verdict),
+            RawValue::Array(rows) if may_be_none => self.children(item, rows, path, verdict),
             RawValue::KvList(rows) => self.children(item, rows, path, verdict),
+            RawValue::Bytes(_) if is_metadata => self.keep(item, verdict, path),
             RawValue::Array(_) | RawValue::Bytes(_) => self.mask(item, verdict),
             value => self.number(item, value, verdict.selection),
         }
@@ -164,5 +167,45 @@ impl<'a> Walk<'a> {
             };
             body::is_type_name(&self.key_of(*child)) && body::is_of_tool(&self.batch.text(text))
         })
+    }
+}
+
+/// The members that a rule names, in JSON that is a text.
+struct Named<'p> {
+    policy: &'p CompiledPolicy,
+    verdict: Verdict,
+}
+
+impl text::Members for Named<'_> {
+    fn has(&self, name: &str) -> bool {
+        self.policy.is_named_member(self.verdict.rule, name)
+    }
+
+    /// In a text there is no dropping: a placeholder says that something was there.
+    fn replacement(&self, value: Option<&str>) -> Option<String> {
+        let is_metadata = self.policy.is_of_metadata(self.verdict.rule);
+        let value = match value {
+            Some(value) if is_metadata && placeholder::is_placeholder(value) => return None,
+            value => value.filter(|_| self.policy.of_named_members(self.verdict.rule) == Treatment::Hash),
+        };
+        Some(match value.zip(self.policy.key()) {
+            Some((value, key)) => key.pseudonym(value),
+            None => self.mask(),
+        })
+    }
+
+    fn replacement_of_torn(&self, text: &str) -> Option<String> {
+        // In metadata what begins with a bracket may be anything.
+        let may_stay =
+            self.policy.is_of_metadata(self.verdict.rule) && !text.trim_ascii_start().starts_with('{');
+        (!may_stay).then(|| self.mask())
+    }
+}
+
+impl Named<'_> {
+    fn mask(&self) -> String {
+        let mut mask = String::new();
+        placeholder::push_mask(&mut mask, self.policy.label(self.verdict.rule));
+        mask
     }
 }

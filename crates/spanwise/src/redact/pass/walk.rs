@@ -204,7 +204,7 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn keep(&mut self, item: Item, verdict: Verdict, path: &mut Path<'a>) {
+    pub(super) fn keep(&mut self, item: Item, verdict: Verdict, path: &mut Path<'a>) {
         match item.value {
             RawValue::String(text) => {
                 let look = Look { on: verdict.selection, is_query: false };

@@ -40,6 +40,8 @@ impl Builder<'_> {
             treatment,
             label: rule.label.clone(),
             members: Vec::new(),
+            of_members: Treatment::Mask,
+            is_metadata: false,
             scan,
             of_texts: false,
         };
@@ -64,13 +66,10 @@ impl Builder<'_> {
             Class::Settings if privacy => (Preset::PrivacyMode, Treatment::Members, Scan::All),
             Class::Credential if privacy => (Preset::PrivacyMode, Treatment::Mask, Scan::All),
             Class::Credential if secrets => (Preset::Secrets, Treatment::Mask, Scan::All),
-            Class::Identity if privacy => {
-                let treatment = match policy.identity {
-                    Identity::Keep => Treatment::Keep,
-                    Identity::Hash => Treatment::Hash,
-                    Identity::Mask => Treatment::Mask,
-                    Identity::Drop => Treatment::Drop,
-                };
+            Class::Identity if privacy => (Preset::PrivacyMode, identity(policy.identity), Scan::All),
+            Class::Metadata if privacy => {
+                let keeps_all = policy.identity == Identity::Keep;
+                let treatment = if keeps_all { Treatment::Keep } else { Treatment::Members };
                 (Preset::PrivacyMode, treatment, Scan::All)
             }
             Class::Kept if privacy => (Preset::PrivacyMode, Treatment::Keep, Scan::All),
@@ -103,6 +102,12 @@ impl Builder<'_> {
             treatment,
             label: row.label.to_owned(),
             members: row.members.iter().map(|member| (*member).to_owned()).collect(),
+            of_members: if row.class == Class::Metadata {
+                identity(policy.identity)
+            } else {
+                Treatment::Mask
+            },
+            is_metadata: row.class == Class::Metadata,
             scan,
             of_texts: row.class == Class::Word,
         };
@@ -122,6 +127,15 @@ impl Builder<'_> {
         }
         self.events.push((name.to_owned(), EventName::new(name)?));
         Ok(Some(self.events.len() - 1))
+    }
+}
+
+fn identity(identity: Identity) -> Treatment {
+    match identity {
+        Identity::Keep => Treatment::Keep,
+        Identity::Hash => Treatment::Hash,
+        Identity::Mask => Treatment::Mask,
+        Identity::Drop => Treatment::Drop,
     }
 }
 

@@ -56,6 +56,10 @@ pub(super) struct CompiledRule {
     pub(super) treatment: Treatment,
     pub(super) label: String,
     pub(super) members: Vec<String>,
+    /// What becomes of these members.
+    pub(super) of_members: Treatment,
+    /// What has no such members stays, whatever it is.
+    pub(super) is_metadata: bool,
     pub(super) scan: Scan,
     /// Numbers, true and false stay.
     pub(super) of_texts: bool,
@@ -135,7 +139,7 @@ pub enum Treatment {
     Structure,
     /// The usage and the finish reason in its JSON stay, and a placeholder stands in the place of all else.
     Figures,
-    /// Some members of its JSON are masked, the rest stays.
+    /// Some members of its JSON are masked, or become what the policy says of identities, and the rest stays.
     Members,
 }
 
@@ -327,12 +331,31 @@ impl CompiledPolicy {
 
     /// What becomes of a member that no rule matches, of a list of which that becomes.
     pub(crate) fn of_member(&self, inherited: Verdict, name: &str) -> Verdict {
-        let masks = inherited.treatment == Treatment::Members && self.is_masked_member(inherited.rule, name);
-        if masks { Verdict { treatment: Treatment::Mask, ..inherited } } else { inherited }
+        let is_meant =
+            inherited.treatment == Treatment::Members && self.is_named_member(inherited.rule, name);
+        if is_meant {
+            Verdict { treatment: self.of_named_members(inherited.rule), ..inherited }
+        } else {
+            inherited
+        }
     }
 
-    /// Whether a rule of settings masks the members of this name, or of one of the names that it is made of.
-    pub(crate) fn is_masked_member(&self, rule: Option<u32>, name: &str) -> bool {
+    /// What a rule makes of the members that it names.
+    pub(crate) fn of_named_members(&self, rule: Option<u32>) -> Treatment {
+        self.compiled(rule).map_or(Treatment::Mask, |rule| rule.of_members)
+    }
+
+    /// Whether what has no members that a rule names stays: text that is no JSON, say.
+    pub(crate) fn is_of_metadata(&self, rule: Option<u32>) -> bool {
+        self.compiled(rule).is_some_and(|rule| rule.is_metadata)
+    }
+
+    fn compiled(&self, rule: Option<u32>) -> Option<&CompiledRule> {
+        self.rules.get(rule? as usize)
+    }
+
+    /// Whether a rule names the members of this name, or of one of the names that it is made of.
+    pub(crate) fn is_named_member(&self, rule: Option<u32>, name: &str) -> bool {
         let mut names = name.split(|character| is_separator(character) || character == ']');
         names.any(|name| {
             self.members(rule).iter().any(|member| {
@@ -392,8 +415,8 @@ impl CompiledPolicy {
         let names = key.get(self.pattern_text(rule).len()..).unwrap_or_default();
         let mut names = names.split(|character| is_separator(character) || character == ']');
         let treatment = match compiled.treatment {
-            Treatment::Members if names.any(|name| self.is_masked_member(Some(rule), name)) => {
-                Treatment::Mask
+            Treatment::Members if names.any(|name| self.is_named_member(Some(rule), name)) => {
+                compiled.of_members
             }
             treatment => treatment,
         };
@@ -418,14 +441,13 @@ impl CompiledPolicy {
 
     /// What the placeholder of a rule says.
     pub fn label(&self, rule: Option<u32>) -> &str {
-        rule.and_then(|rule| self.rules.get(rule as usize)).map_or("masked", |rule| &rule.label)
+        self.compiled(rule).map_or("masked", |rule| &rule.label)
     }
 
     /// Whether a rule takes texts, and lists and objects, and leaves numbers, true and false. Where only what is allowed stays, it
     /// leaves nothing.
     pub(crate) fn spares_numbers(&self, rule: Option<u32>) -> bool {
-        let of_texts = rule.and_then(|rule| self.rules.get(rule as usize)).is_some_and(|rule| rule.of_texts);
-        of_texts && self.mode == Mode::Deny
+        self.compiled(rule).is_some_and(|rule| rule.of_texts) && self.mode == Mode::Deny
     }
 
     /// Where a rule comes from.
@@ -467,9 +489,9 @@ impl CompiledPolicy {
         self.rules.len()
     }
 
-    /// The members that a rule of settings masks.
+    /// The members that a rule names.
     pub(super) fn members(&self, rule: Option<u32>) -> &[String] {
-        rule.and_then(|rule| self.rules.get(rule as usize)).map_or(&[], |rule| &rule.members)
+        self.compiled(rule).map_or(&[], |rule| &rule.members)
     }
 
     /// What becomes of the texts of a place without keys.

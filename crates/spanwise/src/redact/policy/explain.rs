@@ -61,7 +61,11 @@ impl CompiledPolicy {
             }
             Treatment::Members => {
                 let members = self.members(verdict.rule).join(", ");
-                format!("stays without these members of its JSON: {members}")
+                let without = match self.of_named_members(verdict.rule) {
+                    Treatment::Hash => "stays, with pseudonyms in the place of",
+                    _ => "stays without",
+                };
+                format!("{without} these members of its JSON: {members}")
             }
         };
         let outcome = if self.spares_numbers(verdict.rule) {

@@ -38,7 +38,7 @@ fn every_row_of_the_catalogue_decides_what_becomes_of_its_keys() {
                 Class::Settings if is_of_a_member(&key) => Treatment::Mask,
                 Class::Settings => Treatment::Members,
                 Class::Numeric if row.label == "marker" => Treatment::KeepMark,
-                Class::Identity | Class::Kept | Class::Numeric => Treatment::Keep,
+                Class::Identity | Class::Metadata | Class::Kept | Class::Numeric => Treatment::Keep,
             };
             // Another row may decide of a key below, and must then be an exception that is meant.
             let decides = policy.label(verdict.rule) == row.label;
