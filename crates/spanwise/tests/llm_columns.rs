@@ -230,3 +230,22 @@ fn the_page_lists_every_source() {
         assert!(head.contains(&row), "missing: {row}");
     }
 }
+
+#[test]
+fn users_and_sessions_are_read_out_of_metadata_in_json() {
+    for (metadata, user, session) in [
+        (r#"{"user_id":"u-1","session_id":"s-1","thread_id":"t-1"}"#, Some("u-1"), Some("s-1")),
+        (r#"{"langgraph_step":3,"thread_id":"t-1"}"#, None, Some("t-1")),
+        (r#"{"userId":7,"sessionId":"s-2"}"#, Some("7"), Some("s-2")),
+        (r#"{"caller":{"user_id":"u-1"}}"#, None, None),
+        (r#"{"user_id":"u-1""#, None, None),
+        ("user_id", None, None),
+    ] {
+        let value = serde_json::json!({"stringValue": metadata});
+        let span = serde_json::json!({"attributes": [{"key": "metadata", "value": value}]});
+        let body = serde_json::json!({"resourceSpans": [{"scopeSpans": [{"spans": [span]}]}]}).to_string();
+        let batch = spanwise::decode(body).unwrap();
+        let llm = LlmKeys::resolve(&batch).read(batch.span(0).unwrap());
+        assert_eq!((llm.user_id.as_deref(), llm.session_id.as_deref()), (user, session), "{metadata}");
+    }
+}

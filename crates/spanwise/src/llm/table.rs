@@ -417,6 +417,9 @@ pub const TABLE: &[Source] = &[
     row(C::UserId, V::VercelAi, "ai.settings.context.userId", Plain),
     row(C::UserId, V::OpenInference, "metadata.userId", Plain), // what it makes of the Vercel AI SDK's
     row(C::UserId, V::Mlflow, "mlflow.trace.user", JsonText),
+    // What a chain was given along, in LangChain's words and in the SDK's: of OpenInference and of LangWatch.
+    row(C::UserId, V::OpenInference, "metadata", Member(&["user_id"])),
+    row(C::UserId, V::OpenInference, "metadata", Member(&["userId"])),
     row(C::UserId, V::OpenLlmetry, "traceloop.association.properties.user_id", Plain),
     row(C::UserId, V::OpenLlmetry, "traceloop.association.properties.userId", Plain),
     row(C::UserId, V::OpenLlmetry, "gen_ai.user", Plain),
@@ -438,6 +441,9 @@ pub const TABLE: &[Source] = &[
     row(C::SessionId, V::VercelAi, "ai.settings.context.sessionId", Plain),
     row(C::SessionId, V::OpenInference, "metadata.sessionId", Plain),
     row(C::SessionId, V::Mlflow, "mlflow.trace.session", JsonText),
+    row(C::SessionId, V::OpenInference, "metadata", Member(&["session_id"])),
+    row(C::SessionId, V::OpenInference, "metadata", Member(&["sessionId"])),
+    row(C::SessionId, V::OpenInference, "metadata", Member(&["thread_id"])),
     row(C::SessionId, V::OpenLlmetry, "traceloop.association.properties.session_id", Plain),
     row(C::SessionId, V::OpenLlmetry, "traceloop.association.properties.sessionId", Plain),
     row(C::SessionId, V::LangSmith, "langsmith.metadata.session_id", Plain),
