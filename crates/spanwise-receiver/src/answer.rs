@@ -50,6 +50,7 @@ pub(crate) enum Answer {
     /// Neither POST nor PUT.
     Method,
     /// There is nothing under this path.
+    #[cfg_attr(not(feature = "server"), allow(dead_code, reason = "the server knows paths"))]
     Path,
     /// Whether there is a body is not said.
     Length,

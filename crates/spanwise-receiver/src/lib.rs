@@ -27,43 +27,54 @@
 //! [`spanwise_arrow`], so these are given on: with them come the versions that fit. A new major version of one of them, of `axum`, whose
 //! [`Router`](axum::Router) [`router`] gives, or of `tokio`, whose listener [`serve`] takes, is a breaking change of this crate.
 //!
-//! It is for Unix: a store asks for the free space of its disk and tells files apart by their numbers, which it does nowhere else.
+//! # Features
+//!
+//! Both are on by default. Without them there is the service, for a [`Store`] and a server of your own.
+//!
+//! - `store`: [`DurableStore`], and with it Arrow and Parquet. It is for Unix: it asks for the free space of its disk and tells files
+//!   apart by their numbers, which it does nowhere else.
+//! - `server`: [`serve`] and [`router`], and with them axum and hyper. Beside `store` it brings [`Config`], the file of settings.
 //!
 //! No answer, log line or metric holds a value or a key of what was sent.
 
 #![forbid(unsafe_code)]
 
-#[cfg(not(unix))]
-compile_error!("spanwise-receiver is for Unix; of spanwise-cli, `serve` is left out elsewhere");
+#[cfg(all(feature = "store", not(unix)))]
+compile_error!("the store of spanwise-receiver is for Unix; of spanwise-cli, `serve` is left out elsewhere");
 
 mod answer;
 mod auth;
 mod body;
 mod budget;
+#[cfg(all(feature = "server", feature = "store"))]
 mod config;
 mod inflate;
 mod metrics;
 mod pipeline;
 mod seldom;
+#[cfg(feature = "server")]
 mod server;
 mod service;
 mod store;
 
-pub use {bytes, http, spanwise, spanwise_arrow};
+#[cfg(feature = "store")]
+pub use spanwise_arrow;
+pub use {bytes, http, spanwise};
 
 pub use auth::{Auth, Secret, SecretError};
 pub use body::Pace;
 pub use budget::{Budget, Exhausted, Reservation};
+#[cfg(all(feature = "server", feature = "store"))]
 pub use config::{
     ColumnSettings, Config, ConfigError, LimitSettings, Secrets, StorageSettings, listen_address,
 };
 pub use metrics::Metrics;
+#[cfg(feature = "server")]
 pub use server::{ServerOptions, router, serve};
 pub use service::{Receiver, ReceiverOptions};
-pub use store::{
-    Delivery, Disk, DiskFile, DurableStore, Entry, LocalDisk, OpenError, SpanKey, Store, StoreError,
-    StoreOptions, Stored, Storing,
-};
+pub use store::{Delivery, SpanKey, Store, StoreError, Stored, Storing};
+#[cfg(feature = "store")]
+pub use store::{Disk, DiskFile, DurableStore, Entry, LocalDisk, OpenError, StoreOptions};
 
 /// The example of the page is a test.
 #[cfg(doctest)]

@@ -29,6 +29,10 @@ pub(crate) struct FindingLabel {
 ///
 /// Nothing in them is the users': labels are statuses and the codes of findings.
 #[derive(Debug)]
+#[cfg_attr(
+    not(all(feature = "server", feature = "store")),
+    allow(dead_code, reason = "those of the server and the store stay 0")
+)]
 pub struct Metrics {
     registry: Registry,
     pub(crate) requests: Family<StatusLabel, Counter>,

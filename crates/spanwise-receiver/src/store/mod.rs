@@ -11,22 +11,39 @@
 //! One thread writes the log (`writer.rs`), and some make Parquet of it and delete what is too old (`keeper.rs`). A service
 //! needs no more than [`Store`].
 
+#[cfg(feature = "store")]
 mod blocks;
+#[cfg(feature = "store")]
 mod damaged;
+#[cfg(feature = "store")]
 mod dedup;
+#[cfg(feature = "store")]
 mod disk;
+#[cfg(feature = "store")]
 mod durable;
+#[cfg(feature = "store")]
 mod keeper;
+#[cfg(feature = "store")]
 mod key_file;
+#[cfg(feature = "store")]
 mod manifest;
+#[cfg(feature = "store")]
 mod named;
+#[cfg(feature = "store")]
 mod partition;
+#[cfg(feature = "store")]
 mod queue;
+#[cfg(feature = "store")]
 mod record;
+#[cfg(feature = "store")]
 mod recovery;
+#[cfg(feature = "store")]
 mod retention;
+#[cfg(feature = "store")]
 mod seal;
+#[cfg(feature = "store")]
 mod seal_error;
+#[cfg(feature = "store")]
 mod writer;
 
 use std::fmt;
@@ -38,7 +55,9 @@ use bytes::Bytes;
 use http::Extensions;
 use twox_hash::{XxHash3_64, XxHash3_128};
 
+#[cfg(feature = "store")]
 pub use disk::{Disk, DiskFile, Entry, LocalDisk};
+#[cfg(feature = "store")]
 pub use durable::{DurableStore, OpenError, StoreOptions};
 
 use crate::budget::Reservation;
