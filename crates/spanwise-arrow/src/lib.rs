@@ -24,7 +24,8 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! What a consumer cannot take as it is gets converted at the edge: see [`mod@write`].
+//! What a consumer cannot take as it is gets converted at the edge: see [`mod@write`], which the feature `write` brings, on by
+//! default, and with it `parquet` and `arrow-ipc`.
 //!
 //! Batches come from [`spanwise`], and tables go out as types of [`arrow_array`] and [`arrow_schema`], so all three are given on:
 //! with them come the versions that fit. A new major version of one of them, or of `parquet`, whose error is in [`write::WriteError`],
@@ -34,6 +35,7 @@
 
 mod attributes;
 mod column;
+mod compact;
 mod convert;
 mod error;
 mod join;
@@ -52,11 +54,13 @@ mod scope;
 mod shapes;
 mod text;
 mod views;
+#[cfg(feature = "write")]
 pub mod write;
 
 pub use {arrow_array, arrow_schema, spanwise};
 
 pub use column::Column;
+pub use compact::compact;
 pub use convert::Converter;
 pub use error::{ConvertError, OptionsError};
 pub use join::join;

@@ -4,9 +4,8 @@ use arrow_array::{RecordBatch, RecordBatchOptions};
 use arrow_schema::{ArrowError, SchemaRef};
 use arrow_select::interleave::interleave_record_batch;
 
-use crate::ConvertError;
 use crate::same_columns;
-use crate::write::compact;
+use crate::{ConvertError, compact};
 
 /// These rows of record batches of one schema, each given by the number of its batch and its place there, in this order.
 ///

@@ -10,7 +10,8 @@ use arrow_array::RecordBatch;
 use arrow_ipc::reader::{FileReader, StreamReader};
 use parquet::arrow::arrow_reader::{ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
 use parquet::basic::{Encoding, Type};
-use spanwise_arrow::write::{FileFormat, TableWriter, WriteError, compact, to_vec};
+use spanwise_arrow::compact;
+use spanwise_arrow::write::{FileFormat, TableWriter, WriteError, to_vec};
 use spanwise_arrow::{ArrowOptions, Compact, Converter, Ids, Layout, Names, PromotedType, Promotion};
 
 /// Rows as JSON lines: a form in which the types that the formats change look the same.

@@ -10,7 +10,8 @@ use arrow_schema::{ArrowError, SchemaRef};
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyCapsule;
-use spanwise_arrow::write::{FileFormat, TableWriter, WriteError, compact};
+use spanwise_arrow::compact;
+use spanwise_arrow::write::{FileFormat, TableWriter, WriteError};
 use spanwise_arrow::{ConvertError, join, plain, plain_schema};
 use spanwise_io::AtomicFile;
 

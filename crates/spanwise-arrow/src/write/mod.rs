@@ -10,7 +10,6 @@
 //! | CSV | the same, and nested columns are JSON text; null is nothing, empty text is `""` |
 
 mod cell;
-mod compact;
 mod rows;
 mod slices;
 mod watched;
@@ -36,8 +35,6 @@ use crate::same_columns;
 use crate::{Column, Names};
 use spanwise::words;
 use watched::{Failure, Watched};
-
-pub use compact::compact;
 
 /// Rows of a Parquet row group, at most.
 const GROUP_ROWS: usize = 128 << 10;
