@@ -49,25 +49,27 @@ impl<'a> Walk<'a> {
         match item.value {
             RawValue::String(text) => {
                 let content = self.batch.text(text);
+                let look = Look { on: verdict.selection, is_query: false };
                 let is_object = content.trim_ascii_start().starts_with('{');
                 let changed = if is_object || may_be_none && json_text::looks_like_json(&content) {
-                    text::change_members(&content, &Named { policy: self.policy, verdict }).map(Cow::Owned)
+                    text::change_members(&content, &Named { policy: self.policy, verdict })
                 } else {
-                    may_be_none.then_some(Cow::Borrowed(content.as_ref()))
+                    None
                 };
-                // An object that is none may be metadata as another language writes it.
-                let is_text = is_metadata && !is_object;
-                let Some(changed) = changed.or_else(|| is_text.then_some(Cow::Borrowed(content.as_ref())))
-                else {
-                    if !placeholder::is_placeholder(&content) {
-                        self.mask(item, verdict);
+                // A text has no members; but an object that is none may be metadata as another language writes it.
+                let may_stay =
+                    !is_object && (is_metadata || may_be_none && !json_text::looks_like_json(&content));
+                match changed {
+                    Some(changed) if changed != content => {
+                        let result = self.redacted(&changed, look).unwrap_or(changed);
+                        self.put(item, verdict, &result);
                     }
-                    return;
-                };
-                let redacted = self.redacted(&changed, Look { on: verdict.selection, is_query: false });
-                let result = redacted.map_or(changed, Cow::Owned);
-                if result != content {
-                    self.put(item, verdict, &result);
+                    None if !may_stay => {
+                        if !placeholder::is_placeholder(&content) {
+                            self.mask(item, verdict);
+                        }
+                    }
+                    _ => self.look_at(item.slot, item.row, item.place, text, look),
                 }
             }
             RawValue::Array(rows) if may_be_none => self.children(item, rows, path, verdict),
