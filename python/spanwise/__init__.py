@@ -163,8 +163,8 @@ def read(
     says what was done.
 
     A bad document is left out, with one ``SpanwiseWarning`` for the whole run, and so are the spans that strict mode
-    rejects, what stands behind a place where compressed data is cut off or corrupt, or where a document of a file object of
-    which spans were delivered proves to be broken, and files of a directory or a pattern that cannot be read
+    rejects, what stands behind a place where compressed data is cut off or corrupt, or where a document of a file object or a
+    pipe of which spans were delivered proves to be broken, and files of a directory or a pattern that cannot be read
     (``table.report.unreadable``); ``on_error="raise"`` raises ``DecodeError`` at the first bad document instead, and
     ``OSError`` at such a place or file. It also warns of JSON that holds no traces, and where no source was given.
     Raises ``FileNotFoundError`` and its kin for what was named itself, before anything is read where it is not there,
@@ -301,8 +301,8 @@ def validate(
     """Read sources, keep nothing, and report what is wrong with them.
 
     ``report.ok`` says whether there was no error; ``report.diagnostics`` says what and where (``source`` is the file),
-    ``report.unreadable`` what is wrong with compressed sources, those among them in which a large document proves to be
-    broken, and with files of a directory or a pattern that cannot be read. Raises only for what was named and cannot
+    ``report.unreadable`` what is wrong with compressed sources, with file objects and pipes in which a large document
+    proves to be broken, and with files of a directory or a pattern that cannot be read. Raises only for what was named and cannot
     be read at all (``FileNotFoundError`` and its kin).
     """
     return _validate(flat(sources), mode=mode, framing=framing, threads=threads, progress=teller(progress))

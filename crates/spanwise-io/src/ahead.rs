@@ -1,13 +1,11 @@
 //! A second reading of a source, ahead of the first: a large document is looked at before its parts are given.
 
 use std::io::{self, Cursor, Read};
-use std::sync::Arc;
 
 use bytes::Bytes;
 use spanwise::frame::Survey;
 
 use crate::compression::Compression;
-use crate::input::{Meter, Metered};
 use crate::positional::FileReader;
 
 /// Bytes that a survey sees at once.
@@ -20,20 +18,41 @@ pub(crate) enum Origin {
     Bytes(Bytes),
 }
 
-/// The text of a source once more, for surveys alone.
-pub(crate) struct Ahead {
-    origin: Origin,
-    compression: Option<Compression>,
-    /// The bounds on windows, as a power of two, and on bytes of text.
-    bounds: (u32, u64),
-    open: Option<Open>,
+impl Origin {
+    pub(crate) fn reader(&self) -> Box<dyn Read + Send> {
+        match self {
+            Self::File(file) => Box::new(file.clone()),
+            Self::Bytes(bytes) => Box::new(Cursor::new(bytes.clone())),
+        }
+    }
 }
 
-/// A reading that has come to a place. Surveys follow each other, so it is kept for the next: what is compressed is found only by way
-/// of what stands before it.
-struct Open {
+/// The text of a source once more, for surveys alone.
+pub(crate) struct Ahead {
+    pub(crate) origin: Origin,
+    pub(crate) compression: Option<Compression>,
+    /// Frames that need a window of more than `1 << window` bytes are refused.
+    pub(crate) window: u32,
+    /// The text ends after so many bytes.
+    pub(crate) bound: u64,
+    pub(crate) readings: Readings,
+}
+
+/// Readings that have come to a place, and how much was read again to come there.
+#[derive(Default)]
+pub(crate) struct Readings {
+    /// Two of them: of two documents the first may have taken the other for a part of itself, to where both are torn.
+    open: Vec<Reading>,
+    /// How far the text was read.
+    furthest: u64,
+    /// How much was read to come to places.
+    pub(crate) again: u64,
+}
+
+/// A reading that has come to a place. What is compressed is found only by way of what stands before it, so it is kept for the next
+/// survey.
+struct Reading {
     reader: Box<dyn Read + Send>,
-    meter: Arc<Meter>,
     buffer: Vec<u8>,
     /// How much of the buffer was read last, and where in the text that begins.
     filled: usize,
@@ -42,66 +61,65 @@ struct Open {
 }
 
 impl Ahead {
-    /// Of a source that is compressed so, or not. Frames that need a window of more than `1 << window` bytes are refused, and the text
-    /// ends after `bound` bytes.
-    pub(crate) fn new(origin: Origin, compression: Option<Compression>, window: u32, bound: u64) -> Self {
-        Self { origin, compression, bounds: (window, bound), open: None }
-    }
+    /// Surveys of documents that lie within each other may have all be read so many times again. Then there are no more: the cost would
+    /// grow with the square of their number.
+    pub(crate) const BOUND: u64 = 4;
 
-    /// Opens it at a place, or before that.
-    fn open(&self, offset: u64) -> io::Result<Open> {
-        let meter = Arc::<Meter>::default();
-        let metered = |source| Box::new(Metered::new(source, Arc::clone(&meter)));
-        let (window, bound) = self.bounds;
-        let (reader, at): (Box<dyn Read + Send>, _) = match (&self.origin, self.compression) {
-            (Origin::File(file), None) => (metered(Box::new(file.clone().skipping(offset))), offset),
-            (origin, compression) => {
-                let source: Box<dyn Read + Send> = match origin {
-                    Origin::File(file) => Box::new(file.clone()),
-                    Origin::Bytes(bytes) => Box::new(Cursor::new(bytes.clone())),
-                };
-                let source = metered(source);
-                let reader = match compression {
-                    Some(compression) => Box::new(compression.reader(source, window)?.take(bound)),
-                    None => source as Box<dyn Read + Send>,
-                };
-                (reader, 0)
-            }
-        };
-        Ok(Open { reader, meter, buffer: vec![0; LOOK], filled: 0, at, ended: false })
-    }
-
-    /// Reads from where the survey begins until it has seen enough.
-    ///
-    /// # Errors
-    /// The system's. Where compressed data is at fault, the text ends.
-    pub(crate) fn look(&mut self, mut survey: Survey) -> io::Result<Survey> {
+    /// Reads from where the survey begins until it has seen enough. `None` if the system cannot, or it was too much already.
+    pub(crate) fn look(&mut self, mut survey: Survey) -> Option<Survey> {
         let offset = survey.offset();
-        let mut open = match self.open.take().filter(|open| open.at <= offset) {
-            Some(open) => open,
-            None => self.open(offset)?,
-        };
-        while open.end() <= offset && !open.ended {
-            open.next()?;
+        let mut reading = self.reading(offset)?;
+        while reading.end() <= offset && !reading.ended {
+            reading.next()?;
         }
-        let mut from = usize::try_from(offset.saturating_sub(open.at)).unwrap_or(usize::MAX);
-        while survey.push(open.buffer.get(from..open.filled).unwrap_or_default()) {
-            open.next()?;
+        let mut from = usize::try_from(offset.saturating_sub(reading.at)).unwrap_or(usize::MAX);
+        while survey.push(reading.buffer.get(from..reading.filled).unwrap_or_default()) {
+            reading.next()?;
             from = 0;
         }
-        self.open = Some(open);
-        Ok(survey)
+        self.readings.furthest = self.readings.furthest.max(reading.end());
+        self.readings.open.push(reading);
+        Some(survey)
+    }
+
+    /// A reading that has not gone beyond the place: the one that is nearest, or a new one.
+    fn reading(&mut self, offset: u64) -> Option<Reading> {
+        let Readings { open, furthest, again } = &mut self.readings;
+        open.sort_by_key(|reading| reading.at);
+        let not_beyond = open.partition_point(|reading| reading.at <= offset);
+        if let Some(nearest) = not_beyond.checked_sub(1) {
+            return Some(open.remove(nearest));
+        }
+        // The other is of use when its place has come.
+        open.truncate(1);
+        if let (None, Origin::File(file)) = (self.compression, &self.origin) {
+            return Some(Reading::new(Box::new(file.clone().skipping(offset)), offset));
+        }
+        *again = again.saturating_add(offset);
+        if *again > offset.max(*furthest).saturating_mul(Self::BOUND) {
+            return None;
+        }
+        let source = self.origin.reader();
+        let reader = match self.compression {
+            Some(compression) => compression.reader(source, self.window).ok()?,
+            None => source,
+        };
+        Some(Reading::new(Box::new(reader.take(self.bound)), 0))
     }
 }
 
-impl Open {
+impl Reading {
+    fn new(reader: Box<dyn Read + Send>, at: u64) -> Self {
+        Self { reader, buffer: vec![0; LOOK], filled: 0, at, ended: false }
+    }
+
     /// Where what was read last ends.
     fn end(&self) -> u64 {
         self.at + self.filled as u64
     }
 
-    /// Reads what follows: nothing at the end.
-    fn next(&mut self) -> io::Result<()> {
+    /// Reads what follows: nothing at the end. `None` where the system cannot.
+    fn next(&mut self) -> Option<()> {
         self.at = self.end();
         self.filled = 0;
         while let Some(rest) =
@@ -111,11 +129,11 @@ impl Open {
                 Ok(0) => self.ended = true,
                 Ok(read) => self.filled += read,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) if self.meter.has_failed() => return Err(error),
-                // Whoever reads the blocks comes to the same fault, and tells it.
+                Err(error) if error.raw_os_error().is_some() => return None,
+                // Compressed data that is at fault: whoever reads the blocks comes to the same end, and tells of it.
                 Err(_) => self.ended = true,
             }
         }
-        Ok(())
+        Some(())
     }
 }

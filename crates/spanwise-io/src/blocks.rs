@@ -174,15 +174,12 @@ impl Blocks {
                 return Some(Ok(block));
             }
             if let Some(survey) = self.framer.survey() {
-                let looked = match &mut self.ahead {
-                    Some(ahead) => ahead.look(survey),
-                    None => Ok(survey),
-                };
-                let looked =
-                    looked.and_then(|survey| self.input.go_to(self.input.delivered()).map(|()| survey));
-                match looked {
-                    Ok(survey) => self.framer.surveyed(survey),
-                    Err(error) => return Some(Err(self.failed(error))),
+                match self.ahead.as_mut().and_then(|ahead| ahead.look(survey)) {
+                    Some(survey) => self.framer.surveyed(survey),
+                    None => self.framer.without_survey(),
+                }
+                if let Err(error) = self.input.go_to(self.input.delivered()) {
+                    return Some(Err(self.failed(error)));
                 }
                 continue;
             }
@@ -221,6 +218,41 @@ impl Blocks {
                     }
                 }
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use spanwise::frame::BlockSizes;
+
+    use super::*;
+
+    const SIZES: BlockSizes = BlockSizes { block: 2000, document: 10_000, held: 30_000 };
+
+    /// `deep` documents of which each takes the next for an element of its own, and the last is torn; so many times. Each is longer
+    /// than what is read ahead at once.
+    fn within_each_other(deep: usize, times: usize) -> String {
+        let head = r#"{"resourceSpans":[{"scopeSpans":[{"spans":["#;
+        let document = format!("{head}{}", r#"{"name":"span"},"#.repeat(70_000));
+        format!("{}x\n", vec![document; deep].join("\n")).repeat(times)
+    }
+
+    #[test]
+    fn documents_within_each_other_are_not_read_again_from_the_beginning_each_time() {
+        let settings = ReadSettings { sizes: SIZES, ..ReadSettings::default() };
+        for (deep, times) in [(1, 6), (2, 6), (3, 9)] {
+            let text = within_each_other(deep, times);
+            let packed = zstd::encode_all(text.as_bytes(), 1).unwrap();
+            let mut blocks = Blocks::open(Source::Bytes(packed.into()), &settings).unwrap();
+            let errors: Vec<_> = blocks.by_ref().filter_map(Result::err).collect();
+            let again = blocks.ahead.unwrap().readings.again;
+            let length = text.len() as u64;
+            // Two readings are there at once; more have to begin anew, until that is too much.
+            let (most, is_too_much) =
+                if deep > 2 { (length * Ahead::BOUND, true) } else { (length / 6, false) };
+            assert!(again <= most, "{deep}: {again} of {length}");
+            assert_eq!(!errors.is_empty(), is_too_much, "{deep}: {errors:?}");
         }
     }
 }

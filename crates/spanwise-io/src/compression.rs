@@ -82,10 +82,68 @@ impl Compression {
         let source = BufReader::with_capacity(BUFFER, source);
         let window = possible_window(window);
         Ok(match self {
-            Self::Gzip => Box::new(Members { decoder: Some(GzDecoder::new(source)), within: true }),
-            Self::Zstd => Box::new(zstd_decoder(source, window)?),
-            Self::CollectorZstd => Box::new(Messages { place: Place::Between(source), window }),
+            Self::Gzip => Pieces::boxed(Members { decoder: Some(GzDecoder::new(source)), within: true }),
+            Self::Zstd => Pieces::boxed(zstd_decoder(source, window)?),
+            Self::CollectorZstd => Pieces::boxed(Messages { place: Place::Between(source), window }),
         })
+    }
+}
+
+/// Bytes of text that a decoder is asked for at once.
+const PIECE: usize = 32 << 10;
+
+/// Asks a decoder for pieces of one length, whoever reads them in whatever pieces. How much of a text comes before a fault depends
+/// on that: what a call has made that then fails is lost. All readings of a source are to come to the same end.
+struct Pieces<R> {
+    decoder: R,
+    piece: Box<[u8]>,
+    filled: usize,
+    taken: usize,
+    /// What comes behind the piece.
+    error: Option<io::Error>,
+}
+
+impl<R: Read + Send + 'static> Pieces<R> {
+    fn boxed(decoder: R) -> Box<dyn Read + Send> {
+        Box::new(Self { decoder, piece: vec![0; PIECE].into(), filled: 0, taken: 0, error: None })
+    }
+}
+
+impl<R: Read> Pieces<R> {
+    fn fill(&mut self) {
+        (self.filled, self.taken) = (0, 0);
+        while let Some(rest) = self.piece.get_mut(self.filled..).filter(|rest| !rest.is_empty()) {
+            match self.decoder.read(rest) {
+                Ok(0) => break,
+                Ok(read) => self.filled += read,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => {
+                    self.error = Some(error);
+                    break;
+                }
+            }
+        }
+    }
+}
+
+impl<R: Read> Read for Pieces<R> {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        if self.taken == self.filled && self.error.is_none() && !out.is_empty() {
+            self.fill();
+        }
+        let held = self.piece.get(self.taken..self.filled).unwrap_or_default();
+        if held.is_empty()
+            && !out.is_empty()
+            && let Some(error) = self.error.take()
+        {
+            return Err(error);
+        }
+        let count = held.len().min(out.len());
+        if let (Some(out), Some(held)) = (out.get_mut(..count), held.get(..count)) {
+            out.copy_from_slice(held);
+        }
+        self.taken += count;
+        Ok(count)
     }
 }
 

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use bytes::Bytes;
 
-use crate::ahead::{Ahead, Origin};
+use crate::ahead::{Ahead, Origin, Readings};
 use crate::compression::{Compression, Trailing, possible_window, wants_more};
 use crate::error::{ReadError, ReadErrorKind};
 use crate::positional::{FileReader, check_end};
@@ -20,7 +20,7 @@ const MOST_AT_ONCE: usize = 64 << 20;
 
 /// What a source's own bytes told: how many were read, and whether reading them failed.
 #[derive(Debug, Default)]
-pub(crate) struct Meter {
+struct Meter {
     /// Of all sources.
     read: Arc<AtomicU64>,
     /// Of this one alone, where it is compressed.
@@ -28,23 +28,10 @@ pub(crate) struct Meter {
     failed: AtomicBool,
 }
 
-impl Meter {
-    /// Whether it was the source that failed, and not what it holds.
-    pub(crate) fn has_failed(&self) -> bool {
-        self.failed.load(Ordering::Relaxed)
-    }
-}
-
 /// Counts the bytes of a source before they are decompressed.
-pub(crate) struct Metered {
+struct Metered {
     source: Box<dyn Read + Send>,
     meter: Arc<Meter>,
-}
-
-impl Metered {
-    pub(crate) fn new(source: Box<dyn Read + Send>, meter: Arc<Meter>) -> Self {
-        Self { source, meter }
-    }
 }
 
 impl Read for Metered {
@@ -129,7 +116,6 @@ impl Input {
     /// It cannot be opened or read.
     pub fn open(source: Source, settings: &crate::ReadSettings) -> Result<Self, ReadError> {
         let (mut whole, mut plain, mut opened, mut origin) = (None, None, None, None);
-        let mut by_place = None;
         let (mut reader, length): (Box<dyn Read + Send>, _) = match source {
             Source::Stdin => {
                 if let Some((file, begin)) = standard_input() {
@@ -146,8 +132,7 @@ impl Input {
                 }
                 opened = Opened::of(&file, 0)?;
                 plain = opened.as_ref().map(|opened| Arc::clone(&opened.file));
-                by_place = plain.as_ref().map(|file| FileReader::new(Arc::clone(file), 0, None));
-                origin = by_place.clone().map(Origin::File);
+                origin = plain.as_ref().map(|file| Origin::File(FileReader::new(Arc::clone(file), 0, None)));
                 (Box::new(file), opened.as_ref().map(|opened| opened.length))
             }
             Source::Bytes(bytes) => {
@@ -160,8 +145,7 @@ impl Input {
                 let reader = kept.reader();
                 let (file, begin) = reader.place();
                 opened = Opened::of(file, begin)?.filter(|_| reader.failed().is_none());
-                // What it ended with is told by whoever reads the blocks.
-                origin = Some(Origin::File(FileReader::new(Arc::clone(file), begin, None)));
+                origin = Some(Origin::File(reader.clone()));
                 (Box::new(reader), kept.length())
             }
             Source::Reader(reader) => (reader, None),
@@ -171,9 +155,9 @@ impl Input {
         let source: Box<dyn Read + Send> = Box::new(Cursor::new(head).chain(reader));
         let reader = if let Some(compression) = compression {
             (whole, plain) = (None, None);
-            // So a second reading does not move the first, whatever the system.
-            let source = by_place.map_or(source, |file| Box::new(file));
-            let metered = Box::new(Metered::new(source, Arc::clone(&meter)));
+            // From its beginning, as a second reading has it, which does not move this one, whatever the system.
+            let source = origin.as_ref().map_or(source, Origin::reader);
+            let metered = Box::new(Metered { source, meter: Arc::clone(&meter) });
             compression.reader(metered, settings.window_log)?
         } else {
             // What is read is what is stored. A reader of our own in between would have every buffer zeroed first.
@@ -223,8 +207,13 @@ impl Input {
 
     /// A second reading, if there can be one.
     pub(crate) fn ahead(&self) -> Option<Ahead> {
-        let origin = self.origin.clone()?;
-        Some(Ahead::new(origin, self.compression, self.window, self.bound))
+        let origin = match self.origin.clone()? {
+            // What it ended with is told by whoever reads the blocks.
+            Origin::File(file) => Origin::File(file.without_failure()),
+            bytes @ Origin::Bytes(_) => bytes,
+        };
+        let (compression, window, bound) = (self.compression, self.window, self.bound);
+        Some(Ahead { origin, compression, window, bound, readings: Readings::default() })
     }
 
     /// Gives what was read from `offset` on back, for others to read, and to count.
@@ -309,7 +298,7 @@ impl Input {
 
     fn error(&self, error: io::Error) -> ReadError {
         let kind = match self.compression {
-            Some(compression) if !self.meter.has_failed() => {
+            Some(compression) if !self.meter.failed.load(Ordering::Relaxed) => {
                 if error.get_ref().and_then(|inner| inner.downcast_ref::<Trailing>()).is_some() {
                     ReadErrorKind::Trailing(compression)
                 } else if error.kind() == io::ErrorKind::UnexpectedEof {

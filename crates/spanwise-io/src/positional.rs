@@ -96,6 +96,11 @@ impl FileReader {
         self.failed
     }
 
+    /// The same, with an end in place of what failed.
+    pub(crate) fn without_failure(self) -> Self {
+        Self { failed: None, ..self }
+    }
+
     /// Goes on behind so many bytes.
     pub(crate) fn skipping(mut self, bytes: u64) -> Self {
         self.at = self.at.saturating_add(bytes);

@@ -9,7 +9,7 @@ use flate2::Compression;
 use flate2::read::GzEncoder;
 use spanwise::frame::BlockSizes;
 use spanwise::{Decoder, SpanBatch};
-use spanwise_io::{Kept, ReadErrorKind, ReadSettings, Scan, Source};
+use spanwise_io::{Input, Kept, ReadErrorKind, ReadSettings, Scan, Source};
 
 const SPANS: usize = 4000;
 const SIZES: BlockSizes = BlockSizes { block: 5000, document: 20_000, held: 60_000 };
@@ -263,4 +263,34 @@ fn a_bound_on_text_is_one_for_the_first_look() {
     let scan = Scan::new(vec![source], settings, 1, || |piece: spanwise_io::Piece| piece.block);
     let errors: Vec<_> = scan.filter_map(Result::err).collect();
     assert!(matches!(&errors[..], [error] if matches!(error.kind(), ReadErrorKind::Inflated)), "{errors:?}");
+}
+
+/// What is told of data with a fault in it, wherever that is: what is told of a plain text that ends there.
+#[test]
+fn compressed_data_ends_where_its_fault_is_in_every_reading() {
+    let line = |line: usize| format!("{{\"resourceSpans\":[],\"a\":{}}}\n", line * 7919 % 9973);
+    let lines = (0..6000).map(line).collect::<Vec<_>>().concat();
+    let text = [document(false, "}"), document(true, "}"), lines].concat();
+    let settings = ReadSettings { sizes: SIZES, ..ReadSettings::default() };
+    let mut seen = [0; 3];
+    for packed in [gzip(&text), zstd::encode_all(text.as_bytes(), 3).unwrap()] {
+        for fault in 1..60 {
+            let mut damaged = packed.clone();
+            let at = packed.len() * fault / 60;
+            let end = damaged.len().min(at + 8);
+            damaged[at..end].fill(0xff);
+            let mut input = Input::open(Source::Bytes(damaged.clone().into()), &settings).unwrap();
+            let mut plain = Vec::new();
+            while input.read(&mut plain, 1000 * fault).is_ok_and(|read| read > 0) {}
+            let found = read(Source::Bytes(damaged.into()), 1);
+            if found.error.is_some() {
+                let expected = read(Source::Bytes(plain.into()), 1);
+                assert!(found.spans == expected.spans, "{fault} {}", found.message);
+                let counts = |of: &Outcome| (of.documents, of.bad_documents);
+                assert_eq!(counts(&found), counts(&expected), "{fault} {}", found.message);
+                seen[found.spans.len() / SPANS] += 1;
+            }
+        }
+    }
+    assert!(seen.iter().all(|seen| *seen > 5), "{seen:?}");
 }

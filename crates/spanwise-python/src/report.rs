@@ -69,8 +69,8 @@ pub(crate) struct Report {
     /// Per promoted column, how many values were of another type.
     #[pyo3(get)]
     pub(crate) mismatches: BTreeMap<String, u64>,
-    /// Sources whose compressed data is cut off or corrupt, or in which a large document proved to be broken after spans of it were
-    /// delivered, and files found in a directory or by a pattern that cannot be read: what is wrong with each.
+    /// Sources whose compressed data is cut off or corrupt, file objects and pipes in which a large document proved to be broken after
+    /// spans of it were delivered, and files found in a directory or by a pattern that cannot be read: what is wrong with each.
     #[pyo3(get)]
     pub(crate) unreadable: Vec<String>,
     /// What a policy did, where there was one.

@@ -43,7 +43,7 @@ use crate::pipeline::{repeats_too_much, taken_already};
 
 /// A text that grew beyond this is not kept for the next block.
 const KEPT_TEXT: usize = 2 * BLOCK_BYTES;
-/// Spans among which requests are told, at least and about: what is noted of each takes memory.
+/// Spans among which requests are told, at least and about, with those that are remembered: what is noted of each takes memory.
 const TOLD_TOGETHER: usize = 1 << 18;
 /// Spans that are remembered for the segments behind, at most.
 const REMEMBERED: usize = 1 << 16;

@@ -234,6 +234,14 @@ impl Framer {
         }
     }
 
+    /// Says that the document that is waited for cannot be surveyed: its parts are given as where a stream is read once, and what then
+    /// contradicts them is a [`contradiction`](Self::contradiction).
+    pub fn without_survey(&mut self) {
+        if self.scanner.wants_survey() {
+            self.scanner.not_surveyed();
+        }
+    }
+
     /// Why no further block comes, if the rest of the stream contradicts what was given. To be looked at when
     /// [`Self::next_block`] gives none and no chunk is left: the rest of such a stream was not read.
     pub fn contradiction(&self) -> Option<Contradiction> {

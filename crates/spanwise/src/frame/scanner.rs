@@ -382,8 +382,13 @@ impl Scanner {
             self.surveyed_as(survey);
         } else if !self.surveyed {
             // Also where all has come: whether it has by now is a matter of chunks.
-            self.enter(Parts::new(self.rules, self.part_sizes(), self.begin, None), false);
+            self.not_surveyed();
         }
+    }
+
+    /// Cuts the document without knowing what comes late.
+    pub(super) fn not_surveyed(&mut self) {
+        self.enter(Parts::new(self.rules, self.part_sizes(), self.begin, None), false);
     }
 
     fn enter(&mut self, parts: Parts, bad: bool) {

@@ -104,24 +104,17 @@ impl LlmKeys {
         Self::of_columns(batch, |_| true)
     }
 
-    /// The same of what tells requests: the other columns stay empty.
+    /// The same of what tells requests: columns that attributes fill and nothing is told by stay empty.
     pub(super) fn of_requests(batch: &SpanBatch) -> Self {
-        Self::of_columns(batch, |column| match column {
-            Column::Model
-            | Column::Operation
-            | Column::InputTokens
-            | Column::OutputTokens
-            | Column::TotalTokens
-            | Column::InputCost
-            | Column::OutputCost
-            | Column::Cost
-            | Column::IsTest => true,
-            Column::Provider
-            | Column::FinishReason
-            | Column::UserId
-            | Column::SessionId
-            | Column::TraceName
-            | Column::GenerationName => false,
+        Self::of_columns(batch, |column| {
+            !matches!(
+                column,
+                Column::Provider
+                    | Column::FinishReason
+                    | Column::UserId
+                    | Column::SessionId
+                    | Column::TraceName
+            )
         })
     }
 

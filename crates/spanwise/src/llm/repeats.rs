@@ -362,8 +362,9 @@ impl<'a> Spans<'a> {
         unheard
     }
 
+    /// Spans without a trace are of another one.
     fn has_several_traces(&self) -> bool {
-        self.writers.len() > 1
+        self.writers.len() > 1 || self.nodes.iter().any(|node| node.trace == NO_TRACE)
     }
 
     /// Of spans that may tell the same, those of the writer stay that tells of most requests, of those with usage first, and

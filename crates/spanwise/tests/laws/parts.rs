@@ -31,6 +31,14 @@ fn whole_within(text: &[u8], mode: Mode, framing: Framing, limits: Limits) -> Re
 struct Coming {
     chunk: usize,
     twice: bool,
+    /// It can, and is not for any of its documents.
+    fails: bool,
+}
+
+impl Coming {
+    fn new(chunk: usize, twice: bool) -> Self {
+        Self { chunk, twice, fails: false }
+    }
 }
 
 fn in_parts(
@@ -62,6 +70,10 @@ fn in_parts_within(
                 reading.add(batch);
             }
             let Some(mut survey) = framer.survey() else { return };
+            if coming.is_some_and(|coming| coming.fails) {
+                framer.without_survey();
+                continue;
+            }
             let chunk = coming.map_or(usize::MAX, |coming| coming.chunk);
             let mut chunks = text[survey.offset() as usize..].chunks(chunk.max(1));
             while survey.push(chunks.next().unwrap_or_default()) {}
@@ -73,7 +85,7 @@ fn in_parts_within(
         Some(_) => Framer::new(&options, framing, sizes),
     };
     if let Some(coming) = coming {
-        if coming.twice {
+        if coming.twice || coming.fails {
             framer = framer.with_surveys();
         }
         for chunk in text.chunks(coming.chunk.max(1)) {
@@ -94,9 +106,10 @@ fn check(text: &[u8], sizes: BlockSizes, chunk: usize) -> Result<usize, TestCase
             let expected = whole(text, mode, framing);
             let comings = [
                 None,
-                Some(Coming { chunk, twice: true }),
-                Some(Coming { chunk, twice: false }),
-                Some(Coming { chunk: text.len(), twice: false }),
+                Some(Coming::new(chunk, true)),
+                Some(Coming::new(chunk, false)),
+                Some(Coming::new(text.len(), false)),
+                Some(Coming { fails: true, ..Coming::new(chunk, false) }),
             ];
             for coming in comings {
                 let (found, contradiction) = in_parts(text, mode, framing, sizes, coming);
@@ -125,7 +138,7 @@ fn check_chunks(text: &[u8], sizes: BlockSizes, chunks: [usize; 2]) -> Result<()
     for mode in [Mode::Strict, Mode::Lenient] {
         for framing in [Framing::Auto, Framing::Lines, Framing::Documents] {
             for twice in [true, false] {
-                let mut comings = chunks.map(|chunk| Some(Coming { chunk, twice })).to_vec();
+                let mut comings = chunks.map(|chunk| Some(Coming::new(chunk, twice))).to_vec();
                 comings.extend(twice.then_some(None));
                 let mut readings = comings.iter().map(|coming| in_parts(text, mode, framing, sizes, *coming));
                 let Some((first, ending)) = readings.next() else { continue };
@@ -221,13 +234,8 @@ fn a_document_is_cut_and_each_part_has_resource_and_scope() {
     let text = document(true, 50);
     assert!(check(text.as_bytes(), SMALL, 64).unwrap() > 20);
     for text in [text.clone(), format!("{text}{text}"), format!("\u{feff} \n{text}")] {
-        let (found, contradiction) = in_parts(
-            text.as_bytes(),
-            Mode::Lenient,
-            Framing::Auto,
-            SMALL,
-            Some(Coming { chunk: 100, twice: false }),
-        );
+        let (found, contradiction) =
+            in_parts(text.as_bytes(), Mode::Lenient, Framing::Auto, SMALL, Some(Coming::new(100, false)));
         assert_eq!(contradiction, None);
         let expected = whole(text.as_bytes(), Mode::Lenient, Framing::Auto);
         assert!(same(&found, &expected).is_ok());
@@ -237,9 +245,8 @@ fn a_document_is_cut_and_each_part_has_resource_and_scope() {
 #[test]
 fn what_stands_last_is_found_by_a_survey_and_contradicts_otherwise() {
     let text = document(false, 50);
-    let come = |twice| {
-        in_parts(text.as_bytes(), Mode::Lenient, Framing::Auto, SMALL, Some(Coming { chunk: 100, twice }))
-    };
+    let come =
+        |twice| in_parts(text.as_bytes(), Mode::Lenient, Framing::Auto, SMALL, Some(Coming::new(100, twice)));
     let (found, contradiction) = come(true);
     assert_eq!(contradiction, None);
     assert!(found.batches.len() > 10);
@@ -259,7 +266,7 @@ fn a_torn_document_is_bad_whether_or_not_it_is_cut() {
     for mode in [Mode::Strict, Mode::Lenient] {
         let expected = whole(torn.as_bytes(), mode, Framing::Auto);
         let (found, contradiction) =
-            in_parts(torn.as_bytes(), mode, Framing::Auto, SMALL, Some(Coming { chunk: 100, twice: true }));
+            in_parts(torn.as_bytes(), mode, Framing::Auto, SMALL, Some(Coming::new(100, true)));
         assert_eq!(contradiction, None);
         assert_eq!(found.counts.bad_documents, expected.counts.bad_documents);
         let bad = |reading: &Reading| {
@@ -277,7 +284,7 @@ fn a_torn_document_is_bad_whether_or_not_it_is_cut() {
         assert_eq!(spans(&found), spans(&expected));
         assert_eq!(spans(&found), 200);
         let (found, contradiction) =
-            in_parts(torn.as_bytes(), mode, Framing::Auto, SMALL, Some(Coming { chunk: 100, twice: false }));
+            in_parts(torn.as_bytes(), mode, Framing::Auto, SMALL, Some(Coming::new(100, false)));
         let contradiction = contradiction.unwrap();
         assert!(contradiction.fault);
         assert_eq!(contradiction.spans, spans(&found));
@@ -311,7 +318,7 @@ fn documents_without_a_line_feed_are_given_as_they_come() {
                 most = most.max(framer.buffer().unwrap().len());
             }
             assert!(most < 3 * SMALL.document, "{most} bytes are held of {}", text.len());
-            let coming = Some(Coming { chunk, twice });
+            let coming = Some(Coming::new(chunk, twice));
             let (found, _) = in_parts(text.as_bytes(), Mode::Lenient, Framing::Auto, SMALL, coming);
             same_spans(&found, &expected, true).unwrap();
         }
@@ -334,7 +341,7 @@ fn a_large_line_that_is_torn_is_one_bad_line() {
         };
         assert_eq!(expected.counts.bad_documents, 1);
         for chunk in [1, 50, 999, text.len()] {
-            let coming = Some(Coming { chunk, twice: true });
+            let coming = Some(Coming::new(chunk, true));
             let (found, contradiction) =
                 in_parts(text.as_bytes(), Mode::Lenient, Framing::Lines, SMALL, coming);
             assert_eq!(contradiction, None);
@@ -351,7 +358,7 @@ fn what_follows_a_document_that_was_left_unfinished_is_read() {
         let text = format!("{}\n{}", &first[..at], others.concat());
         for mode in [Mode::Strict, Mode::Lenient] {
             let expected = whole(text.as_bytes(), mode, Framing::Documents);
-            for coming in [None, Some(Coming { chunk: 100, twice: true })] {
+            for coming in [None, Some(Coming::new(100, true))] {
                 let (found, contradiction) =
                     in_parts(text.as_bytes(), mode, Framing::Documents, SMALL, coming);
                 assert_eq!(contradiction, None);
@@ -384,7 +391,7 @@ fn a_document_that_is_too_deep_is_so_in_parts() {
             let expected = whole_within(text.as_bytes(), mode, Framing::Documents, limits);
             assert_eq!(expected.counts.bad_documents > 0, depth < 7, "{depth}");
             for chunk in [1, 7, 51, 64, 200] {
-                let coming = Some(Coming { chunk, twice: true });
+                let coming = Some(Coming::new(chunk, true));
                 let (found, contradiction) =
                     in_parts_within(text.as_bytes(), mode, Framing::Documents, sizes, coming, limits);
                 assert_eq!(contradiction, None);
@@ -421,7 +428,7 @@ fn a_document_that_was_cut_is_kept_whatever_stands_behind_it() {
                 for framing in [Framing::Auto, Framing::Documents] {
                     let expected = whole(text.as_bytes(), mode, framing);
                     for (chunk, twice) in [(30, true), (30, false), (195, true), (9000, false)] {
-                        let coming = Some(Coming { chunk, twice });
+                        let coming = Some(Coming::new(chunk, twice));
                         let (found, contradiction) = in_parts(text.as_bytes(), mode, framing, sizes, coming);
                         assert_eq!(contradiction, None, "{mode:?} {framing:?} {junk:?}");
                         let checked = same(&found, &expected);
@@ -451,7 +458,7 @@ fn a_fault_is_found_again_while_what_stands_behind_it_is_still_to_come() {
             for mode in [Mode::Strict, Mode::Lenient] {
                 let expected = whole(text, mode, Framing::Documents);
                 for chunk in [1, 7, 51, 64, 200] {
-                    let coming = Some(Coming { chunk, twice: true });
+                    let coming = Some(Coming::new(chunk, true));
                     let (found, contradiction) = in_parts(text, mode, Framing::Documents, sizes, coming);
                     assert_eq!(contradiction, None);
                     let (bad, of_whole) = (found.counts.bad_documents, expected.counts.bad_documents);
@@ -487,9 +494,7 @@ fn behind_a_refused_line_a_document_is_cut_as_the_first() {
             .map(|framing| (framing, whole(text.as_bytes(), Mode::Strict, framing)));
         assert!(expected.iter().all(|(_, expected)| expected.counts.bad_documents > 0));
         for (framing, expected) in expected {
-            for coming in
-                [None, Some(Coming { chunk: 50, twice: true }), Some(Coming { chunk: 9000, twice: true })]
-            {
+            for coming in [None, Some(Coming::new(50, true)), Some(Coming::new(9000, true))] {
                 let (found, contradiction) = in_parts(text.as_bytes(), Mode::Strict, framing, SMALL, coming);
                 assert_eq!(contradiction, None, "{framing:?} {coming:?} {text}");
                 assert_eq!(errors(&found), errors(&expected), "{framing:?} {coming:?} {text}");
@@ -519,7 +524,7 @@ fn a_document_with_members_that_come_twice_is_not_cut() {
         ),
     ] {
         for mode in [Mode::Strict, Mode::Lenient] {
-            for coming in [None, Some(Coming { chunk: 50, twice: true })] {
+            for coming in [None, Some(Coming::new(50, true))] {
                 let (found, contradiction) = in_parts(text.as_bytes(), mode, Framing::Auto, SMALL, coming);
                 assert_eq!(contradiction, None, "{text}");
                 let expected = whole(text.as_bytes(), mode, Framing::Auto);
@@ -636,7 +641,7 @@ fn a_document_of_several_lines_is_not_the_first_of_a_stream_of_lines() {
         for mode in [Mode::Strict, Mode::Lenient] {
             let expected = whole(text.as_bytes(), mode, Framing::Auto);
             for chunk in [50, 195, 1000] {
-                let coming = Some(Coming { chunk, twice: true });
+                let coming = Some(Coming::new(chunk, true));
                 let (found, contradiction) = in_parts(text.as_bytes(), mode, Framing::Auto, SMALL, coming);
                 assert_eq!(contradiction, None, "{mode:?} {chunk} {behind}");
                 assert_eq!(found.counts.bad_documents, expected.counts.bad_documents, "{mode:?} {behind}");

@@ -60,6 +60,9 @@ impl Requests {
         self.settled.forget(gone);
         self.usages.drain(..usages);
         self.nodes.drain(..gone);
+        // What was there for a moment is not held for ever.
+        self.usages.shrink_to(2 * self.usages.len());
+        self.nodes.shrink_to(2 * self.nodes.len());
         let place =
             |place: u32| (place as usize).checked_sub(gone).and_then(|place| u32::try_from(place).ok());
         self.answers = std::mem::take(&mut self.answers)

@@ -49,36 +49,29 @@ impl<'a> Open<'a> {
                 *is_open = true;
             }
         }
-        let mut has_say = |place: u32, node: &Node| {
-            place as usize >= settled || is_open.get(groups.of(node.trace) as usize) == Some(&true)
-        };
-
-        let mut opened = Self {
-            nodes: Cow::default(),
-            answers: Cow::default(),
-            settled: Cow::default(),
-            parents: Vec::new(),
-            places: None,
-        };
         let mut numbers = vec![NO_PLACE; requests.nodes.len()];
         let (mut places, mut nodes) = (Vec::new(), Vec::with_capacity(later.len()));
         for ((place, node), number) in (0..).zip(&requests.nodes).zip(&mut numbers) {
-            if has_say(place, node) {
+            if is_open.get(groups.of(node.trace) as usize) == Some(&true) {
                 *number = u32::try_from(places.len()).unwrap_or(NO_PLACE);
                 places.push(place);
                 nodes.push(*node);
             }
         }
         let number = |place: u32| numbers.get(place as usize).copied().filter(|number| *number != NO_PLACE);
-        opened.parents = nodes.iter().map(|node| number(requests.parent(node)).unwrap_or(NO_PLACE)).collect();
-        cut_circles(&mut opened.parents);
+        let mut parents: Vec<u32> =
+            nodes.iter().map(|node| number(requests.parent(node)).unwrap_or(NO_PLACE)).collect();
+        cut_circles(&mut parents);
         let answers = requests.answers.iter();
-        opened.answers =
-            answers.filter_map(|answer| Some(Answer { place: number(answer.place)?, ..*answer })).collect();
-        opened.settled = Cow::Owned(requests.settled.of(&places));
-        opened.nodes = Cow::Owned(nodes);
-        opened.places = Some(places);
-        opened
+        Self {
+            answers: answers
+                .filter_map(|answer| Some(Answer { place: number(answer.place)?, ..*answer }))
+                .collect(),
+            settled: Cow::Owned(requests.settled.of(&places)),
+            nodes: Cow::Owned(nodes),
+            parents,
+            places: Some(places),
+        }
     }
 
     /// The place that a span has among all.

@@ -654,6 +654,13 @@ fn spans_that_are_forgotten_leave_nothing() {
 }
 
 #[test]
+fn one_answer_is_told_once_in_a_trace_and_without_one_whatever_other_traces_there_are() {
+    let pair = ["7 - heron 5 chat d y -", "8 - heron 5 chat d x t1"];
+    assert_eq!(counted(&pair).len(), 1);
+    assert_eq!(counted(&[pair[0], pair[1], "9 - - - - - - t2"]).len(), 1);
+}
+
+#[test]
 fn of_spans_before_those_that_are_kept_nothing_is_left() {
     let spans = [
         "1 - owl 9 chat - x a",
