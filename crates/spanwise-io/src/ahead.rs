@@ -50,7 +50,7 @@ pub(crate) struct Readings {
 }
 
 /// A reading that has come to a place. What is compressed is found only by way of what stands before it, so it is kept for the next
-/// survey.
+/// survey; what is not is found at once.
 struct Reading {
     reader: Box<dyn Read + Send>,
     buffer: Vec<u8>,
@@ -78,12 +78,17 @@ impl Ahead {
             from = 0;
         }
         self.readings.furthest = self.readings.furthest.max(reading.end());
-        self.readings.open.push(reading);
+        if self.compression.is_some() {
+            self.readings.open.push(reading);
+        }
         Some(survey)
     }
 
     /// A reading that has not gone beyond the place: the one that is nearest, or a new one.
     fn reading(&mut self, offset: u64) -> Option<Reading> {
+        if let (None, Origin::File(file)) = (self.compression, &self.origin) {
+            return Some(Reading::new(Box::new(file.clone().skipping(offset)), offset));
+        }
         let Readings { open, furthest, again } = &mut self.readings;
         open.sort_by_key(|reading| reading.at);
         let not_beyond = open.partition_point(|reading| reading.at <= offset);
@@ -92,9 +97,6 @@ impl Ahead {
         }
         // The other is of use when its place has come.
         open.truncate(1);
-        if let (None, Origin::File(file)) = (self.compression, &self.origin) {
-            return Some(Reading::new(Box::new(file.clone().skipping(offset)), offset));
-        }
         *again = again.saturating_add(offset);
         if *again > offset.max(*furthest).saturating_mul(Self::BOUND) {
             return None;
@@ -135,5 +137,42 @@ impl Reading {
             }
         }
         Some(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+
+    fn of(origin: Origin, compression: Option<Compression>) -> Ahead {
+        Ahead { origin, compression, window: 27, bound: u64::MAX, readings: Readings::default() }
+    }
+
+    #[test]
+    fn a_place_is_found_at_once_where_nothing_is_compressed_and_by_way_of_the_last_one_where_it_is() {
+        let text = vec![b' '; 5 * LOOK];
+        let mut file = tempfile::tempfile().unwrap();
+        io::Write::write_all(&mut file, &text).unwrap();
+        let mut plain = of(Origin::File(FileReader::new(Arc::new(file), 0, None)), None);
+        let packed = zstd::encode_all(&*text, 1).unwrap();
+        let mut compressed = of(Origin::Bytes(packed.into()), Some(Compression::Zstd));
+        let places = [10, 10 + 2 * LOOK as u64, 20 + 2 * LOOK as u64, 4 * LOOK as u64];
+        let mut opened = 0;
+        for place in places {
+            assert_eq!(plain.reading(place).unwrap().at, place);
+            let mut reading = compressed.reading(place).unwrap();
+            assert_eq!(reading.at, opened, "{place}");
+            while reading.end() <= place {
+                reading.next().unwrap();
+            }
+            opened = reading.at;
+            compressed.readings.furthest = reading.end();
+            compressed.readings.open.push(reading);
+        }
+        assert_eq!((compressed.readings.again, plain.readings.again), (10, 0));
+        // Before it there is none.
+        assert_eq!(compressed.reading(0).unwrap().at, 0);
     }
 }
