@@ -239,7 +239,10 @@ impl Requests {
     /// Takes time in proportion to the number of spans, however deep the traces, and ends on parents in a circle. Of those that are
     /// settled only traces to which something came are gone through again, and those with an answer of such a trace.
     pub fn counted(&self) -> impl Iterator<Item = usize> {
-        self.told(&Open::of(self)).into_iter()
+        let nothing_came_since = self.settled.spans() == self.nodes.len();
+        let told =
+            if nothing_came_since { self.settled.counted().to_vec() } else { self.told(&Open::of(self)) };
+        told.into_iter()
     }
 
     /// What is settled, and what of the others stands.
