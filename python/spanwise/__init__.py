@@ -163,12 +163,12 @@ def read(
     says what was done.
 
     A bad document is left out, with one ``SpanwiseWarning`` for the whole run, and so are the spans that strict mode
-    rejects, what stands behind a place where compressed data is cut off or corrupt, or where a document of a file object or a
-    pipe of which spans were delivered proves to be broken, and files of a directory or a pattern that cannot be read
-    (``table.report.unreadable``); ``on_error="raise"`` raises ``DecodeError`` at the first bad document instead, and
-    ``OSError`` at such a place or file. It also warns of JSON that holds no traces, and where no source was given.
-    Raises ``FileNotFoundError`` and its kin for what was named itself, before anything is read where it is not there,
-    and ``ValueError`` for a pattern that is none and for options that are not known.
+    rejects, what stands behind a place where compressed data is cut off or corrupt, or where a document of a file
+    object or a pipe of which spans were delivered proves to be broken, and files of a directory or a pattern that
+    cannot be read (``table.report.unreadable``); ``on_error="raise"`` raises ``DecodeError`` at the first bad document
+    instead, and ``OSError`` at such a place or file. It also warns of JSON that holds no traces, and where no source
+    was given. Raises ``FileNotFoundError`` and its kin for what was named itself, before anything is read where it is
+    not there, and ``ValueError`` for a pattern that is none and for options that are not known.
 
     ``threads`` read at once, by default as many as there are processors. ``batch_size`` is about how many bytes of
     text are decoded at a time, by default one mebibyte; small files of one line each are decoded together, and what
@@ -302,7 +302,7 @@ def validate(
 
     ``report.ok`` says whether there was no error; ``report.diagnostics`` says what and where (``source`` is the file),
     ``report.unreadable`` what is wrong with compressed sources, with file objects and pipes in which a large document
-    proves to be broken, and with files of a directory or a pattern that cannot be read. Raises only for what was named and cannot
-    be read at all (``FileNotFoundError`` and its kin).
+    proves to be broken, and with files of a directory or a pattern that cannot be read. Raises only for what was named
+    and cannot be read at all (``FileNotFoundError`` and its kin).
     """
     return _validate(flat(sources), mode=mode, framing=framing, threads=threads, progress=teller(progress))
