@@ -48,6 +48,7 @@ mod body;
 mod budget;
 #[cfg(all(feature = "server", feature = "store"))]
 mod config;
+mod delivery;
 mod inflate;
 mod metrics;
 mod pipeline;
@@ -55,6 +56,7 @@ mod seldom;
 #[cfg(feature = "server")]
 mod server;
 mod service;
+#[cfg(feature = "store")]
 mod store;
 
 #[cfg(feature = "store")]
@@ -68,11 +70,11 @@ pub use budget::{Budget, Exhausted, Reservation};
 pub use config::{
     ColumnSettings, Config, ConfigError, LimitSettings, Secrets, StorageSettings, listen_address,
 };
+pub use delivery::{Delivery, SpanKey, Store, StoreError, Stored, Storing};
 pub use metrics::Metrics;
 #[cfg(feature = "server")]
 pub use server::{ServerOptions, router, serve};
 pub use service::{Receiver, ReceiverOptions};
-pub use store::{Delivery, SpanKey, Store, StoreError, Stored, Storing};
 #[cfg(feature = "store")]
 pub use store::{Disk, DiskFile, DurableStore, Entry, LocalDisk, OpenError, StoreOptions};
 

@@ -12,8 +12,8 @@ use spanwise::{
 use twox_hash::XxHash3_64;
 
 use crate::answer::{Answer, Bound, finding};
+use crate::delivery::SpanKey;
 use crate::metrics::{FindingLabel, Metrics};
-use crate::store::SpanKey;
 
 /// Findings that an answer names.
 const TOLD: usize = 3;

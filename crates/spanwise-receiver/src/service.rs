@@ -23,11 +23,11 @@ use crate::answer::Answer;
 use crate::auth::Auth;
 use crate::body::{self, Asked, Pace};
 use crate::budget::{Budget, Reservation};
+use crate::delivery::{Delivery, Store, StoreError, now};
 use crate::inflate::Encoding;
 use crate::metrics::{Metrics, StatusLabel};
 use crate::pipeline::{Prepared, Worker, ordinary, tables};
 use crate::seldom::Seldom;
-use crate::store::{Delivery, Store, StoreError, now};
 
 /// A payload of this size is decoded where the request is read; a larger one on a thread that may block.
 const DECODED_IN_PLACE: usize = 128 << 10;

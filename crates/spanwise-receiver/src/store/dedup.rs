@@ -9,7 +9,7 @@ use std::time::Duration;
 use foldhash::fast::RandomState;
 use hashbrown::HashSet;
 
-use super::SpanKey;
+use crate::delivery::SpanKey;
 
 /// What is known of a span that comes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

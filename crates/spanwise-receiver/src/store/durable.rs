@@ -22,7 +22,7 @@ use super::partition::Spread;
 use super::queue::{Closed, Queue};
 use super::recovery::recover;
 use super::writer::{Message, State, Writer};
-use super::{Delivery, Store, StoreError, Storing, now};
+use crate::delivery::{Delivery, Store, StoreError, Storing, now};
 use crate::metrics::Metrics;
 use crate::seldom::Seldom;
 

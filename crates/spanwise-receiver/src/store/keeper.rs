@@ -319,9 +319,9 @@ fn remove_idle_spare(disk: &dyn Disk, now: SystemTime, longest: Duration) -> io:
 
 #[cfg(test)]
 mod tests {
-    use super::super::SpanKey;
     use super::super::key_file::{keys_name, write_keys};
     use super::*;
+    use crate::delivery::SpanKey;
     use crate::store::LocalDisk;
 
     #[test]

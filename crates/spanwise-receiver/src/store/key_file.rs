@@ -2,7 +2,7 @@
 
 use twox_hash::XxHash3_64;
 
-use super::SpanKey;
+use crate::delivery::SpanKey;
 
 pub(crate) const DEDUP: &str = "dedup";
 /// The file of hashes, before it has its place.

@@ -21,7 +21,7 @@ use std::ops::Range;
 use bytes::{Buf as _, BytesMut};
 use twox_hash::XxHash3_64;
 
-use super::SpanKey;
+use crate::delivery::SpanKey;
 
 const MAGIC: &[u8; 8] = b"SPWLOG01";
 /// Bytes of a segment's header.

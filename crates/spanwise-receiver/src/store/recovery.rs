@@ -8,7 +8,6 @@ use std::time::Duration;
 use bytes::BytesMut;
 use tracing::{error, info, warn};
 
-use super::SpanKey;
 use super::damaged;
 use super::dedup::Dedup;
 use super::disk::{Disk, Entry};
@@ -18,6 +17,7 @@ use super::named::Named;
 use super::queue::Closed;
 use super::record::{HEADER, Predecessor, ReadError, SegmentReader};
 use super::writer::{LOG, SPARE, segment_id, segment_name};
+use crate::delivery::SpanKey;
 
 /// What was found.
 #[derive(Debug)]
@@ -311,7 +311,7 @@ mod tests {
     use super::super::key_file::write_keys;
     use super::super::record::{write_header, write_record};
     use super::*;
-    use crate::store::{LocalDisk, SpanKey};
+    use crate::store::LocalDisk;
     use std::fs;
 
     fn whole(id: u64, len: u64) -> Closed {

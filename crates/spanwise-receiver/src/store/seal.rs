@@ -28,7 +28,6 @@ use spanwise_arrow::{Converter, RequestMarks};
 use tracing::warn;
 use twox_hash::XxHash3_64;
 
-use super::SpanKey;
 use super::blocks::{BLOCK_BYTES, Blocks};
 use super::damaged;
 use super::disk::{Disk, DiskFile};
@@ -39,6 +38,7 @@ use super::queue::Closed;
 use super::record::Record;
 use super::seal_error::{SealError, broken_table};
 use super::writer::{LOG, segment_name};
+use crate::delivery::SpanKey;
 use crate::pipeline::{repeats_too_much, taken_already};
 
 /// A text that grew beyond this is not kept for the next block.

@@ -24,7 +24,7 @@ use super::named::Named;
 use super::queue::Closed;
 use super::record::{HEADER, Predecessor, record_len, write_header, write_record};
 use super::recovery::{make_folders, remember};
-use super::{Delivery, SpanKey, StoreError, Stored, now};
+use crate::delivery::{Delivery, SpanKey, StoreError, Stored, now};
 use crate::metrics::Metrics;
 
 /// The folder of segments.
