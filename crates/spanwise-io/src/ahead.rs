@@ -1,11 +1,11 @@
 //! A second reading of a source, ahead of the first: a large document is looked at before its parts are given.
 
-use std::io::{self, Cursor, Read};
+use std::io::{Cursor, Read};
 
 use bytes::Bytes;
 use spanwise::frame::Survey;
 
-use crate::compression::Compression;
+use crate::compression::{Compression, fill};
 use crate::positional::FileReader;
 
 /// Bytes that a survey sees at once.
@@ -19,10 +19,15 @@ pub(crate) enum Origin {
 }
 
 impl Origin {
-    pub(crate) fn reader(&self) -> Box<dyn Read + Send> {
+    /// A reader from so many bytes behind its beginning on.
+    pub(crate) fn reader(&self, offset: u64) -> Box<dyn Read + Send> {
         match self {
-            Self::File(file) => Box::new(file.clone()),
-            Self::Bytes(bytes) => Box::new(Cursor::new(bytes.clone())),
+            Self::File(file) => Box::new(file.clone().skipping(offset)),
+            Self::Bytes(bytes) => {
+                let mut cursor = Cursor::new(bytes.clone());
+                cursor.set_position(offset);
+                Box::new(cursor)
+            }
         }
     }
 }
@@ -86,9 +91,9 @@ impl Ahead {
 
     /// A reading that has not gone beyond the place: the one that is nearest, or a new one.
     fn reading(&mut self, offset: u64) -> Option<Reading> {
-        if let (None, Origin::File(file)) = (self.compression, &self.origin) {
-            return Some(Reading::new(Box::new(file.clone().skipping(offset)), offset));
-        }
+        let Some(compression) = self.compression else {
+            return Some(Reading::new(self.origin.reader(offset), offset));
+        };
         let Readings { open, furthest, again } = &mut self.readings;
         open.sort_by_key(|reading| reading.at);
         let not_beyond = open.partition_point(|reading| reading.at <= offset);
@@ -101,11 +106,7 @@ impl Ahead {
         if *again > offset.max(*furthest).saturating_mul(Self::BOUND) {
             return None;
         }
-        let source = self.origin.reader();
-        let reader = match self.compression {
-            Some(compression) => compression.reader(source, self.window).ok()?,
-            None => source,
-        };
+        let reader = compression.reader(self.origin.reader(0), self.window).ok()?;
         Some(Reading::new(Box::new(reader.take(self.bound)), 0))
     }
 }
@@ -124,19 +125,17 @@ impl Reading {
     fn next(&mut self) -> Option<()> {
         self.at = self.end();
         self.filled = 0;
-        while let Some(rest) =
-            self.buffer.get_mut(self.filled..).filter(|rest| !rest.is_empty() && !self.ended)
-        {
-            match self.reader.read(rest) {
-                Ok(0) => self.ended = true,
-                Ok(read) => self.filled += read,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) if error.raw_os_error().is_some() => return None,
-                // Compressed data that is at fault: whoever reads the blocks comes to the same end, and tells of it.
-                Err(_) => self.ended = true,
-            }
+        if self.ended {
+            return Some(());
         }
-        Some(())
+        let result;
+        (self.filled, result) = fill(&mut self.reader, &mut self.buffer);
+        self.ended = self.filled < self.buffer.len();
+        match result {
+            Err(error) if error.raw_os_error().is_some() => None,
+            // Compressed data that is at fault: whoever reads the blocks comes to the same end, and tells of it.
+            _ => Some(()),
+        }
     }
 }
 
@@ -154,7 +153,7 @@ mod tests {
     fn a_place_is_found_at_once_where_nothing_is_compressed_and_by_way_of_the_last_one_where_it_is() {
         let text = vec![b' '; 5 * LOOK];
         let mut file = tempfile::tempfile().unwrap();
-        io::Write::write_all(&mut file, &text).unwrap();
+        std::io::Write::write_all(&mut file, &text).unwrap();
         let mut plain = of(Origin::File(FileReader::new(Arc::new(file), 0, None)), None);
         let packed = zstd::encode_all(&*text, 1).unwrap();
         let mut compressed = of(Origin::Bytes(packed.into()), Some(Compression::Zstd));

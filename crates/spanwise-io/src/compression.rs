@@ -89,6 +89,20 @@ impl Compression {
     }
 }
 
+/// Fills `bytes` as far as a reader goes: how many there were, and what it failed with before they were full.
+pub(crate) fn fill(reader: &mut impl Read, bytes: &mut [u8]) -> (usize, io::Result<()>) {
+    let mut filled = 0;
+    while let Some(rest) = bytes.get_mut(filled..).filter(|rest| !rest.is_empty()) {
+        match reader.read(rest) {
+            Ok(0) => break,
+            Ok(read) => filled += read,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return (filled, Err(error)),
+        }
+    }
+    (filled, Ok(()))
+}
+
 /// Bytes of text that a decoder is asked for at once.
 const PIECE: usize = 32 << 10;
 
@@ -109,27 +123,11 @@ impl<R: Read + Send + 'static> Pieces<R> {
     }
 }
 
-impl<R: Read> Pieces<R> {
-    fn fill(&mut self) {
-        (self.filled, self.taken) = (0, 0);
-        while let Some(rest) = self.piece.get_mut(self.filled..).filter(|rest| !rest.is_empty()) {
-            match self.decoder.read(rest) {
-                Ok(0) => break,
-                Ok(read) => self.filled += read,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => {
-                    self.error = Some(error);
-                    break;
-                }
-            }
-        }
-    }
-}
-
 impl<R: Read> Read for Pieces<R> {
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
         if self.taken == self.filled && self.error.is_none() && !out.is_empty() {
-            self.fill();
+            let (filled, result) = fill(&mut self.decoder, &mut self.piece);
+            (self.filled, self.taken, self.error) = (filled, 0, result.err());
         }
         let held = self.piece.get(self.taken..self.filled).unwrap_or_default();
         if held.is_empty()

@@ -156,7 +156,7 @@ impl Input {
         let reader = if let Some(compression) = compression {
             (whole, plain) = (None, None);
             // From its beginning, as a second reading has it, which does not move this one, whatever the system.
-            let source = origin.as_ref().map_or(source, Origin::reader);
+            let source = origin.as_ref().map_or(source, |origin| origin.reader(0));
             let metered = Box::new(Metered { source, meter: Arc::clone(&meter) });
             compression.reader(metered, settings.window_log)?
         } else {
