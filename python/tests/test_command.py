@@ -5,6 +5,7 @@ import gzip
 import json
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import textwrap
@@ -35,6 +36,24 @@ def test_the_whole_command_is_on_the_path(tmp_path):
     assert run("validate", tmp_path / "none.json").returncode == 2
     piped = run("summary", input=(ROOT / "examples/agent.json").read_text())
     assert piped.returncode == 0 and "spans" in piped.stdout
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there are no such signals")
+@pytest.mark.parametrize("handler", [signal.SIG_DFL, signal.SIG_IGN])
+def test_an_interrupt_ends_the_command_unless_it_is_ignored(handler):
+    before = signal.signal(signal.SIGINT, handler)
+    try:
+        child = subprocess.Popen([COMMAND, "summary"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    child.send_signal(signal.SIGINT)
+    if handler is signal.SIG_DFL:
+        # It would wait for more otherwise.
+        assert child.wait(timeout=60) != 0
+        child.communicate()
+    else:
+        output, _ = child.communicate((ROOT / "examples/agent.json").read_text(), timeout=60)
+        assert (child.returncode, "spans" in output) == (0, True)
 
 
 def test_the_cost_of_the_examples(tmp_path):

@@ -410,11 +410,29 @@ fn what_is_in_the_way_for_long_is_told_once_a_minute() {
     assert_eq!(log.matches("files still cannot be put in their places").count(), 1, "{log}");
 }
 
+/// The command that serves `store`, with SIGHUP as `env` is told to have it: who runs the tests may have it ignored.
+fn command_with_hangup(disposition: &str, store: &Path) -> Command {
+    let serve = command(store, None::<&str>);
+    let mut command = Command::new("env");
+    command.arg(format!("--{disposition}-signal=HUP")).arg(serve.get_program()).args(serve.get_args());
+    command
+}
+
+#[test]
+fn a_hangup_that_is_ignored_does_not_end_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let served = Served::start(command_with_hangup("ignore", folder.path()));
+    served.signal("HUP");
+    assert_eq!(served.connect().post(&body(1, "chat")).unwrap().0, 200);
+    let (status, log) = served.end();
+    assert!(status.success() && log.contains("making Parquet of what is left"), "{log}");
+}
+
 #[test]
 fn signals_end_it_and_a_second_one_at_once() {
     for (first, second) in [("HUP", None), ("INT", None), ("TERM", Some("TERM")), ("HUP", Some("INT"))] {
         let folder = tempfile::tempdir().unwrap();
-        let served = Served::start(command(folder.path(), None::<&str>));
+        let served = Served::start(command_with_hangup("default", folder.path()));
         let mut client = served.connect();
         assert_eq!(client.post(&body(1, "chat")).unwrap().0, 200);
         // A request that does not come to its end.
