@@ -221,18 +221,12 @@ impl<'a> Walk<'a> {
             return;
         }
         let mut changes_keys = false;
-        let paired = self.paired(item, rows, path);
+        let paired = self.paired(item, rows, path, inherited);
         for row in rows.range() {
             let Some(child) = self.batch.values.get(row).copied() else {
                 continue;
             };
             let child_item = Item { slot: Slot::Child, row, value: child.value(), ..item };
-            if let Some(verdict) = paired
-                && self.key_of(child) != "key"
-            {
-                self.treat(child_item, verdict, path);
-                continue;
-            }
             if child.key().is_none() {
                 self.treat(child_item, inherited, path);
                 continue;
@@ -241,6 +235,11 @@ impl<'a> Walk<'a> {
             let own = self.keys.paths.enter(self.policy, item.place, item.event, path, name.clone());
             changes_keys |= own.changes_key;
             let verdict = own.verdict.unwrap_or_else(|| self.policy.of_member(inherited, &name));
+            // Whatever the member is by itself, more may be taken out.
+            let verdict = match paired {
+                Some(paired) if name != "key" && paired.treatment.outweighs(verdict.treatment) => paired,
+                _ => verdict,
+            };
             self.treat(child_item, verdict, path);
             path.pop();
         }
@@ -250,17 +249,25 @@ impl<'a> Walk<'a> {
     }
 
     /// What becomes of the members of a list that is a pair itself, `{"key": …, "value": …}`, where the rules do not let what
-    /// has that key stay. So are attributes that somebody wrote where no attributes belong.
-    fn paired(&self, item: Item, rows: Rows, path: &mut Path<'a>) -> Option<Verdict> {
+    /// has that key stay. So are attributes that somebody wrote where no attributes belong. Of several keys, which takes out most.
+    fn paired(&self, item: Item, rows: Rows, path: &mut Path<'a>, inherited: Verdict) -> Option<Verdict> {
         let children = self.batch.values.get(rows.range())?;
-        let key = children.iter().find_map(|child| match child.value() {
-            RawValue::String(text) if child.key().is_some() && self.key_of(*child) == "key" => Some(text),
-            _ => None,
-        })?;
-        path.push(self.batch.text(key));
-        let verdict = self.policy.resolve_nested(item.place, item.event, &path.last_names(self.policy));
-        path.pop();
-        verdict.filter(|verdict| verdict.treatment != Treatment::Keep)
+        let mut most = None::<Verdict>;
+        for child in children {
+            let RawValue::String(text) = child.value() else { continue };
+            if child.key().is_none() || self.key_of(*child) != "key" {
+                continue;
+            }
+            let key = self.batch.text(text);
+            path.push(key.clone());
+            let own = self.policy.resolve_nested(item.place, item.event, &path.last_names(self.policy));
+            path.pop();
+            let verdict = own.unwrap_or_else(|| self.policy.of_member(inherited, &key));
+            if verdict.treatment.outweighs(most.map_or(Treatment::Keep, |most| most.treatment)) {
+                most = Some(verdict);
+            }
+        }
+        most
     }
 
     /// Puts other texts in the place of keys in which detectors find something, so that no two of a list are the same.

@@ -143,6 +143,25 @@ pub enum Treatment {
     Members,
 }
 
+impl Treatment {
+    /// Whether more is taken out than by another, of the same value.
+    pub(crate) fn outweighs(self, other: Self) -> bool {
+        self.weight() > other.weight()
+    }
+
+    fn weight(self) -> u8 {
+        match self {
+            Self::Keep => 0,
+            Self::Members => 1,
+            Self::Truncate(_) => 2,
+            Self::Structure | Self::Figures => 3,
+            Self::Hash => 4,
+            Self::KeepMark | Self::Mask => 5,
+            Self::Drop => 6,
+        }
+    }
+}
+
 /// What becomes of a key, and which rule says so.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -293,8 +312,9 @@ impl CompiledPolicy {
     /// What becomes of a member of nested lists, whose names are `path` from the attribute's key down to the member's.
     ///
     /// Rules are asked for the names joined by dots, all of them first, then ever fewer of the last eight, at last the
-    /// member's name alone. (The rows of presets are not asked for a name without a separator: `prompt` in any list is not
-    /// content.) None where no rule matches: then what holds for the list holds for the member. Names that are too long to be
+    /// member's name alone: those of the user for all of these, and only then the rows of presets. (Those are not asked for a name
+    /// without a separator: `prompt` in any list is not content. And a rule that keeps does not keep what a row of a preset knows by
+    /// more names.) None where no rule matches: then what holds for the list holds for the member. Names that are too long to be
     /// joined are not looked at, and the member is masked.
     pub fn resolve_nested(&self, place: Place, event: EventClass, path: &[&str]) -> Option<Verdict> {
         if self.rules.is_empty() {
@@ -311,17 +331,32 @@ impl CompiledPolicy {
             return Some(Verdict { treatment: Treatment::Mask, ..self.default_verdict(place) });
         }
         let whole = (most > last && !is_long_whole).then_some(most);
-        whole.into_iter().chain((1..=last).rev()).find_map(|length| {
-            let names = path.get(path.len() - length..)?;
-            let key = names.join(".");
-            let is_bare = !key.contains(is_separator);
-            let counts = |rule: &CompiledRule| match rule.origin {
-                Origin::Rule(_) => true,
-                // What is left of an event's keys: of the attributes themselves, whose members are as they are.
-                Origin::Preset { .. } => !is_bare && !rule.is_of_all_keys(),
-            };
+        let lengths = || whole.into_iter().chain((1..=last).rev());
+        let joined = |length: usize| path.get(path.len() - length..).unwrap_or_default().join(".");
+        let first = |length: usize, counts: &dyn Fn(&CompiledRule) -> bool| {
+            let key = joined(length);
             self.first_match(place, event, &key, counts).map(|rule| self.verdict(place, rule, &key))
-        })
+        };
+        let own = |rule: &CompiledRule| matches!(rule.origin, Origin::Rule(_));
+        let by_user = lengths().find_map(|length| Some((length, first(length, &own)?)));
+        let of_presets = |length: usize| {
+            let is_bare = !joined(length).contains(is_separator);
+            // What is left of an event's keys: of the attributes themselves, whose members are as they are.
+            first(length, &|rule: &CompiledRule| !own(rule) && !is_bare && !rule.is_of_all_keys())
+        };
+        if let Some((known, verdict)) = by_user {
+            let more = lengths().take_while(|length| *length > known);
+            let kept_by_name = verdict.treatment == Treatment::Keep;
+            let preset = if kept_by_name { more.filter_map(of_presets).next() } else { None };
+            return Some(preset.unwrap_or(verdict));
+        }
+        let mut found = lengths().filter_map(of_presets);
+        let verdict = found.next()?;
+        if verdict.treatment != Treatment::Members {
+            return Some(verdict);
+        }
+        // That is said of the list which the member is in; of the member itself another row may say more.
+        Some(found.find(|other| other.treatment.outweighs(Treatment::Members)).unwrap_or(verdict))
     }
 
     /// How many names of a path rules are asked for.
