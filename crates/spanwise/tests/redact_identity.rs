@@ -93,6 +93,27 @@ fn so_they_do_in_lists_and_in_keys_of_their_own() {
     }
 }
 
+/// What goes from a key of its own goes from the JSON of the list that it is in.
+#[test]
+fn names_of_one_convention_are_known_in_its_metadata() {
+    for (key, name) in [
+        ("metadata", "requester_ip_address"),
+        ("metadata", "user_agent"),
+        ("metadata", "user_api_key_user_email"),
+        ("langfuse.trace.metadata", "user_api_key_end_user_id"),
+        ("trace.metadata", "external_user"),
+        ("span.metadata", "creator_user_id"),
+        ("span.metadata", "http_referer"),
+        ("langwatch.langchain.run.metadata", "customer_id"),
+        ("mastra.metadata", "sessionId"),
+        ("honeyhive_metadata", "user_id"),
+    ] {
+        let of = |value: &str| json!({"openrouter": {name: value, "tier": 1}, "note": "x"});
+        assert_eq!(of_text(Identity::Mask, key, &of("SECRET")), of("[REDACTED:identity]"), "{key} {name}");
+        assert_eq!(of_text(Identity::Keep, key, &of("SECRET")), of("SECRET"), "{key} {name}");
+    }
+}
+
 /// What is no JSON has no members, and stays, but for objects as other languages write them.
 #[test]
 fn metadata_that_is_no_json_stays() {
@@ -114,6 +135,130 @@ fn metadata_that_is_no_json_stays() {
     let written_by_python = text("{'user_id': 'u-1'}");
     assert_eq!(redacted(Identity::Keep, "metadata", &written_by_python), written_by_python);
     assert_eq!(redacted(Identity::Hash, "metadata", &written_by_python), text("[REDACTED:identity]"));
+}
+
+/// What becomes of the text of `metadata`.
+fn of_metadata(policy: &Policy, text: &str) -> String {
+    let policy = policy.compile(Some(HashKey::new(KEY))).unwrap();
+    let attribute = json!({"key": "metadata", "value": {"stringValue": text}});
+    let input =
+        json!({"resourceSpans": [{"scopeSpans": [{"spans": [{"name": "n", "attributes": [attribute]}]}]}]});
+    let once = redact_json(input.to_string(), &policy).unwrap().data;
+    assert_eq!(redact_json(once.clone(), &policy).unwrap().data, once, "{text}");
+    let document: Value = serde_json::from_slice(&once).unwrap();
+    let attribute = &document["resourceSpans"][0]["scopeSpans"][0]["spans"][0]["attributes"][0];
+    attribute["value"]["stringValue"].as_str().unwrap().to_owned()
+}
+
+fn masks() -> Policy {
+    Policy::from_preset(Preset::PrivacyMode).identity(Identity::Mask)
+}
+
+const MASK: &str = "[REDACTED:identity]";
+
+#[test]
+fn json_that_is_torn_or_nearly_json_goes_where_it_names_somebody() {
+    for text in [
+        r#"[{"user_id":"SECRET","score":NaN}]"#,
+        r#"[{"user_id":"SECRET","a":"b"#,
+        "[{'user_id': 'SECRET'}]",
+        r#"[{"user_id":"SECRET"}] x"#,
+        r#""{\"user_id\":\"SECRET\"}" x"#,
+        "\u{feff}{\"user_id\":\"SECRET\"}",
+        "\u{a0}{\"user_id\" :\"SECRET\"}",
+        "\u{b}{\"user_id\":\"SECRET\"}",
+        "call(user={'session_id': 'SECRET'})",
+    ] {
+        assert_eq!(of_metadata(&masks(), text), MASK, "{text}");
+        // In a string of JSON as well.
+        let outer = json!({"inner": text, "team": "a"}).to_string();
+        let found: Value = serde_json::from_str(&of_metadata(&masks(), &outer)).unwrap();
+        assert_eq!(found, json!({"inner": MASK, "team": "a"}), "{text}");
+    }
+    for text in [
+        "[draft] user_id: none",
+        "[\"user_id\"",
+        "see 'user_id' here",
+        "[{\"team\":NaN}]",
+        ": \":",
+        "\":",
+        "'':x",
+    ] {
+        assert_eq!(of_metadata(&masks(), text), text);
+    }
+}
+
+#[test]
+fn json_that_is_too_deep_to_be_looked_at_goes() {
+    let nested = |open: &str, close: &str, depth: usize| {
+        format!("{}{{\"user_id\":\"SECRET\"}}{}", open.repeat(depth), close.repeat(depth))
+    };
+    for (open, close) in [("[", "]"), ("{\"a\":", "}")] {
+        let found = of_metadata(&masks(), &nested(open, close, 511));
+        assert!(found.contains(MASK) && found.contains("user_id"), "{open}");
+        assert_eq!(of_metadata(&masks(), &nested(open, close, 512)), MASK, "{open}");
+    }
+    for strings in 1..19 {
+        let text =
+            (0..strings).fold(r#"{"user_id":"SECRET"}"#.to_owned(), |text, _| Value::from(text).to_string());
+        let found = of_metadata(&masks(), &text);
+        assert!(!found.contains("SECRET") && found.contains("REDACTED"), "{strings}");
+    }
+}
+
+#[test]
+fn pairs_in_the_text_of_metadata_are_what_their_keys_say() {
+    let (secret, mask) = (json!("SECRET"), json!(MASK));
+    for (text, expected) in [
+        (json!([{"key": "user_id", "value": secret}]), json!([{"key": "user_id", "value": mask}])),
+        (json!([{"value": 7, "key": "user_id"}]), json!([{"value": mask, "key": "user_id"}])),
+        (
+            json!({"a": [{"key": "session_id", "value": {"stringValue": secret}, "n": 1}, {"key": "team", "value": "b"}]}),
+            json!({"a": [{"key": "session_id", "value": mask, "n": 1}, {"key": "team", "value": "b"}]}),
+        ),
+        (
+            json!([{"value": {"x": [{"user_id": secret}], "y": "{\"email\":1}"}, "key": "user"}, "z"]),
+            json!([{"value": mask, "key": "user"}, "z"]),
+        ),
+        (
+            json!({"key": "plan", "value": {"user_id": secret, "tier": 2}}),
+            json!({"key": "plan", "value": {"user_id": mask, "tier": 2}}),
+        ),
+        (
+            json!({"value": {"value": secret, "key": "user"}}),
+            json!({"value": {"value": mask, "key": "user"}}),
+        ),
+        (json!({"key": "user_id", "value": null}), json!({"key": "user_id", "value": null})),
+        (json!({"key": ["user_id"], "value": "v"}), json!({"key": ["user_id"], "value": "v"})),
+    ] {
+        let found: Value = serde_json::from_str(&of_metadata(&masks(), &text.to_string())).unwrap();
+        assert_eq!(found, expected);
+    }
+    let twice = r#"{"value":"SECRET","key":"user_id","value":"SECRET"}"#;
+    assert_eq!(of_metadata(&masks(), twice), twice.replace("SECRET", MASK));
+}
+
+#[test]
+fn what_was_put_in_names_nobody() {
+    let policy = masks().preset(Preset::Secrets);
+    let found = of_metadata(&policy, r#"{"joe@example.com":"gold","team":{"a joe@example.com":[1]}}"#);
+    assert_eq!(found, r#"{"[REDACTED:email]":"gold","team":{"a [REDACTED:email]":[1]}}"#);
+    // Beside it, a name is what it was.
+    let found = of_metadata(&policy, r#"{"joe@example.com:user_id":"SECRET"}"#);
+    assert_eq!(found, format!(r#"{{"[REDACTED:email]:user_id":"{MASK}"}}"#));
+}
+
+#[test]
+fn a_text_that_is_too_long_to_be_looked_at_goes_with_its_members() {
+    let policy = masks().preset(Preset::Secrets).longest_text(100);
+    let note = "x".repeat(100);
+    for member in ["user_id", "team"] {
+        let text = json!({member: "u-1", "note": format!("{note} joe@example.com")}).to_string();
+        assert_eq!(of_metadata(&policy, &text), "[REDACTED:long_text]", "{member}");
+        let text = json!({member: "u-1", "note": note}).to_string();
+        let expected = if member == "team" { text.clone() } else { text.replace("u-1", MASK) };
+        assert_eq!(of_metadata(&policy, &text), expected, "{member}");
+    }
 }
 
 #[test]

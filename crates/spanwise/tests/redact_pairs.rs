@@ -137,3 +137,16 @@ fn a_row_of_the_list_hides_no_row_of_a_member() {
         }
     }
 }
+
+/// A find at the beginning of a text leaves a bracket there, which is not that of JSON.
+#[test]
+fn settings_that_begin_with_what_was_put_in_stay() {
+    let policy = Policy::from_preset(Preset::PrivacyMode).preset(Preset::Secrets);
+    let of = |mail: &str| {
+        let note = format!("{mail} wrote this");
+        [text(&json!({"note": note, "n": 1}).to_string()), list(&[("note", text(&note)), ("n", text("1"))])]
+    };
+    for (sent, expected) in of("joe@example.com").iter().zip(of("[REDACTED:email]")) {
+        assert_eq!(redacted(&policy, "llm.invocation_parameters", sent), expected);
+    }
+}

@@ -6,7 +6,7 @@
 
 use std::ops::Range;
 
-/// Containers within containers; a text that goes deeper is treated as none of JSON.
+/// Containers within containers; a text that goes deeper is not read.
 const DEEPEST: usize = 512;
 
 /// What stands at a place of the text.
@@ -30,9 +30,13 @@ pub(crate) enum Token {
     Literal,
 }
 
-/// The text is not JSON, or deeper than is looked into.
+/// Why a text was not read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct NotJson;
+pub(crate) enum Fault {
+    NotJson,
+    /// It may be JSON, and goes deeper than is looked into.
+    TooDeep,
+}
 
 /// Whether `text` can be JSON with anything inside: the first look, which nearly all prose fails.
 pub(crate) fn looks_like_json(text: &str) -> bool {
@@ -74,7 +78,7 @@ impl<'t> Tokens<'t> {
         }
     }
 
-    fn step(&mut self) -> Result<Option<(Token, usize, Range<usize>)>, NotJson> {
+    fn step(&mut self) -> Result<Option<(Token, usize, Range<usize>)>, Fault> {
         self.skip_space();
         if self.expects == Expects::CommaOrEnd && self.peek() == Some(b',') {
             self.position += 1;
@@ -83,7 +87,7 @@ impl<'t> Tokens<'t> {
         }
         let start = self.position;
         let Some(byte) = self.peek() else {
-            return if self.expects == Expects::Nothing { Ok(None) } else { Err(NotJson) };
+            return if self.expects == Expects::Nothing { Ok(None) } else { Err(Fault::NotJson) };
         };
         let depth = self.open.len();
         let token = match (self.expects, byte) {
@@ -100,7 +104,7 @@ impl<'t> Tokens<'t> {
                 let end = self.position;
                 self.skip_space();
                 if self.peek() != Some(b':') {
-                    return Err(NotJson);
+                    return Err(Fault::NotJson);
                 }
                 self.position += 1;
                 self.expects = Expects::Value;
@@ -108,7 +112,7 @@ impl<'t> Tokens<'t> {
             }
             (Expects::Value | Expects::ValueOrEnd, b'{' | b'[') => {
                 if depth >= DEEPEST {
-                    return Err(NotJson);
+                    return Err(Fault::TooDeep);
                 }
                 let is_object = byte == b'{';
                 self.position += 1;
@@ -129,7 +133,7 @@ impl<'t> Tokens<'t> {
                 self.literal()?;
                 Token::Literal
             }
-            _ => return Err(NotJson),
+            _ => return Err(Fault::NotJson),
         };
         self.after_value();
         Ok(Some((token, depth, start..self.position)))
@@ -146,14 +150,14 @@ impl<'t> Tokens<'t> {
     }
 
     /// Goes past a string; the position is at its opening quote.
-    fn string(&mut self) -> Result<(), NotJson> {
+    fn string(&mut self) -> Result<(), Fault> {
         self.position += 1;
         loop {
             let rest = self.text.get(self.position..).unwrap_or(&[]);
-            let length = memchr::memchr2(b'"', b'\\', rest).ok_or(NotJson)?;
+            let length = memchr::memchr2(b'"', b'\\', rest).ok_or(Fault::NotJson)?;
             let (plain, rest) = rest.split_at(length);
             if plain.iter().any(|byte| *byte < 0x20) {
-                return Err(NotJson);
+                return Err(Fault::NotJson);
             }
             self.position += length;
             match rest {
@@ -167,22 +171,22 @@ impl<'t> Tokens<'t> {
                 {
                     self.position += 6;
                 }
-                _ => return Err(NotJson),
+                _ => return Err(Fault::NotJson),
             }
         }
     }
 
-    fn number(&mut self) -> Result<(), NotJson> {
+    fn number(&mut self) -> Result<(), Fault> {
         self.take(b'-');
         let leading_zero = self.peek() == Some(b'0');
         let whole = self.digits();
         if whole == 0 || (leading_zero && whole > 1) || (self.take(b'.') && self.digits() == 0) {
-            return Err(NotJson);
+            return Err(Fault::NotJson);
         }
         if self.take(b'e') || self.take(b'E') {
             let _ = self.take(b'+') || self.take(b'-');
             if self.digits() == 0 {
-                return Err(NotJson);
+                return Err(Fault::NotJson);
             }
         }
         Ok(())
@@ -202,16 +206,16 @@ impl<'t> Tokens<'t> {
         self.position - start
     }
 
-    fn literal(&mut self) -> Result<(), NotJson> {
+    fn literal(&mut self) -> Result<(), Fault> {
         let rest = self.text.get(self.position..).unwrap_or(&[]);
         let literal = [&b"true"[..], b"false", b"null"].into_iter().find(|literal| rest.starts_with(literal));
-        self.position += literal.ok_or(NotJson)?.len();
+        self.position += literal.ok_or(Fault::NotJson)?.len();
         Ok(())
     }
 }
 
 impl Iterator for Tokens<'_> {
-    type Item = Result<(Token, usize, Range<usize>), NotJson>;
+    type Item = Result<(Token, usize, Range<usize>), Fault>;
 
     fn next(&mut self) -> Option<Self::Item> {
         if self.expects == Expects::Broken {

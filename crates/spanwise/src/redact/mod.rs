@@ -14,6 +14,7 @@ mod body;
 mod catalogue;
 mod detector;
 mod escape;
+mod json_members;
 mod json_text;
 mod member;
 mod pass;

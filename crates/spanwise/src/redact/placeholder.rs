@@ -192,6 +192,15 @@ pub(crate) fn length_at(text: &[u8]) -> Option<usize> {
     valid.then_some(PSEUDONYM.len() + PSEUDONYM_DIGITS)
 }
 
+/// What stands in `text` between its placeholders.
+pub(crate) fn between(text: &str) -> impl Iterator<Item = &str> {
+    // There is a colon in each.
+    let placeholders = if text.contains(':') { ranges(text.as_bytes()) } else { Vec::new() };
+    let ends = placeholders.iter().map(|(_, end)| *end).collect::<Vec<_>>();
+    let starts = placeholders.into_iter().map(|(start, _)| start).chain([text.len()]);
+    std::iter::once(0).chain(ends).zip(starts).filter_map(|(start, end)| text.get(start..end))
+}
+
 /// The byte ranges of all placeholders in `text`, in order.
 pub(crate) fn ranges(text: &[u8]) -> Vec<(usize, usize)> {
     let mut ranges: Vec<(usize, usize)> = memmem::find_iter(text, OPEN)

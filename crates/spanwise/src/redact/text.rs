@@ -10,10 +10,10 @@ use std::ops::Range;
 use super::detector::{DetectorIndex, DetectorSet, Hit, Look};
 use super::escape::{self, Unescaped};
 use super::json_text::{self, Token, Tokens};
-use super::placeholder::{self, Apart};
+use super::placeholder::Apart;
 
 /// JSON in strings is taken apart this deep; deeper down, text is cut and joined.
-const DEEPEST: usize = 16;
+pub(super) const DEEPEST: usize = 16;
 
 /// Says what to put in the place of a find. Called once per find that is replaced, with the text found.
 pub(crate) trait Replace {
@@ -172,83 +172,6 @@ fn touching<'h>(hits: &'h [Hit], range: &Range<usize>) -> &'h [Hit] {
     hits.get(first..last).unwrap_or(&[])
 }
 
-/// What becomes of some members of a JSON text.
-pub(crate) trait Members {
-    /// Whether the members of this name are meant.
-    fn has(&self, name: &str) -> bool;
-
-    /// What stands in the place of such a value, which is a string, a number, true or false, or of a whole list or object; `None`
-    /// where it may stay.
-    fn replacement(&self, value: Option<&str>) -> Option<String>;
-
-    /// What stands in the place of a string that begins as JSON does and is none, in which they cannot be found.
-    fn replacement_of_torn(&self, text: &str) -> Option<String>;
-}
-
-/// The JSON text with other values of the members that are meant, however deep they are, in JSON in its strings too. None if the
-/// text is no JSON.
-pub(crate) fn change_members(text: &str, members: &dyn Members) -> Option<String> {
-    changed(text, members, 0)
-}
-
-fn changed(text: &str, members: &dyn Members, depth_of_text: usize) -> Option<String> {
-    let mut edits: Vec<(Range<usize>, String)> = Vec::new();
-    let mut is_meant = false;
-    // Where the container that goes began, and how deep.
-    let mut open = None;
-    for token in Tokens::new(text) {
-        let (token, depth, range) = token.ok()?;
-        if let Some((start, outer)) = open {
-            if depth == outer && matches!(token, Token::ObjectEnd | Token::ArrayEnd) {
-                edits.extend(members.replacement(None).map(|text| (start..range.end, quoted(&text))));
-                open = None;
-            }
-            continue;
-        }
-        let was_meant = std::mem::take(&mut is_meant);
-        let unescaped = || Some(Unescaped::new(text.get(range.start + 1..range.end - 1)?));
-        match token {
-            Token::Name => is_meant = members.has(unescaped()?.text()),
-            Token::ObjectStart | Token::ArrayStart if was_meant => open = Some((range.start, depth)),
-            Token::Number | Token::Literal if was_meant => {
-                let value = text.get(range.clone())?;
-                let replacement = if value == "null" { None } else { members.replacement(Some(value)) };
-                edits.extend(replacement.map(|text| (range, quoted(&text))));
-            }
-            Token::String if was_meant => {
-                let replacement = members.replacement(Some(unescaped()?.text()));
-                edits.extend(replacement.map(|text| (range, quoted(&text))));
-            }
-            Token::String => {
-                let inner = unescaped()?;
-                let inner = inner.text();
-                if !json_text::looks_like_json(inner) {
-                    continue;
-                }
-                let changed =
-                    (depth_of_text < DEEPEST).then(|| changed(inner, members, depth_of_text + 1)).flatten();
-                let replacement = match changed {
-                    None if placeholder::is_placeholder(inner) => None,
-                    None => members.replacement_of_torn(inner),
-                    Some(changed) => Some(changed).filter(|changed| changed != inner),
-                };
-                edits.extend(replacement.map(|text| (range, quoted(&text))));
-            }
-            _ => {}
-        }
-    }
-    Some(apply(text, &edits))
-}
-
-/// A text as a JSON string.
-fn quoted(text: &str) -> String {
-    let mut quoted = String::with_capacity(text.len() + 2);
-    quoted.push('"');
-    escape::push_escaped(&mut quoted, text);
-    quoted.push('"');
-    quoted
-}
-
 /// The text with its edits, which are in order and apart.
 pub(crate) fn apply(text: &str, edits: &[(Range<usize>, String)]) -> String {
     let mut out = String::with_capacity(text.len());
@@ -264,8 +187,7 @@ pub(crate) fn apply(text: &str, edits: &[(Range<usize>, String)]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::HashMap;
-
+    use super::super::placeholder;
     use super::*;
 
     fn redacted(text: &str) -> String {
@@ -320,66 +242,6 @@ mod tests {
             ("postgres://svc:pass@db.example.com/x", "postgres://[REDACTED:url_userinfo]@db.example.com/x"),
         ] {
             assert_eq!(redacted(text), expected);
-        }
-    }
-
-    /// Members of these names, masked.
-    struct Masked(&'static [&'static str]);
-
-    impl Members for Masked {
-        fn has(&self, name: &str) -> bool {
-            self.0.contains(&name)
-        }
-
-        fn replacement(&self, value: Option<&str>) -> Option<String> {
-            (value != Some("stays")).then(|| "[REDACTED:x]".to_owned())
-        }
-
-        fn replacement_of_torn(&self, text: &str) -> Option<String> {
-            (text != "[stays").then(|| "[REDACTED:x]".to_owned())
-        }
-    }
-
-    #[test]
-    fn members_are_masked_and_the_others_stay() {
-        for (text, expected) in [
-            (
-                r#"{"t":1,"tools":[{"a":[{}]}],"b":{"user":1,"c":[{"tools":"s"},"s"]}}"#,
-                Some(
-                    r#"{"t":1,"tools":"[REDACTED:x]","b":{"user":"[REDACTED:x]","c":[{"tools":"[REDACTED:x]"},"s"]}}"#,
-                ),
-            ),
-            (
-                r#"{"c":"[{\"d\":\"{\\\"user\\\":[1]}\",\"e\":1}]","d":"{tools"}"#,
-                Some(
-                    r#"{"c":"[{\"d\":\"{\\\"user\\\":\\\"[REDACTED:x]\\\"}\",\"e\":1}]","d":"[REDACTED:x]"}"#,
-                ),
-            ),
-            (r#"[{"user":1}]"#, Some(r#"[{"user":"[REDACTED:x]"}]"#)),
-            (r#""user""#, Some(r#""user""#)),
-            (r#"{"us\u0065r":"joe","tools":null}"#, Some(r#"{"us\u0065r":"[REDACTED:x]","tools":null}"#)),
-            ("{}", Some("{}")),
-            (r#"{"a":[1,"tools",true,{"user":null}]}"#, Some(r#"{"a":[1,"tools",true,{"user":null}]}"#)),
-            (r#"["tools"]"#, Some(r#"["tools"]"#)),
-            (r#"{"tools":"stays","a":"[stays"}"#, Some(r#"{"tools":"stays","a":"[stays"}"#)),
-            (r#"{"tools":"#, None),
-            ("tools", None),
-        ] {
-            assert_eq!(change_members(text, &Masked(&["tools", "user"])).as_deref(), expected, "{text}");
-        }
-    }
-
-    #[test]
-    fn members_in_text_in_text_go_as_deep_as_it_is_looked_into_and_deeper_all_goes() {
-        for depth in 0..DEEPEST + 3 {
-            let mut text = r#"{"user":"joe"}"#.to_owned();
-            for _ in 0..depth {
-                text = serde_json::to_string(&[("a", text)].into_iter().collect::<HashMap<_, _>>()).unwrap();
-            }
-            let masked = change_members(&text, &Masked(&["user"])).unwrap();
-            assert!(!masked.contains("joe") && masked.contains("[REDACTED:x]"), "{depth} {masked}");
-            assert_eq!(masked.contains("user"), depth <= DEEPEST, "{depth}");
-            assert_eq!(change_members(&masked, &Masked(&["user"])).unwrap(), masked);
         }
     }
 

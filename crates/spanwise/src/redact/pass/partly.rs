@@ -8,11 +8,11 @@ use super::walk::{Item, Walk, scalar_text};
 use crate::batch::{RawValue, Rows};
 use crate::redact::body;
 use crate::redact::detector::Look;
-use crate::redact::json_text;
+use crate::redact::json_members::{self, Members};
+use crate::redact::json_text::{self, Fault};
 use crate::redact::member::{self, Kept, Member};
 use crate::redact::placeholder;
 use crate::redact::policy::{CompiledPolicy, Treatment, Verdict};
-use crate::redact::text;
 
 impl<'a> Walk<'a> {
     /// Lets detectors look at a text, then keeps its beginning; in lists, that of every text. What has no beginning is kept if
@@ -28,11 +28,15 @@ impl<'a> Walk<'a> {
             }
             _ => return self.mask(item, verdict),
         };
+        let look = Look { on: verdict.selection, is_query: false };
+        if self.is_too_long(item.slot, item.row, item.place, text, look) {
+            return;
+        }
         let content = self.batch.text(text);
         if placeholder::is_placeholder(&content) {
             return;
         }
-        let redacted = self.redacted(&content, Look { on: verdict.selection, is_query: false });
+        let redacted = self.redacted(&content, look);
         let whole = redacted.as_deref().unwrap_or(&content);
         let end = whole.char_indices().nth(length).map_or(whole.len(), |(end, _)| end);
         if redacted.is_some() || end < content.len() {
@@ -48,23 +52,22 @@ impl<'a> Walk<'a> {
         let may_be_none = is_metadata || item.slot == Slot::Child;
         match item.value {
             RawValue::String(text) => {
-                let content = self.batch.text(text);
                 let look = Look { on: verdict.selection, is_query: false };
-                let is_object = content.trim_ascii_start().starts_with('{');
-                let changed = if is_object || may_be_none && json_text::looks_like_json(&content) {
-                    text::change_members(&content, &Named { policy: self.policy, verdict })
-                } else {
-                    None
-                };
-                // A text has no members; but an object that is none may be metadata as another language writes it.
-                let may_stay =
-                    !is_object && (is_metadata || may_be_none && !json_text::looks_like_json(&content));
+                if self.is_too_long(item.slot, item.row, item.place, text, look) {
+                    return;
+                }
+                let content = self.batch.text(text);
+                let named = Named { policy: self.policy, verdict };
+                let is_read = is_object(&content) || may_be_none && json_text::looks_like_json(&content);
+                let changed =
+                    if is_read { json_members::change(&content, &named) } else { Err(Fault::NotJson) };
                 match changed {
-                    Some(changed) if changed != content => {
+                    Ok(changed) if changed != content => {
                         let result = self.redacted(&changed, look).unwrap_or(changed);
                         self.put(item, verdict, &result);
                     }
-                    None if !may_stay => {
+                    // A text that was to be settings has no members, and is content itself.
+                    Err(fault) if !may_be_none || named.replacement_of_unread(&content, fault).is_some() => {
                         if !placeholder::is_placeholder(&content) {
                             self.mask(item, verdict);
                         }
@@ -85,6 +88,10 @@ impl<'a> Walk<'a> {
         let RawValue::String(text) = item.value else {
             return self.structured(item, verdict, kept, Member::Container, false);
         };
+        let look = Look { on: verdict.selection, is_query: false };
+        if self.is_too_long(item.slot, item.row, item.place, text, look) {
+            return;
+        }
         let content = self.batch.text(text);
         let Some(structured) = body::structure(&content, self.policy.label(verdict.rule), kept) else {
             if !placeholder::is_placeholder(&content) {
@@ -92,7 +99,6 @@ impl<'a> Walk<'a> {
             }
             return;
         };
-        let look = Look { on: verdict.selection, is_query: false };
         let result = self.redacted(&structured, look).unwrap_or(structured);
         if result != content {
             self.put(item, verdict, &result);
@@ -178,7 +184,7 @@ struct Named<'p> {
     verdict: Verdict,
 }
 
-impl text::Members for Named<'_> {
+impl Members for Named<'_> {
     fn has(&self, name: &str) -> bool {
         self.policy.is_named_member(self.verdict.rule, name)
     }
@@ -196,12 +202,25 @@ impl text::Members for Named<'_> {
         })
     }
 
-    fn replacement_of_torn(&self, text: &str) -> Option<String> {
-        // In metadata what begins with a bracket may be anything.
-        let may_stay =
-            self.policy.is_of_metadata(self.verdict.rule) && !text.trim_ascii_start().starts_with('{');
+    fn replacement_of_unread(&self, text: &str, fault: Fault) -> Option<String> {
+        // In what was put in there is nothing.
+        let is_prose = !json_text::looks_like_json(text)
+            || placeholder::length_at(text.trim_ascii_start().as_bytes()).is_some();
+        let may_stay = match fault {
+            Fault::TooDeep => false,
+            // What begins with a bracket may be anything, unless it says of itself that it is no such thing.
+            Fault::NotJson if self.policy.is_of_metadata(self.verdict.rule) => {
+                !is_object(text) && !json_members::are_named_in(text, self)
+            }
+            Fault::NotJson => is_prose,
+        };
         (!may_stay).then(|| self.mask())
     }
+}
+
+/// Whether it is to be an object: as another language writes it, where it is none of JSON.
+fn is_object(text: &str) -> bool {
+    text.trim_ascii_start().starts_with('{')
 }
 
 impl Named<'_> {

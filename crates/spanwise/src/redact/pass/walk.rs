@@ -309,11 +309,7 @@ impl<'a> Walk<'a> {
         if look.on.is_empty() || !self.window.may_hold(self.batch, text, look, self.every) {
             return;
         }
-        if text.stored_len() > self.policy.longest_text() {
-            let change = self.edits.keep("[REDACTED:long_text]");
-            self.edits.push(slot, row, change);
-            self.report.long_texts += 1;
-            self.report.count_place(place);
+        if self.is_too_long(slot, row, place, text, look) {
             return;
         }
         let content = self.batch.text(text);
@@ -322,6 +318,27 @@ impl<'a> Walk<'a> {
             self.edits.push(slot, row, change);
             self.report.count_place(place);
         }
+    }
+
+    /// Whether a text is longer than detectors look at, and is masked for it: unless it is plain that they would find nothing.
+    pub(super) fn is_too_long(
+        &mut self,
+        slot: Slot,
+        row: usize,
+        place: Place,
+        text: Text,
+        look: Look,
+    ) -> bool {
+        let is_too_long = text.stored_len() > self.policy.longest_text()
+            && !look.on.is_empty()
+            && self.window.may_hold(self.batch, text, look, self.every);
+        if is_too_long {
+            let change = self.edits.keep("[REDACTED:long_text]");
+            self.edits.push(slot, row, change);
+            self.report.long_texts += 1;
+            self.report.count_place(place);
+        }
+        is_too_long
     }
 
     /// The text without what detectors find in it; none where they find nothing.

@@ -345,9 +345,9 @@ impl CompiledPolicy {
             first(length, &|rule: &CompiledRule| !own(rule) && !is_bare && !rule.is_of_all_keys())
         };
         if let Some((known, verdict)) = by_user {
-            let more = lengths().take_while(|length| *length > known);
+            let mut more = lengths().take_while(|length| *length > known);
             let kept_by_name = verdict.treatment == Treatment::Keep;
-            let preset = if kept_by_name { more.filter_map(of_presets).next() } else { None };
+            let preset = if kept_by_name { more.find_map(of_presets) } else { None };
             return Some(preset.unwrap_or(verdict));
         }
         let mut found = lengths().filter_map(of_presets);
@@ -389,10 +389,10 @@ impl CompiledPolicy {
         self.rules.get(rule? as usize)
     }
 
-    /// Whether a rule names the members of this name, or of one of the names that it is made of.
+    /// Whether a rule names the members of this name, or of one of the names that it is made of. What was put in it is none.
     pub(crate) fn is_named_member(&self, rule: Option<u32>, name: &str) -> bool {
-        let mut names = name.split(|character| is_separator(character) || character == ']');
-        names.any(|name| {
+        let is_end = |character| is_separator(character) || character == ']';
+        placeholder::between(name).flat_map(|part| part.split(is_end)).any(|name| {
             self.members(rule).iter().any(|member| {
                 if self.folds_case { member.eq_ignore_ascii_case(name) } else { member == name }
             })
@@ -448,11 +448,8 @@ impl CompiledPolicy {
         };
         // Of settings that are written as keys of their own, the member is in the key.
         let names = key.get(self.pattern_text(rule).len()..).unwrap_or_default();
-        let mut names = names.split(|character| is_separator(character) || character == ']');
         let treatment = match compiled.treatment {
-            Treatment::Members if names.any(|name| self.is_named_member(Some(rule), name)) => {
-                compiled.of_members
-            }
+            Treatment::Members if self.is_named_member(Some(rule), names) => compiled.of_members,
             treatment => treatment,
         };
         let all = self.selection(place);
