@@ -249,6 +249,38 @@ mod tests {
         }
     }
 
+    /// Attributes that were read in either order, before the sequence, are not among those whose keys are known to differ.
+    #[test]
+    fn a_key_that_was_read_in_either_order_is_not_read_again() {
+        let value_first = |keys: &str| {
+            let all = keys.chars().map(|key| format!(r#"{{"value":{{"stringValue":"v"}},"key":"{key}"}}"#));
+            all.collect::<Vec<_>>().join(",")
+        };
+        let key_first = |keys: &str| {
+            let all = keys.chars().map(|key| attribute(&key.to_string(), r#"{"stringValue":"v"}"#));
+            all.collect::<Vec<_>>().join(",")
+        };
+        let general = DecodeOptions::default().with_general_path(true);
+        let mut found = 0;
+        for again in "bcdefg".chars() {
+            let mut decoder = Decoder::default();
+            for keys in ["abcdefg".to_owned(), format!("a{again}")] {
+                for order in [&value_first as &dyn Fn(&str) -> String, &key_first] {
+                    (0..3).for_each(|_| drop(read(&mut decoder, body(&order(&keys))).unwrap()));
+                }
+            }
+            let begin = format!("a{again}");
+            for begin in [key_first(&begin), value_first(&begin)] {
+                let twice = format!("{begin},{}", key_first("bcdefg"));
+                let expected = read(&mut Decoder::new(general), body(&twice));
+                found +=
+                    usize::from(expected.as_ref().is_ok_and(|(_, found)| found[0].contains("duplicate")));
+                assert_eq!(read(&mut decoder, body(&twice)), expected, "{twice}");
+            }
+        }
+        assert_eq!(found, 12);
+    }
+
     #[test]
     fn no_key_is_twice_in_a_sequence() {
         let mut decoder = Decoder::default();

@@ -219,12 +219,15 @@ impl Reader<'_> {
         let is_new = first == NONE && into == Destination::Attributes && !record;
         let (mut untried, mut by_sequence) = (is_new, 0);
         while sink.rows.len() < limit {
+            // Behind the first alone: of attributes that were read in either order, one may come again in the sequence.
             if untried && first != NONE {
                 untried = false;
-                let room = limit - sink.rows.len();
-                (by_sequence, previous, rest) =
-                    read_on(templates, sink.borrowed(), cursor, first, room, rest);
-                continue;
+                if sink.rows.len() == begin + 1 {
+                    let room = limit - sink.rows.len();
+                    (by_sequence, previous, rest) =
+                        read_on(templates, sink.borrowed(), cursor, first, room, rest);
+                    continue;
+                }
             }
             let guess = templates.guess(owner, place, first, previous);
             // What follows a template is separated from it, and what is first in a list is not: no need to look.

@@ -25,20 +25,23 @@ fn observed(batch: &SpanBatch) -> impl PartialEq + std::fmt::Debug {
 
 /// The law for one input after a history of others.
 pub(crate) fn check(history: &[&[u8]], text: &[u8], mode: Mode) -> Result<(), TestCaseError> {
-    let mut decoder = Decoder::new(options(mode));
-    let mut batch = SpanBatch::new();
-    for earlier in history {
-        // Whether it was accepted does not matter.
-        let _: Result<(), DecodeError> = decoder.decode(earlier.to_vec(), &mut batch);
-    }
-    let warm = decoder.decode(text.to_vec(), &mut batch);
-    let general = options(mode).with_general_path(true).with_simd(Simd::portable());
-    for options in [options(mode), general] {
-        let mut unused = SpanBatch::new();
-        let fresh = Decoder::new(options).decode(text.to_vec(), &mut unused);
-        prop_assert_eq!(&warm, &fresh, "{:?}", options);
-        prop_assert_eq!(observed(&batch), observed(&unused), "{:?}", options);
-        prop_assert!(batch == unused, "{:?} and {:?}", encode(&batch), encode(&unused));
+    // Of some lists more is learned where no sources are recorded.
+    for records in [true, false] {
+        let own = options(mode).with_record_sources(records);
+        let mut decoder = Decoder::new(own);
+        let mut batch = SpanBatch::new();
+        for earlier in history {
+            // Whether it was accepted does not matter.
+            let _: Result<(), DecodeError> = decoder.decode(earlier.to_vec(), &mut batch);
+        }
+        let warm = decoder.decode(text.to_vec(), &mut batch);
+        for options in [own, own.with_general_path(true).with_simd(Simd::portable())] {
+            let mut unused = SpanBatch::new();
+            let fresh = Decoder::new(options).decode(text.to_vec(), &mut unused);
+            prop_assert_eq!(&warm, &fresh, "{:?}", options);
+            prop_assert_eq!(observed(&batch), observed(&unused), "{:?}", options);
+            prop_assert!(batch == unused, "{:?} and {:?}", encode(&batch), encode(&unused));
+        }
     }
     Ok(())
 }

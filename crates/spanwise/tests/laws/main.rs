@@ -21,6 +21,7 @@
 mod block;
 mod history;
 mod json_verdict;
+mod lists;
 mod opentelemetry_proto;
 mod oracle;
 mod parts;
