@@ -22,6 +22,8 @@ pub(crate) enum Bound {
     Body(usize),
     /// The most without its compression.
     Inflated(usize),
+    /// The most that a layer in front of the receiver lets through.
+    Layer,
     /// What can be held of one document.
     Document,
 }
@@ -33,6 +35,7 @@ impl Bound {
             Self::Inflated(most) => {
                 format!("the body has more than {most} bytes without its compression").into()
             }
+            Self::Layer => "the body has more bytes than are let through in front of the receiver".into(),
             Self::Document => "the body is too large".into(),
         }
     }
@@ -187,7 +190,7 @@ impl Answer {
                 set(RETRY_AFTER, RETRY_SECONDS);
             }
             // What follows of the body is not read: the connection cannot go on.
-            Self::TooLarge(Bound::Body(_)) | Self::TooSlow => {
+            Self::TooLarge(Bound::Body(_) | Bound::Layer) | Self::TooSlow => {
                 set(CONNECTION, "close");
             }
             _ => {}

@@ -1,12 +1,13 @@
 //! Reading a body: bounds, and clients that are slow on purpose.
 
+use std::error::Error;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
-use http_body_util::BodyExt as _;
+use http_body_util::{BodyExt as _, LengthLimitError};
 use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::answer::{Answer, Bound};
@@ -49,6 +50,9 @@ impl Pace {
         self.grace.saturating_add(Duration::from_secs(seconds)).min(self.longest).min(FOREVER)
     }
 }
+
+/// What the error of a body becomes.
+pub(crate) type BodyError = Box<dyn Error + Send + Sync>;
 
 /// A body, and whether anything of it was asked for: a client that waits for that is told then to send it (RFC 9110, 10.1.1).
 pub(crate) struct Asked<'a, B> {
@@ -94,7 +98,7 @@ pub(crate) async fn read<B>(
     memory: &mut Reservation,
 ) -> Result<Bytes, Answer>
 where
-    B: Body<Data = Bytes>,
+    B: Body<Data = Bytes, Error: Into<BodyError>>,
 {
     let hint = body.size_hint();
     if hint.lower() > limit as u64 {
@@ -107,8 +111,9 @@ where
         let frame = match timeout_at(begun + pace.allowance(gathered.len()), body.frame()).await {
             Err(_) => return Err(Answer::TooSlow),
             Ok(None) => return Ok(gathered.finish(memory)),
-            Ok(Some(Err(_))) => {
-                return Err(Answer::Invalid { message: "the body broke off".to_owned(), field: None });
+            Ok(Some(Err(error))) => {
+                let error: BodyError = error.into();
+                return Err(broken_off(&*error));
             }
             Ok(Some(Ok(frame))) => frame,
         };
@@ -123,6 +128,18 @@ where
         }
         gathered.add(data, most, memory)?;
     }
+}
+
+/// The answer to a body that does not come to its end. It may be a layer in front of the receiver that ends it.
+fn broken_off(error: &(dyn Error + 'static)) -> Answer {
+    let mut error = Some(error);
+    while let Some(some) = error {
+        if some.is::<LengthLimitError>() {
+            return Answer::TooLarge(Bound::Layer);
+        }
+        error = some.source();
+    }
+    Answer::Invalid { message: "the body broke off".to_owned(), field: None }
 }
 
 /// What came of a body so far.

@@ -21,7 +21,7 @@ use tracing::{debug, error, info, warn};
 
 use crate::answer::Answer;
 use crate::auth::Auth;
-use crate::body::{self, Asked, Pace};
+use crate::body::{self, Asked, BodyError, Pace};
 use crate::budget::{Budget, Reservation};
 use crate::delivery::{Delivery, Store, StoreError, now};
 use crate::inflate::Encoding;
@@ -188,7 +188,7 @@ impl Receiver {
     /// Takes one request. One of HTTP/1 without a body must say so by its `Content-Length`: it is answered 411 otherwise.
     pub async fn receive<B>(&self, request: Request<B>) -> Response<Full<Bytes>>
     where
-        B: Body<Data = Bytes>,
+        B: Body<Data = Bytes, Error: Into<BodyError>>,
     {
         let begun = Instant::now();
         let (mut head, body) = request.into_parts();
@@ -239,7 +239,7 @@ impl Receiver {
         body: Pin<&mut B>,
     ) -> Result<Answer, Answer>
     where
-        B: Body<Data = Bytes>,
+        B: Body<Data = Bytes, Error: Into<BodyError>>,
     {
         let options = &self.inner.options;
         if !options.auth.allows(&head.headers) {
@@ -362,7 +362,7 @@ impl Inner {
 
 impl<B> Service<Request<B>> for Receiver
 where
-    B: Body<Data = Bytes> + Send + 'static,
+    B: Body<Data = Bytes, Error: Into<BodyError>> + Send + 'static,
 {
     type Response = Response<Full<Bytes>>;
     type Error = Infallible;

@@ -66,7 +66,7 @@ impl Stand {
         self.store.spans.load(Ordering::SeqCst)
     }
 
-    async fn send<B: Body<Data = Bytes>>(&self, request: Request<B>) -> (u16, String) {
+    async fn send<B: Body<Data = Bytes, Error = Infallible>>(&self, request: Request<B>) -> (u16, String) {
         read(self.receiver.receive(request).await).await
     }
 }

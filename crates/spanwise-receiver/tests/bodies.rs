@@ -6,13 +6,17 @@
 mod support;
 
 use std::ffi::OsStr;
+use std::io;
 use std::path::Path;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use http::Request;
-use http_body_util::Full;
+use http_body::{Body, Frame};
+use http_body_util::{BodyExt as _, Full, Limited};
 use proptest::prelude::*;
 use spanwise::Mode;
 use spanwise::redact::{Policy, Preset};
@@ -115,6 +119,47 @@ fn whatever_the_body_is() {
     });
     let taken = store.taken.load(Ordering::SeqCst);
     assert!(taken > 100, "{taken}");
+}
+
+/// Frames that come one after the other, and errors.
+struct Frames(Vec<io::Result<&'static str>>);
+
+impl Body for Frames {
+    type Data = Bytes;
+    type Error = io::Error;
+
+    fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+        let frame = (!self.0.is_empty()).then(|| self.0.remove(0));
+        Poll::Ready(frame.map(|frame| frame.map(|text| Frame::data(Bytes::from(text)))))
+    }
+}
+
+/// As tower-http's `RequestBodyLimitLayer` does where the length of a body is not announced.
+#[test]
+fn a_body_that_a_layer_ends_is_too_long_and_any_other_broke_off() {
+    let runtime = support::runtime();
+    let receiver =
+        Receiver::new(Arc::new(Checking::default()), ReceiverOptions::default(), Arc::new(Metrics::new()));
+    let long =
+        r#"{"code":3,"message":"the body has more bytes than are let through in front of the receiver"}"#;
+    let broken = r#"{"code":3,"message":"the body broke off"}"#;
+    let text = r#"{"resourceSpans":[]}"#;
+    let whole = || Frames(vec![Ok(&text[..9]), Ok(&text[9..])]);
+    let cut = || Frames(vec![Ok(&text[..9]), Err(io::ErrorKind::ConnectionReset.into())]);
+    for (body, status, expected) in [
+        (Limited::new(whole(), text.len()).boxed_unsync(), 200, "{}"),
+        (Limited::new(whole(), text.len() - 1).boxed_unsync(), 413, long),
+        (Limited::new(cut(), text.len()).boxed_unsync(), 400, broken),
+        // In the body of another.
+        (axum::body::Body::new(Limited::new(whole(), 9)).map_err(Into::into).boxed_unsync(), 413, long),
+        (axum::body::Body::new(cut()).map_err(Into::into).boxed_unsync(), 400, broken),
+    ] {
+        let request = Request::post("/").header("content-type", "application/json");
+        let request = request.header("transfer-encoding", "chunked").body(body).unwrap();
+        let response = runtime.block_on(receiver.receive(request));
+        assert_eq!(response.headers().contains_key("connection"), status == 413);
+        assert_eq!(runtime.block_on(read(response)), (status, expected.to_owned()));
+    }
 }
 
 /// Spans of a server, most with short attributes, of so many bytes in all: the last is as long as it must be.
