@@ -226,7 +226,10 @@ impl Shared {
 pub struct DurableStore {
     shared: Arc<Shared>,
     messages: Mutex<Option<Sender<Message>>>,
+    /// Those that have not ended, or not been seen to.
     threads: Mutex<Vec<JoinHandle<()>>>,
+    /// It was said that something is left for the next start.
+    told_rest: AtomicBool,
 }
 
 impl DurableStore {
@@ -298,7 +301,12 @@ impl DurableStore {
             );
         }
         threads.push(thread::Builder::new().name("spanwise-keep".into()).spawn(move || keeper.look_after())?);
-        Ok(Self { shared, messages: Mutex::new(Some(messages)), threads: Mutex::new(threads) })
+        Ok(Self {
+            shared,
+            messages: Mutex::new(Some(messages)),
+            threads: Mutex::new(threads),
+            told_rest: AtomicBool::new(false),
+        })
     }
 
     /// Closes the segment that is open, so that it becomes Parquet now.
@@ -312,32 +320,41 @@ impl DurableStore {
     /// False where something that was acknowledged did not become Parquet though there was time: the disk failed, the file of a
     /// segment is gone, or what could not be read, now or when the store was opened, or not be made into a table, is in
     /// `damaged`. The log says which.
+    ///
+    /// It may be called again, and by several at once: each waits as long as it says. The first whose time is over leaves the rest to
+    /// the next start; who would have waited longer is then told false.
     pub fn close(&self, patience: Duration) -> bool {
         // Where there is no such time, it never comes.
         let end = Instant::now().checked_add(patience);
         drop(self.messages.lock().unwrap_or_else(PoisonError::into_inner).take());
-        let threads = std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
-        // Said by the first who closes it alone.
-        let was_open = !threads.is_empty();
-        self.join(threads, end);
+        let had_time = self.wait(end);
         let left = self.shared.queue.len();
-        if left > 0 && was_open {
+        if left > 0 && !self.told_rest.swap(true, Ordering::Relaxed) {
             warn!(segments = left, "segments are left for the next start");
         }
-        !self.shared.short.load(Ordering::Relaxed)
+        !(self.shared.short.load(Ordering::Relaxed) || (had_time && left > 0))
     }
 
-    fn join(&self, threads: Vec<JoinHandle<()>>, end: Option<Instant>) {
-        for thread in threads {
-            while !thread.is_finished() {
-                if end.is_some_and(|end| Instant::now() >= end) {
-                    return self.shared.queue.abandon();
-                }
-                thread::sleep(Duration::from_millis(5));
+    /// Waits until all threads have ended, or leaves the rest to the next start. Whether they have.
+    fn wait(&self, end: Option<Instant>) -> bool {
+        while !self.have_ended() {
+            if end.is_some_and(|end| Instant::now() >= end) {
+                self.shared.queue.abandon();
+                return false;
             }
-            // A thread that panicked has nothing more to say.
+            thread::sleep(Duration::from_millis(5));
+        }
+        true
+    }
+
+    /// Whether all threads have ended. Those that have are let go of.
+    fn have_ended(&self) -> bool {
+        let mut threads = self.threads.lock().unwrap_or_else(PoisonError::into_inner);
+        for thread in threads.extract_if(.., |thread| thread.is_finished()) {
+            // One that panicked has nothing more to say.
             let _ = thread.join();
         }
+        threads.is_empty()
     }
 
     /// Bytes of the log that wait for being made into Parquet, without the open segment.
@@ -378,7 +395,8 @@ impl Store for DurableStore {
 }
 
 impl Drop for DurableStore {
-    /// Waits for the writer, which ends with the group at hand, and for the segment that is being sealed.
+    /// Waits for the writer, which ends with what it was sent, and for the segments that are being sealed: ten seconds at most, whether
+    /// it was closed before or not.
     fn drop(&mut self) {
         self.shared.queue.abandon();
         self.close(Duration::from_secs(10));

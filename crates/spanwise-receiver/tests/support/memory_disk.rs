@@ -8,7 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::SystemTime;
+use std::thread;
+use std::time::{Duration, SystemTime};
 
 use spanwise_receiver::{Disk, DiskFile, Entry};
 
@@ -67,6 +68,8 @@ struct State {
     losing: Option<PathBuf>,
     /// No file comes to a place below this folder, for this reason.
     blocked: Option<(PathBuf, io::ErrorKind)>,
+    /// Who moves a file to a place below this folder waits.
+    stalled: Option<PathBuf>,
     /// It is another's, or away.
     is_away: bool,
 }
@@ -109,6 +112,7 @@ impl MemoryDisk {
             panicking: None,
             losing: None,
             blocked: None,
+            stalled: None,
             is_away: false,
         })))
     }
@@ -163,6 +167,11 @@ impl MemoryDisk {
     /// From now on no file comes to a place below this folder, for this reason.
     pub(crate) fn block(&self, below: Option<(&str, io::ErrorKind)>) {
         self.state().blocked = below.map(|(folder, kind)| (folder.into(), kind));
+    }
+
+    /// From now on whoever moves a file to a place below this folder waits, until that is over.
+    pub(crate) fn stall(&self, below: Option<&str>) {
+        self.state().stalled = below.map(PathBuf::from);
     }
 
     /// Whether it is still what was opened.
@@ -389,6 +398,9 @@ impl Disk for MemoryDisk {
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        while self.state().stalled.as_ref().is_some_and(|folder| to.starts_with(folder)) {
+            thread::sleep(Duration::from_millis(1));
+        }
         let mut state = self.state();
         state.operate()?;
         if state.losing.take_if(|folder| to.starts_with(folder)).is_some() {
