@@ -4,6 +4,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use prometheus_client::metrics::gauge::Gauge;
+
 use crate::answer::Answer;
 
 /// Bytes that requests may hold together. A clone is the same budget.
@@ -11,6 +13,8 @@ use crate::answer::Answer;
 pub struct Budget {
     used: Arc<AtomicUsize>,
     limit: usize,
+    /// What all budgets that tell it have used.
+    gauge: Gauge,
 }
 
 /// There is no memory left for it now.
@@ -28,7 +32,12 @@ impl std::error::Error for Exhausted {}
 impl Budget {
     /// A budget of so many bytes.
     pub fn new(limit: usize) -> Self {
-        Self { used: Arc::default(), limit }
+        Self::told(limit, Gauge::default())
+    }
+
+    /// One whose use is added to that of others.
+    pub(crate) fn told(limit: usize, gauge: Gauge) -> Self {
+        Self { used: Arc::default(), limit, gauge }
     }
 
     /// Bytes that there are in all.
@@ -66,6 +75,7 @@ impl Reservation {
         match self.budget.used.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more) {
             Ok(_) => {
                 self.bytes += bytes;
+                self.budget.gauge.inc_by(gauged(bytes));
                 Ok(())
             }
             Err(_) => Err(Exhausted),
@@ -88,12 +98,18 @@ impl Reservation {
         let back = self.bytes.saturating_sub(bytes);
         self.bytes -= back;
         self.budget.used.fetch_sub(back, Ordering::Relaxed);
+        self.budget.gauge.dec_by(gauged(back));
     }
 
     /// Bytes reserved.
     pub fn bytes(&self) -> usize {
         self.bytes
     }
+}
+
+/// As gauges count.
+fn gauged(bytes: usize) -> i64 {
+    i64::try_from(bytes).unwrap_or(i64::MAX)
 }
 
 impl Drop for Reservation {
@@ -124,5 +140,19 @@ mod tests {
         drop(second);
         drop(first);
         assert_eq!(budget.used(), 0);
+    }
+
+    #[test]
+    fn what_several_use_is_told_together() {
+        let gauge = Gauge::default();
+        let budgets = [10, 20].map(|limit| Budget::told(limit, gauge.clone()));
+        let [mut first, mut second] = [budgets[0].reserve(), budgets[1].reserve()];
+        assert_eq!((first.grow(9), second.grow(15), second.grow(6)), (Ok(()), Ok(()), Err(Exhausted)));
+        assert_eq!(gauge.get(), 24);
+        first.shrink_to(4);
+        assert_eq!((gauge.get(), budgets[0].used(), budgets[1].used()), (19, 4, 15));
+        drop(second);
+        drop(first);
+        assert_eq!(gauge.get(), 0);
     }
 }

@@ -153,7 +153,7 @@ impl Receiver {
         }
         let workers = options.workers.clamp(1, Semaphore::MAX_PERMITS);
         let inner = Inner {
-            budget: Budget::new(options.memory_bytes),
+            budget: Budget::told(options.memory_bytes, metrics.reserved_bytes.clone()),
             turns: Arc::new(Semaphore::new(workers)),
             idle: Mutex::new(Vec::new()),
             partly: Seldom::default(),
@@ -179,9 +179,8 @@ impl Receiver {
         self.metrics().text()
     }
 
-    /// The counters, with what requests hold now.
+    /// The counters.
     pub fn metrics(&self) -> &Arc<Metrics> {
-        self.inner.metrics.reserved_bytes.set(i64::try_from(self.inner.budget.used()).unwrap_or(i64::MAX));
         &self.inner.metrics
     }
 

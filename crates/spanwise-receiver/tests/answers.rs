@@ -332,6 +332,38 @@ async fn a_store_that_does_not_take_it_is_503_with_retry_after() {
     }
 }
 
+/// Keeps what it is given.
+#[derive(Default)]
+struct Keeping(Mutex<Vec<Delivery>>);
+
+impl Store for Keeping {
+    fn store(&self, delivery: Delivery) -> Storing {
+        self.0.lock().unwrap().push(delivery);
+        Box::pin(async { Ok(Stored::default()) })
+    }
+
+    fn is_ready(&self) -> bool {
+        true
+    }
+}
+
+#[tokio::test]
+async fn what_is_held_is_in_the_counters_whoever_asks_for_them() {
+    let (store, metrics) = (Arc::new(Keeping::default()), Arc::new(Metrics::new()));
+    // Two receivers that count together.
+    let receivers =
+        [(); 2].map(|()| Receiver::new(store.clone(), ReceiverOptions::default(), Arc::clone(&metrics)));
+    for receiver in &receivers {
+        assert_eq!(receiver.receive(post(body(1, 1, "chat"))).await.status(), 200);
+    }
+    let held = |delivery: &Delivery| delivery.reservation.as_ref().unwrap().bytes();
+    let expected: usize = store.0.lock().unwrap().iter().map(held).sum();
+    assert!(expected > 1000);
+    assert!(metrics.families().contains(&format!("spanwise_reserved_bytes {expected}\n")));
+    store.0.lock().unwrap().clear();
+    assert!(metrics.text().contains("spanwise_reserved_bytes 0\n"));
+}
+
 /// Waits twice for a word before it stores: once in a task, and once in the future itself.
 #[derive(Default)]
 struct Waiting {
