@@ -199,8 +199,10 @@ pub trait Store: Send + Sync {
     /// Whether a delivery would be taken now. Must not block either.
     fn is_ready(&self) -> bool;
 
-    /// Whether it counts in [`Metrics`](crate::Metrics) what it stored, as one does that goes on where the client went away. For any other the
-    /// receiver counts what the store says of each delivery. A store in front of another says what that one does. Default: false.
+    /// Whether it counts what it stored itself, by [`Metrics::count`](crate::Metrics::count) of the [`Metrics`](crate::Metrics) that the
+    /// receiver has. The receiver counts what the future says, and nothing where the client went away before: true is for a store that
+    /// hands what it does to a task or a thread, which stores, and counts, all the same. A store in front of another says what that
+    /// one does. Default: false.
     fn counts(&self) -> bool {
         false
     }

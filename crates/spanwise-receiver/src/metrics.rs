@@ -202,8 +202,56 @@ impl Metrics {
         }
     }
 
-    /// Counts what became of a delivery.
-    pub(crate) fn count(&self, stored: Stored) {
+    /// Counts what became of a delivery: for a [`Store`](crate::Store) that [counts for itself](crate::Store::counts), since it goes on
+    /// where the client went away and nobody waits for its word. For any other the receiver does.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # use std::sync::Arc;
+    /// # use http_body_util::Full;
+    /// use spanwise_receiver::{Delivery, Metrics, Receiver, ReceiverOptions, Store, StoreError, Stored, Storing};
+    /// # #[derive(Clone)] struct Database;
+    /// # impl Database {
+    /// #     async fn insert(&self, delivery: Delivery) -> Result<Stored, StoreError> {
+    /// #         Ok(Stored { spans: delivery.keys.len() as u64, ..Stored::default() })
+    /// #     }
+    /// # }
+    /// struct InDatabase {
+    ///     database: Database,
+    ///     metrics: Arc<Metrics>,
+    /// }
+    ///
+    /// impl Store for InDatabase {
+    ///     fn store(&self, delivery: Delivery) -> Storing {
+    ///         let (database, metrics) = (self.database.clone(), Arc::clone(&self.metrics));
+    ///         // It is stored, and counted, though nobody asks what became of it any more.
+    ///         let inserting = tokio::spawn(async move {
+    ///             let stored = database.insert(delivery).await?;
+    ///             metrics.count(stored);
+    ///             Ok(stored)
+    ///         });
+    ///         Box::pin(async move { inserting.await.unwrap_or(Err(StoreError::Failed)) })
+    ///     }
+    ///
+    ///     fn is_ready(&self) -> bool {
+    ///         true
+    ///     }
+    ///
+    ///     fn counts(&self) -> bool {
+    ///         true
+    ///     }
+    /// }
+    ///
+    /// let metrics = Arc::new(Metrics::new());
+    /// let store = InDatabase { database: Database, metrics: Arc::clone(&metrics) };
+    /// let receiver = Receiver::new(Arc::new(store), ReceiverOptions::default(), Arc::clone(&metrics));
+    /// let body = r#"{"resourceSpans":[{"scopeSpans":[{"spans":[{"name":"chat"}]}]}]}"#;
+    /// let request = http::Request::post("/").header("content-type", "application/json");
+    /// receiver.receive(request.body(Full::<bytes::Bytes>::from(body))?).await;
+    /// assert!(metrics.text().contains("spanwise_spans_stored_total 1\n"));
+    /// # Ok(()) }
+    /// ```
+    pub fn count(&self, stored: Stored) {
         self.spans_stored.inc_by(stored.spans);
         self.spans_duplicate.inc_by(stored.duplicates);
         self.spans_conflicting.inc_by(stored.conflicts);
