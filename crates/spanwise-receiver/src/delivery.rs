@@ -14,7 +14,8 @@ use crate::budget::Reservation;
 /// What tells a span from others: hashes (XXH3) of its ids and of all that was sent of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SpanKey {
-    /// Hash of the span, its scope and its resource, as they are stored.
+    /// Hash of the span, its scope and its resource, as they are stored; 0 for a span without a span id, where [`Self::ids`] is
+    /// [`Self::NO_IDS`]: the keys of such spans are all alike, and no key of a table.
     pub content: u128,
     /// Hash of trace id and span id; [`Self::NO_IDS`] for a span without a span id.
     pub ids: u64,
@@ -40,6 +41,52 @@ impl SpanKey {
 #[non_exhaustive]
 pub struct Delivery {
     /// OTLP JSON, with nothing in it that must not be stored.
+    ///
+    /// In lenient mode without a policy, where all of it is of traces, it is the text as it was sent, without its compression, and
+    /// whatever lenient mode takes: it may be no UTF-8, have a byte order mark, NaN, and control characters in strings, be an array or
+    /// several documents one after the other, and have keys in `snake_case`. [`spanwise::decode`] reads it, unless the receiver's
+    /// [limits](spanwise::DecodeOptions::limits) are wider than by default, and [`spanwise::encode`] of that makes canonical JSON:
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use std::sync::{Arc, Mutex};
+    /// use http_body_util::Full;
+    /// use spanwise_receiver::{Delivery, Metrics, Receiver, ReceiverOptions, Store, StoreError, Stored, Storing};
+    ///
+    /// /// Canonical JSON of each delivery.
+    /// #[derive(Default)]
+    /// struct Canonical(Mutex<Vec<String>>);
+    ///
+    /// impl Store for Canonical {
+    ///     fn store(&self, delivery: Delivery) -> Storing {
+    ///         let stored = Stored { spans: delivery.keys.len() as u64, ..Stored::default() };
+    ///         let json = spanwise::decode(delivery.json).map(|batch| spanwise::encode(&batch));
+    ///         let Ok(Ok(json)) = json.map(String::from_utf8) else {
+    ///             return Box::pin(async { Err(StoreError::Failed) });
+    ///         };
+    ///         self.0.lock().unwrap().push(json);
+    ///         Box::pin(async move { Ok(stored) })
+    ///     }
+    ///
+    ///     fn is_ready(&self) -> bool {
+    ///         true
+    ///     }
+    /// }
+    ///
+    /// let store = Arc::new(Canonical::default());
+    /// let receiver = Receiver::new(store.clone(), ReceiverOptions::default(), Arc::new(Metrics::new()));
+    /// // A byte order mark, snake_case, a byte that is no UTF-8, a tab in a string, NaN, and a second document.
+    /// let body = b"\xef\xbb\xbf{\"resource_spans\":[{\"scope_spans\":[{\"spans\":[{\"name\":\"a\xff\tb\",\"attributes\":[
+    ///     {\"key\":\"score\",\"value\":{\"doubleValue\":NaN}}]}]}]}]}
+    ///     {\"resourceSpans\":[{\"scopeSpans\":[{\"spans\":[{\"name\":\"c\"}]}]}]}";
+    /// let request = http::Request::post("/").header("content-type", "application/json");
+    /// let response = receiver.receive(request.body(Full::<bytes::Bytes>::from(&body[..]))?).await;
+    /// assert_eq!(response.status(), 200);
+    /// let first = r#"{"scopeSpans":[{"spans":[{"name":"a�\tb","attributes":[{"key":"score","value":{"doubleValue":"NaN"}}]}]}]}"#;
+    /// let second = r#"{"scopeSpans":[{"spans":[{"name":"c"}]}]}"#;
+    /// assert_eq!(store.0.lock().unwrap()[0], format!(r#"{{"resourceSpans":[{first},{second}]}}"#));
+    /// # Ok(()) }
+    /// ```
     pub json: Bytes,
     /// One for each span of `json`, in its order; where there is none, nothing is stored. They are believed: a record whose
     /// spans are more or fewer comes to lie in `damaged` instead of Parquet.
@@ -125,6 +172,9 @@ impl std::error::Error for StoreError {}
 pub type Storing = Pin<Box<dyn Future<Output = Result<Stored, StoreError>> + Send>>;
 
 /// A place that keeps deliveries. Implement it to put the service in front of a store of your own.
+///
+/// A store that keeps a [`Delivery`] whole keeps its [`reservation`](Delivery::reservation), too, and that memory from other requests,
+/// until they are answered 429. One that holds deliveries after it has answered takes out what it needs of them, and drops the rest.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
