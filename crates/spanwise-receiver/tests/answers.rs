@@ -219,6 +219,7 @@ async fn without_a_secret_nothing_is_taken_and_nothing_is_said() {
     for request in [
         post(body(1, 1, "chat")),
         request("GET", &[], ""),
+        request("OPTIONS", &[], ""),
         request("POST", &[JSON, ("x-test-connection", "true")], ""),
         request("POST", &[JSON, ("authorization", "Bearer t2")], body(1, 1, "chat")),
         request("POST", &[], "x"),
@@ -232,6 +233,9 @@ async fn without_a_secret_nothing_is_taken_and_nothing_is_said() {
         assert_eq!(stand.send(request("POST", &[JSON, secret], body(1, 1, "chat"))).await.0, 200);
         let test = [JSON, secret, ("x-test-connection", "true")];
         assert_eq!(stand.send(request("POST", &test, body(1, 1, "chat"))).await, (200, "{}".to_owned()));
+        for method in ["GET", "OPTIONS"] {
+            assert_eq!(stand.send(request(method, &[secret], "")).await.0, 405, "{method}");
+        }
     }
     assert_eq!(stand.spans(), 2);
 }
@@ -267,6 +271,8 @@ async fn what_has_no_bytes_is_no_request_to_strict_mode() {
         let (status, answer) = stand.send(request("POST", &[JSON, NO_BYTES], body)).await;
         assert!(status == 400 && answer.contains("empty-input"), "{body:?}: {status} {answer}");
     }
+    // That it would be JSON is not said either.
+    assert_eq!(stand.send(request("POST", &[NO_BYTES], "")).await.0, 415);
 }
 
 #[tokio::test]
