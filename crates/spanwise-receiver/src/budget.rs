@@ -40,11 +40,6 @@ impl Budget {
         Self { used: Arc::default(), limit, gauge }
     }
 
-    /// Bytes that there are in all.
-    pub(crate) fn limit(&self) -> usize {
-        self.limit
-    }
-
     /// Bytes that are reserved.
     pub fn used(&self) -> usize {
         self.used.load(Ordering::Relaxed)

@@ -16,6 +16,7 @@ use spanwise::{Mode, UnknownWord};
 use spanwise_arrow::{Layout, Promotion, Times};
 
 use crate::auth::{Auth, Secret, SecretError};
+use crate::pipeline::least;
 use crate::server::{OWN_PATHS, ServerOptions};
 use crate::service::ReceiverOptions;
 use crate::store::StoreOptions;
@@ -295,9 +296,9 @@ impl Config {
     /// `spanwise_io::policy::load(&config.policy)`, where there is one.
     ///
     /// # Errors
-    /// As [`Self::auth`], a policy is named and none given, a bound is 0 with which nothing could be taken, or a body within its
-    /// bounds is longer than all the memory. Whether memory has room for what is made of the body is not seen here:
-    /// [`Receiver::new`](crate::Receiver::new) warns of that.
+    /// As [`Self::auth`], a policy is named and none given, a bound is 0 with which nothing could be taken, memory has no room for the
+    /// least delivery, or a body within its bounds is longer than all the memory. Whether memory has room for what is made of such a
+    /// body is not seen here: [`Receiver::new`](crate::Receiver::new) warns of that.
     pub fn receiver(&self, policy: Option<CompiledPolicy>) -> Result<ReceiverOptions, ConfigError> {
         if policy.is_none() && !self.policy.is_empty() {
             return Err(ConfigError("policy names what is to be redacted, and none was loaded".to_owned()));
@@ -305,6 +306,8 @@ impl Config {
         let limits = &self.limits;
         at_least_one("limits.body_bytes", limits.body_bytes as u64)?;
         at_least_one("limits.body_seconds", limits.body_seconds)?;
+        // Only what comes with its head would be taken.
+        at_least_one("limits.body_grace_seconds", limits.body_grace_seconds)?;
         at_least_one("limits.spans", limits.spans as u64)?;
         at_least_one("limits.depth", limits.depth as u64)?;
         for (name, bytes) in [("body_bytes", limits.body_bytes), ("inflated_bytes", limits.inflated_bytes)] {
@@ -326,6 +329,13 @@ impl Config {
         options.body_bytes = limits.body_bytes;
         options.inflated_bytes = limits.inflated_bytes;
         options.memory_bytes = limits.memory_bytes;
+        let least = least(options.decode.limits);
+        if options.memory_bytes < least {
+            let bytes = options.memory_bytes;
+            return Err(ConfigError(format!(
+                "limits.memory_bytes is {bytes}: it must be {least} at least, which the smallest delivery takes"
+            )));
+        }
         options.pace.grace = Duration::from_secs(limits.body_grace_seconds);
         options.pace.bytes_per_second = limits.body_bytes_per_second;
         options.pace.longest = Duration::from_secs(limits.body_seconds);
@@ -509,8 +519,8 @@ mod tests {
             ("memory_bytes = 67_108_864", None),
             ("memory_bytes = 67_108_863", Some("limits.body_bytes is 67108864, ")),
             ("memory_bytes = 0", Some("limits.body_bytes is 67108864, ")),
-            ("memory_bytes = 9\nbody_bytes = 8", Some("limits.inflated_bytes is 67108864, ")),
-            ("memory_bytes = 9\nbody_bytes = 8\ninflated_bytes = 9", None),
+            ("memory_bytes = 9000\nbody_bytes = 8000", Some("limits.inflated_bytes is 67108864, ")),
+            ("memory_bytes = 9000\nbody_bytes = 8000\ninflated_bytes = 9000", None),
         ] {
             let config = Config::from_toml(&format!("[limits]\n{text}")).unwrap();
             let error = config.receiver(None).err().map(|error| error.to_string());
@@ -535,7 +545,12 @@ mod tests {
             ("[limits]\nconnections = 0", "limits.connections is 0"),
             ("[limits]\nhead_seconds = 0", "limits.head_seconds is 0"),
             ("[limits]\nbody_seconds = 0", "limits.body_seconds is 0"),
+            ("[limits]\nbody_grace_seconds = 0", "limits.body_grace_seconds is 0"),
             ("[limits]\nbody_bytes = 0", "limits.body_bytes is 0"),
+            (
+                "[limits]\nbody_bytes = 4000\ninflated_bytes = 4000\nmemory_bytes = 4000",
+                "limits.memory_bytes is 4000: it must be 8612 at least",
+            ),
             ("[limits]\nspans = 0", "limits.spans is 0"),
             ("[limits]\ndepth = 0", "limits.depth is 0"),
             ("[storage]\nseal_bytes = 0", "storage.seal_bytes is 0"),
@@ -553,7 +568,7 @@ mod tests {
         }
         for text in [
             "paths = ['/a%20b?key=1', '/ä', '/', '/healthz/']",
-            "[limits]\ndrain_seconds = 0\nbody_grace_seconds = 0\nworkers = 0",
+            "[limits]\ndrain_seconds = 0\nbody_bytes_per_second = 0\nworkers = 0",
         ] {
             let config = Config::from_toml(text).unwrap();
             assert!(

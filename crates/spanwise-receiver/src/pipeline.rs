@@ -12,6 +12,7 @@ use spanwise::{
 use twox_hash::XxHash3_64;
 
 use crate::answer::{Answer, Bound, finding};
+use crate::body::READ_AT_ONCE;
 use crate::delivery::SpanKey;
 use crate::metrics::{FindingLabel, Metrics};
 
@@ -210,6 +211,18 @@ pub(crate) fn tables(json: &[u8], limits: Limits) -> usize {
     let objects = memchr_iter(b'{', json).count();
     let elements = memchr_iter(b',', json).count();
     rows(objects, elements, limits.spans).saturating_add(growth(json))
+}
+
+/// Bytes that are taken for a payload beside itself, before it is decoded: its tables, what is stored, and the copy of that on the way
+/// to the log.
+pub(crate) fn needed(json: &[u8], tables: usize) -> usize {
+    tables.saturating_add(json.len() * 2)
+}
+
+/// Bytes that the least of all deliveries takes, `{}`: with fewer nothing can be delivered.
+pub(crate) fn least(limits: Limits) -> usize {
+    let json = b"{}";
+    READ_AT_ONCE.saturating_add(needed(json, tables(json, limits)))
 }
 
 /// Bytes that the rows of so many objects and elements can take at most.

@@ -26,7 +26,7 @@ use crate::budget::{Budget, Reservation};
 use crate::delivery::{Delivery, Store, StoreError, now};
 use crate::inflate::Encoding;
 use crate::metrics::{Metrics, StatusLabel};
-use crate::pipeline::{Prepared, Worker, ordinary, tables};
+use crate::pipeline::{Prepared, Worker, least, needed, ordinary, tables};
 use crate::seldom::Seldom;
 
 /// A payload of this size is decoded where the request is read; a larger one on a thread that may block.
@@ -46,7 +46,7 @@ pub struct ReceiverOptions {
     /// Bytes of a body without its compression. Default 64 MiB.
     pub inflated_bytes: usize,
     /// Bytes that all requests may hold together: bodies, tables, what waits for the log. Default 512 MiB. What takes more by itself
-    /// is too large; with less than 8 KiB everything but an empty body is, and the receiver is never ready.
+    /// is too large; with less than some 9 KiB everything but an empty body is, and the receiver is never ready.
     ///
     /// A delivery counts with three times its length and the tables that it could become: together up to 17 times its length for
     /// ordinary spans, and for 64 MiB of them 496 MiB.
@@ -80,6 +80,11 @@ impl Default for ReceiverOptions {
 }
 
 impl ReceiverOptions {
+    /// Whether there is memory for any delivery.
+    fn has_memory(&self) -> bool {
+        self.memory_bytes >= least(self.decode.limits)
+    }
+
     /// The memory that an ordinary delivery takes which is as long as may be, where that is more than there is.
     fn memory_that_lacks(&self) -> Option<usize> {
         let longest = self.body_bytes.max(self.inflated_bytes);
@@ -171,7 +176,7 @@ impl Receiver {
 
     /// Whether a delivery would be stored now.
     pub fn is_ready(&self) -> bool {
-        self.inner.budget.limit() >= body::READ_AT_ONCE && self.store.is_ready()
+        self.inner.options.has_memory() && self.store.is_ready()
     }
 
     /// The counters, as Prometheus reads them.
@@ -342,9 +347,8 @@ impl Inner {
         if encoding != Encoding::Identity {
             self.metrics.inflated_bytes.inc_by(body.len() as u64);
         }
-        // The tables, what is stored, and its copy on the way to the log.
         let tables = tables(&body, self.options.decode.limits);
-        memory.take(tables.saturating_add(body.len() * 2))?;
+        memory.take(needed(&body, tables))?;
         let worker = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let mut worker =
             worker.unwrap_or_else(|| Worker::new(self.options.decode, self.options.policy.clone()));

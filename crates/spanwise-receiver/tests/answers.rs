@@ -19,7 +19,8 @@ use http_body::{Body, Frame, SizeHint};
 use http_body_util::Full;
 use spanwise::Mode;
 use spanwise_receiver::{
-    Auth, Delivery, Metrics, Pace, Receiver, ReceiverOptions, Secret, Store, StoreError, Stored, Storing,
+    Auth, Config, Delivery, Metrics, Pace, Receiver, ReceiverOptions, Secret, Store, StoreError, Stored,
+    Storing,
 };
 use support::{body, post, read};
 
@@ -584,6 +585,25 @@ async fn what_takes_more_than_all_memory_is_413_since_it_will_never_be_taken() {
         assert!(status == 413 && answer.contains("memory_bytes"), "{name}: {answer}");
         assert_eq!(stand.receiver.is_ready(), memory_bytes > 1000, "{name}");
         assert!(stand.receiver.metrics_text().contains("spanwise_reserved_bytes 0\n"), "{name}");
+    }
+}
+
+#[tokio::test]
+async fn with_the_least_memory_that_settings_may_have_the_least_delivery_is_taken() {
+    let options = |memory_bytes: usize| {
+        let text = "[limits]\nbody_bytes = 4000\ninflated_bytes = 4000\nmemory_bytes = ";
+        Config::from_toml(&format!("{text}{memory_bytes}")).unwrap().receiver(None)
+    };
+    let least = (4000..20_000).find(|bytes| options(*bytes).is_ok()).unwrap();
+    let error = options(least - 1).unwrap_err().to_string();
+    assert!(
+        error.contains(&format!("limits.memory_bytes is {}: it must be {least} at", least - 1)),
+        "{error}"
+    );
+    for (memory_bytes, status) in [(least, 200), (least - 1, 413)] {
+        let stand = Stand::new(ReceiverOptions { memory_bytes, ..options(least).unwrap() });
+        assert_eq!(stand.receiver.is_ready(), status == 200);
+        assert_eq!(stand.send(post("{}")).await.0, status);
     }
 }
 
