@@ -215,7 +215,7 @@ impl Receiver {
     }
 
     /// Counts an answer, tells the log of it where it is not that all is stored, and makes it a response: the last of its connection
-    /// if it `is_last` and refuses.
+    /// if it `is_last`.
     pub(crate) fn respond(&self, answer: Answer, is_last: bool, begun: Instant) -> Response<Full<Bytes>> {
         let label = StatusLabel { status: answer.status().as_u16() };
         match &answer {
@@ -230,7 +230,7 @@ impl Receiver {
         self.inner.metrics.requests.get_or_create(&label).inc();
         self.inner.metrics.request_seconds.observe(begun.elapsed().as_secs_f64());
         let mut response = answer.into_response();
-        if is_last && !response.status().is_success() {
+        if is_last {
             response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }
         response
