@@ -60,7 +60,8 @@ pub struct Limits {
     /// Bytes of a document ([`document-size`](crate::Code::DocumentSize)). At most 2 GiB − 1, which is the default.
     pub document_bytes: usize,
     /// Open arrays and objects ([`nesting-depth`](crate::Code::NestingDepth)). Default 512; values above 1,024 mean
-    /// 1,024, so that no setting can exhaust the stack. An attribute of 64 nested lists takes 202.
+    /// 1,024, so that no setting can exhaust the stack of a thread as Rust makes them (2 MiB). An attribute of 64 nested lists takes
+    /// 202. Where a stack is smaller: 512 fit in 256 KiB, and 1,024 in 512 KiB; without optimization in 1 MiB and 2 MiB.
     pub depth: usize,
     /// Spans of a document ([`spans-per-document`](crate::Code::SpansPerDocument)). Default 4,194,304.
     pub spans: usize,
