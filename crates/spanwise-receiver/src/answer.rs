@@ -10,7 +10,7 @@ use bytes::Bytes;
 use http::header::{ACCEPT_ENCODING, ALLOW, CONNECTION, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, Response, StatusCode};
 use http_body_util::Full;
-use spanwise::{Diagnostic, write_json_string};
+use spanwise::{Diagnostic, Text, write_json_string};
 
 /// Seconds after which a refused delivery may be sent again.
 const RETRY_SECONDS: &str = "1";
@@ -24,8 +24,10 @@ pub(crate) enum Bound {
     Inflated(usize),
     /// The most that a layer in front of the receiver lets through.
     Layer,
-    /// What can be held of one document.
-    Document,
+    /// The most that is decoded of a document ([`Limits::document_bytes`](spanwise::Limits)).
+    Document(usize),
+    /// What can be held of it when it is redacted.
+    Redacted,
 }
 
 impl Bound {
@@ -36,7 +38,11 @@ impl Bound {
                 format!("the body has more than {most} bytes without its compression").into()
             }
             Self::Layer => "the body has more bytes than are let through in front of the receiver".into(),
-            Self::Document => "the body is too large".into(),
+            Self::Document(most) => {
+                format!("the body has more than {most} bytes, which are all that is decoded of a document")
+                    .into()
+            }
+            Self::Redacted => format!("the body, redacted, has more than {} bytes of text", Text::MAX).into(),
         }
     }
 }

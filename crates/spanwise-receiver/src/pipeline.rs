@@ -7,7 +7,7 @@ use bytes::Bytes;
 use memchr::memchr_iter;
 use spanwise::redact::{CompiledPolicy, RedactError, Redactor};
 use spanwise::{
-    Code, DecodeOptions, Decoder, Diagnostic, Limits, Mode, Rows, Severity, SpanBatch, encode_into,
+    Code, DecodeOptions, Decoder, Diagnostic, Limits, Mode, Rows, Severity, SpanBatch, Text, encode_into,
 };
 use twox_hash::XxHash3_64;
 
@@ -115,7 +115,10 @@ impl Worker {
             let label = FindingLabel { code: diagnostic.code.as_str() };
             metrics.findings.get_or_create(&label).inc();
             return Err(match diagnostic.code {
-                Code::DocumentSize => Answer::TooLarge(Bound::Document),
+                Code::DocumentSize => {
+                    let most = self.options.limits.document_bytes.min(Text::MAX);
+                    Answer::TooLarge(Bound::Document(most))
+                }
                 _ => Answer::rejected(diagnostic),
             });
         }
@@ -139,7 +142,7 @@ impl Worker {
                 let mut out = Vec::with_capacity(body.len());
                 let report =
                     redactor.redact_batch_into(&self.batch, &mut out).map_err(|error| match error {
-                        RedactError::TooLarge => Answer::TooLarge(Bound::Document),
+                        RedactError::TooLarge => Answer::TooLarge(Bound::Redacted),
                         error => {
                             let code = match &error {
                                 RedactError::Decode(error) => error.diagnostic().code.as_str(),

@@ -457,6 +457,22 @@ async fn bodies_beyond_the_bound_are_413() {
 }
 
 #[tokio::test]
+async fn a_body_beyond_what_is_decoded_of_a_document_is_told_that_bound() {
+    let mut options = ReceiverOptions::default();
+    options.decode.limits.document_bytes = 300;
+    let stand = Stand::new(options);
+    let padded = |length: usize| format!("{:length$}", r#"{"resourceSpans":[]}"#);
+    assert_eq!(stand.send(post(padded(300))).await, (200, "{}".to_owned()));
+    let told = "the body has more than 300 bytes, which are all that is decoded of a document";
+    for request in [
+        post(padded(301)),
+        request("POST", &[JSON, ("content-encoding", "gzip")], gzip(padded(301).as_bytes())),
+    ] {
+        assert_eq!(stand.send(request).await, (413, format!(r#"{{"code":3,"message":"{told}"}}"#)));
+    }
+}
+
+#[tokio::test]
 async fn the_bounds_of_a_body_are_exact() {
     let small = ReceiverOptions { body_bytes: 1000, inflated_bytes: 2000, ..ReceiverOptions::default() };
     let stand = Stand::new(small);
