@@ -311,15 +311,15 @@ impl DurableStore {
 
     /// Closes the segment that is open, so that it becomes Parquet now.
     pub fn flush(&self) {
-        self.send(Message::Close);
+        let _ = self.send(Message::Close);
     }
 
     /// Takes no more deliveries, and returns when all is in Parquet or the time is over. What is not sealed by then is
     /// sealed after the next start.
     ///
     /// False where something that was acknowledged did not become Parquet though there was time: the disk failed, the file of a
-    /// segment is gone, or what could not be read, now or when the store was opened, or not be made into a table, is in
-    /// `damaged`. The log says which.
+    /// segment is gone, what could not be read, now or when the store was opened, or not be made into a table, is in `damaged`,
+    /// or a thread of the store panicked. The log says which.
     ///
     /// It may be called again, and by several at once: each waits as long as it says. The first whose time is over leaves the rest to
     /// the next start; who would have waited longer is then told false.
@@ -351,8 +351,9 @@ impl DurableStore {
     fn have_ended(&self) -> bool {
         let mut threads = self.threads.lock().unwrap_or_else(PoisonError::into_inner);
         for thread in threads.extract_if(.., |thread| thread.is_finished()) {
-            // One that panicked has nothing more to say.
-            let _ = thread.join();
+            if thread.join().is_err() {
+                self.shared.falls_short();
+            }
         }
         threads.is_empty()
     }
@@ -362,9 +363,12 @@ impl DurableStore {
         self.shared.unsealed()
     }
 
-    fn send(&self, message: Message) -> bool {
+    /// Tells the writer, which takes what it was told before the store was closed.
+    fn send(&self, message: Message) -> Result<(), StoreError> {
         let messages = self.messages.lock().unwrap_or_else(PoisonError::into_inner);
-        messages.as_ref().is_some_and(|messages| messages.send(message).is_ok())
+        let messages = messages.as_ref().ok_or(StoreError::Closed)?;
+        // It is gone, though nobody closed the store: it panicked.
+        messages.send(message).map_err(|_| StoreError::Failed)
     }
 }
 
@@ -375,11 +379,9 @@ impl Store for DurableStore {
         let (answer, answered) = oneshot::channel();
         let sent = self.send(Message::Store(delivery, answer));
         Box::pin(async move {
-            if !sent {
-                return Err(StoreError::Closed);
-            }
-            // Without an answer the thread has ended, and nobody knows what became of the delivery.
-            answered.await.unwrap_or(Err(StoreError::Closed))
+            sent?;
+            // Without an answer the thread has panicked, and nobody knows what became of the delivery.
+            answered.await.unwrap_or(Err(StoreError::Failed))
         })
     }
 

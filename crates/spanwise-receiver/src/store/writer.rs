@@ -134,6 +134,14 @@ struct End(Arc<Shared>);
 
 impl Drop for End {
     fn drop(&mut self) {
+        if std::thread::panicking() {
+            // What was acknowledged in the open segment is left for the next start.
+            self.0.falls_short();
+            self.0.failing.store(true, Ordering::Relaxed);
+            error!(
+                "the thread that writes the log ended by a panic; deliveries are refused until the next start"
+            );
+        }
         self.0.queue.close();
     }
 }

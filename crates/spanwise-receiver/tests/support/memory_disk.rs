@@ -23,6 +23,8 @@ pub(crate) enum Fault {
     Errors(u64, u64, i32),
     /// The power is gone at this operation.
     Crash(u64),
+    /// This operation and all behind it panic.
+    Panic(u64),
 }
 
 #[derive(Debug, Clone)]
@@ -84,6 +86,7 @@ impl State {
                 Err(io::Error::from_raw_os_error(error))
             }
             Fault::Crash(at) if number >= at => Err(io::Error::other("the power is gone")),
+            Fault::Panic(at) if number >= at => panic!("as the test wants it"),
             _ => Ok(()),
         }
     }
