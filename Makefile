@@ -28,12 +28,13 @@ check: ## Formatting, lints, documentation
 	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --exclude spanwise-bench --no-deps --locked
 
-features: ## Lints of the core, tables and the receiver with fewer features, of what is built on the core with its own alone, of the command without the receiver
+features: ## Lints of the core, tables and the receiver with fewer features (of the receiver the documentation, too), of what is built on the core with its own alone, of the command without the receiver
 	for set in "" index redact; do \
 		$(CARGO) clippy -p spanwise --no-default-features --features "$$set" --all-targets --locked -- -D warnings || exit 1; \
 	done
 	for set in "" store server; do \
 		$(CARGO) clippy -p spanwise-receiver --no-default-features --features "$$set" --locked -- -D warnings || exit 1; \
+		RUSTDOCFLAGS="-D warnings" $(CARGO) doc -p spanwise-receiver --no-default-features --features "$$set" --no-deps --locked || exit 1; \
 	done
 	$(CARGO) clippy -p spanwise-arrow --no-default-features --locked -- -D warnings
 	for crate in spanwise-arrow spanwise-io spanwise-receiver; do \

@@ -96,7 +96,7 @@ pub struct Delivery {
     /// The memory that it was counted for, free again when it is written.
     pub reservation: Option<Reservation>,
     /// What the layers in front of the receiver put with the request, for a store of their own: whose it is, say. A
-    /// [`DurableStore`](crate::DurableStore) takes no notice of it, and drops it at once.
+    /// `DurableStore` takes no notice of it, and drops it at once.
     pub extensions: Extensions,
 }
 
@@ -216,8 +216,8 @@ pub trait Store: Send + Sync {
     ///
     /// The call itself must not block: it is made on a thread that serves others. The future may be dropped before it is ready, at
     /// any point where it waits: the client went away, or a layer's time is over. What must not be cut short there is handed to a
-    /// task or a thread of its own, and the future waits for that one's word, as a [`DurableStore`](crate::DurableStore)'s does. A
-    /// client that is gone sends the delivery again: [`Delivery::keys`] tell what was stored already.
+    /// task or a thread of its own, and the future waits for that one's word, as a `DurableStore`'s does. A client that is gone sends
+    /// the delivery again: [`Delivery::keys`] tell what was stored already.
     ///
     /// ```
     /// # use std::sync::Arc;

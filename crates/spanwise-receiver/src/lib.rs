@@ -25,7 +25,7 @@
 //!
 //! Requests and responses are types of [`http`] with bodies of [`bytes`], a policy is one of [`spanwise`], and columns are chosen by
 //! [`spanwise_arrow`], so these are given on: with them come the versions that fit. A new major version of one of them, of `axum`, whose
-//! [`Router`](axum::Router) [`router`] gives, or of `tokio`, whose listener [`serve`] takes, is a breaking change of this crate.
+//! `Router` [`router`] gives, or of `tokio`, whose listener [`serve`] takes, is a breaking change of this crate.
 //!
 //! # Features
 //!
@@ -36,7 +36,11 @@
 //! - `server`: [`serve`] and [`router`], and with them axum and hyper. Beside `store` it brings [`Config`], the file of settings.
 //!
 //! No answer, log line or metric holds a value or a key of what was sent.
-
+//!
+// What is left out cannot be linked to. The text of the features can.
+#![cfg_attr(not(feature = "store"), doc = "[`DurableStore`]: #features\n[`spanwise_arrow`]: #features")]
+#![cfg_attr(not(feature = "server"), doc = "[`serve`]: #features\n[`router`]: #features")]
+#![cfg_attr(not(all(feature = "server", feature = "store")), doc = "[`Config`]: #features")]
 #![forbid(unsafe_code)]
 
 #[cfg(all(feature = "store", not(unix)))]
