@@ -168,6 +168,10 @@ fn json_that_is_torn_or_nearly_json_goes_where_it_names_somebody() {
         "\u{a0}{\"user_id\" :\"SECRET\"}",
         "\u{b}{\"user_id\":\"SECRET\"}",
         "call(user={'session_id': 'SECRET'})",
+        r#"[{"key":"user_id","value":"SECRET""#,
+        r#"[{"key" : "user_id","value":"SECRET","n":NaN}]"#,
+        "[{'key': 'user_id', 'value': 'SECRET'}]",
+        "\u{feff}[{\"key\":\"user_id\",\"value\":\"SECRET\"}]",
     ] {
         assert_eq!(of_metadata(&masks(), text), MASK, "{text}");
         // In a string of JSON as well.
@@ -234,7 +238,7 @@ fn pairs_in_the_text_of_metadata_are_what_their_keys_say() {
         let found: Value = serde_json::from_str(&of_metadata(&masks(), &text.to_string())).unwrap();
         assert_eq!(found, expected);
     }
-    let twice = r#"{"value":"SECRET","key":"user_id","value":"SECRET"}"#;
+    let twice = r#"{"value":"SECRET","a":{"user":"SECRET"},"key":"user_id","value":"SECRET"}"#;
     assert_eq!(of_metadata(&masks(), twice), twice.replace("SECRET", MASK));
 }
 
@@ -243,6 +247,9 @@ fn what_was_put_in_names_nobody() {
     let policy = masks().preset(Preset::Secrets);
     let found = of_metadata(&policy, r#"{"joe@example.com":"gold","team":{"a joe@example.com":[1]}}"#);
     assert_eq!(found, r#"{"[REDACTED:email]":"gold","team":{"a [REDACTED:email]":[1]}}"#);
+    let staff = masks().custom_detector("staff", "EMP-[0-9]{6}");
+    let found = of_metadata(&staff, r#"{"userEMP-123456":"gold"}"#);
+    assert_eq!(found, r#"{"user[REDACTED:staff]":"gold"}"#);
     // Beside it, a name is what it was.
     let found = of_metadata(&policy, r#"{"joe@example.com:user_id":"SECRET"}"#);
     assert_eq!(found, format!(r#"{{"[REDACTED:email]:user_id":"{MASK}"}}"#));

@@ -138,6 +138,69 @@ fn a_row_of_the_list_hides_no_row_of_a_member() {
     }
 }
 
+fn truncates(key: &str, length: usize) -> Rule {
+    Rule::new(KeyPattern::Exact(key.to_owned()), Action::Truncate(length))
+}
+
+/// Of a pair and of its member a part is to go, and not the same one: neither stays.
+#[test]
+fn what_two_rules_leave_parts_of_goes() {
+    let of_user = r#"{"user_id":"SECRET"}"#;
+    for (policy, key, named, value) in [
+        (privacy(), "honeyhive_config_json", "langfuse.trace.metadata", r#"{"session_id":"SECRET"}"#),
+        (privacy().rule(truncates("value", 200)), "app.x", "langfuse.trace.metadata", of_user),
+        (privacy().rule(truncates("note", 100)), "metadata", "note", of_user),
+    ] {
+        let sent = list(&[("key", text(named)), ("value", text(value))]);
+        let found = redacted(&policy, key, &sent);
+        assert!(!found.to_string().contains("SECRET") && found.to_string().contains(named), "{found}");
+    }
+    let policy = privacy().rule(truncates("ssn", 2)).rule(truncates("value", 100));
+    let of = |value: &str| list(&[("key", text("ssn")), ("value", text(value))]);
+    assert_eq!(redacted(&policy, "app.x", &of("123456789")), of("[REDACTED:masked]"));
+}
+
+#[test]
+fn what_a_user_leaves_a_part_of_leaves_no_more_than_a_preset() {
+    for (key, member, label) in
+        [("metadata", "user_id", IDENTITY), ("llm.invocation_parameters", "prompt", CONTENT)]
+    {
+        let of = |value: &str| list(&[(member, text(value))]);
+        let policy = privacy().rule(truncates(member, 200));
+        assert_eq!(redacted(&policy, key, &of("SECRET")), of(label), "{key}");
+        let of_own = |value: &str| list(&[("note", text(value))]);
+        let policy = privacy().rule(truncates(&format!("{key}.note"), 3));
+        assert_eq!(redacted(&policy, key, &of_own("SECRET")), of_own("SEC"), "{key}");
+    }
+}
+
+#[test]
+fn all_goes_below_the_value_of_a_pair_whatever_it_is_called() {
+    let of = |value: &str| {
+        list(&[
+            ("key", text("langfuse.trace.metadata")),
+            ("gen_ai.usage", list(&[("session", text(value)), ("n", text("1"))])),
+        ])
+    };
+    assert_eq!(redacted(&privacy(), "app.info", &of("SECRET")), of(IDENTITY));
+    let of = |value: Value| list(&[("key", text("user_id")), ("ai.decision", value)]);
+    let sent = of(json!({"intValue": "700032"}));
+    assert_eq!(redacted(&privacy(), "langsmith.metadata", &sent), of(text(IDENTITY)));
+}
+
+#[test]
+fn credentials_go_from_lists_that_stay() {
+    for key in ["tag.tags", "langwatch.metrics", "metadata", "app.info"] {
+        let of = |token: &str| {
+            list(&[("http.request.header.authorization", text(token)), ("gen_ai.usage.n", text("2"))])
+        };
+        let found = redacted(&privacy(), key, &of("SECRET-TOKEN"));
+        let token = found["kvlistValue"]["values"][0]["value"]["stringValue"].as_str().unwrap().to_owned();
+        assert!(token.starts_with("[REDACTED:"), "{key} {token}");
+        assert_eq!(found, of(&token), "{key}");
+    }
+}
+
 /// A find at the beginning of a text leaves a bracket there, which is not that of JSON.
 #[test]
 fn settings_that_begin_with_what_was_put_in_stay() {
@@ -146,6 +209,12 @@ fn settings_that_begin_with_what_was_put_in_stay() {
         let note = format!("{mail} wrote this");
         [text(&json!({"note": note, "n": 1}).to_string()), list(&[("note", text(&note)), ("n", text("1"))])]
     };
+    let torn = list(&[
+        ("extra", text("\u{feff}{\"messages\":\"SECRET\"}")),
+        ("note", text("[REDACTED:x] [{\"messages\":\"SECRET\"},NaN]")),
+    ]);
+    let masked = list(&[("extra", text(CONTENT)), ("note", text(CONTENT))]);
+    assert_eq!(redacted(&policy, "llm.invocation_parameters", &torn), masked);
     for (sent, expected) in of("joe@example.com").iter().zip(of("[REDACTED:email]")) {
         assert_eq!(redacted(&policy, "llm.invocation_parameters", sent), expected);
     }

@@ -13,8 +13,6 @@ use crate::batch::{AttributeRow, ValueTag};
 use crate::json::Cursor;
 use crate::json::scan::{Kernel, Vectorized};
 
-/// What rows are before they are read: copied, which takes less than making each anew.
-static NO_ROWS: [AttributeRow; MOST] = [AttributeRow { key: 0, tag: ValueTag::Empty, payload: 0 }; MOST];
 /// Attributes of a sequence, at most; those behind are guessed one by one.
 const MOST: usize = 30;
 /// A shorter one is not worth the call.
@@ -24,7 +22,11 @@ pub(super) const SEQUENCES: usize = 64;
 /// Lists in a row that went another way, after which a sequence is tried for one in some 250.
 const FAILURES: u8 = 8;
 
-/// The templates of a list, in their order. INVARIANT: no two of the same key.
+/// What rows are before they are read: copied, which takes less than making each anew.
+static NO_ROWS: [AttributeRow; MOST] = [AttributeRow { key: 0, tag: ValueTag::Empty, payload: 0 }; MOST];
+
+/// The templates of a list, in their order. INVARIANT: no two of the same key, that of the first included; each key stands before
+/// its value, and a comma before each.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Sequence {
     first: u16,
@@ -96,7 +98,7 @@ impl Templates {
             let Some(template) = self.get(next) else { break };
             let has = |number: &u16| self.get(*number).is_none_or(|it| it.key_hash == template.key_hash);
             let is_simple = template.order == Order::KeyFirst && !template.shape.is_list();
-            if !is_simple || has(&first) || sequence.then().iter().any(has) {
+            if !is_simple || !template.separated || has(&first) || sequence.then().iter().any(has) {
                 break;
             }
             if let Some(step) = sequence.then.get_mut(usize::from(sequence.len)) {

@@ -11,7 +11,7 @@ use super::placeholder;
 use super::text::{DEEPEST, apply};
 
 /// Characters of a name that is looked for in text that is no JSON.
-const LONGEST_NAME: usize = 64;
+const LONGEST_NAME: usize = 256;
 
 /// What becomes of some members of a JSON text.
 pub(crate) trait Members {
@@ -31,16 +31,25 @@ pub(crate) fn change(text: &str, members: &dyn Members) -> Result<String, Fault>
     changed(text, members, 0)
 }
 
-/// Whether a text that is no JSON has a member that is meant all the same: its name in quotes, with a colon behind. So it is in JSON
-/// that was cut off, that has `NaN` or a byte order mark, and in what other languages write.
+/// Whether a text that is no JSON has a member that is meant all the same: its name in quotes, with a colon behind, or as the key of a
+/// pair. So it is in JSON that was cut off, that has `NaN` or a byte order mark, and in what other languages write.
 pub(crate) fn are_named_in(text: &str, members: &dyn Members) -> bool {
+    let is_quote = |character: char| matches!(character, '"' | '\'');
     text.match_indices(':').any(|(colon, _)| {
         let before = text.get(..colon).unwrap_or_default().trim_end();
-        let Some(name) = before.strip_suffix(['"', '\'']) else { return false };
+        let Some(name) = before.strip_suffix(is_quote) else { return false };
         let name = name.trim_end_matches('\\');
-        let begin = name.char_indices().rev().take(LONGEST_NAME + 1);
-        let quote = begin.into_iter().find(|(_, character)| matches!(character, '"' | '\''));
-        quote.is_some_and(|(quote, _)| members.has(name.get(quote + 1..).unwrap_or_default()))
+        let mut begin = name.char_indices().rev().take(LONGEST_NAME + 1);
+        let quote = begin.find(|(_, character)| is_quote(*character));
+        let Some(name) = quote.and_then(|(quote, _)| name.get(quote + 1..)) else { return false };
+        if members.has(name) {
+            return true;
+        }
+        let value = text.get(colon + 1..).unwrap_or_default().trim_start().trim_start_matches('\\');
+        let value = value.strip_prefix(is_quote).filter(|_| name == "key").unwrap_or_default();
+        let end = value.char_indices().take(LONGEST_NAME + 1).find(|(_, character)| is_quote(*character));
+        let key = end.and_then(|(end, _)| value.get(..end));
+        key.is_some_and(|key| members.has(key.trim_end_matches('\\')))
     })
 }
 
@@ -139,12 +148,16 @@ impl Reading<'_, '_> {
 
     /// The pair that ended has a key that is meant: its values go, whatever was changed within.
     fn change_pair(&mut self, pair: Container) {
+        let Some((_, first)) = pair.values.first() else { return };
+        let from = self.edits.partition_point(|(other, _)| other.end <= first.start);
+        let mut later = self.edits.split_off(from).into_iter().peekable();
         for (token, range) in pair.values {
             let Some(replacement) = self.replacement(token, &range) else { continue };
-            let from = self.edits.partition_point(|(other, _)| other.end <= range.start);
-            let to = self.edits.partition_point(|(other, _)| other.start < range.end);
-            self.edits.splice(from..to, [(range, quoted(&replacement))]);
+            self.edits.extend(std::iter::from_fn(|| later.next_if(|(other, _)| other.end <= range.start)));
+            while later.next_if(|(other, _)| other.start < range.end).is_some() {}
+            self.edits.push((range, quoted(&replacement)));
         }
+        self.edits.extend(later);
     }
 }
 

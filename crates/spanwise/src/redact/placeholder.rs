@@ -7,6 +7,8 @@
 //! A pseudonym is made so that it can never look like a card number: it never has more than twelve digits in a row.
 //! A text that merely begins with `hmac:` and has a card number behind it is therefore no pseudonym, and hides nothing.
 
+use std::borrow::Cow;
+
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use memchr::memmem;
 use sha2::{Digest as _, Sha256};
@@ -192,13 +194,23 @@ pub(crate) fn length_at(text: &[u8]) -> Option<usize> {
     valid.then_some(PSEUDONYM.len() + PSEUDONYM_DIGITS)
 }
 
-/// What stands in `text` between its placeholders.
-pub(crate) fn between(text: &str) -> impl Iterator<Item = &str> {
+/// `text` with a character that stands in no name in the place of its placeholders: neither what they say nor what is left beside
+/// them makes a name.
+pub(crate) fn blotted_out(text: &str) -> Cow<'_, str> {
     // There is a colon in each.
     let placeholders = if text.contains(':') { ranges(text.as_bytes()) } else { Vec::new() };
-    let ends = placeholders.iter().map(|(_, end)| *end).collect::<Vec<_>>();
-    let starts = placeholders.into_iter().map(|(start, _)| start).chain([text.len()]);
-    std::iter::once(0).chain(ends).zip(starts).filter_map(|(start, end)| text.get(start..end))
+    if placeholders.is_empty() {
+        return text.into();
+    }
+    let mut out = String::new();
+    let mut at = 0;
+    for (start, end) in placeholders {
+        out.push_str(text.get(at..start).unwrap_or_default());
+        out.push(char::REPLACEMENT_CHARACTER);
+        at = end;
+    }
+    out.push_str(text.get(at..).unwrap_or_default());
+    out.into()
 }
 
 /// The byte ranges of all placeholders in `text`, in order.

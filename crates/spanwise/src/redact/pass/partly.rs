@@ -203,17 +203,14 @@ impl Members for Named<'_> {
     }
 
     fn replacement_of_unread(&self, text: &str, fault: Fault) -> Option<String> {
-        // In what was put in there is nothing.
+        // What was put in is no JSON.
         let is_prose = !json_text::looks_like_json(text)
             || placeholder::length_at(text.trim_ascii_start().as_bytes()).is_some();
-        let may_stay = match fault {
-            Fault::TooDeep => false,
-            // What begins with a bracket may be anything, unless it says of itself that it is no such thing.
-            Fault::NotJson if self.policy.is_of_metadata(self.verdict.rule) => {
-                !is_object(text) && !json_members::are_named_in(text, self)
-            }
-            Fault::NotJson => is_prose,
-        };
+        // What begins with a bracket may be anything, too, among metadata.
+        let is_metadata = self.policy.is_of_metadata(self.verdict.rule);
+        let may_stay = fault == Fault::NotJson
+            && (is_prose || is_metadata && !is_object(text))
+            && !json_members::are_named_in(text, self);
         (!may_stay).then(|| self.mask())
     }
 }

@@ -235,11 +235,15 @@ impl<'a> Walk<'a> {
             let own = self.keys.paths.enter(self.policy, item.place, item.event, path, name.clone());
             changes_keys |= own.changes_key;
             let verdict = own.verdict.unwrap_or_else(|| self.policy.of_member(inherited, &name));
-            // Whatever the member is by itself, more may be taken out.
-            let verdict = match paired {
-                Some(paired) if name != "key" && paired.treatment.outweighs(verdict.treatment) => paired,
-                _ => verdict,
-            };
+            if let Some(paired) = paired
+                && name != "key"
+                && let Some(verdict) = of_pair(paired, verdict)
+            {
+                // What is below is below the pair, whatever its value is called.
+                path.pop();
+                self.treat(child_item, verdict, path);
+                continue;
+            }
             self.treat(child_item, verdict, path);
             path.pop();
         }
@@ -263,11 +267,12 @@ impl<'a> Walk<'a> {
             let own = self.policy.resolve_nested(item.place, item.event, &path.last_names(self.policy));
             path.pop();
             let verdict = own.unwrap_or_else(|| self.policy.of_member(inherited, &key));
-            if verdict.treatment.outweighs(most.map_or(Treatment::Keep, |most| most.treatment)) {
+            let known = most.map_or(Treatment::Keep, |most| most.treatment);
+            if known == Treatment::Keep || !known.takes_all() && verdict.treatment.takes_all() {
                 most = Some(verdict);
             }
         }
-        most
+        most.filter(|most| most.treatment != Treatment::Keep)
     }
 
     /// Puts other texts in the place of keys in which detectors find something, so that no two of a list are the same.
@@ -521,6 +526,16 @@ pub(super) fn scalar_text(value: RawValue) -> Option<String> {
         | RawValue::Array(_)
         | RawValue::KvList(_) => None,
     }
+}
+
+/// What becomes of a member of a pair, which would be treated otherwise by itself; `None` where that is all.
+fn of_pair(paired: Verdict, own: Verdict) -> Option<Verdict> {
+    if paired.treatment.takes_all() || own.treatment == Treatment::Keep {
+        return Some(paired);
+    }
+    // Each takes a part out, and not the same: nothing is left.
+    let is_all = own.treatment.takes_all() || own.rule == paired.rule;
+    (!is_all).then_some(Verdict { treatment: Treatment::Mask, ..paired })
 }
 
 /// Whether it is true, false or a number.

@@ -144,21 +144,9 @@ pub enum Treatment {
 }
 
 impl Treatment {
-    /// Whether more is taken out than by another, of the same value.
-    pub(crate) fn outweighs(self, other: Self) -> bool {
-        self.weight() > other.weight()
-    }
-
-    fn weight(self) -> u8 {
-        match self {
-            Self::Keep => 0,
-            Self::Members => 1,
-            Self::Truncate(_) => 2,
-            Self::Structure | Self::Figures => 3,
-            Self::Hash => 4,
-            Self::KeepMark | Self::Mask => 5,
-            Self::Drop => 6,
-        }
+    /// Whether nothing of a value is left.
+    pub(crate) fn takes_all(self) -> bool {
+        matches!(self, Self::Drop | Self::Mask | Self::Hash)
     }
 }
 
@@ -313,8 +301,8 @@ impl CompiledPolicy {
     ///
     /// Rules are asked for the names joined by dots, all of them first, then ever fewer of the last eight, at last the
     /// member's name alone: those of the user for all of these, and only then the rows of presets. (Those are not asked for a name
-    /// without a separator: `prompt` in any list is not content. And a rule that keeps does not keep what a row of a preset knows by
-    /// more names.) None where no rule matches: then what holds for the list holds for the member. Names that are too long to be
+    /// without a separator: `prompt` in any list is not content. And a rule that leaves something leaves no more than a row of a
+    /// preset that knows the member by more names.) None where no rule matches: then what holds for the list holds for the member. Names that are too long to be
     /// joined are not looked at, and the member is masked.
     pub fn resolve_nested(&self, place: Place, event: EventClass, path: &[&str]) -> Option<Verdict> {
         if self.rules.is_empty() {
@@ -345,18 +333,31 @@ impl CompiledPolicy {
             first(length, &|rule: &CompiledRule| !own(rule) && !is_bare && !rule.is_of_all_keys())
         };
         if let Some((known, verdict)) = by_user {
+            // What leaves something leaves no more than a row that knows the member by more names.
             let mut more = lengths().take_while(|length| *length > known);
-            let kept_by_name = verdict.treatment == Treatment::Keep;
-            let preset = if kept_by_name { more.find_map(of_presets) } else { None };
+            let leaves = !verdict.treatment.takes_all();
+            let preset = if leaves { more.find_map(of_presets) } else { None };
+            let preset = preset.filter(|preset| preset.treatment != Treatment::Keep);
             return Some(preset.unwrap_or(verdict));
         }
         let mut found = lengths().filter_map(of_presets);
         let verdict = found.next()?;
-        if verdict.treatment != Treatment::Members {
+        let is_of_list = verdict.treatment == Treatment::Members
+            || verdict.treatment == Treatment::Keep && self.is_of_above(verdict.rule, path);
+        if !is_of_list {
             return Some(verdict);
         }
         // That is said of the list which the member is in; of the member itself another row may say more.
-        Some(found.find(|other| other.treatment.outweighs(Treatment::Members)).unwrap_or(verdict))
+        Some(found.find(|other| other.treatment.takes_all()).unwrap_or(verdict))
+    }
+
+    /// Whether a rule is of a list above the member at this path, and holds for all that is in it.
+    fn is_of_above(&self, rule: Option<u32>, path: &[&str]) -> bool {
+        let name = path.last().copied().unwrap_or_default();
+        self.compiled(rule).is_some_and(|rule| match &rule.pattern {
+            KeyPattern::Prefix(above) => !above.ends_with(name),
+            _ => false,
+        })
     }
 
     /// How many names of a path rules are asked for.
@@ -391,8 +392,9 @@ impl CompiledPolicy {
 
     /// Whether a rule names the members of this name, or of one of the names that it is made of. What was put in it is none.
     pub(crate) fn is_named_member(&self, rule: Option<u32>, name: &str) -> bool {
+        let name = placeholder::blotted_out(name);
         let is_end = |character| is_separator(character) || character == ']';
-        placeholder::between(name).flat_map(|part| part.split(is_end)).any(|name| {
+        name.split(is_end).any(|name| {
             self.members(rule).iter().any(|member| {
                 if self.folds_case { member.eq_ignore_ascii_case(name) } else { member == name }
             })
