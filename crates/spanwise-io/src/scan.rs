@@ -7,7 +7,8 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::hint;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, mpsc};
 use std::task::Poll;
 use std::thread::{self, Builder, JoinHandle};
 use std::time::{Duration, Instant};
@@ -267,7 +268,17 @@ impl<T: Send + 'static> Scan<T> {
                 return None;
             }
             let (shared, work) = (Arc::clone(&shared), worker());
-            Builder::new().spawn(move || shared.run(work)).ok()
+            let (tell, has_begun) = mpsc::channel();
+            let run = move || {
+                // With its first allocation a thread takes the memory that it will allocate from.
+                drop(hint::black_box(Box::new(0_u8)));
+                let _ = tell.send(());
+                shared.run(work);
+            };
+            let thread = Builder::new().spawn(run).ok()?;
+            // Where memory is bounded, the room for the next is what this one has left.
+            let _ = has_begun.recv();
+            Some(thread)
         };
         // Where there can be no more, those that there are do it all.
         let threads: Vec<_> = (0..wanted).map_while(spawn).collect();

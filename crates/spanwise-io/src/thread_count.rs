@@ -34,10 +34,14 @@ pub(crate) fn useful(threads: usize, sources: &[Source], settings: &ReadSettings
 /// What a thread holds, in blocks: the one that is in work with its tables, and one that waits.
 const HELD: usize = 4;
 
+/// What glibc asks for at once where a thread allocates for the first time, and its stack. It gives half of that back.
+const BEGINNING: usize = 136 << 20;
+
 /// Whether there is room for what so many threads hold: where the system bounds the memory of a process, a thread more than
 /// that would have the first that asks for some end it.
 pub(crate) fn is_room(threads: usize, settings: &ReadSettings) -> bool {
-    let wanted = settings.sizes.block.saturating_mul(HELD).saturating_mul(threads);
+    let held = settings.sizes.block.saturating_mul(HELD).saturating_mul(threads);
+    let wanted = held.saturating_add(BEGINNING);
     let mut room: Vec<u8> = Vec::new();
     let reserved = room.try_reserve_exact(wanted);
     // Otherwise a compiler may leave out what nobody uses.
