@@ -59,9 +59,8 @@ impl Reader<'_> {
         let bracket = self.cursor.at;
         self.cursor.open()?;
         let count = self.templated_attributes(&mut run);
-        if let Some(closing) = self.cursor.closing(self.cursor.at) {
+        if self.peek() == Some(b']') {
             self.last_list = (bracket, self.cursor.at);
-            self.cursor.at = closing;
             self.cursor.close();
             return Ok(());
         }

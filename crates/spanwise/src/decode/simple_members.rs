@@ -6,6 +6,7 @@
 
 use std::hint::cold_path;
 
+use super::attributes::Destination;
 use super::gaps::Members;
 use super::reader::{Reader, Scratch};
 use super::templated::Run;
@@ -51,8 +52,7 @@ impl Vectorized for SimpleMembers<'_, '_> {
             if stop != Stop::Member(Field::Attributes) {
                 return stop;
             }
-            let seen = if reader.scratch.gaps.is_disordered() { 0 } else { members.seen };
-            match reader.span_attributes_by(kernel, row.name, seen) {
+            match reader.span_attributes_by(kernel) {
                 Ok(rows) => row.attributes = rows,
                 Err(stop) => return stop,
             }
@@ -101,7 +101,7 @@ impl Reader<'_> {
     /// Reads the list of attributes that stands here, if templates read all of them.
     #[allow(clippy::inline_always, reason = "must be compiled with the instruction set of its caller")]
     #[inline(always)]
-    fn span_attributes_by<K: Kernel>(&mut self, kernel: K, name: Text, seen: u64) -> Result<Rows, Stop> {
+    fn span_attributes_by<K: Kernel>(&mut self, kernel: K) -> Result<Rows, Stop> {
         // Three levels are opened and closed.
         if self.peek() != Some(b'[') || self.cursor.depth + 3 > self.cursor.max_depth {
             return Err(Stop::Member(Field::Attributes));
@@ -110,15 +110,13 @@ impl Reader<'_> {
         let wanted = self.options.projection.span_attributes;
         (self.items_before, self.values_before) = (self.items, values);
         let list = self.batch.keys.next_list();
-        let name = name.raw(self.cursor.text, &self.batch.made);
-        let mut run = Run::of_span(self.cursor.depth, list, name, seen);
+        let mut run = Run::new(Message::Span, self.cursor.depth, list, Destination::Attributes);
         self.cursor.depth += 1;
         self.cursor.at += 1;
         let count = self.attributes_by_templates(kernel, &mut run);
-        let Some(bracket) = self.cursor.closing(self.cursor.at) else {
+        if self.peek() != Some(b']') {
             return Err(Stop::Attributes(run, count));
-        };
-        self.cursor.at = bracket;
+        }
         self.cursor.close();
         if !wanted && !self.strict {
             self.items = self.items_before;

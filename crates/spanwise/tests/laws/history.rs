@@ -25,7 +25,6 @@ fn observed(batch: &SpanBatch) -> impl PartialEq + std::fmt::Debug {
 
 /// The law for one input after a history of others.
 pub(crate) fn check(history: &[&[u8]], text: &[u8], mode: Mode) -> Result<(), TestCaseError> {
-    // Of some lists more is learned where no sources are recorded.
     for records in [true, false] {
         let own = options(mode).with_record_sources(records);
         let mut decoder = Decoder::new(own);
