@@ -144,6 +144,15 @@ fn code_unit(digits: &[u8]) -> Option<u32> {
     digits.iter().try_fold(0, |unit, digit| Some(unit << 4 | char::from(*digit).to_digit(16)?))
 }
 
+/// A text as a JSON string.
+pub(crate) fn quoted(text: &str) -> String {
+    let mut quoted = String::with_capacity(text.len() + 2);
+    quoted.push('"');
+    push_escaped(&mut quoted, text);
+    quoted.push('"');
+    quoted
+}
+
 /// Writes `text` behind `out` as the inside of a JSON string.
 pub(crate) fn push_escaped(out: &mut String, text: &str) {
     let mut copied = 0;

@@ -5,7 +5,7 @@
 
 use std::ops::Range;
 
-use super::escape::{self, Unescaped};
+use super::escape::{Unescaped, quoted};
 use super::json_text::{self, Fault, Token, Tokens};
 use super::placeholder;
 use super::text::{DEEPEST, apply};
@@ -219,15 +219,6 @@ fn changed(text: &str, members: &dyn Members, depth_of_text: usize) -> Result<St
         }
     }
     Ok(apply(text, &reading.edits))
-}
-
-/// A text as a JSON string.
-fn quoted(text: &str) -> String {
-    let mut quoted = String::with_capacity(text.len() + 2);
-    quoted.push('"');
-    escape::push_escaped(&mut quoted, text);
-    quoted.push('"');
-    quoted
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use std::collections::HashSet;
 use std::ops::Range;
 
 use super::detector::{DetectorIndex, DetectorSet, Hit, Look};
-use super::escape::{self, Unescaped};
+use super::escape::{Unescaped, quoted};
 use super::json_text::{self, Token, Tokens};
 use super::placeholder::Apart;
 
@@ -111,11 +111,7 @@ fn edits_of_json(
                     if token == Token::Name {
                         names.tell_apart(depth, &mut redacted);
                     }
-                    let mut replacement = String::with_capacity(redacted.len() + 2);
-                    replacement.push('"');
-                    escape::push_escaped(&mut replacement, &redacted);
-                    replacement.push('"');
-                    edits.push((range, replacement));
+                    edits.push((range, quoted(&redacted)));
                 }
             }
             Token::Number | Token::Literal => {

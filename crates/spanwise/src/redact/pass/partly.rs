@@ -67,7 +67,7 @@ impl<'a> Walk<'a> {
                         self.put(item, verdict, &result);
                     }
                     // A text that was to be settings has no members, and is content itself.
-                    Err(fault) if !may_be_none || named.replacement_of_unread(&content, fault).is_some() => {
+                    Err(fault) if !may_be_none || !named.may_stay_unread(&content, fault) => {
                         if !placeholder::is_placeholder(&content) {
                             self.mask(item, verdict);
                         }
@@ -203,15 +203,7 @@ impl Members for Named<'_> {
     }
 
     fn replacement_of_unread(&self, text: &str, fault: Fault) -> Option<String> {
-        // What was put in is no JSON.
-        let is_prose = !json_text::looks_like_json(text)
-            || placeholder::length_at(text.trim_ascii_start().as_bytes()).is_some();
-        // What begins with a bracket may be anything, too, among metadata.
-        let is_metadata = self.policy.is_of_metadata(self.verdict.rule);
-        let may_stay = fault == Fault::NotJson
-            && (is_prose || is_metadata && !is_object(text))
-            && !json_members::are_named_in(text, self);
-        (!may_stay).then(|| self.mask())
+        (!self.may_stay_unread(text, fault)).then(|| self.mask())
     }
 }
 
@@ -221,6 +213,18 @@ fn is_object(text: &str) -> bool {
 }
 
 impl Named<'_> {
+    /// Whether a text may stay in which members cannot be found for this reason.
+    fn may_stay_unread(&self, text: &str, fault: Fault) -> bool {
+        // What was put in is no JSON.
+        let is_prose = !json_text::looks_like_json(text)
+            || placeholder::length_at(text.trim_ascii_start().as_bytes()).is_some();
+        // What begins with a bracket may be anything, too, among metadata.
+        let is_metadata = self.policy.is_of_metadata(self.verdict.rule);
+        fault == Fault::NotJson
+            && (is_prose || is_metadata && !is_object(text))
+            && !json_members::are_named_in(text, self)
+    }
+
     fn mask(&self) -> String {
         let mut mask = String::new();
         placeholder::push_mask(&mut mask, self.policy.label(self.verdict.rule));

@@ -267,12 +267,12 @@ impl<'a> Walk<'a> {
             let own = self.policy.resolve_nested(item.place, item.event, &path.last_names(self.policy));
             path.pop();
             let verdict = own.unwrap_or_else(|| self.policy.of_member(inherited, &key));
-            let known = most.map_or(Treatment::Keep, |most| most.treatment);
-            if known == Treatment::Keep || !known.takes_all() && verdict.treatment.takes_all() {
+            let takes_more = |most: Verdict| !most.treatment.takes_all() && verdict.treatment.takes_all();
+            if verdict.treatment != Treatment::Keep && most.is_none_or(takes_more) {
                 most = Some(verdict);
             }
         }
-        most.filter(|most| most.treatment != Treatment::Keep)
+        most
     }
 
     /// Puts other texts in the place of keys in which detectors find something, so that no two of a list are the same.

@@ -320,17 +320,16 @@ impl CompiledPolicy {
         }
         let whole = (most > last && !is_long_whole).then_some(most);
         let lengths = || whole.into_iter().chain((1..=last).rev());
-        let joined = |length: usize| path.get(path.len() - length..).unwrap_or_default().join(".");
-        let first = |length: usize, counts: &dyn Fn(&CompiledRule) -> bool| {
-            let key = joined(length);
+        let first = |length: usize, counts: &dyn Fn(&CompiledRule, &str) -> bool| {
+            let key = path.get(path.len() - length..).unwrap_or_default().join(".");
+            let counts = |rule: &CompiledRule| counts(rule, &key);
             self.first_match(place, event, &key, counts).map(|rule| self.verdict(place, rule, &key))
         };
         let own = |rule: &CompiledRule| matches!(rule.origin, Origin::Rule(_));
-        let by_user = lengths().find_map(|length| Some((length, first(length, &own)?)));
+        let by_user = lengths().find_map(|length| Some((length, first(length, &|rule, _| own(rule))?)));
         let of_presets = |length: usize| {
-            let is_bare = !joined(length).contains(is_separator);
             // What is left of an event's keys: of the attributes themselves, whose members are as they are.
-            first(length, &|rule: &CompiledRule| !own(rule) && !is_bare && !rule.is_of_all_keys())
+            first(length, &|rule, key| !own(rule) && key.contains(is_separator) && !rule.is_of_all_keys())
         };
         if let Some((known, verdict)) = by_user {
             // What leaves something leaves no more than a row that knows the member by more names.
