@@ -10,7 +10,7 @@ use super::attributes::Destination;
 use super::gaps::Members;
 use super::reader::{Reader, Scratch};
 use super::templated::Run;
-use crate::batch::{ByteRange, Id, Rows, SpanBatch, SpanRow, SpanSource, Text};
+use crate::batch::{ByteRange, Id, Rows, SpanBatch, Text};
 use crate::json::number;
 use crate::json::scan::{Kernel, Vectorized};
 use crate::schema::{Field, Message};
@@ -31,8 +31,6 @@ pub(super) enum Stop {
 struct SimpleMembers<'a, 'r> {
     reader: &'a mut Reader<'r>,
     members: &'a mut Members,
-    row: &'a mut SpanRow,
-    source: &'a mut SpanSource,
 }
 
 impl Vectorized for SimpleMembers<'_, '_> {
@@ -41,11 +39,11 @@ impl Vectorized for SimpleMembers<'_, '_> {
     #[allow(clippy::inline_always, reason = "must be compiled with the instruction set of its caller")]
     #[inline(always)]
     fn run<K: Kernel>(self, kernel: K) -> Stop {
-        let Self { reader, members, row, source } = self;
+        let Self { reader, members } = self;
         loop {
-            let stop = reader.simple_members_by(kernel, members, row, source);
+            let stop = reader.simple_members_by(kernel, members);
             if let Stop::Member(field) = stop
-                && reader.skim_list(kernel, field, row)
+                && reader.skim_list(kernel, field)
             {
                 continue;
             }
@@ -53,7 +51,7 @@ impl Vectorized for SimpleMembers<'_, '_> {
                 return stop;
             }
             match reader.span_attributes_by(kernel) {
-                Ok(rows) => row.attributes = rows,
+                Ok(rows) => reader.span_row(|row| row.attributes = rows),
                 Err(stop) => return stop,
             }
         }
@@ -63,22 +61,17 @@ impl Vectorized for SimpleMembers<'_, '_> {
 impl Reader<'_> {
     /// Reads members of a span as long as they are simple and come as learned.
     #[inline]
-    pub(super) fn simple_members(
-        &mut self,
-        members: &mut Members,
-        row: &mut SpanRow,
-        source: &mut SpanSource,
-    ) -> Stop {
+    pub(super) fn simple_members(&mut self, members: &mut Members) -> Stop {
         if self.options.general_path {
             return Stop::Unknown;
         }
-        self.cursor.simd.vectorize(SimpleMembers { reader: self, members, row, source })
+        self.cursor.simd.vectorize(SimpleMembers { reader: self, members })
     }
 
     /// Reads past the list that is the value of this member, if nobody wants it and nothing is wrong with it.
     #[allow(clippy::inline_always, reason = "must be compiled with the instruction set of its caller")]
     #[inline(always)]
-    fn skim_list<K: Kernel>(&mut self, kernel: K, field: Field, row: &mut SpanRow) -> bool {
+    fn skim_list<K: Kernel>(&mut self, kernel: K, field: Field) -> bool {
         let wanted = self.options.projection;
         let of = match field {
             Field::Attributes if !wanted.span_attributes => Message::Span,
@@ -89,7 +82,8 @@ impl Reader<'_> {
         if !self.skim(kernel, of) {
             return false;
         }
-        let SpanBatch { attributes, events, links, .. } = &*self.batch;
+        let SpanBatch { spans, attributes, events, links, .. } = &mut *self.batch;
+        let Some(row) = spans.last_mut() else { return false };
         match of {
             Message::Span => row.attributes = Rows::since(attributes.len(), attributes),
             Message::Event => row.events = Rows::since(events.len(), events),
@@ -107,35 +101,33 @@ impl Reader<'_> {
             return Err(Stop::Member(Field::Attributes));
         }
         let (first, values) = (self.batch.attributes.len(), self.batch.values.len());
-        let wanted = self.options.projection.span_attributes;
-        (self.items_before, self.values_before) = (self.items, values);
+        let items = self.items;
         let list = self.batch.keys.next_list();
         let mut run = Run::new(Message::Span, self.cursor.depth, list, Destination::Attributes);
-        self.cursor.depth += 1;
         self.cursor.at += 1;
         let count = self.attributes_by_templates(kernel, &mut run);
         if self.peek() != Some(b']') {
+            self.cursor.depth += 1;
+            (self.items_before, self.values_before) = (items, values);
             return Err(Stop::Attributes(run, count));
         }
-        self.cursor.close();
-        if !wanted && !self.strict {
-            self.items = self.items_before;
+        // Not counted while it was open: place and depth would be read as one, and wait until the place is written.
+        self.cursor.at += 1;
+        if !self.options.projection.span_attributes && !self.strict {
+            self.items = items;
         }
         Ok(self.wanted_attributes(Message::Span, first, values))
     }
 
     #[allow(clippy::inline_always, reason = "must be compiled with the instruction set of its caller")]
     #[inline(always)]
-    fn simple_members_by<K: Kernel>(
-        &mut self,
-        kernel: K,
-        members: &mut Members,
-        row: &mut SpanRow,
-        source: &mut SpanSource,
-    ) -> Stop {
-        let Self { cursor, batch, scratch, record, .. } = self;
+    fn simple_members_by<K: Kernel>(&mut self, kernel: K, members: &mut Members) -> Stop {
+        let Self { cursor, batch, scratch, .. } = self;
         let Scratch { gaps, .. } = &mut **scratch;
-        let SpanBatch { events, links, .. } = &**batch;
+        let SpanBatch { spans, events, links, sources, .. } = &mut **batch;
+        let Some(row) = spans.last_mut() else { return Stop::Unknown };
+        // There is none where sources are not recorded.
+        let mut source = sources.spans.last_mut();
         let text = cursor.text;
         let mut rest = text.get(cursor.at..).unwrap_or_default();
         let message = members.message;
@@ -201,12 +193,14 @@ impl Reader<'_> {
                     cursor.clean_string_by(kernel, content, start + 1).map(|(length, escaped)| {
                         let end = start + 1 + length;
                         let text = Text::input(start + 1, end, escaped);
-                        let range =
-                            if *record { ByteRange::new(start, end + 1) } else { ByteRange::default() };
-                        if field == Field::Name {
-                            (row.name, source.name) = (text, range);
+                        let (of_row, of_source) = if field == Field::Name {
+                            (&mut row.name, source.as_mut().map(|source| &mut source.name))
                         } else {
-                            (row.trace_state, source.trace_state) = (text, range);
+                            (&mut row.trace_state, source.as_mut().map(|source| &mut source.trace_state))
+                        };
+                        *of_row = text;
+                        if let Some(range) = of_source {
+                            *range = ByteRange::new(start, end + 1);
                         }
                         length + 2
                     })
@@ -214,7 +208,9 @@ impl Reader<'_> {
                 Field::Status if cursor.depth < cursor.max_depth => status(value).map(|(code, length)| {
                     row.status_code = code;
                     row.status_message = Text::EMPTY;
-                    source.status_message = ByteRange::default();
+                    if let Some(source) = &mut source {
+                        source.status_message = ByteRange::default();
+                    }
                     length
                 }),
                 _ => None,

@@ -18,14 +18,14 @@ impl Reader<'_> {
         }
         let trial = self.begin_trial(start, self.batch.residue.len());
         self.items = 0;
-        let mut row = SpanRow { scope: u32::try_from(scope).unwrap_or(u32::MAX), ..SpanRow::default() };
-        let mut source = SpanSource::default();
+        self.begin_span(scope);
         let mut members = self.open(Message::Span)?;
         loop {
-            let field = match self.simple_members(&mut members, &mut row, &mut source) {
+            let field = match self.simple_members(&mut members) {
                 Stop::Member(field) => field,
                 Stop::Attributes(run, count) => {
-                    row.attributes = self.rest_of_span_attributes(run, count)?;
+                    let rows = self.rest_of_span_attributes(run, count)?;
+                    self.span_row(|row| row.attributes = rows);
                     continue;
                 }
                 Stop::End => break,
@@ -34,43 +34,99 @@ impl Reader<'_> {
                     None => break,
                 },
             };
-            self.span_member(field, &mut row, &mut source)?;
+            self.span_member(field)?;
         }
         self.scratch.gaps.note_misses(members.misses);
-        self.check_span(&row, start)?;
-        if self.is_rejected(&trial) {
-            self.batch.rejected_spans += 1;
-        } else {
-            self.batch.spans.push(row);
-            if self.record {
-                source.element = self.source(start);
-                self.batch.sources.spans.push(source);
-            }
+        self.check_span(start)?;
+        if !self.is_rejected(&trial) {
+            let element = self.source(start);
+            self.span_source(|source| source.element = element);
         }
         Ok(())
     }
 
+    /// Adds a row for the span that is being read. It is filled in where it lies: one that was filled in elsewhere would be
+    /// copied by more at once than was written at once, which waits until all of it is written.
     #[inline]
-    fn span_member(&mut self, field: Field, row: &mut SpanRow, source: &mut SpanSource) -> Result<(), Fatal> {
+    fn begin_span(&mut self, scope: usize) {
+        let scope = u32::try_from(scope).unwrap_or(u32::MAX);
+        self.batch.spans.push(SpanRow::default());
+        self.span_row(|row| row.scope = scope);
+        if self.record {
+            self.batch.sources.spans.push(SpanSource::default());
+        }
+    }
+
+    /// Fills in the row of the span that is being read.
+    #[inline]
+    pub(super) fn span_row(&mut self, fill_in: impl FnOnce(&mut SpanRow)) {
+        if let Some(row) = self.batch.spans.last_mut() {
+            fill_in(row);
+        }
+    }
+
+    /// The same for its source, if sources are recorded.
+    #[inline]
+    fn span_source(&mut self, fill_in: impl FnOnce(&mut SpanSource)) {
+        if self.record
+            && let Some(source) = self.batch.sources.spans.last_mut()
+        {
+            fill_in(source);
+        }
+    }
+
+    #[inline]
+    fn span_member(&mut self, field: Field) -> Result<(), Fatal> {
         let start = self.cursor.at;
         match field {
-            Field::TraceId => row.trace_id = self.id(field)?,
-            Field::SpanId => row.span_id = self.id(field)?,
-            Field::ParentSpanId => row.parent_span_id = self.parent_id(field)?,
+            Field::TraceId => {
+                let id = self.id(field)?;
+                self.span_row(|row| row.trace_id = id);
+            }
+            Field::SpanId => {
+                let id = self.id(field)?;
+                self.span_row(|row| row.span_id = id);
+            }
+            Field::ParentSpanId => {
+                let id = self.parent_id(field)?;
+                self.span_row(|row| row.parent_span_id = id);
+            }
             Field::TraceState => {
-                row.trace_state = self.string_field(field)?;
-                source.trace_state = self.source(start);
+                let text = self.string_field(field)?;
+                let range = self.source(start);
+                self.span_row(|row| row.trace_state = text);
+                self.span_source(|source| source.trace_state = range);
             }
-            Field::Flags => row.flags = self.uint32(field)?,
+            Field::Flags => {
+                let flags = self.uint32(field)?;
+                self.span_row(|row| row.flags = flags);
+            }
             Field::Name => {
-                row.name = self.string_field(field)?;
-                source.name = self.source(start);
+                let text = self.string_field(field)?;
+                let range = self.source(start);
+                self.span_row(|row| row.name = text);
+                self.span_source(|source| source.name = range);
             }
-            Field::Kind => row.kind = self.enumeration(field)?,
-            Field::StartTimeUnixNano => row.start_time_unix_nano = self.fixed64(field)?,
-            Field::EndTimeUnixNano => row.end_time_unix_nano = self.fixed64(field)?,
-            Field::Attributes => row.attributes = self.attributes(field, Message::Span)?,
-            Field::DroppedAttributesCount => row.dropped_attributes_count = self.uint32(field)?,
+            Field::Kind => {
+                let kind = self.enumeration(field)?;
+                self.span_row(|row| row.kind = kind);
+            }
+            Field::StartTimeUnixNano => {
+                let time = self.fixed64(field)?;
+                self.span_row(|row| row.start_time_unix_nano = time);
+            }
+            Field::EndTimeUnixNano => {
+                let time = self.fixed64(field)?;
+                self.span_row(|row| row.end_time_unix_nano = time);
+            }
+            Field::Attributes => {
+                let rows = self.attributes(field, Message::Span)?;
+                self.span_row(|row| row.attributes = rows);
+            }
+            Field::DroppedAttributesCount => {
+                let count = self.uint32(field)?;
+                self.span_row(|row| row.dropped_attributes_count = count);
+            }
             Field::Events => {
                 let mark = self.batch.mark();
                 if self.options.projection.events {
@@ -79,9 +135,13 @@ impl Reader<'_> {
                     self.unwanted(Message::Event, |reader| reader.messages(field, Self::event))?;
                     self.drop_since(&mark);
                 }
-                row.events = Rows::since(mark.events, &self.batch.events);
+                let rows = Rows::since(mark.events, &self.batch.events);
+                self.span_row(|row| row.events = rows);
             }
-            Field::DroppedEventsCount => row.dropped_events_count = self.uint32(field)?,
+            Field::DroppedEventsCount => {
+                let count = self.uint32(field)?;
+                self.span_row(|row| row.dropped_events_count = count);
+            }
             Field::Links => {
                 let mark = self.batch.mark();
                 if self.options.projection.links {
@@ -90,14 +150,17 @@ impl Reader<'_> {
                     self.unwanted(Message::Link, |reader| reader.messages(field, Self::link))?;
                     self.drop_since(&mark);
                 }
-                row.links = Rows::since(mark.links, &self.batch.links);
+                let rows = Rows::since(mark.links, &self.batch.links);
+                self.span_row(|row| row.links = rows);
             }
-            Field::DroppedLinksCount => row.dropped_links_count = self.uint32(field)?,
+            Field::DroppedLinksCount => {
+                let count = self.uint32(field)?;
+                self.span_row(|row| row.dropped_links_count = count);
+            }
             Field::Status => {
-                row.status_code = 0;
-                row.status_message = Text::EMPTY;
-                source.status_message = ByteRange::default();
-                self.message(field, |reader| reader.status(row, source))?;
+                self.span_row(|row| (row.status_code, row.status_message) = (0, Text::EMPTY));
+                self.span_source(|source| source.status_message = ByteRange::default());
+                self.message(field, Self::status)?;
             }
             _ => self.skip_to_residue()?,
         }
@@ -114,34 +177,43 @@ impl Reader<'_> {
 
     /// What a valid span must have beyond being readable (opentelemetry-proto, `trace.proto`).
     #[inline]
-    pub(super) fn check_span(&mut self, row: &SpanRow, start: usize) -> Result<(), Fatal> {
-        if !row.trace_id.valid && is_absent_or_zero(&row.trace_id) {
-            let code = if row.trace_id.text.is_empty() { Code::TraceIdEmpty } else { Code::TraceIdZero };
+    fn check_span(&mut self, start: usize) -> Result<(), Fatal> {
+        let Some(row) = self.batch.spans.last() else { return Ok(()) };
+        let (trace_id, span_id) = (want_of_id(&row.trace_id), want_of_id(&row.span_id));
+        let is_nameless = row.name.is_empty();
+        let ends_early = row.end_time_unix_nano < row.start_time_unix_nano && row.end_time_unix_nano != 0;
+        if let Some(want) = trace_id {
+            let code = if want == Want::Id { Code::TraceIdEmpty } else { Code::TraceIdZero };
             self.report(code, start, &[Field::TraceId])?;
         }
-        if !row.span_id.valid && is_absent_or_zero(&row.span_id) {
-            let code = if row.span_id.text.is_empty() { Code::SpanIdEmpty } else { Code::SpanIdZero };
+        if let Some(want) = span_id {
+            let code = if want == Want::Id { Code::SpanIdEmpty } else { Code::SpanIdZero };
             self.report(code, start, &[Field::SpanId])?;
         }
-        if row.name.is_empty() {
+        if is_nameless {
             self.report(Code::SpanNameEmpty, start, &[Field::Name])?;
         }
-        if row.end_time_unix_nano < row.start_time_unix_nano && row.end_time_unix_nano != 0 {
+        if ends_early {
             self.report(Code::EndBeforeStart, start, &[Field::EndTimeUnixNano])?;
         }
         Ok(())
     }
 
-    fn status(&mut self, row: &mut SpanRow, source: &mut SpanSource) -> Result<(), Fatal> {
+    fn status(&mut self) -> Result<(), Fatal> {
         let mut members = self.open(Message::Status)?;
         while let Some(field) = self.next_member(&mut members)? {
             let start = self.cursor.at;
             match field {
                 Field::Message => {
-                    row.status_message = self.string_field(field)?;
-                    source.status_message = self.source(start);
+                    let text = self.string_field(field)?;
+                    let range = self.source(start);
+                    self.span_row(|row| row.status_message = text);
+                    self.span_source(|source| source.status_message = range);
                 }
-                Field::Code => row.status_code = self.enumeration(field)?,
+                Field::Code => {
+                    let code = self.enumeration(field)?;
+                    self.span_row(|row| row.status_code = code);
+                }
                 _ => self.skip_to_residue()?,
             }
         }
@@ -205,7 +277,19 @@ impl Reader<'_> {
     }
 }
 
-/// No id at all, or one of the right size with nothing but zeros. (An id kept as text was reported where it stood.)
-fn is_absent_or_zero<const N: usize>(id: &Id<N>) -> bool {
-    id.text.is_empty() || id.zero
+/// What an id has not that a span must have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Want {
+    Id,
+    Digit,
+}
+
+/// Whether there is no id at all, or one of the right size with nothing but zeros. (An id kept as text was reported where it
+/// stood.)
+#[inline]
+fn want_of_id<const N: usize>(id: &Id<N>) -> Option<Want> {
+    if id.valid {
+        return None;
+    }
+    if id.text.is_empty() { Some(Want::Id) } else { id.zero.then_some(Want::Digit) }
 }
