@@ -59,8 +59,9 @@ impl Reader<'_> {
         let bracket = self.cursor.at;
         self.cursor.open()?;
         let count = self.templated_attributes(&mut run);
-        if self.peek() == Some(b']') {
+        if let Some(closing) = self.cursor.closing(self.cursor.at) {
             self.last_list = (bracket, self.cursor.at);
+            self.cursor.at = closing;
             self.cursor.close();
             return Ok(());
         }

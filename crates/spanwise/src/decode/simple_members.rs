@@ -106,13 +106,13 @@ impl Reader<'_> {
         let mut run = Run::new(Message::Span, self.cursor.depth, list, Destination::Attributes);
         self.cursor.at += 1;
         let count = self.attributes_by_templates(kernel, &mut run);
-        if self.peek() != Some(b']') {
+        let Some(bracket) = self.cursor.closing(self.cursor.at) else {
             self.cursor.depth += 1;
             (self.items_before, self.values_before) = (items, values);
             return Err(Stop::Attributes(run, count));
-        }
+        };
         // Not counted while it was open: place and depth would be read as one, and wait until the place is written.
-        self.cursor.at += 1;
+        self.cursor.at = bracket + 1;
         if !self.options.projection.span_attributes && !self.strict {
             self.items = items;
         }

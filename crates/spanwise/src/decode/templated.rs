@@ -223,7 +223,7 @@ impl Reader<'_> {
                 guess
             } else {
                 cold_path();
-                if guess == OTHER || rest.first() == Some(&b']') {
+                if guess == OTHER || cursor.closing(text.len() - rest.len()).is_some() {
                     break;
                 }
                 let run = Run { owner, first, previous, depth, list, into };
@@ -382,6 +382,31 @@ pub(super) mod tests {
             tried += 1;
         }
         assert!(tried > 0);
+    }
+
+    #[test]
+    fn a_list_ends_at_its_bracket_behind_white_space_alone() {
+        let general = DecodeOptions::default().with_general_path(true);
+        let attribute = r#"{"key":"k","value":{"stringValue":"a"}}"#;
+        let kvlist = |values: &str| {
+            format!(r#"{{"key":"l","value":{{"kvlistValue":{{"values":[{attribute}{values}]}}}}}}"#)
+        };
+        let mut ends = 0;
+        for gap in
+            ["", " ", "\n", "\r\n\t  ", "\n                    ", ",", " ,\n", "\u{b}", " \u{a0}", "x", "]"]
+        {
+            let mut decoder = Decoder::default();
+            for list in [format!("{attribute}{gap}"), kvlist(gap), format!("{}{gap}", kvlist(gap))] {
+                // What was learned without a gap, then with it.
+                for _ in 0..3 {
+                    read(&mut decoder, body(attribute)).unwrap();
+                    let expected = try_decode(&mut Decoder::new(general), &list);
+                    assert_eq!(try_decode(&mut decoder, &list), expected, "{list:?}");
+                    ends += usize::from(expected.is_ok());
+                }
+            }
+        }
+        assert_eq!(ends, 5 * 3 * 3);
     }
 
     #[test]

@@ -190,6 +190,19 @@ impl<'t> Cursor<'t> {
         })
     }
 
+    /// Where the bracket stands that closes the list which has been read up to `at`, if the list ends there.
+    #[inline]
+    pub(crate) fn closing(&self, mut at: usize) -> Option<usize> {
+        loop {
+            match self.text.get(at)? {
+                b']' => return Some(at),
+                b' ' | b'\r' | b'\t' => at += 1,
+                b'\n' if !self.in_line => at += 1,
+                _ => return None,
+            }
+        }
+    }
+
     /// Skips white space (RFC 8259 section 2) and returns the byte after it.
     #[inline]
     pub(crate) fn white(&mut self) -> Option<u8> {
