@@ -211,7 +211,12 @@ impl Receiver {
                 refused
             }
         };
-        self.respond(answer, is_last, begun)
+        let mut response = self.respond(answer, is_last, begun);
+        if head.version > Version::HTTP_11 {
+            // There it makes an answer malformed (RFC 9113, 8.2.2), and streams end without it.
+            response.headers_mut().remove(CONNECTION);
+        }
+        response
     }
 
     /// Counts an answer, tells the log of it where it is not that all is stored, and makes it a response: the last of its connection

@@ -291,6 +291,40 @@ async fn a_request_of_http_2_needs_no_length() {
     }
 }
 
+/// There is no such header in HTTP/2 and 3: an answer that has it is malformed, and thrown away by who reads it.
+#[tokio::test]
+async fn answers_of_http_2_say_nothing_of_the_connection() {
+    let grace = Duration::ZERO;
+    let pace = Pace { grace, bytes_per_second: u32::MAX, longest: grace };
+    let stand = Stand::new(ReceiverOptions { body_bytes: 9, pace, ..ReceiverOptions::default() });
+    for (version, closes) in [(Version::HTTP_11, true), (Version::HTTP_2, false), (Version::HTTP_3, false)] {
+        let mut long = post(" ".repeat(10));
+        *long.version_mut() = version;
+        let slow = Request::post("/").version(version).header("content-type", "application/json");
+        let slow = slow.header("content-length", 1).body(Never);
+        let answers = [stand.receiver.receive(long).await, stand.receiver.receive(slow.unwrap()).await];
+        for (answer, status) in answers.iter().zip([413, 408]) {
+            assert_eq!(answer.status(), status, "{version:?}");
+            assert_eq!(answer.headers().contains_key("connection"), closes, "{version:?}: {status}");
+        }
+    }
+}
+
+/// A body of which nothing comes.
+struct Never;
+
+impl Body for Never {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        Poll::Pending
+    }
+}
+
 #[tokio::test]
 async fn other_signals_are_not_stored_and_that_is_said() {
     let stand = Stand::new(ReceiverOptions::default());
