@@ -99,12 +99,19 @@ pub fn router(receiver: Receiver, paths: &[String]) -> Router {
     let routes = Routes { receiver, paths: paths.into() };
     let [health, readiness, counters] = OWN_PATHS;
     Router::new()
-        .route(health, get(async || "ok\n"))
-        .route(readiness, get(ready))
-        .route(counters, get(metrics))
+        .route(health, get(async || "ok\n").fallback(other_method))
+        .route(readiness, get(ready).fallback(other_method))
+        .route(counters, get(metrics).fallback(other_method))
         // Not routes of axum's: a webhook's path is taken as it is written, whatever characters it has.
         .fallback(deliver)
         .with_state(routes)
+}
+
+/// The answer to any other method under these paths.
+async fn other_method(request: Request) -> Response {
+    let (head, body) = request.into_parts();
+    let close = may_go_on(&head, &body).then_some([(header::CONNECTION, "close")]);
+    (StatusCode::METHOD_NOT_ALLOWED, close, ()).into_response()
 }
 
 async fn ready(State(routes): State<Routes>) -> Response {

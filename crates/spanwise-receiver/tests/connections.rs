@@ -192,6 +192,9 @@ fn a_request_without_a_length_is_the_last_of_its_connection() {
         ("POST /v1/traces", "Authorization: Bearer t\r\nX-Test-Connection: true\r\n", "200"),
         ("POST /other", "Authorization: Bearer t\r\n", "404"),
         ("PUT /other", "", "404"),
+        ("POST /healthz", "", "405"),
+        ("PUT /readyz", "", "405"),
+        ("POST /metrics", "", "405"),
     ];
     serving_with(ServerOptions::default(), receiver, StoreOptions::default(), |address, stand| {
         for (line, headers, status) in cases {
@@ -204,6 +207,7 @@ fn a_request_without_a_length_is_the_last_of_its_connection() {
             client.read_to_string(&mut answer).unwrap();
             assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{line}: {answer:?}");
             assert!(answer.contains("connection: close\r\n"), "{line}: {answer:?}");
+            assert_eq!(answer.contains("allow: GET,HEAD\r\n"), status == "405", "{line}: {answer:?}");
             assert_eq!(answer.matches("HTTP/1.1 ").count(), 1, "{line}: {answer:?}");
             connections_become(stand, 0);
         }
