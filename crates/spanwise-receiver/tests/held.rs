@@ -212,6 +212,18 @@ fn the_folder_of_a_store_is_not_made_again() {
 }
 
 #[test]
+fn how_much_is_remembered_is_told_from_the_start() {
+    let (runtime, folder) = (support::runtime(), tempfile::tempdir().unwrap());
+    for (n, before) in [(1, 0), (2, 1), (3, 2)] {
+        let stand = open(folder.path());
+        assert_eq!(stand.count("spanwise_remembered_spans"), before);
+        assert_eq!(send(&stand, &runtime, n), 200);
+        assert_eq!(stand.count("spanwise_remembered_spans"), before + 1);
+        stand.close();
+    }
+}
+
+#[test]
 fn a_disk_without_room_is_known_from_the_start() {
     let disk = support::memory_disk::MemoryDisk::new();
     let limited = StoreOptions { reserve_bytes: u64::MAX / 2, ..StoreOptions::default() };

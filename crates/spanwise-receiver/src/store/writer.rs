@@ -178,6 +178,7 @@ impl Writer {
     /// Sees whether a delivery could be stored, though none comes. Who sends nothing to a receiver that says it is not ready would
     /// otherwise never find out that it is again.
     pub(crate) fn look(&mut self) {
+        self.tell_remembered();
         let failing = self.shared.failing.load(Ordering::Relaxed);
         if self.room(0).is_err() {
             return self.shared.failing.store(true, Ordering::Relaxed);
@@ -202,6 +203,10 @@ impl Writer {
         }
         info!("the log can be written again");
         self.shared.failing.store(false, Ordering::Relaxed);
+    }
+
+    fn tell_remembered(&self) {
+        self.metrics.remembered_spans.set(i64::try_from(self.dedup.len()).unwrap_or(i64::MAX));
     }
 
     /// How long the open segment may stay open.
@@ -268,7 +273,7 @@ impl Writer {
         }
         // Those who wait for an answer send nothing meanwhile.
         std::thread::sleep(pause(self.shared.unsealed(), self.options.max_log_bytes));
-        self.metrics.remembered_spans.set(i64::try_from(self.dedup.len()).unwrap_or(i64::MAX));
+        self.tell_remembered();
         for Pending { stored, answer, received } in pending {
             if result.is_ok() {
                 self.metrics.count(stored);
