@@ -1,7 +1,7 @@
 //! The threads that make Parquet of closed segments, and the one that deletes what is not to stay.
 
 use std::io;
-use std::panic::AssertUnwindSafe;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
@@ -64,11 +64,13 @@ impl Keeper {
                 Next::Nothing => continue,
                 Next::End => break,
             };
-            let outcome = std::panic::catch_unwind(AssertUnwindSafe(|| self.seal(&mut sealer, segment)));
+            let outcome = catch_unwind(AssertUnwindSafe(|| self.seal(&mut sealer, segment)));
             // A fault of ours. Those behind this segment wait for its turn to come.
             let outcome = outcome.unwrap_or_else(|_| {
                 sealer = new();
-                self.set_aside(segment, "a panic")
+                let aside = catch_unwind(AssertUnwindSafe(|| self.set_aside(segment, "a panic")));
+                // Then it is the disk that panics, and may not do so the next time.
+                aside.unwrap_or_else(|_| Err(io::Error::other("a panic").into()))
             });
             match outcome {
                 Ok(done) => {
@@ -181,7 +183,9 @@ impl Keeper {
     pub(crate) fn look_after(&self) {
         give_way();
         loop {
-            self.sweep();
+            if catch_unwind(AssertUnwindSafe(|| self.sweep())).is_err() {
+                error!("looking through the store ended by a panic; it is tried again");
+            }
             if self.shared.queue.ends_within(SWEEP_EVERY) {
                 return;
             }

@@ -1,4 +1,4 @@
-//! A disk in memory on which somebody looks at what is opened and what is moved, and may say otherwise.
+//! A disk in memory on which somebody looks at what is opened, listed and moved, and may say otherwise.
 
 use std::fmt;
 use std::io::{self, Read};
@@ -10,7 +10,7 @@ use spanwise_receiver::{Disk, DiskFile, Entry};
 use super::memory_disk::MemoryDisk;
 
 type File = Box<dyn Read + Send>;
-/// What is opened, or moved from where to where. Gives another file, or an error, or neither.
+/// What is opened or listed, or moved from where to where. Gives another file, or an error, or neither.
 type Look = dyn FnMut(&Path, Option<&Path>) -> io::Result<Option<File>> + Send;
 
 pub(crate) struct WatchedDisk {
@@ -54,6 +54,7 @@ impl Disk for WatchedDisk {
     }
 
     fn list(&self, path: &Path) -> io::Result<Vec<Entry>> {
+        self.look(path, None)?;
         self.disk.list(path)
     }
 
