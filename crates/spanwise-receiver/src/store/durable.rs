@@ -180,8 +180,8 @@ impl Shared {
 
     /// A segment is closed.
     pub(crate) fn hand_over(&self, segment: Closed, metrics: &Metrics) {
-        let before = self.unsealed_bytes.fetch_add(segment.len, Ordering::Relaxed);
-        metrics.unsealed_bytes.set(i64::try_from(before + segment.len).unwrap_or(i64::MAX));
+        self.unsealed_bytes.fetch_add(segment.len, Ordering::Relaxed);
+        metrics.unsealed_bytes.inc_by(i64::try_from(segment.len).unwrap_or(i64::MAX));
         self.queue.push(segment);
     }
 
@@ -204,8 +204,8 @@ impl Shared {
 
     /// A segment is Parquet, set aside, or gone.
     pub(crate) fn done(&self, segment: Closed, metrics: &Metrics) {
-        let before = self.unsealed_bytes.fetch_sub(segment.len, Ordering::Relaxed);
-        metrics.unsealed_bytes.set(i64::try_from(before.saturating_sub(segment.len)).unwrap_or(i64::MAX));
+        self.unsealed_bytes.fetch_sub(segment.len, Ordering::Relaxed);
+        metrics.unsealed_bytes.dec_by(i64::try_from(segment.len).unwrap_or(i64::MAX));
         self.queue.done(segment.id);
     }
 }
