@@ -49,7 +49,7 @@ pub struct ReceiverOptions {
     /// is too large; with less than some 9 KiB everything but an empty body is, and the receiver is never ready.
     ///
     /// A delivery counts with three times its length and the tables that it could become: together up to 17 times its length for
-    /// ordinary spans, and for 64 MiB of them 496 MiB.
+    /// ordinary spans, and for 64 MiB of them 496 MiB. While zstd is undone, 8 MiB more are held, however short the body is.
     pub memory_bytes: usize,
     /// How slowly a body may come.
     pub pace: Pace,
