@@ -196,7 +196,7 @@ impl Answer {
                 set(RETRY_AFTER, RETRY_SECONDS);
             }
             // What follows of the body is not read: the connection cannot go on.
-            Self::TooLarge(Bound::Body(_) | Bound::Layer) | Self::TooSlow => {
+            Self::Length | Self::TooLarge(Bound::Body(_) | Bound::Layer) | Self::TooSlow => {
                 set(CONNECTION, "close");
             }
             _ => {}

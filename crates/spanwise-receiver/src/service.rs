@@ -189,7 +189,8 @@ impl Receiver {
         &self.inner.metrics
     }
 
-    /// Takes one request. One of HTTP/1 without a body must say so by its `Content-Length`: it is answered 411 otherwise.
+    /// Takes one request. One of HTTP/1 without a body must say so by its `Content-Length`: it is answered 411 otherwise. So is one whose
+    /// body comes to nothing in a layer in front that takes the length away, as tower-http's `RequestDecompressionLayer` does.
     pub async fn receive<B>(&self, request: Request<B>) -> Response<Full<Bytes>>
     where
         B: Body<Data = Bytes, Error: Into<BodyError>>,
@@ -397,7 +398,9 @@ fn takes_a_body(method: &Method) -> bool {
 
 /// Whether bytes may follow that the sender of a request takes for its body, and that would be read as the next request.
 pub(crate) fn may_go_on<B: Body>(head: &Parts, body: &B) -> bool {
-    takes_a_body(&head.method) && !says_its_length(head) && body.is_end_stream()
+    // Layers that undo compression take the length away, and do not say that a body is at its end.
+    let is_empty = || body.is_end_stream() || body.size_hint().exact() == Some(0);
+    takes_a_body(&head.method) && !says_its_length(head) && is_empty()
 }
 
 /// Whether the request says that there is a body, or none: in HTTP/1 one that does not has none (RFC 9112, 6.3), and yet bytes may

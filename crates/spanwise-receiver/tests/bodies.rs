@@ -15,12 +15,12 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use http::Request;
-use http_body::{Body, Frame};
+use http_body::{Body, Frame, SizeHint};
 use http_body_util::{BodyExt as _, Full, Limited};
 use proptest::prelude::*;
 use spanwise::Mode;
 use spanwise::redact::{Policy, Preset};
-use spanwise_receiver::{Delivery, Metrics, Receiver, ReceiverOptions, Store, Stored, Storing};
+use spanwise_receiver::{Auth, Delivery, Metrics, Receiver, ReceiverOptions, Secret, Store, Stored, Storing};
 use support::read;
 
 /// Looks at what it is given.
@@ -159,6 +159,48 @@ fn a_body_that_a_layer_ends_is_too_long_and_any_other_broke_off() {
         let response = runtime.block_on(receiver.receive(request));
         assert_eq!(response.headers().contains_key("connection"), status == 413);
         assert_eq!(runtime.block_on(read(response)), (status, expected.to_owned()));
+    }
+}
+
+/// A body that does not say that it is at its end, as that of tower-http's decompression; whether its length is told.
+struct Silent(Frames, bool);
+
+impl Body for Silent {
+    type Data = Bytes;
+    type Error = io::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+        Pin::new(&mut self.0).poll_frame(context)
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        if self.1 { SizeHint::with_exact(0) } else { SizeHint::default() }
+    }
+}
+
+#[test]
+fn a_request_without_a_length_is_the_last_of_its_connection_behind_a_layer_too() {
+    let runtime = support::runtime();
+    let auth = Auth::new(vec![Secret::bearer("t").unwrap()]);
+    let options = ReceiverOptions { auth, ..ReceiverOptions::default() };
+    let receiver = Receiver::new(Arc::new(Checking::default()), options, Arc::new(Metrics::new()));
+    let text = r#"{"resourceSpans":[]}"#;
+    for (token, kind, frames, told, status, closes) in [
+        ("t", "application/json", vec![], true, 411, true),
+        ("t", "application/json", vec![], false, 411, true),
+        ("t", "text/plain", vec![], true, 415, true),
+        ("u", "application/json", vec![], true, 401, true),
+        // The layer took the length away.
+        ("t", "application/json", vec![Ok(text)], false, 200, false),
+    ] {
+        let request = Request::post("/").header("authorization", format!("Bearer {token}"));
+        let request = request.header("content-type", kind).body(Silent(Frames(frames), told)).unwrap();
+        let response = runtime.block_on(receiver.receive(request));
+        assert_eq!(response.status(), status);
+        assert_eq!(response.headers().contains_key("connection"), closes, "{status} {told}");
     }
 }
 
