@@ -136,6 +136,10 @@ conventions! {
     Braintrust "Braintrust" "braintrustdata/braintrust-spec docs/features/token-and-cost-metrics.md",
     /// Netra.
     Netra "Netra" "KeyValueSoftwareSystems/netra-sdk-py netra/session_manager.py",
+    /// Claude Code. Its keys are bare words.
+    ClaudeCode "Claude Code" "code.claude.com docs en/monitoring-usage",
+    /// Semantic Kernel for .NET, before it took OpenTelemetry's names.
+    SemanticKernel "Semantic Kernel" "microsoft/semantic-kernel dotnet/src/InternalUtilities/src/Diagnostics/ModelDiagnostics.cs",
     /// genai-otel-instrument, which prices what other libraries trace, too.
     GenAiOtel "genai-otel-instrument" "Mandark-droid/genai_otel_instrument genai_otel/cost_enriching_exporter.py",
 }
@@ -212,6 +216,17 @@ const fn braintrust(
 /// The kind of such a span, as its SDKs write it: JSON with spaces and without.
 const BRAINTRUST_CALL: [&str; 2] = [r#"{"type":"llm"}"#, r#"{"type": "llm"}"#];
 
+/// What Claude Code's spans of a call say, each in a bare word, which may mean anything elsewhere.
+const fn claude_code(column: Column, key: &'static str) -> Source {
+    Source {
+        column,
+        key,
+        convention: V::ClaudeCode,
+        form: Plain,
+        only_if: Some(("span.type", "llm_request")),
+    }
+}
+
 /// Every source key, column by column, the preferred first. [`Column::GenerationName`] has none, and [`Column::IsTest`] is told by
 /// more than keys.
 pub const TABLE: &[Source] = &[
@@ -235,6 +250,7 @@ pub const TABLE: &[Source] = &[
     row(C::Model, V::VoltAgent, "ai.model.name", Plain),
     braintrust(C::Model, &["model"], BRAINTRUST_CALL[0]),
     braintrust(C::Model, &["model"], BRAINTRUST_CALL[1]),
+    claude_code(C::Model, "model"),
     row(C::Model, V::OpenRouter, "trace.metadata.openrouter_generation.model", Plain),
     // What a call that failed was to be made with.
     row(C::Model, V::OpenInference, "llm.invocation_parameters", Member(&["model"])),
@@ -301,6 +317,8 @@ pub const TABLE: &[Source] = &[
     row(C::InputTokens, V::LangWatch, "langwatch.metrics", Member(&["value", "promptTokens"])),
     row(C::InputTokens, V::VoltAgent, "usage.prompt_tokens", Plain), // of a run; its last step has `llm.usage`
     row(C::InputTokens, V::Braintrust, "braintrust.metrics", Member(&["prompt_tokens"])),
+    row(C::InputTokens, V::SemanticKernel, "gen_ai.response.prompt_tokens", Plain),
+    claude_code(C::InputTokens, "input_tokens"), // without what was read from the cache or written to it
     // Tokens of the output.
     row(C::OutputTokens, V::GenAi, "gen_ai.usage.output_tokens", Plain),
     row(C::OutputTokens, V::OpenTelemetry, "gen_ai.usage.completion_tokens", Plain),
@@ -331,6 +349,8 @@ pub const TABLE: &[Source] = &[
     row(C::OutputTokens, V::LangWatch, "langwatch.metrics", Member(&["value", "completionTokens"])),
     row(C::OutputTokens, V::VoltAgent, "usage.completion_tokens", Plain),
     row(C::OutputTokens, V::Braintrust, "braintrust.metrics", Member(&["completion_tokens"])),
+    row(C::OutputTokens, V::SemanticKernel, "gen_ai.response.completion_tokens", Plain),
+    claude_code(C::OutputTokens, "output_tokens"),
     // Tokens of both.
     row(C::TotalTokens, V::OpenRouter, "gen_ai.usage.total_tokens", Plain),
     row(C::TotalTokens, V::OpenInference, "llm.token_count.total", Plain),
@@ -406,6 +426,7 @@ pub const TABLE: &[Source] = &[
     row(C::FinishReason, V::Adk, "gcp.vertex.agent.llm_response", Member(&["finish_reason"])),
     row(C::FinishReason, V::Adk, "gcp.vertex.agent.llm_response", Member(&["finishReason"])),
     row(C::FinishReason, V::VoltAgent, "ai.response.finish_reason", Plain),
+    claude_code(C::FinishReason, "stop_reason"),
     row(C::FinishReason, V::OpenRouter, "trace.metadata.openrouter.finish_reason", Plain),
     row(C::FinishReason, V::OpenRouter, "openrouter.finish_reason", Plain),
     // The end user. OpenRouter's own `…openrouter.user_id` names the account that pays, so it is no source.
