@@ -140,6 +140,10 @@ conventions! {
     ClaudeCode "Claude Code" "code.claude.com docs en/monitoring-usage",
     /// Semantic Kernel for .NET, before it took OpenTelemetry's names.
     SemanticKernel "Semantic Kernel" "microsoft/semantic-kernel dotnet/src/InternalUtilities/src/Diagnostics/ModelDiagnostics.cs",
+    /// Dify, as it writes for Alibaba Cloud.
+    Dify "Dify" "langgenius/dify api/core/ops/aliyun_trace/entities/semconv.py",
+    /// Spring AI.
+    SpringAi "Spring AI" "spring-projects/spring-ai spring-ai-client-chat, ChatClientObservationDocumentation.java",
     /// genai-otel-instrument, which prices what other libraries trace, too.
     GenAiOtel "genai-otel-instrument" "Mandark-droid/genai_otel_instrument genai_otel/cost_enriching_exporter.py",
 }
@@ -453,6 +457,11 @@ pub const TABLE: &[Source] = &[
     row(C::UserId, V::LangWatch, "langwatch.user.id", Plain),
     row(C::UserId, V::LangWatch, "langwatch.user_id", Plain),
     row(C::UserId, V::Netra, "netra.user_id", Plain),
+    // The end user, not who owns the key.
+    row(C::UserId, V::LiteLlm, "litellm.end_user.id", Plain),
+    row(C::UserId, V::LiteLlm, "litellm.metadata.user_api_key_end_user_id", Plain),
+    row(C::UserId, V::LiteLlm, "metadata.user_api_key_end_user_id", Plain),
+    row(C::UserId, V::Dify, "gen_ai.user.id", Plain),
     row(C::UserId, V::OpenRouter, "trace.metadata.openrouter_generation.external_user", Plain),
     // The session.
     row(C::SessionId, V::OpenTelemetry, "session.id", Plain),
@@ -478,6 +487,8 @@ pub const TABLE: &[Source] = &[
     row(C::SessionId, V::LangWatch, "langwatch.thread.id", Plain),
     row(C::SessionId, V::LangWatch, "langwatch.thread_id", Plain),
     row(C::SessionId, V::Netra, "netra.session_id", Plain),
+    row(C::SessionId, V::Dify, "gen_ai.session.id", Plain),
+    row(C::SessionId, V::SpringAi, "spring.ai.chat.client.conversation.id", Plain),
     row(C::SessionId, V::VoltAgent, "conversation.id", Plain),
     row(C::SessionId, V::VoltAgent, "voltagent.conversation_id", Plain),
     // The trace's name.
