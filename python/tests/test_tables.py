@@ -270,6 +270,28 @@ def test_a_request_counts_once_though_two_sources_tell_of_it():
         assert spanwise.read(part, columns=["is_request"]).to_pyarrow().column(0).to_pylist() == [True]
 
 
+def test_a_service_has_one_name_in_table_and_summary():
+    def request(value):
+        resource = {"attributes": [{"key": "service.name", "value": value}]}
+        return json.dumps({"resourceSpans": [{"resource": resource, "scopeSpans": [{"spans": [{}]}]}]}).encode()
+
+    values = [
+        {"stringValue": "web"},
+        {"stringValue": 'web "1"'},
+        {"intValue": "7"},
+        {"doubleValue": 1.5},
+        {"doubleValue": "NaN"},
+        {"boolValue": True},
+        {"bytesValue": "AQI="},
+        {"arrayValue": {"values": [{"stringValue": "a"}]}},
+        {},
+    ]
+    requests = [request(value) for value in values]
+    named = spanwise.read(requests).to_pandas()["service_name"].value_counts().to_dict()
+    assert len(named) == len(values) - 1
+    assert spanwise.summary(requests)["services"] == named
+
+
 def test_promoted_columns_and_their_misfits():
     data = b"\n".join(
         [span({"n": {"intValue": "1"}}), span({"n": {"stringValue": "2"}}), span({"n": {"boolValue": True}})]

@@ -34,6 +34,7 @@ mod redact;
 mod requests;
 #[cfg(all(feature = "serve", unix))]
 mod serve;
+mod service;
 pub mod summary;
 mod table;
 mod timestamp;

@@ -5,6 +5,7 @@ use spanwise::{Projection, SpanBatch, SpanRef};
 use spanwise_arrow::Converter;
 use spanwise_arrow::write::{FileFormat, to_vec};
 
+use crate::service;
 use crate::table::visible;
 use crate::timestamp::{duration, rfc3339};
 
@@ -87,13 +88,13 @@ impl Shape {
 /// Start, duration, status, service, name, trace and span.
 fn cells(span: SpanRef<'_>) -> [String; 7] {
     let start = span.start_time_unix_nano();
-    let service = span.resource().attributes().get("service.name");
-    let service = service.and_then(|value| value.into_str().map(std::borrow::Cow::into_owned));
+    let name = span.resource().attributes().get("service.name");
+    let name = name.and_then(service::name).map(std::borrow::Cow::into_owned);
     [
         if start == 0 { "-".to_owned() } else { rfc3339(start) },
         duration(span.duration_nanos()),
         span.status().code.as_str().unwrap_or("-").to_owned(),
-        service.unwrap_or_else(|| "-".to_owned()),
+        name.unwrap_or_else(|| "-".to_owned()),
         span.name().into_owned(),
         span.trace_id().into_owned(),
         span.span_id().into_owned(),

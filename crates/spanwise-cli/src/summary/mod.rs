@@ -14,6 +14,7 @@ use spanwise_io::Unreadable;
 use crate::Outcome;
 use crate::arguments::{Format, Summary};
 use crate::reading::{Reading, Stopped};
+use crate::service;
 use models::{Calls, Model};
 
 /// What all inputs hold: batches are added one after the other, and the spans that call models are remembered, each with its figures,
@@ -63,11 +64,11 @@ impl Totals {
         self.foreign_documents += batch.foreign_documents();
         self.spans += batch.len() as u64;
         let keys = LlmKeys::resolve(batch);
-        let service = batch.key_id("service.name");
+        let key = batch.key_id("service.name");
         for span in batch.spans() {
             self.add_span(span);
-            let name = service.and_then(|key| span.resource().attributes().get_by_id(key));
-            if let Some(name) = name.and_then(spanwise::ValueRef::into_str) {
+            let name = key.and_then(|key| span.resource().attributes().get_by_id(key));
+            if let Some(name) = name.and_then(service::name) {
                 match self.services.get_mut(&*name) {
                     Some(spans) => *spans += 1,
                     None => drop(self.services.insert(name.into_owned(), 1)),
