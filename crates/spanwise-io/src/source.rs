@@ -191,8 +191,12 @@ fn is_trace_file(path: &Path) -> bool {
 
 fn glob(pattern: &str, sources: &mut Vec<Result<Source, Unreadable>>) {
     let pattern = &as_walked(&with_slashes(pattern));
-    // Names are told apart as the system does.
-    let glob = GlobBuilder::new(pattern).literal_separator(true).case_insensitive(cfg!(windows)).build();
+    // Names are told apart as the system does. As in a shell, one of several may be nothing: `a.json{,.gz}`.
+    let glob = GlobBuilder::new(pattern)
+        .literal_separator(true)
+        .case_insensitive(cfg!(windows))
+        .empty_alternates(true)
+        .build();
     let matcher = match glob {
         Ok(glob) => glob.compile_matcher(),
         Err(error) => {
@@ -326,7 +330,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pattern_has_the_separators_of_the_system() {
+    fn a_pattern_has_the_separators_of_the_system_and_the_braces_of_a_shell() {
         let folder = tempfile::tempdir().unwrap();
         std::fs::create_dir(folder.path().join("in")).unwrap();
         std::fs::write(folder.path().join("in/a.json"), "{}").unwrap();
@@ -334,6 +338,11 @@ mod tests {
         assert_eq!(["in/*.json", "i?/a.json", "**/*"].map(found), [true; 3]);
         assert_eq!(["in\\*.json", "i?\\a.json", "**\\*"].map(found), [cfg!(windows); 3]);
         assert_eq!(found("IN/*.JSON"), cfg!(windows));
+        std::fs::write(folder.path().join("in/a.json.gz"), "{}").unwrap();
+        for pattern in ["in/a.json{,.gz}", "in/a.json{.gz,}", "in{,}/a{,.b}.json{,.gz}"] {
+            let found = expand(&[folder.path().join(pattern).into_os_string()]);
+            assert_eq!(found.iter().filter(|found| found.is_ok()).count(), 2, "{pattern}: {found:?}");
+        }
     }
 
     #[test]
