@@ -273,11 +273,22 @@ fn inside(path: &Path) -> &Path {
     path.strip_prefix(".").unwrap_or(path)
 }
 
-/// Whether it is about a link to what is not there, such as editors lock files with. Whatever else cannot be looked at may be a
-/// directory with files that are wanted.
+/// The system's number for links that lead to each other: `FilesystemLoop`, which is not yet a kind that stable Rust names.
+const LINKS_IN_A_CIRCLE: i32 = if cfg!(windows) {
+    1921
+} else if cfg!(target_os = "linux") {
+    40
+} else {
+    62
+};
+
+/// Whether it is about a link to what is not there, such as editors lock files with, or to itself. Whatever else cannot be looked at
+/// may be a directory with files that are wanted.
 fn leads_nowhere(error: &walkdir::Error) -> bool {
-    let is_absent =
-        |error: &io::Error| matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory);
+    let is_absent = |error: &io::Error| {
+        matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
+            || error.raw_os_error() == Some(LINKS_IN_A_CIRCLE)
+    };
     error.depth() > 0 && error.io_error().is_some_and(is_absent) && error.path().is_some_and(Path::is_symlink)
 }
 
@@ -398,6 +409,7 @@ mod tests {
         std::fs::write(path.join("in/a.json"), "{}").unwrap();
         symlink("somebody@machine.4711:1700000000", path.join("in/.#notes.txt")).unwrap();
         symlink("a.json/nothing", path.join("in/old")).unwrap();
+        symlink("round", path.join("in/round")).unwrap();
         symlink("gone.json", path.join("in/z.json")).unwrap();
         let [good, dangling] = [("in/a.json".to_owned(), true), ("in/z.json".to_owned(), false)];
         assert_eq!(named(path, &["in"]), [good.clone(), dangling.clone()]);
