@@ -407,6 +407,22 @@ def test_entries_of_a_folder_that_cannot_be_read_are_left_out(damaged, pattern):
         spanwise.read(source, on_error="raise")
 
 
+def test_an_entry_is_left_out_though_the_pattern_begins_with_its_name(tmp_path):
+    (tmp_path / "traces.jsonl.1").write_bytes(REQUEST)
+    (tmp_path / "traces.jsonl").symlink_to(tmp_path / "nowhere")
+    (tmp_path / "day").mkdir()
+    (tmp_path / "day/traces.jsonl").symlink_to(tmp_path / "nowhere")
+    for pattern in ("traces.jsonl*", "traces.jsonl{,.1}", "*/traces.jsonl*"):
+        with pytest.warns(spanwise.SpanwiseWarning, match=r"traces\.jsonl: "):
+            table = spanwise.read(f"{tmp_path}/{pattern}")
+        assert table.num_rows == (not pattern.startswith("*")), pattern
+        with pytest.raises(FileNotFoundError) as caught:
+            spanwise.read(f"{tmp_path}/{pattern}", on_error="raise")
+        # As the system says it.
+        assert caught.value.strerror == os.strerror(errno.ENOENT), pattern
+        assert caught.value.filename.endswith("/traces.jsonl"), pattern
+
+
 def test_who_may_not_read_is_told_so(damaged):
     folder, bad = damaged
     if "closed.json" not in bad:
@@ -423,7 +439,7 @@ def test_what_was_named_must_be_there(tmp_path):
     for source, number in [("none.json", errno.ENOENT), ("none/*.json", errno.ENOENT), ("loop.json", errno.ELOOP)]:
         with pytest.raises(OSError) as caught:
             spanwise.read([tmp_path / "good.json", tmp_path / source])
-        assert caught.value.errno == number, source
+        assert (caught.value.errno, caught.value.strerror) == (number, os.strerror(number)), source
         assert str(tmp_path) in caught.value.filename
 
 

@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 use std::io::Read;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -106,16 +106,19 @@ fn unreadable(py: Python<'_>, error: &Unreadable) -> PyErr {
     }
     let looked = std::fs::metadata(&error.name)
         .and_then(|found| if found.is_dir() { std::fs::read_dir(&error.name).map(drop) } else { Ok(()) });
+    // A pattern that means no file is not there either, and that is not what is wrong with it.
+    let is_system = error.message.starts_with("cannot read");
     match looked.err().map(|error| error.raw_os_error()) {
-        Some(Some(number)) if number != NO_ENTRY => os_error(py, number, &error.name),
+        Some(Some(number)) if number != NO_ENTRY || is_system => os_error(py, number, &error.name),
         // Also a directory without traces, and a pattern that means no file.
         _ => PyOSError::new_err((NO_ENTRY, error.message.clone(), shown(&error.name))),
     }
 }
 
-/// Whether the fault is that of an entry that was found below `path`, and not of what was named.
+/// Whether the fault is that of an entry that was found below `path`, and not of what was named: that, or a folder that a pattern
+/// begins with. Names are compared whole, since a pattern may begin with that of an entry (`a.json*`).
 fn is_entry(error: &Unreadable, path: &str) -> bool {
-    let named = path.trim_start_matches("./");
+    let named = Path::new(path.trim_start_matches("./"));
     let at = error.name.trim_start_matches("./");
     !error.is_bad_pattern() && !named.starts_with(at)
 }
