@@ -428,6 +428,32 @@ def test_many_small_payloads_make_few_chunks(tmp_path, threads):
             assert table.to_pandas()["kind"].to_list() == arrow["kind"].to_pylist()
 
 
+def test_a_table_without_rows_has_the_types_of_others():
+    payload = numbered(3)
+    index = spanwise.Index()
+    index.add(payload)
+    nothing = b'{"resourceSpans":[]}'
+    for options in ({}, {"llm": True, "promote": {"a": "int64"}}, {"layout": "typed", "ids": "binary"}):
+        full = spanwise.read(payload, **options)
+        # Of what is put together pandas keeps the categories only where they are the same.
+        types = full.to_pandas().dtypes.to_dict()
+        for empty in (
+            spanwise.read(nothing, **options),
+            spanwise.read(nothing, policy="privacy-mode", **options),
+            spanwise.read(nothing, **options).compact(),
+            spanwise.decode(nothing).to_table(**options),
+            index.query('{ name = "none" }', **options),
+            spanwise.Index().query("{ }", **options),
+        ):
+            assert empty.num_rows == len(empty.to_polars()) == 0
+            assert empty.to_pandas().dtypes.to_dict() == types
+            assert empty.to_polars().schema == full.to_polars().schema
+            assert empty.to_pyarrow().schema == full.to_pyarrow().schema
+    with pytest.warns(spanwise.SpanwiseWarning, match="no source"):
+        assert spanwise.read([]).to_pandas()["kind"].dtype == full.to_pandas()["kind"].dtype
+    assert spanwise.read(nothing, columns=[]).num_rows == 0
+
+
 def test_large_payloads_share_their_text():
     payload = json.dumps(
         {"resourceSpans": [{"scopeSpans": [{"spans": [{"name": f"a span of the number {n}"} for n in range(20000)]}]}]}

@@ -17,7 +17,7 @@ use crate::errors::{SpanwiseWarning, convert_error, index_file_error, index_file
 use crate::options::{TableOptions, bins, columns, limit, limit_of_values, path, promote, shares};
 use crate::report::Report;
 use crate::run::{warn_of_mismatches, warn_of_payload};
-use crate::table::Table;
+use crate::table::{Table, no_rows};
 
 /// Spans, and an index over their fields that answers `TraceQL`.
 #[pyclass(frozen, module = "spanwise")]
@@ -65,6 +65,10 @@ fn first(
 }
 
 fn table(index: &SpanIndex, rows: &[u32], mut converter: Converter) -> PyResult<Table> {
+    if rows.is_empty() {
+        let none = no_rows(&mut converter)?;
+        return Ok(Table::new(converter.schema().clone(), vec![none], Report::of_rows(0, &converter)));
+    }
     // Only batches that have a row are converted, unless all must be known to tell requests apart.
     let mut numbers = BTreeMap::new();
     if converter.is_across_batches() {

@@ -18,7 +18,7 @@ use crate::redact::PolicyArgument;
 use crate::report::Report;
 use crate::run::{Run, RunOptions, warn};
 use crate::source::Source;
-use crate::table::Table;
+use crate::table::{Table, no_rows};
 use crate::watch::{Held, Watch};
 
 /// Reads sources into a table; see the package.
@@ -88,7 +88,10 @@ pub(crate) fn read(
         settled.map_err(|error| convert_error(&error))?;
         report.mismatched(&converter);
     }
-    let rows = py.detach(|| join(converter.schema(), rows)).map_err(|error| convert_error(&error))?;
+    let mut rows = py.detach(|| join(converter.schema(), rows)).map_err(|error| convert_error(&error))?;
+    if rows.is_empty() {
+        rows.push(no_rows(&mut converter)?);
+    }
     warn(py, &report, 2)?;
     Ok(Table::new(converter.schema().clone(), rows, report))
 }

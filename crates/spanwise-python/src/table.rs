@@ -10,9 +10,10 @@ use arrow_schema::{ArrowError, SchemaRef};
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyCapsule;
+use spanwise::SpanBatch;
 use spanwise_arrow::compact;
 use spanwise_arrow::write::{FileFormat, TableWriter, WriteError};
-use spanwise_arrow::{ConvertError, join, plain, plain_schema};
+use spanwise_arrow::{ConvertError, Converter, join, plain, plain_schema};
 use spanwise_io::AtomicFile;
 
 use crate::errors::{convert_error, write_error};
@@ -192,6 +193,12 @@ impl Table {
         let names = self.column_names();
         format!("<spanwise.Table of {} spans, {} columns: {}>", self.rows(), names.len(), names.join(", "))
     }
+}
+
+/// What a table without rows has: a record batch, in which the words of `kind` and `status_code` are there as in any other. An engine
+/// that makes categories of them, as pandas does, has the same ones then.
+pub(crate) fn no_rows(converter: &mut Converter) -> PyResult<RecordBatch> {
+    converter.convert(&SpanBatch::new()).map_err(|error| convert_error(&error))
 }
 
 /// The rows of a reader as Arrow's C stream, in the requested schema as far as that asks for plain strings.
