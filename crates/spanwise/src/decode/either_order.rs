@@ -33,7 +33,7 @@ impl<'r> Vectorized for EitherOrder<'_, '_, 'r> {
         let Self { templates, sink, cursor, mut run, room, mut rest } = self;
         let generation = templates.generation;
         for _ in 0..room {
-            let guess = templates.guess(run.owner, run.depth, run.first, run.previous);
+            let guess = templates.guess(run.owner, run.place, run.first, run.previous);
             let Some((key_first, value_first)) = templates.both_orders(guess) else { break };
             let (Some(by_key), Some(by_value)) = (templates.get(key_first), templates.get(value_first))
             else {

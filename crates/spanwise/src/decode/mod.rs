@@ -23,6 +23,7 @@ mod request;
 mod resource_spans;
 mod scalar;
 mod scope_spans;
+mod sequence;
 mod simple_members;
 mod span;
 mod template;

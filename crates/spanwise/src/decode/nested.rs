@@ -153,7 +153,7 @@ impl<'r> List<'_, '_, 'r> {
                 list.advance(number);
             }
             number = loop {
-                let guess = self.templates.guess(list.owner, list.depth, list.first, list.previous);
+                let guess = self.templates.guess(list.owner, list.place, list.first, list.previous);
                 // As for attributes: what is guessed has a comma before it where there must be one, and nowhere else.
                 if let Some(template) = self.templates.get(guess)
                     && template.order == list.order()

@@ -6,7 +6,6 @@
 
 use std::hint::cold_path;
 
-use super::attributes::Destination;
 use super::gaps::Members;
 use super::reader::{Reader, Scratch};
 use super::templated::Run;
@@ -50,7 +49,8 @@ impl Vectorized for SimpleMembers<'_, '_> {
             if stop != Stop::Member(Field::Attributes) {
                 return stop;
             }
-            match reader.span_attributes_by(kernel) {
+            let seen = if reader.scratch.gaps.is_disordered() { 0 } else { members.seen };
+            match reader.span_attributes_by(kernel, seen) {
                 Ok(rows) => reader.span_row(|row| row.attributes = rows),
                 Err(stop) => return stop,
             }
@@ -95,7 +95,7 @@ impl Reader<'_> {
     /// Reads the list of attributes that stands here, if templates read all of them.
     #[allow(clippy::inline_always, reason = "must be compiled with the instruction set of its caller")]
     #[inline(always)]
-    fn span_attributes_by<K: Kernel>(&mut self, kernel: K) -> Result<Rows, Stop> {
+    fn span_attributes_by<K: Kernel>(&mut self, kernel: K, seen: u64) -> Result<Rows, Stop> {
         // Three levels are opened and closed.
         if self.peek() != Some(b'[') || self.cursor.depth + 3 > self.cursor.max_depth {
             return Err(Stop::Member(Field::Attributes));
@@ -103,7 +103,9 @@ impl Reader<'_> {
         let (first, values) = (self.batch.attributes.len(), self.batch.values.len());
         let items = self.items;
         let list = self.batch.keys.next_list();
-        let mut run = Run::new(Message::Span, self.cursor.depth, list, Destination::Attributes);
+        let name = self.batch.spans.last().map_or(Text::EMPTY, |row| row.name);
+        let name = name.raw(self.cursor.text, &self.batch.made);
+        let mut run = Run::of_span(self.cursor.depth, list, name, seen);
         self.cursor.at += 1;
         let count = self.attributes_by_templates(kernel, &mut run);
         let Some(bracket) = self.cursor.closing(self.cursor.at) else {

@@ -1,7 +1,7 @@
 //! One attribute, or element of an array, as a writer lays it out: the bytes that stay the same, and how to read those that do not.
 
 use crate::batch::{AttributeSource, ByteRange, Text, ValueTag};
-use crate::json::scan::Kernel;
+use crate::json::scan::{self, Kernel};
 use crate::json::{Cursor, Literal, Scalar, number};
 use crate::schema::{Field, Message};
 
@@ -128,6 +128,37 @@ impl Template {
             return (self.without_key.len(), self.with_key.len());
         }
         (self.with_key.len(), self.without_key.len())
+    }
+
+    /// [`Self::read_key_first`] of a short plain string, as most values are, with one look for its end and what stands after it at
+    /// how far the input goes. `None` where it is another, and close to the end.
+    #[allow(clippy::inline_always, reason = "must be compiled with the instruction set of its caller")]
+    #[inline(always)]
+    pub(super) fn read_short_string<'t, K: Kernel>(
+        &self,
+        kernel: K,
+        text: &'t [u8],
+        rest: &'t [u8],
+    ) -> Option<(Value, &'t [u8])> {
+        if self.shape != Shape::String {
+            return None;
+        }
+        let content = rest.get(self.with_key.len()..)?;
+        let window = content.first_chunk::<96>()?;
+        let length = scan::short_plain(kernel, window)?;
+        let tail = self.without_key.len();
+        let behind = window.get(length..)?;
+        let ends = if tail <= 8 {
+            self.without_key.is_word_at(kernel, *behind.first_chunk()?)
+        } else {
+            kernel.begin_alike_64(self.without_key.block(), behind.first_chunk()?, tail)
+        };
+        if !ends {
+            return None;
+        }
+        let start = text.len() - content.len();
+        let payload = Text::input(start, start + length, false).bits();
+        Some((Value { tag: ValueTag::String, payload, content: length }, content.get(length + tail..)?))
     }
 
     /// [`Self::read`] where the value comes last.

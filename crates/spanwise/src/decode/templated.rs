@@ -6,8 +6,9 @@ use super::attributes::Destination;
 use super::either_order::EitherOrder;
 use super::nested::{Below, List};
 use super::reader::{Reader, Scratch};
+use super::sequence::{Followed, read_on};
 use super::template::{NONE, Order, Value, Written};
-use super::templates::{OTHER, PATIENCE, Templates};
+use super::templates::{DEPTHS, NAMES, OTHER, PATIENCE, Templates};
 use crate::batch::{AttributeRow, AttributeSource, Keys, SpanBatch};
 use crate::json::Cursor;
 use crate::json::scan::{Kernel, Vectorized};
@@ -23,13 +24,28 @@ pub(super) struct Run {
     pub(super) previous: u16,
     /// Containers that are open round the list.
     pub(super) depth: usize,
+    /// Where it is kept what comes first in such lists.
+    pub(super) place: u8,
     pub(super) list: u32,
     pub(super) into: Destination,
 }
 
 impl Run {
     pub(super) fn new(owner: Message, depth: usize, list: u32, into: Destination) -> Self {
-        Self { owner, first: NONE, previous: NONE, depth, list, into }
+        #[allow(clippy::cast_possible_truncation, reason = "there are fewer places")]
+        let place = (depth % DEPTHS) as u8;
+        Self { owner, first: NONE, previous: NONE, depth, place, list, into }
+    }
+
+    /// Attributes of a span with such a name, behind the members `seen`: spans of one name are written by one line of code, and
+    /// what comes before their attributes tells writers apart.
+    #[inline]
+    pub(super) fn of_span(depth: usize, list: u32, name: &[u8], seen: u64) -> Self {
+        let word = name.first_chunk().map_or(0, |word| u64::from_le_bytes(*word));
+        let mixed = (word ^ seen).wrapping_add(name.len() as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        #[allow(clippy::cast_possible_truncation, reason = "as many bits as places need")]
+        let place = (mixed >> (u64::BITS - NAMES.ilog2())) as u8;
+        Self { place, ..Self::new(Message::Span, depth, list, Destination::Attributes) }
     }
 
     /// The elements of an array.
@@ -54,7 +70,7 @@ impl Run {
 
 /// Where the attributes of a list go.
 pub(super) struct Sink<'a> {
-    rows: &'a mut Vec<AttributeRow>,
+    pub(super) rows: &'a mut Vec<AttributeRow>,
     /// Where sources are recorded.
     pub(super) row_sources: Option<&'a mut Vec<AttributeSource>>,
     pub(super) keys: &'a mut Keys,
@@ -68,7 +84,7 @@ pub(super) struct Sink<'a> {
 impl Sink<'_> {
     /// The same for a while. A reference would keep all of it in memory, and not in registers.
     #[inline]
-    fn borrowed(&mut self) -> Sink<'_> {
+    pub(super) fn borrowed(&mut self) -> Sink<'_> {
         Sink {
             rows: self.rows,
             row_sources: self.row_sources.as_deref_mut(),
@@ -174,6 +190,7 @@ impl Reader<'_> {
     }
 
     #[allow(clippy::inline_always, reason = "must be compiled with the instruction set of its caller")]
+    #[allow(clippy::too_many_lines, reason = "measured: in parts, values do not stay in registers")]
     #[inline(always)]
     pub(super) fn attributes_by_templates<K: Kernel>(&mut self, kernel: K, run: &mut Run) -> u32 {
         let room = self.options.limits.attributes.saturating_sub(self.items);
@@ -197,9 +214,22 @@ impl Reader<'_> {
             Sink { rows, row_sources: record.then_some(row_sources), keys, stamps, made, text, list, into };
         let mut rest = text.get(cursor.at..).unwrap_or_default();
         // In registers: storing halves and loading the whole would stall.
-        let Run { owner, depth, mut first, mut previous, .. } = *run;
+        let Run { owner, depth, place, mut first, mut previous, .. } = *run;
+        // Sequences are of lists that are read from their beginning, and take no notes of sources.
+        let is_new = first == NONE && into == Destination::Attributes && !record;
+        let (mut untried, mut followed) = (is_new, Followed::Not);
         while sink.rows.len() < limit {
-            let guess = templates.guess(owner, depth, first, previous);
+            // Behind the first alone: of attributes that were read in either order, one may come again in the sequence.
+            if untried && first != NONE {
+                untried = false;
+                if sink.rows.len() == begin + 1 {
+                    let room = limit - sink.rows.len();
+                    (followed, previous, rest) =
+                        read_on(templates, sink.borrowed(), cursor, first, room, rest);
+                    continue;
+                }
+            }
+            let guess = templates.guess(owner, place, first, previous);
             // What follows a template is separated from it, and what is first in a list is not: no need to look.
             let number = if let Some(template) = templates.get(guess)
                 && template.order == Order::KeyFirst
@@ -226,7 +256,7 @@ impl Reader<'_> {
                 if guess == OTHER || cursor.closing(text.len() - rest.len()).is_some() {
                     break;
                 }
-                let run = Run { owner, first, previous, depth, list, into };
+                let run = Run { owner, first, previous, depth, place, list, into };
                 if templates.both_orders(guess).is_some() {
                     let room = limit - sink.rows.len();
                     let sink = &mut sink.borrowed();
@@ -268,10 +298,13 @@ impl Reader<'_> {
             }
         }
         let count = sink.rows.len() - begin;
+        cursor.at = text.len() - rest.len();
+        if is_new && cursor.closing(cursor.at).is_some() {
+            templates.note_list(first, count, followed);
+        }
         // The limit came down by what is below them.
         self.items += count + (begin.saturating_add(room) - limit);
-        *run = Run { owner, first, previous, depth, list, into };
-        cursor.at = text.len() - rest.len();
+        *run = Run { owner, first, previous, depth, place, list, into };
         u32::try_from(count).unwrap_or(u32::MAX)
     }
 
@@ -283,7 +316,7 @@ impl Reader<'_> {
             return;
         }
         let templates = &mut self.scratch.templates;
-        let known = templates.guess(run.owner, run.depth, run.first, run.previous);
+        let known = templates.guess(run.owner, run.place, run.first, run.previous);
         if let Some(template) = templates.get(known)
             && template.is_of(self.cursor.slice(gap, self.cursor.at), run.order())
         {

@@ -15,18 +15,23 @@ use crate::json::scan::{self, Kernel};
 use crate::json::{Cursor, Literal};
 use crate::schema::Message;
 
+use super::sequence::{SEQUENCES, Sequence};
 use super::template::{self, NEVER, NONE, Order, Shape, Template, Value, Written};
 use super::templated::Run;
 
 /// All templates of a decoder.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Templates {
     known: Vec<Template>,
     by_key: HashTable<u16>,
     /// What began lists the last times, per kind of owner and depth: kvlists of kvlists alternate.
     first: [[Guesses; DEPTHS]; Message::COUNT],
+    /// The same for spans, by a hash of the name.
+    first_of_spans: [Guesses; NAMES],
     /// What followed the last times in lists that began alike, by a hash of the first template and the last.
-    follows: Vec<Guesses>,
+    pub(super) follows: Vec<Guesses>,
+    /// What followed the first template of a list the last time, to its end.
+    pub(super) sequences: Vec<Sequence>,
     /// From the list's bracket, or from the end of an attribute, to the first byte of the next one's key.
     openings: [[Option<Literal<2>>; LAYOUTS]; 2],
     /// Whose turn it is to be forgotten where there is no room for another layout.
@@ -48,7 +53,9 @@ const WAYS: usize = 4;
 /// More than most services' vocabulary.
 const MOST: usize = 1024;
 /// Depths told apart; deeper ones share.
-const DEPTHS: usize = 16;
+pub(super) const DEPTHS: usize = 16;
+/// Names of spans told apart, by a hash; others share. A power of two.
+pub(super) const NAMES: usize = 64;
 /// Stands for an attribute that is not simple: the general path reads it.
 pub(super) const OTHER: u16 = u16::MAX;
 /// Layouts kept of one key: writers of several may share a stream. A hostile one must not fill the bucket of a key.
@@ -61,6 +68,25 @@ const FAILURES: u8 = 4;
 const OUTWORN: u32 = 1 << 16;
 /// Guesses kept; a power of two.
 const SLOTS: usize = 2048;
+
+impl Default for Templates {
+    fn default() -> Self {
+        Self {
+            known: Vec::new(),
+            by_key: HashTable::new(),
+            first: Default::default(),
+            first_of_spans: [[NONE; WAYS]; NAMES],
+            follows: Vec::new(),
+            sequences: Vec::new(),
+            openings: Default::default(),
+            turn: 0,
+            value_first: Default::default(),
+            generation: 0,
+            barren: 0,
+            too_many: 0,
+        }
+    }
+}
 
 impl Templates {
     /// Key ids that were learned mean nothing any more. Returns whether generations begin anew.
@@ -81,9 +107,11 @@ impl Templates {
         self.known.clear();
         self.by_key.clear();
         self.first = Default::default();
+        self.first_of_spans = [[NONE; WAYS]; NAMES];
         self.openings = Default::default();
         self.value_first = Default::default();
         self.follows.fill([NONE; WAYS]);
+        self.sequences.fill(Sequence::default());
     }
 
     #[cfg(test)]
@@ -104,11 +132,20 @@ impl Templates {
     /// What most likely comes next: after `previous` in a list that began with `first`, or first in a list of `owner`.
     #[allow(clippy::inline_always, reason = "measured: in the loop over attributes")]
     #[inline(always)]
-    pub(super) fn guess(&self, owner: Message, depth: usize, first: u16, previous: u16) -> u16 {
+    pub(super) fn guess(&self, owner: Message, place: u8, first: u16, previous: u16) -> u16 {
         if previous == NONE {
-            return self.first[owner as usize][depth % DEPTHS][0];
+            return self.first(owner, place)[0];
         }
         self.follows.get(slot(first, previous)).map_or(NONE, |guesses| guesses[0])
+    }
+
+    /// What began such lists the last times.
+    #[inline]
+    fn first(&self, owner: Message, place: u8) -> &Guesses {
+        if owner == Message::Span {
+            return &self.first_of_spans[usize::from(place) % NAMES];
+        }
+        &self.first[owner as usize][usize::from(place) % DEPTHS]
     }
 
     /// The two templates of the attribute that is guessed, with the key first and with the value first. `None` where it was not
@@ -128,7 +165,10 @@ impl Templates {
     /// All guesses of what comes next.
     fn guesses(&mut self, run: &Run) -> Option<&mut Guesses> {
         match run.previous {
-            NONE => Some(&mut self.first[run.owner as usize][run.depth % DEPTHS]),
+            NONE if run.owner == Message::Span => {
+                Some(&mut self.first_of_spans[usize::from(run.place) % NAMES])
+            }
+            NONE => Some(&mut self.first[run.owner as usize][usize::from(run.place) % DEPTHS]),
             previous => self.follows.get_mut(slot(run.first, previous)),
         }
     }
@@ -258,7 +298,7 @@ impl Templates {
     #[allow(clippy::inline_always, reason = "must be compiled with the instruction set of its caller")]
     #[inline(always)]
     pub(super) fn list_at<K: Kernel>(&self, kernel: K, run: &Run, rest: &[u8]) -> u16 {
-        let guess = self.guess(run.owner, run.depth, run.first, run.previous);
+        let guess = self.guess(run.owner, run.place, run.first, run.previous);
         let stands = self.get(guess).is_some_and(|it| {
             it.shape.is_list() && it.order == Order::KeyFirst && it.with_key.stands_at(kernel, rest)
         });
@@ -414,6 +454,7 @@ impl Templates {
             self.known.reserve_exact(MOST);
             self.by_key.reserve(MOST, |_| 0);
             self.follows.resize(SLOTS, [NONE; WAYS]);
+            self.sequences.resize(SEQUENCES, Sequence::default());
         }
         if self.known.len() >= MOST {
             // Beginning anew for every key too many would forget those that do come again.

@@ -107,16 +107,20 @@ impl<const BLOCKS: usize> Literal<BLOCKS> {
         true
     }
 
+    /// Whether the text, which is no longer than a word, is the beginning of this one.
+    #[allow(clippy::inline_always, reason = "as above")]
+    #[inline(always)]
+    pub(crate) fn is_word_at<K: Kernel>(&self, kernel: K, word: [u8; 8]) -> bool {
+        let text = self.blocks.as_flattened().first_chunk::<8>().unwrap_or(&[0; 8]);
+        kernel.words_begin_alike(u64::from_le_bytes(*text), u64::from_le_bytes(word), self.len())
+    }
+
     /// [`Self::stands_at`] for a text that is most likely no longer than a word.
     #[allow(clippy::inline_always, reason = "as above")]
     #[inline(always)]
     pub(crate) fn stands_shortly_at<K: Kernel>(&self, kernel: K, rest: &[u8]) -> bool {
-        let text = self.blocks.as_flattened();
-        match (text.first_chunk::<8>(), rest.first_chunk::<8>()) {
-            (Some(text), Some(rest)) if matches!(self.len, 1..=8) => {
-                let differ = u64::from_le_bytes(*text) ^ u64::from_le_bytes(*rest);
-                differ << (64 - 8 * u32::from(self.len)) == 0
-            }
+        match rest.first_chunk() {
+            Some(word) if self.len() <= 8 => self.is_word_at(kernel, *word),
             _ => {
                 cold_path();
                 self.stands_at(kernel, rest)

@@ -317,6 +317,11 @@ impl Kernel for Avx512 {
     }
 
     #[inline(always)]
+    fn words_begin_alike(self, a: u64, b: u64, len: usize) -> bool {
+        self.0.words_begin_alike(a, b, len)
+    }
+
+    #[inline(always)]
     fn hex_32(self, digits: &[u8; 32]) -> Option<[u8; 16]> {
         self.0.hex_32(digits)
     }

@@ -28,6 +28,13 @@ pub(crate) trait Kernel: Copy {
             .all(|(index, (a, b))| self.begin_alike(a, b, len.saturating_sub(32 * index).min(32)))
     }
 
+    /// Whether the first `len` bytes of two words are equal; `len` is at most 8.
+    #[allow(clippy::inline_always, reason = "must be compiled with the instruction set of its caller")]
+    #[inline(always)]
+    fn words_begin_alike(self, a: u64, b: u64, len: usize) -> bool {
+        len == 0 || (a ^ b) << (64 - 8 * len.min(8)) == 0
+    }
+
     /// The bytes that lower-case hex digits spell.
     fn hex_32(self, digits: &[u8; 32]) -> Option<[u8; 16]>;
 

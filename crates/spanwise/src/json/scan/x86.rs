@@ -348,6 +348,12 @@ impl Kernel for Avx2 {
     }
 
     #[inline(always)]
+    fn words_begin_alike(self, a: u64, b: u64, len: usize) -> bool {
+        // SAFETY: as above.
+        unsafe { begins_with_zeros(a ^ b, 8 * len) }
+    }
+
+    #[inline(always)]
     fn hex_32(self, digits: &[u8; 32]) -> Option<[u8; 16]> {
         // SAFETY: as above.
         unsafe { hex_32_avx2(digits) }
