@@ -3,6 +3,7 @@
 //! An entry costs two views and one look at the stamp of its key, which finds equal keys without searching. Of equal keys
 //! the first entry keeps its place and takes the last value, as in a Python dict: `DuckDB` refuses maps with equal keys.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use arrow_array::{ArrayRef, BooleanArray, Float64Array, Int64Array, MapArray, StructArray};
@@ -117,15 +118,19 @@ impl Maps {
         self.offsets.push(i32::try_from(self.keys.data.len()).unwrap_or(i32::MAX));
     }
 
-    /// Appends the last map again.
-    pub(crate) fn repeat(&mut self, texts: &mut Texts<'_>) {
-        let [.., start, end] = self.offsets[..] else {
-            self.offsets.push(0);
-            return;
-        };
-        let range = usize::try_from(start).unwrap_or(0)..usize::try_from(end).unwrap_or(0);
-        self.keys.data.extend_from_within(range.clone());
-        self.values.repeat(range);
+    /// The entries of the last map.
+    pub(crate) fn last(&self) -> Range<usize> {
+        let [.., start, end] = self.offsets[..] else { return 0..0 };
+        usize::try_from(start).unwrap_or(0)..usize::try_from(end).unwrap_or(0)
+    }
+
+    /// Appends the map of these entries again.
+    pub(crate) fn repeat(&mut self, texts: &mut Texts<'_>, entries: Range<usize>) {
+        // They are gone where the batch was found too large.
+        if entries.end <= self.keys.data.len() {
+            self.keys.data.extend_from_within(entries.clone());
+            self.values.repeat(entries);
+        }
         self.close(texts);
     }
 
@@ -192,7 +197,7 @@ impl Values {
         }
     }
 
-    fn repeat(&mut self, range: std::ops::Range<usize>) {
+    fn repeat(&mut self, range: Range<usize>) {
         match self {
             Self::Plain(values) => values.repeat(range),
             Self::Typed(values) => values.repeat(range),
@@ -244,7 +249,7 @@ impl PlainValues {
         }
     }
 
-    fn repeat(&mut self, range: std::ops::Range<usize>) {
+    fn repeat(&mut self, range: Range<usize>) {
         let ahead = self.views.data.len() - range.start;
         let first = self.nulls.partition_point(|null| *null < range.start);
         let last = self.nulls.partition_point(|null| *null < range.end);
@@ -343,7 +348,7 @@ impl TypedValues {
         }
     }
 
-    fn repeat(&mut self, range: std::ops::Range<usize>) {
+    fn repeat(&mut self, range: Range<usize>) {
         self.texts.shared = true;
         self.json.shared = true;
         self.members.extend_from_within(range.clone());

@@ -1,5 +1,6 @@
 //! Columns of scope and resource: worked out once per scope, and repeated for its spans.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use arrow_array::ArrayRef;
@@ -40,10 +41,11 @@ impl Build for ScopeText {
                 Some((scope, view)) if scope == row.scope => view,
                 _ => {
                     let scope = texts.batch.scope_rows().get(row.scope as usize);
-                    scope.map_or(EMPTY, |scope| texts.view((self.pick)(scope)))
+                    let view = scope.map_or(EMPTY, |scope| texts.view((self.pick)(scope)));
+                    self.last = Some((row.scope, view));
+                    view
                 }
             };
-            self.last = Some((row.scope, view));
             self.views.data.push(view);
         }
         self.views.used |= texts.take_used();
@@ -93,9 +95,12 @@ impl Build for ServiceName {
             let resource = scope.map_or(u32::MAX, |scope| scope.resource);
             let view = match self.last {
                 Some((last, view)) if last == resource => view,
-                _ => self.of_resource(texts, resource),
+                _ => {
+                    let view = self.of_resource(texts, resource);
+                    self.last = Some((resource, view));
+                    view
+                }
             };
-            self.last = Some((resource, view));
             self.views.data.push(view.unwrap_or(EMPTY));
             self.nulls.append(view.is_some());
         }
@@ -132,8 +137,9 @@ fn list_of(batch: &SpanBatch, owner: Owner, scope: u32) -> Rows {
 pub(crate) struct OwnerAttributes {
     owner: Owner,
     maps: Maps,
-    /// The last scope or resource.
-    last: Option<u32>,
+    /// The last scope or resource, and the entries of its map. Copied from where they were first: those of the last span may not be
+    /// written yet.
+    last: Option<(u32, Range<usize>)>,
 }
 
 impl OwnerAttributes {
@@ -154,12 +160,13 @@ impl Build for OwnerAttributes {
                 Owner::Scope => row.scope,
                 Owner::Resource => scope.map_or(u32::MAX, |scope| scope.resource),
             };
-            if self.last == Some(owner) {
-                self.maps.repeat(texts);
-                continue;
+            match &self.last {
+                Some((last, entries)) if *last == owner => self.maps.repeat(texts, entries.clone()),
+                _ => {
+                    self.maps.push(texts, list_of(texts.batch, self.owner, row.scope));
+                    self.last = Some((owner, self.maps.last()));
+                }
             }
-            self.last = Some(owner);
-            self.maps.push(texts, list_of(texts.batch, self.owner, row.scope));
         }
         self.maps.note_used(texts.take_used(), texts.keys.used);
     }
