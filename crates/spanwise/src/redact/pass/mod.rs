@@ -12,6 +12,7 @@ mod edits;
 mod joiner;
 mod keys;
 mod liberties;
+mod lists;
 mod memory;
 mod output;
 mod partly;

@@ -39,8 +39,16 @@ impl<'a> Walk<'a> {
         let redacted = self.redacted(&content, look);
         let whole = redacted.as_deref().unwrap_or(&content);
         let end = whole.char_indices().nth(length).map_or(whole.len(), |(end, _)| end);
+        let cut = whole.get(..end).unwrap_or_default();
+        // Of JSON that is cut through nobody knows whose members are left.
+        let within = verdict.within.map(|rule| Verdict { rule: Some(rule), ..verdict });
+        if let Some(verdict) = within
+            && [&content, cut].iter().any(|text| !(Named { policy: self.policy, verdict }).leaves(text))
+        {
+            return self.mask(item, verdict);
+        }
         if redacted.is_some() || end < content.len() {
-            let text = whole.get(..end).unwrap_or_default().to_owned();
+            let text = cut.to_owned();
             self.put(item, verdict, &text);
         }
     }
@@ -58,10 +66,7 @@ impl<'a> Walk<'a> {
                 }
                 let content = self.batch.text(text);
                 let named = Named { policy: self.policy, verdict };
-                let is_read = is_object(&content) || may_be_none && json_text::looks_like_json(&content);
-                let changed =
-                    if is_read { json_members::change(&content, &named) } else { Err(Fault::NotJson) };
-                match changed {
+                match named.changed(&content, may_be_none) {
                     Ok(changed) if changed != content => {
                         let result = self.redacted(&changed, look).unwrap_or(changed);
                         self.put(item, verdict, &result);
@@ -213,6 +218,20 @@ fn is_object(text: &str) -> bool {
 }
 
 impl Named<'_> {
+    /// The text without the members. What may have none is read if it can be JSON at all.
+    fn changed(&self, text: &str, may_have_none: bool) -> Result<String, Fault> {
+        let is_read = is_object(text) || may_have_none && json_text::looks_like_json(text);
+        if is_read { json_members::change(text, self) } else { Err(Fault::NotJson) }
+    }
+
+    /// Whether nothing goes from a text for its members' sake.
+    fn leaves(&self, text: &str) -> bool {
+        match self.changed(text, true) {
+            Ok(changed) => changed == text,
+            Err(fault) => self.may_stay_unread(text, fault),
+        }
+    }
+
     /// Whether a text may stay in which members cannot be found for this reason.
     fn may_stay_unread(&self, text: &str, fault: Fault) -> bool {
         // What was put in is no JSON.

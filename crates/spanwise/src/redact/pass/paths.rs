@@ -13,7 +13,7 @@ use hashbrown::{Equivalent, HashMap};
 use super::keys::redacted_key;
 use crate::batch::memory::bytes_of;
 use crate::redact::place::Place;
-use crate::redact::policy::{CompiledPolicy, EventClass, Verdict};
+use crate::redact::policy::{CompiledPolicy, EventClass, Said, Verdict};
 
 /// Members that are remembered.
 const MOST: usize = 1 << 14;
@@ -29,6 +29,8 @@ const UNKNOWN: u32 = u32::MAX;
 pub(super) struct Path<'a> {
     names: Vec<Cow<'a, str>>,
     members: Vec<u32>,
+    /// What the pairs say that the end of the path is in: no more is left.
+    pub(super) floor: Option<Verdict>,
 }
 
 impl<'a> Path<'a> {
@@ -39,11 +41,6 @@ impl<'a> Path<'a> {
     pub(super) fn pop(&mut self) {
         self.names.pop();
         self.members.truncate(self.names.len());
-    }
-
-    /// The last names, as many as rules are asked for.
-    pub(super) fn last_names(&self, policy: &CompiledPolicy) -> Vec<&str> {
-        last_names(policy, &self.names)
     }
 }
 
@@ -57,7 +54,7 @@ fn last_names<'n>(policy: &CompiledPolicy, names: &'n [Cow<'_, str>]) -> Vec<&'n
 pub(super) struct Member {
     number: u32,
     /// `None` where no rule matches.
-    pub(super) verdict: Option<Verdict>,
+    pub(super) said: Option<Said>,
     /// Detectors find something in its name.
     pub(super) changes_key: bool,
 }
@@ -146,7 +143,7 @@ impl Paths {
         let look = policy.look(place);
         let mut member = Member {
             number: UNKNOWN,
-            verdict: policy.resolve_nested(place, event, &last_names(policy, names)),
+            said: policy.said_of(place, event, &last_names(policy, names)),
             changes_key: !look.on.is_empty() && redacted_key(policy, look, name).is_some(),
         };
         if above != UNKNOWN && name.len() <= LONGEST_NAME && self.members.len() < MOST {
@@ -189,9 +186,9 @@ mod tests {
                     for number in 0..names.len().pow(3) {
                         let digits = [number % 8, number / 8 % 8, number / 64];
                         let all: Vec<&str> = digits.iter().map(|digit| names[*digit]).collect();
-                        let expected = policy.resolve_nested(place, event, &all);
+                        let expected = policy.said_of(place, event, &all);
                         let read = member(&mut paths, &policy, (place, event), &all);
-                        assert_eq!(read.verdict, expected, "{place:?} {all:?}");
+                        assert_eq!(read.said, expected, "{place:?} {all:?}");
                         *(if expected.is_some() { &mut found } else { &mut none }) += 1;
                     }
                 }
@@ -208,8 +205,8 @@ mod tests {
         let mut paths = Paths::default();
         for name in (0..MOST + 100).map(|number| format!("m{number}")) {
             let all = ["gen_ai", &name, "prompt"];
-            let expected = policy.resolve_nested(root.0, root.1, &all);
-            assert_eq!(member(&mut paths, &policy, root, &all).verdict, expected, "{name}");
+            let expected = policy.said_of(root.0, root.1, &all);
+            assert_eq!(member(&mut paths, &policy, root, &all).said, expected, "{name}");
         }
         assert_eq!(paths.members.len(), MOST);
         paths.begin();
@@ -225,8 +222,8 @@ mod tests {
         path.push(Cow::Borrowed("gen_ai"));
         for name in ["prompt", "usage", "prompt", "other"] {
             let read = paths.enter(&policy, root.0, root.1, &mut path, Cow::Borrowed(name));
-            let expected = policy.resolve_nested(root.0, root.1, &path.last_names(&policy));
-            assert_eq!(read.verdict, expected, "{name}");
+            let expected = policy.said_of(root.0, root.1, &last_names(&policy, &path.names));
+            assert_eq!(read.said, expected, "{name}");
             path.pop();
         }
     }

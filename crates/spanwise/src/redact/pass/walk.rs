@@ -30,7 +30,7 @@ pub(super) struct Walk<'a> {
     /// The detectors of all places together, with which stretches of the input are read.
     pub(super) every: Look,
     /// The policy changes nothing.
-    idle: bool,
+    pub(super) idle: bool,
 }
 
 /// A value, and all that is needed to change it.
@@ -186,7 +186,7 @@ impl<'a> Walk<'a> {
     }
 
     /// Carries out a verdict.
-    fn treat(&mut self, item: Item, verdict: Verdict, path: &mut Path<'a>) {
+    pub(super) fn treat(&mut self, item: Item, verdict: Verdict, path: &mut Path<'a>) {
         match verdict.treatment {
             Treatment::Keep => self.keep(item, verdict, path),
             _ if is_no_text(item.value) && self.policy.spares_numbers(verdict.rule) => {}
@@ -215,68 +215,8 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// Goes through the children of an array or a kvlist of which not all goes. `inherited` is for those that no rule matches.
-    pub(super) fn children(&mut self, item: Item, rows: Rows, path: &mut Path<'a>, inherited: Verdict) {
-        if self.idle {
-            return;
-        }
-        let mut changes_keys = false;
-        let paired = self.paired(item, rows, path, inherited);
-        for row in rows.range() {
-            let Some(child) = self.batch.values.get(row).copied() else {
-                continue;
-            };
-            let child_item = Item { slot: Slot::Child, row, value: child.value(), ..item };
-            if child.key().is_none() {
-                self.treat(child_item, inherited, path);
-                continue;
-            }
-            let name = self.key_of(child);
-            let own = self.keys.paths.enter(self.policy, item.place, item.event, path, name.clone());
-            changes_keys |= own.changes_key;
-            let verdict = own.verdict.unwrap_or_else(|| self.policy.of_member(inherited, &name));
-            if let Some(paired) = paired
-                && name != "key"
-                && let Some(verdict) = of_pair(paired, verdict)
-            {
-                // What is below is below the pair, whatever its value is called.
-                path.pop();
-                self.treat(child_item, verdict, path);
-                continue;
-            }
-            self.treat(child_item, verdict, path);
-            path.pop();
-        }
-        if changes_keys {
-            self.change_keys(Slot::ChildKey, item.place, item.event, rows.range());
-        }
-    }
-
-    /// What becomes of the members of a list that is a pair itself, `{"key": …, "value": …}`, where the rules do not let what
-    /// has that key stay. So are attributes that somebody wrote where no attributes belong. Of several keys, which takes out most.
-    fn paired(&self, item: Item, rows: Rows, path: &mut Path<'a>, inherited: Verdict) -> Option<Verdict> {
-        let children = self.batch.values.get(rows.range())?;
-        let mut most = None::<Verdict>;
-        for child in children {
-            let RawValue::String(text) = child.value() else { continue };
-            if child.key().is_none() || self.key_of(*child) != "key" {
-                continue;
-            }
-            let key = self.batch.text(text);
-            path.push(key.clone());
-            let own = self.policy.resolve_nested(item.place, item.event, &path.last_names(self.policy));
-            path.pop();
-            let verdict = own.unwrap_or_else(|| self.policy.of_member(inherited, &key));
-            let takes_more = |most: Verdict| !most.treatment.takes_all() && verdict.treatment.takes_all();
-            if verdict.treatment != Treatment::Keep && most.is_none_or(takes_more) {
-                most = Some(verdict);
-            }
-        }
-        most
-    }
-
     /// Puts other texts in the place of keys in which detectors find something, so that no two of a list are the same.
-    fn change_keys(&mut self, slot: Slot, place: Place, event: EventClass, rows: Range<usize>) {
+    pub(super) fn change_keys(&mut self, slot: Slot, place: Place, event: EventClass, rows: Range<usize>) {
         let table = if slot == Slot::AttributeKey { &self.batch.attributes } else { &self.batch.values };
         let mut names = std::collections::HashSet::new();
         let mut changed = Vec::new();
@@ -526,16 +466,6 @@ pub(super) fn scalar_text(value: RawValue) -> Option<String> {
         | RawValue::Array(_)
         | RawValue::KvList(_) => None,
     }
-}
-
-/// What becomes of a member of a pair, which would be treated otherwise by itself; `None` where that is all.
-fn of_pair(paired: Verdict, own: Verdict) -> Option<Verdict> {
-    if paired.treatment.takes_all() || own.treatment == Treatment::Keep {
-        return Some(paired);
-    }
-    // Each takes a part out, and not the same: nothing is left.
-    let is_all = own.treatment.takes_all() || own.rule == paired.rule;
-    (!is_all).then_some(Verdict { treatment: Treatment::Mask, ..paired })
 }
 
 /// Whether it is true, false or a number.

@@ -40,6 +40,7 @@ impl Builder<'_> {
             treatment,
             label: rule.label.clone(),
             members: Vec::new(),
+            sorted_members: Vec::new(),
             of_members: Treatment::Mask,
             is_metadata: false,
             scan,
@@ -88,6 +89,7 @@ impl Builder<'_> {
             Match::Header => KeyPattern::Regex(row.header_expression()),
         };
         let matcher = Matcher::new(&pattern, policy.folds_case)?;
+        let members: Vec<_> = row.members.iter().map(|member| (*member).to_owned()).collect();
         let compiled = CompiledRule {
             origin: Origin::Preset { preset, convention: row.convention, source: row.source },
             // Shown as the catalogue has it, not as the expression that matches headers.
@@ -101,7 +103,8 @@ impl Builder<'_> {
             event_name: row.event.map(str::to_owned),
             treatment,
             label: row.label.to_owned(),
-            members: row.members.iter().map(|member| (*member).to_owned()).collect(),
+            sorted_members: sorted(members.clone()),
+            members,
             of_members: if row.class == Class::Metadata {
                 identity(policy.identity)
             } else {
@@ -128,6 +131,11 @@ impl Builder<'_> {
         self.events.push((name.to_owned(), EventName::new(name)?));
         Ok(Some(self.events.len() - 1))
     }
+}
+
+fn sorted(mut names: Vec<String>) -> Vec<String> {
+    names.sort_unstable();
+    names
 }
 
 fn identity(identity: Identity) -> Treatment {

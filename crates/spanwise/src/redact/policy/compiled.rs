@@ -7,19 +7,16 @@ use hashbrown::HashMap;
 use regex::Regex;
 
 use super::builder::Builder;
+use super::nested::WholePaths;
 use super::rule::{EventName, KeyPattern, Matcher, is_separator};
-use super::{Action, HashKeySource, Mode, Policy, PolicyError, Preset, TextAction, Unknown, vain};
+use super::{HashKeySource, Mode, Policy, PolicyError, Preset, TextAction, Unknown, vain};
 use crate::redact::catalogue;
 use crate::redact::detector::{Builtin, DetectorIndex, DetectorSet, Look, Selection};
 use crate::redact::place::{Place, Places};
 use crate::redact::placeholder::{self, HashKey};
 
-/// So many names of nested lists are joined to a key, those of a path as a whole aside.
-const LONGEST_PATH: usize = 8;
 /// Bytes of a key of pseudonyms.
 const SHORTEST_KEY: usize = 16;
-/// Bytes of joined names. Many members below one long name would cost its length each.
-const LONGEST_NAMES: usize = 2048;
 
 /// A policy that can be applied. Immutable, and cheap to share.
 #[derive(Clone, Debug)]
@@ -31,7 +28,7 @@ pub struct CompiledPolicy {
     longest_prefix: usize,
     expressions: Vec<(u32, Regex)>,
     events: Vec<EventName>,
-    whole_paths: WholePaths,
+    pub(super) whole_paths: WholePaths,
     pub(super) folds_case: bool,
     pub(super) mode: Mode,
     unknown: Unknown,
@@ -56,6 +53,8 @@ pub(super) struct CompiledRule {
     pub(super) treatment: Treatment,
     pub(super) label: String,
     pub(super) members: Vec<String>,
+    /// The same, to be compared with those of other rules.
+    pub(super) sorted_members: Vec<String>,
     /// What becomes of these members.
     pub(super) of_members: Treatment,
     /// What has no such members stays, whatever it is.
@@ -65,31 +64,8 @@ pub(super) struct CompiledRule {
     pub(super) of_texts: bool,
 }
 
-/// Whether a rule of the user's may match the path of a member as a whole, however long it is: a glob or an expression.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum WholePaths {
-    NotAsked,
-    /// What is matched stays.
-    Kept,
-    /// Not all of it.
-    Taken,
-}
-
-impl WholePaths {
-    fn of(policy: &Policy) -> Self {
-        let asked = policy
-            .rules
-            .iter()
-            .map(|(rule, _)| rule)
-            .filter(|rule| matches!(rule.pattern, KeyPattern::Glob(_) | KeyPattern::Regex(_)));
-        asked.fold(Self::NotAsked, |so_far, rule| {
-            if rule.action == Action::Keep && so_far != Self::Taken { Self::Kept } else { Self::Taken }
-        })
-    }
-}
-
 impl CompiledRule {
-    fn is_of_all_keys(&self) -> bool {
+    pub(super) fn is_of_all_keys(&self) -> bool {
         matches!(&self.pattern, KeyPattern::Glob(glob) if glob == "**")
     }
 }
@@ -160,6 +136,8 @@ pub struct Verdict {
     pub rule: Option<u32>,
     /// The detectors that look at what stays.
     pub selection: Selection,
+    /// The rule that names members which go from what is cut off.
+    pub(crate) within: Option<u32>,
 }
 
 /// Which of the event names that rules ask for an event has.
@@ -297,84 +275,6 @@ impl CompiledPolicy {
         }
     }
 
-    /// What becomes of a member of nested lists, whose names are `path` from the attribute's key down to the member's.
-    ///
-    /// Rules are asked for the names joined by dots, all of them first, then ever fewer of the last eight, at last the
-    /// member's name alone: those of the user for all of these, and only then the rows of presets. (Those are not asked for a name
-    /// without a separator: `prompt` in any list is not content. And a rule that leaves something leaves no more than a row of a
-    /// preset that knows the member by more names.) None where no rule matches: then what holds for the list holds for the member. Names that are too long to be
-    /// joined are not looked at, and the member is masked.
-    pub fn resolve_nested(&self, place: Place, event: EventClass, path: &[&str]) -> Option<Verdict> {
-        if self.rules.is_empty() {
-            return None;
-        }
-        let most = path.len().min(self.longest_path());
-        let last = most.min(LONGEST_PATH);
-        let is_long = |length: usize| {
-            let names = path.get(path.len() - length..).unwrap_or_default();
-            names.iter().map(|name| name.len() + 1).sum::<usize>() > LONGEST_NAMES
-        };
-        let is_long_whole = is_long(most);
-        if is_long(last) || is_long_whole && self.whole_paths == WholePaths::Taken {
-            return Some(Verdict { treatment: Treatment::Mask, ..self.default_verdict(place) });
-        }
-        let whole = (most > last && !is_long_whole).then_some(most);
-        let lengths = || whole.into_iter().chain((1..=last).rev());
-        let first = |length: usize, counts: &dyn Fn(&CompiledRule, &str) -> bool| {
-            let key = path.get(path.len() - length..).unwrap_or_default().join(".");
-            let counts = |rule: &CompiledRule| counts(rule, &key);
-            self.first_match(place, event, &key, counts).map(|rule| self.verdict(place, rule, &key))
-        };
-        let own = |rule: &CompiledRule| matches!(rule.origin, Origin::Rule(_));
-        let by_user = lengths().find_map(|length| Some((length, first(length, &|rule, _| own(rule))?)));
-        let of_presets = |length: usize| {
-            // What is left of an event's keys: of the attributes themselves, whose members are as they are.
-            first(length, &|rule, key| !own(rule) && key.contains(is_separator) && !rule.is_of_all_keys())
-        };
-        if let Some((known, verdict)) = by_user {
-            // What leaves something leaves no more than a row that knows the member by more names.
-            let mut more = lengths().take_while(|length| *length > known);
-            let leaves = !verdict.treatment.takes_all();
-            let preset = if leaves { more.find_map(of_presets) } else { None };
-            let preset = preset.filter(|preset| preset.treatment != Treatment::Keep);
-            return Some(preset.unwrap_or(verdict));
-        }
-        let mut found = lengths().filter_map(of_presets);
-        let verdict = found.next()?;
-        let is_of_list = verdict.treatment == Treatment::Members
-            || verdict.treatment == Treatment::Keep && self.is_of_above(verdict.rule, path);
-        if !is_of_list {
-            return Some(verdict);
-        }
-        // That is said of the list which the member is in; of the member itself another row may say more.
-        Some(found.find(|other| other.treatment.takes_all()).unwrap_or(verdict))
-    }
-
-    /// Whether a rule is of a list above the member at this path, and holds for all that is in it.
-    fn is_of_above(&self, rule: Option<u32>, path: &[&str]) -> bool {
-        let name = path.last().copied().unwrap_or_default();
-        self.compiled(rule).is_some_and(|rule| match &rule.pattern {
-            KeyPattern::Prefix(above) => !above.ends_with(name),
-            _ => false,
-        })
-    }
-
-    /// How many names of a path rules are asked for.
-    pub(crate) fn longest_path(&self) -> usize {
-        if self.whole_paths == WholePaths::NotAsked { LONGEST_PATH } else { usize::MAX }
-    }
-
-    /// What becomes of a member that no rule matches, of a list of which that becomes.
-    pub(crate) fn of_member(&self, inherited: Verdict, name: &str) -> Verdict {
-        let is_meant =
-            inherited.treatment == Treatment::Members && self.is_named_member(inherited.rule, name);
-        if is_meant {
-            Verdict { treatment: self.of_named_members(inherited.rule), ..inherited }
-        } else {
-            inherited
-        }
-    }
-
     /// What a rule makes of the members that it names.
     pub(crate) fn of_named_members(&self, rule: Option<u32>) -> Treatment {
         self.compiled(rule).map_or(Treatment::Mask, |rule| rule.of_members)
@@ -385,7 +285,7 @@ impl CompiledPolicy {
         self.compiled(rule).is_some_and(|rule| rule.is_metadata)
     }
 
-    fn compiled(&self, rule: Option<u32>) -> Option<&CompiledRule> {
+    pub(super) fn compiled(&self, rule: Option<u32>) -> Option<&CompiledRule> {
         self.rules.get(rule? as usize)
     }
 
@@ -400,7 +300,7 @@ impl CompiledPolicy {
         })
     }
 
-    fn first_match(
+    pub(super) fn first_match(
         &self,
         place: Place,
         event: EventClass,
@@ -443,7 +343,7 @@ impl CompiledPolicy {
     }
 
     /// What a rule says of a key that it matches.
-    fn verdict(&self, place: Place, rule: u32, key: &str) -> Verdict {
+    pub(super) fn verdict(&self, place: Place, rule: u32, key: &str) -> Verdict {
         let Some(compiled) = self.rules.get(rule as usize) else {
             return self.default_verdict(place);
         };
@@ -459,12 +359,12 @@ impl CompiledPolicy {
             Scan::WithoutDigits => all.without_digits(),
             Scan::Nothing => Selection::NONE,
         };
-        Verdict { treatment, rule: Some(rule), selection }
+        Verdict { treatment, rule: Some(rule), selection, within: None }
     }
 
-    fn default_verdict(&self, place: Place) -> Verdict {
+    pub(super) fn default_verdict(&self, place: Place) -> Verdict {
         let treatment = if self.mode == Mode::Allow { Treatment::Drop } else { Treatment::Keep };
-        Verdict { treatment, rule: None, selection: self.selection(place) }
+        Verdict { treatment, rule: None, selection: self.selection(place), within: None }
     }
 
     /// The detectors that look at a place.

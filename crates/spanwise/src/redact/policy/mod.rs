@@ -11,6 +11,7 @@ mod compiled;
 mod document;
 mod error;
 mod explain;
+mod nested;
 mod rule;
 mod vain;
 
@@ -25,6 +26,7 @@ use crate::UnknownWord;
 pub use compiled::{CompiledPolicy, EventClass, Origin, Treatment, Verdict};
 pub use error::{PolicyError, without_value};
 pub use explain::Explanation;
+pub(crate) use nested::{ANY_NAME, Said};
 pub use rule::{Action, KeyPattern, Rule};
 
 /// A policy that comes with the crate. Presets compose with each other and with rules.

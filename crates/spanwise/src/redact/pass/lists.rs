@@ -1,0 +1,90 @@
+//! Lists of which not all goes, member by member, and what a pair says of itself.
+
+use std::borrow::Cow;
+
+use super::edits::Slot;
+use super::paths::Path;
+use super::walk::{Item, Walk};
+use crate::batch::{RawValue, Rows, Text};
+use crate::redact::policy::{ANY_NAME, Treatment, Verdict};
+
+impl<'a> Walk<'a> {
+    /// Goes through the children of an array or a kvlist of which not all goes. `inherited` is for those that no rule matches.
+    pub(super) fn children(&mut self, item: Item, rows: Rows, path: &mut Path<'a>, inherited: Verdict) {
+        if self.idle {
+            return;
+        }
+        let mut changes_keys = false;
+        let pair = self.pair(item, rows, path, inherited);
+        let floor = path.floor;
+        for row in rows.range() {
+            let Some(child) = self.batch.values.get(row).copied() else {
+                continue;
+            };
+            let child_item = Item { slot: Slot::Child, row, value: child.value(), ..item };
+            if child.key().is_none() {
+                self.treat(child_item, inherited, path);
+                continue;
+            }
+            let name = self.key_of(child);
+            let own = self.keys.paths.enter(self.policy, item.place, item.event, path, name.clone());
+            changes_keys |= own.changes_key;
+            let verdict = self.policy.of_said(own.said, inherited, &name);
+            let pair = pair.filter(|_| name != "key");
+            path.floor = self.joined(pair, floor.map(|floor| self.policy.of_member(floor, &name)));
+            let verdict = path.floor.map_or(verdict, |floor| self.policy.join(verdict, floor));
+            self.treat(child_item, verdict, path);
+            path.floor = floor;
+            path.pop();
+        }
+        if changes_keys {
+            self.change_keys(Slot::ChildKey, item.place, item.event, rows.range());
+        }
+    }
+
+    fn joined(&self, one: Option<Verdict>, other: Option<Verdict>) -> Option<Verdict> {
+        match (one, other) {
+            (Some(one), Some(other)) => Some(self.policy.join(one, other)),
+            (one, other) => one.or(other),
+        }
+    }
+
+    /// What a list says of its members that is a pair itself, `{"key": …, "value": …}`, where the rules do not let what has that key
+    /// stay. So are attributes that somebody wrote where no attributes belong.
+    fn pair(&mut self, item: Item, rows: Rows, path: &mut Path<'a>, of_list: Verdict) -> Option<Verdict> {
+        let children = self.batch.values.get(rows.range())?;
+        let mut said = None;
+        for child in children {
+            let RawValue::String(text) = child.value() else { continue };
+            if child.key().is_none() || self.key_of(*child) != "key" {
+                continue;
+            }
+            let verdict = self.said_of_key(item, text, path, of_list);
+            said = self.joined(said, verdict.filter(|verdict| verdict.treatment != Treatment::Keep));
+        }
+        said
+    }
+
+    /// What rules say of a member that would be called that, and would not of one of any name.
+    fn said_of_key(
+        &mut self,
+        item: Item,
+        key: Text,
+        path: &mut Path<'a>,
+        of_list: Verdict,
+    ) -> Option<Verdict> {
+        let key = self.batch.text(key);
+        let mut said_of = |name| {
+            let member = self.keys.paths.enter(self.policy, item.place, item.event, path, name);
+            path.pop();
+            member.said.filter(|said| !said.is_of_list).map(|said| said.verdict)
+        };
+        match said_of(key.clone()) {
+            Some(verdict) => {
+                let of_any = said_of(Cow::Borrowed(ANY_NAME));
+                of_any.is_none_or(|of_any| of_any.rule != verdict.rule).then_some(verdict)
+            }
+            None => Some(self.policy.of_member(of_list, &key)).filter(|verdict| *verdict != of_list),
+        }
+    }
+}

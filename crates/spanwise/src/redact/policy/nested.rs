@@ -1,0 +1,244 @@
+//! What becomes of the members of nested lists: the laws.
+//!
+//! Rules are asked for the names that lead to a member, joined by dots: for all of them, then for ever fewer of the last, and last for
+//! the member's own. Rows of presets are not asked for a name without a separator: `prompt` in any list is not content.
+//!
+//! 1. Two verdicts are *joined* ([`CompiledPolicy::join`]): what keeps yields; what takes all wins over what leaves a part; of two parts
+//!    the one within the other stays; where neither is, nothing does. A truncation and members of JSON are both carried out.
+//! 2. Of the user's rules the one with the most names decides. If it takes all, that is all.
+//! 3. Of the rows of presets the one with the most names decides that is *of the member itself*. A row may leave a list as it is, or but
+//!    for some members, and match what is below because it matches the list: that is *said of the list*, hides no row with fewer names,
+//!    and is joined with what that says, or with what holds for the list.
+//! 4. A user's rule that leaves something is joined with what the rows say that know the member by more names than it does.
+//! 5. The members of a pair, `{"key": …, "value": …}`, become what they are by themselves joined with what is said of a member that is
+//!    called what the key says, if a rule names that one in particular. So does all below them, under their own names: what the pair
+//!    says is a floor.
+//! 6. Where nothing is said of a member, what holds for the list holds for it.
+
+use super::compiled::{CompiledPolicy, CompiledRule, EventClass, Origin, Treatment, Verdict};
+use super::rule::{KeyPattern, is_separator};
+use super::{Action, Policy};
+use crate::redact::place::Place;
+
+/// So many names of nested lists are joined to a key, those of a path as a whole aside.
+const LONGEST_PATH: usize = 8;
+/// Bytes of joined names. Many members below one long name would cost its length each.
+const LONGEST_NAMES: usize = 2048;
+/// The name of no member in particular.
+pub(crate) const ANY_NAME: &str = "\u{fffd}";
+
+/// Whether a rule of the user's may match the path of a member as a whole, however long it is: a glob or an expression.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum WholePaths {
+    NotAsked,
+    /// What is matched stays.
+    Kept,
+    /// Not all of it.
+    Taken,
+}
+
+impl WholePaths {
+    pub(super) fn of(policy: &Policy) -> Self {
+        let asked = policy
+            .rules
+            .iter()
+            .map(|(rule, _)| rule)
+            .filter(|rule| matches!(rule.pattern, KeyPattern::Glob(_) | KeyPattern::Regex(_)));
+        asked.fold(Self::NotAsked, |so_far, rule| {
+            if rule.action == Action::Keep && so_far != Self::Taken { Self::Kept } else { Self::Taken }
+        })
+    }
+}
+
+/// What rules say of a member.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Said {
+    pub(crate) verdict: Verdict,
+    /// It is said of the list that the member is in, and holds for it unless more holds for that list.
+    pub(crate) is_of_list: bool,
+}
+
+impl CompiledPolicy {
+    /// What becomes of a member of nested lists, whose names are `path` from the attribute's key down to the member's.
+    ///
+    /// Rules are asked for the names joined by dots, all of them first, then ever fewer of the last eight, at last the
+    /// member's name alone: those of the user for all of these, and then the rows of presets, which are not asked for a name without a
+    /// separator: `prompt` in any list is not content. None where nothing is said: then what holds for the list holds for the member.
+    /// So it does beside what a row says of all in a list. Names that are too long to be joined are not looked at, and the member is
+    /// masked.
+    pub fn resolve_nested(&self, place: Place, event: EventClass, path: &[&str]) -> Option<Verdict> {
+        self.said_of(place, event, path).map(|said| said.verdict)
+    }
+
+    pub(crate) fn said_of(&self, place: Place, event: EventClass, path: &[&str]) -> Option<Said> {
+        if self.rules.is_empty() {
+            return None;
+        }
+        let of_itself = |verdict| Some(Said { verdict, is_of_list: false });
+        let most = path.len().min(self.longest_path());
+        let last = most.min(LONGEST_PATH);
+        let is_long = |length: usize| {
+            let names = path.get(path.len() - length..).unwrap_or_default();
+            names.iter().map(|name| name.len() + 1).sum::<usize>() > LONGEST_NAMES
+        };
+        let is_long_whole = is_long(most);
+        if is_long(last) || is_long_whole && self.whole_paths == WholePaths::Taken {
+            return of_itself(Verdict { treatment: Treatment::Mask, ..self.default_verdict(place) });
+        }
+        let whole = (most > last && !is_long_whole).then_some(most);
+        let lengths = || whole.into_iter().chain((1..=last).rev());
+        let first = |length: usize, counts: &dyn Fn(&CompiledRule, &str) -> bool| {
+            let key = path.get(path.len() - length..).unwrap_or_default().join(".");
+            let counts = |rule: &CompiledRule| counts(rule, &key);
+            let rule = self.first_match(place, event, &key, counts)?;
+            let above = key.len().checked_sub(path.last().map_or(0, |name| name.len()) + 1);
+            let verdict = self.verdict(place, rule, &key);
+            Some(Said { verdict, is_of_list: above.is_some_and(|above| self.is_of_list(verdict, above)) })
+        };
+        let own = |rule: &CompiledRule| matches!(rule.origin, Origin::Rule(_));
+        let of_presets = |length: usize| {
+            // What is left of an event's keys: of the attributes themselves, whose members are as they are.
+            first(length, &|rule, key| !own(rule) && key.contains(is_separator) && !rule.is_of_all_keys())
+        };
+        let by_user =
+            lengths().find_map(|length| Some((length, first(length, &|rule, _| own(rule))?.verdict)));
+        let known = by_user.map_or(0, |(length, _)| length);
+        if let Some((_, verdict)) = by_user
+            && self.takes_all(verdict)
+        {
+            return of_itself(verdict);
+        }
+        let (mut itself, mut of_list) = (by_user.map(|(_, verdict)| verdict), None::<Verdict>);
+        for said in lengths().take_while(|length| *length > known).filter_map(of_presets) {
+            let so_far = if said.is_of_list { &mut of_list } else { &mut itself };
+            *so_far = Some(so_far.map_or(said.verdict, |so_far| self.join(so_far, said.verdict)));
+            if !said.is_of_list {
+                break;
+            }
+        }
+        match (itself, of_list) {
+            (Some(itself), Some(of_list)) if by_user.is_some() || itself.treatment != Treatment::Keep => {
+                of_itself(self.join(itself, of_list))
+            }
+            (_, Some(verdict)) => Some(Said { verdict, is_of_list: true }),
+            (Some(verdict), None) => of_itself(verdict),
+            (None, None) => None,
+        }
+    }
+
+    /// Whether a row that leaves what it matches, or but for some members, matches a member because it matches the first `above` bytes
+    /// of the names, which are those of its list.
+    fn is_of_list(&self, verdict: Verdict, above: usize) -> bool {
+        let leaves = matches!(verdict.treatment, Treatment::Keep | Treatment::Members);
+        leaves
+            && self.compiled(verdict.rule).is_some_and(|rule| match &rule.pattern {
+                KeyPattern::Prefix(pattern) => pattern.len() <= above,
+                KeyPattern::Glob(pattern) => pattern.ends_with("**"),
+                KeyPattern::Exact(_) | KeyPattern::Regex(_) => false,
+            })
+    }
+
+    /// How many names of a path rules are asked for.
+    pub(crate) fn longest_path(&self) -> usize {
+        if self.whole_paths == WholePaths::NotAsked { LONGEST_PATH } else { usize::MAX }
+    }
+
+    /// What becomes of the member of this name, of a list of which `of_list` becomes, by what rules say of it.
+    pub(crate) fn of_said(&self, said: Option<Said>, of_list: Verdict, name: &str) -> Verdict {
+        match said {
+            Some(said) if said.is_of_list => self.join(said.verdict, self.of_member(of_list, name)),
+            Some(said) => said.verdict,
+            None => self.of_member(of_list, name),
+        }
+    }
+
+    /// What becomes of a member that no rule matches, of a list of which that becomes.
+    pub(crate) fn of_member(&self, of_list: Verdict, name: &str) -> Verdict {
+        let rule = if of_list.treatment == Treatment::Members { of_list.rule } else { of_list.within };
+        if rule.is_some() && self.is_named_member(rule, name) {
+            Verdict { treatment: self.of_named_members(rule), rule, within: None, ..of_list }
+        } else {
+            of_list
+        }
+    }
+
+    /// Whether nothing is left, be it a text, a number or a list.
+    fn takes_all(&self, verdict: Verdict) -> bool {
+        verdict.treatment.takes_all() && !self.spares_numbers(verdict.rule)
+    }
+
+    /// What takes out what both do, and leaves no more than either: the first law. The first has its say where both are alike.
+    pub(crate) fn join(&self, one: Verdict, other: Verdict) -> Verdict {
+        if other.treatment == Treatment::Keep || self.takes_all(one) {
+            return one;
+        }
+        if one.treatment == Treatment::Keep || self.takes_all(other) {
+            return other;
+        }
+        let both = match (one.treatment, other.treatment) {
+            (Treatment::Truncate(_), Treatment::Members) => self.cut_within(one, other.rule),
+            (Treatment::Members, Treatment::Truncate(_)) => self.cut_within(other, one.rule),
+            (Treatment::Truncate(_), Treatment::Truncate(_)) if one.rule == other.rule => {
+                self.cut_within(one, other.within)
+            }
+            _ if self.is_within(one, other) => Some(one),
+            _ if self.is_within(other, one) => Some(other),
+            _ => None,
+        };
+        // The rule that it is told by must not be one that spares numbers.
+        let rule = if self.spares_numbers(one.rule) { other.rule } else { one.rule };
+        both.unwrap_or(Verdict { treatment: Treatment::Mask, rule, within: None, ..one })
+    }
+
+    /// A truncation of a text in which the members that a rule names go as well.
+    fn cut_within(&self, cut: Verdict, rule: Option<u32>) -> Option<Verdict> {
+        let within = match (cut.within, rule) {
+            (Some(one), Some(other)) if self.names_all_of(one, other) => cut.within,
+            (Some(one), Some(other)) if !self.names_all_of(other, one) => return None,
+            (within, rule) => rule.or(within),
+        };
+        Some(Verdict { within, ..cut })
+    }
+
+    /// Whether what one verdict leaves, of which neither takes all nor keeps it, is left by the other as well.
+    fn is_within(&self, one: Verdict, other: Verdict) -> bool {
+        let leaves_numbers = |verdict: Verdict| {
+            self.spares_numbers(verdict.rule)
+                || matches!(verdict.treatment, Treatment::KeepMark | Treatment::Members)
+        };
+        if self.spares_numbers(one.rule) && !leaves_numbers(other) {
+            return false;
+        }
+        match (one.treatment, other.treatment) {
+            (Treatment::Drop | Treatment::Mask | Treatment::Hash, _)
+            | (Treatment::Figures, Treatment::Figures | Treatment::Structure)
+            | (Treatment::Structure, Treatment::Structure)
+            | (Treatment::KeepMark, Treatment::KeepMark | Treatment::Members) => true,
+            // What stays of messages says nothing of who it was.
+            (Treatment::Figures | Treatment::Structure, Treatment::Members) => {
+                self.is_of_metadata(other.rule)
+            }
+            (Treatment::Members, Treatment::Members) => {
+                one.rule.zip(other.rule).is_some_and(|(one, other)| self.names_all_of(one, other))
+            }
+            _ => false,
+        }
+    }
+
+    /// Whether a rule names all members that another does, and the same becomes of them and of what has none.
+    fn names_all_of(&self, one: u32, other: u32) -> bool {
+        let Some((one_rule, other_rule)) = self.compiled(Some(one)).zip(self.compiled(Some(other))) else {
+            return false;
+        };
+        one == other
+            || one_rule.is_metadata == other_rule.is_metadata
+                && one_rule.of_members == other_rule.of_members
+                && is_among(&other_rule.sorted_members, &one_rule.sorted_members)
+    }
+}
+
+/// Whether all of `few` are among `many`, where both are sorted.
+fn is_among(few: &[String], many: &[String]) -> bool {
+    let mut many = many.iter();
+    few.len() <= many.len() && few.iter().all(|name| many.any(|other| other == name))
+}

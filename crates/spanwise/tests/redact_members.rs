@@ -1,0 +1,343 @@
+//! The laws that decide of the members of lists, each over the kinds of rules that it is about.
+
+#![cfg(feature = "redact")]
+#![allow(clippy::unwrap_used, reason = "a test")]
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::rc::Rc;
+
+use serde_json::{Value, json};
+use spanwise::decode;
+use spanwise::redact::{CompiledPolicy, HashKey, Policy, redact, redact_json};
+
+const IDENTITY: &str = "[REDACTED:identity]";
+const CONTENT: &str = "[REDACTED:content]";
+const MASKED: &str = "[REDACTED:masked]";
+
+const PRIVACY: &str = "presets = ['privacy-mode']\n";
+const MASKS: &str = "presets = ['privacy-mode']\nidentity = 'mask'\n";
+const HASHES: &str = "presets = ['privacy-mode']\nidentity = 'hash'\n";
+const STRUCTURE: &str = "presets = ['privacy-mode']\nbodies = 'structure'\n";
+const BOTH: &str = "presets = ['privacy-mode']\nidentity = 'mask'\nbodies = 'structure'\n";
+
+/// A value as OTLP has it, of one as JSON has it.
+fn any(value: &Value) -> Value {
+    match value {
+        Value::String(text) => json!({ "stringValue": text }),
+        Value::Number(number) => json!({"intValue": number.to_string()}),
+        Value::Bool(value) => json!({ "boolValue": value }),
+        Value::Array(items) => json!({"arrayValue": {"values": items.iter().map(any).collect::<Vec<_>>()}}),
+        Value::Object(members) => {
+            let members: Vec<_> =
+                members.iter().map(|(name, value)| json!({"key": name, "value": any(value)})).collect();
+            json!({"kvlistValue": {"values": members}})
+        }
+        Value::Null => json!({}),
+    }
+}
+
+fn document(key: &str, value: &Value) -> String {
+    let span = json!({"name": "n", "attributes": [{"key": key, "value": any(value)}]});
+    json!({"resourceSpans": [{"scopeSpans": [{"spans": [span]}]}]}).to_string()
+}
+
+thread_local! {
+    /// Compiling takes longer than what is tested.
+    static POLICIES: RefCell<HashMap<String, Rc<CompiledPolicy>>> = RefCell::default();
+}
+
+fn compiled(policy: &str) -> Rc<CompiledPolicy> {
+    let compile = || {
+        let key = HashKey::new(b"a key for the tests");
+        Rc::new(Policy::from_toml(policy).unwrap().compile(Some(key)).unwrap())
+    };
+    POLICIES.with_borrow_mut(|known| known.entry(policy.to_owned()).or_insert_with(compile).clone())
+}
+
+/// One attribute becomes another, in the JSON and in a batch, and what it became stays.
+fn becomes(policy: &str, key: &str, sent: &Value, expected: &Value) {
+    let policy = compiled(policy);
+    let input = document(key, sent);
+    let once = redact_json(input.clone(), &policy).unwrap().data;
+    let read: Value = serde_json::from_slice(&once).unwrap();
+    let wanted: Value = serde_json::from_str(&document(key, expected)).unwrap();
+    assert_eq!(read, wanted, "{key} {sent}");
+    assert!(redact(&decode(input).unwrap(), &policy).unwrap().batch == decode(once.clone()).unwrap());
+    assert_eq!(redact_json(once.clone(), &policy).unwrap().data, once, "{key} {sent}");
+}
+
+fn rule(kind: &str, pattern: &str, action: &str) -> String {
+    let (action, length) = action.split_once(' ').unwrap_or((action, ""));
+    let length = if length.is_empty() { String::new() } else { format!("length = {length}\n") };
+    format!("[[rules]]\n{kind} = '{pattern}'\naction = '{action}'\n{length}")
+}
+
+fn key(pattern: &str, action: &str) -> String {
+    rule("key", pattern, action)
+}
+
+/// A policy of a preset, and rules of the user's.
+fn with(policy: &str, rules: &[String]) -> String {
+    rules.iter().fold(policy.to_owned(), |policy, rule| policy + rule)
+}
+
+#[test]
+fn what_is_said_of_a_list_hides_nothing_that_is_said_of_its_members() {
+    let messages = r#"[{"role":"user","content":"SECRET"}]"#;
+    let structured = r#"[{"role":"user","content":"[REDACTED:content:6]"}]"#;
+    let settings = r#"{"messages":"SECRET","n":1}"#;
+    let changed = format!(r#"{{"messages":"{CONTENT}","n":1}}"#);
+    let answer = r#"{"message":"SECRET","usage":{"inputTokens":7}}"#;
+    let figures = r#"{"message":"[REDACTED:content:6]","usage":{"inputTokens":7}}"#;
+    let prompt = "gen_ai.prompt";
+    for list in [
+        "app.info",
+        "metadata",
+        "langsmith.metadata",
+        "langfuse.trace.metadata",
+        "mastra.metadata",
+        "langwatch.langchain.run.metadata",
+        "honeyhive_metadata",
+        "tag.tags",
+        "gen_ai.usage",
+        "ai.settings",
+    ] {
+        for (policy, member, sent, expected) in [
+            (PRIVACY, prompt, "SECRET", CONTENT),
+            (MASKS, prompt, "SECRET", CONTENT),
+            (STRUCTURE, prompt, messages, structured),
+            (BOTH, prompt, messages, structured),
+            (PRIVACY, "genkit:output", answer, figures),
+            (MASKS, "genkit:output", answer, figures),
+            (PRIVACY, "llm.invocation_parameters", settings, &changed),
+            (MASKS, "gen_ai.prompt.truncated", "SECRET", "[REDACTED:marker]"),
+            (MASKS, "gen_ai.prompt.truncated", "true", "true"),
+            (MASKS, "user.id", "SECRET", IDENTITY),
+        ] {
+            let of = |text: &str| json!({ member: text, "n": 1, "ctx": {member: text, "plan": "b"} });
+            becomes(policy, list, &of(sent), &of(expected));
+        }
+    }
+}
+
+#[test]
+fn of_two_parts_that_stay_the_one_within_the_other_stays_and_else_none() {
+    let settings = "llm.invocation_parameters";
+    // Settings among metadata: their content goes, and so does who it was, whose names settings do not have.
+    becomes(MASKS, "metadata", &json!({settings: r#"{"messages":"SECRET"}"#}), &json!({settings: CONTENT}));
+    becomes(PRIVACY, settings, &json!({"genkit:output": "{\"n\":1}"}), &json!({"genkit:output": CONTENT}));
+    let messages = r#"[{"role":"user","content":"SECRET"}]"#;
+    becomes(STRUCTURE, settings, &json!({"gen_ai.prompt": messages}), &json!({"gen_ai.prompt": CONTENT}));
+    // Metadata in metadata: who it was goes by the names of both, where one list has those of the other.
+    let of = |user: &str, team: &str| json!({"langsmith.metadata": format!(r#"{{"user_id":"{user}","team":"{team}"}}"#)});
+    becomes(MASKS, "metadata", &of("SECRET", "a"), &of(IDENTITY, "a"));
+    let other = json!({"langfuse.trace.metadata": r#"{"requester_ip_address":"SECRET"}"#});
+    let masked = json!({"langfuse.trace.metadata": format!(r#"{{"requester_ip_address":"{IDENTITY}"}}"#)});
+    becomes(MASKS, "langsmith.metadata", &other, &masked);
+    let gone = json!({"trace.metadata": IDENTITY});
+    becomes(MASKS, "metadata", &json!({"trace.metadata": r#"{"origin":"SECRET"}"#}), &gone);
+}
+
+#[test]
+fn a_list_is_above_a_member_whatever_letters_its_name_ends_with() {
+    for (list, name, member) in [
+        ("metadata.usage_object", "ai.response", "object"),
+        ("metadata.usage_obj", "ai.response", "object"),
+        ("gen_ai.agent.description", "tool", "description"),
+        ("gen_ai.agent.descriptio", "tool", "description"),
+        ("llm.x.usage", "gen_ai", "prompt"),
+    ] {
+        let of = |text: &str| json!({name: {member: text}, "n": "1"});
+        let label = if name == "tool" { "[REDACTED:tool]" } else { CONTENT };
+        becomes(PRIVACY, list, &of("SECRET"), &of(label));
+    }
+}
+
+#[test]
+fn a_key_that_no_rule_names_makes_no_pair() {
+    let long = json!({"key": "cache", "note": "a long text"});
+    let of_user = json!({"key": "cache", "note": r#"{"user_id":"x"}"#});
+    let keeps = || key("app.note", "keep");
+    for (policy, list, sent, expected) in [
+        (with("", &[key("app", "truncate 5"), keeps()]), "app", &long, &long),
+        (with("", &[keeps(), rule("prefix", "app", "truncate 5")]), "app", &long, &long),
+        (with("", &[keeps(), rule("glob", "app.*", "truncate 5")]), "app", &long, &long),
+        (
+            with("", &[keeps(), rule("regex", "^app[.]", "drop")]),
+            "app",
+            &long,
+            &json!({"note": "a long text"}),
+        ),
+        (
+            with(MASKS, &[key("metadata.note", "truncate 4")]),
+            "metadata",
+            &long,
+            &json!({"key": "cache", "note": "a lo"}),
+        ),
+        (with(MASKS, &[key("metadata.note", "keep")]), "metadata", &of_user, &of_user),
+    ] {
+        becomes(&policy, list, sent, expected);
+    }
+    // A rule that would match the word `key` as well names what it names.
+    let sent = json!({"key": "token", "value": "SECRET"});
+    let masks = rule("regex", "^(app[.])?(key|token)$", "mask");
+    becomes(&masks, "app", &sent, &json!({"key": MASKED, "value": MASKED}));
+}
+
+#[test]
+fn a_member_of_a_pair_that_goes_by_itself_goes_whatever_the_key_says() {
+    let ssn = with(PRIVACY, &[key("ssn", "mask")]);
+    for named in ["ai.decision", "agent.x.result", "documents.a.index"] {
+        let of = |ssn: Value| json!({"key": named, "ssn": ssn, "count": 3});
+        becomes(&ssn, "app.x", &of(json!(123_456_789)), &of(json!(MASKED)));
+        let of = |user: Value| json!({"key": named, "user_id": user, "count": 3});
+        becomes(MASKS, "metadata", &of(json!(700_012)), &of(json!(IDENTITY)));
+    }
+    for policy in [MASKS, HASHES] {
+        let sent = json!({"prompt": {"key": "session_id", "value": "SECRET"}});
+        let expected = json!({"prompt": {"key": CONTENT, "value": CONTENT}});
+        becomes(policy, "metadata", &sent, &expected);
+    }
+}
+
+#[test]
+fn below_the_member_of_a_pair_its_name_counts() {
+    let metadata = "langfuse.trace.metadata";
+    let app = |rules: &[String]| with(PRIVACY, &[&[key("app", "truncate 100")], rules].concat());
+    for (policy, list, named, sent, expected) in [
+        (
+            MASKS.into(),
+            "app.info",
+            metadata,
+            json!({"gen_ai": {"prompt": "S"}}),
+            json!({"gen_ai": {"prompt": CONTENT}}),
+        ),
+        (
+            PRIVACY.into(),
+            "app.info",
+            "llm.invocation_parameters",
+            json!({"span": {"output": "S", "n": "1"}}),
+            json!({"span": {"output": CONTENT, "n": "1"}}),
+        ),
+        (
+            with("", &[key("app", "truncate 100"), key("app.ctx.ssn", "drop"), key("app.ctx", "keep")]),
+            "app",
+            "cache",
+            json!({"ctx": {"ssn": "S", "n": "1"}}),
+            json!({"ctx": {"n": "1"}}),
+        ),
+        (
+            app(&[key("app.gen_ai.usage.ssn", "drop")]),
+            "app",
+            "cache",
+            json!({"gen_ai.usage": {"ssn": "S", "n": "1"}}),
+            json!({"gen_ai.usage": {"n": "1"}}),
+        ),
+        (
+            app(&[key("app.span", "keep")]),
+            "app",
+            "cache",
+            json!({"span": {"input": "S"}}),
+            json!({"span": {"input": CONTENT}}),
+        ),
+        (
+            with(MASKS, &[key("metadata.ctx.ssn", "drop"), key("metadata.ctx", "keep")]),
+            "metadata",
+            "cache",
+            json!({"ctx": {"ssn": "S", "n": "1"}}),
+            json!({"ctx": {"n": "1"}}),
+        ),
+        (
+            with(MASKS, &[key("app.info.value.ssn", "drop")]),
+            "app.info",
+            metadata,
+            json!({"value": {"ssn": "S", "n": "1"}}),
+            json!({"value": {"n": "1"}}),
+        ),
+        (
+            with(MASKS, &[key("value.ssn", "drop")]),
+            "app.info",
+            metadata,
+            json!({"value": {"ssn": "S", "n": "1"}}),
+            json!({"value": {"n": "1"}}),
+        ),
+        // And what the key says holds however deep, whatever would stay there, pairs in pairs among it.
+        (
+            with(MASKS, &[key("note", "keep"), key("key", "keep")]),
+            "app.info",
+            metadata,
+            json!({"gen_ai.usage": {"ctx": {"note": {"user_id": "S", "n": "1"}, "key": "other", "value": r#"{"email":"S"}"#}}}),
+            json!({"gen_ai.usage": {"ctx": {"note": {"user_id": IDENTITY, "n": "1"}, "key": "other",
+                "value": format!(r#"{{"email":"{IDENTITY}"}}"#)}}}),
+        ),
+    ] {
+        let of = |members: &Value| {
+            let mut pair = members.clone();
+            pair.as_object_mut().unwrap().insert("key".into(), named.into());
+            pair
+        };
+        becomes(&policy, list, &of(&sent), &of(&expected));
+    }
+}
+
+#[test]
+fn a_users_truncation_holds_in_every_list_and_lets_nobody_through() {
+    for (policy, list) in [
+        (PRIVACY, "metadata"),
+        (MASKS, "metadata"),
+        (HASHES, "langsmith.metadata"),
+        (MASKS, "honeyhive_metadata"),
+        (MASKS, "tag.tags"),
+        (PRIVACY, "llm.invocation_parameters"),
+        (MASKS, "app.info"),
+    ] {
+        for cuts in [
+            key("note", "truncate 4"),
+            rule("prefix", "note", "truncate 4"),
+            rule("glob", "note", "truncate 4"),
+        ] {
+            let policy = with(policy, &[cuts]);
+            for (sent, expected) in [
+                (json!("a long text"), json!("a lo")),
+                (json!("a"), json!("a")),
+                (json!(12), json!(12)),
+                (json!(123_456), json!(MASKED)),
+                (json!({"t": "a long text"}), json!({"t": "a lo"})),
+                (json!({"t": {"u": ["a long text"]}}), json!({"t": {"u": ["a lo"]}})),
+            ] {
+                becomes(
+                    &policy,
+                    list,
+                    &json!({"note": sent, "n": "a long text"}),
+                    &json!({"note": expected, "n": "a long text"}),
+                );
+                let of = |note: &Value| json!({"ctx": {"key": "note", "value": note}});
+                becomes(&policy, list, &of(&sent), &of(&expected));
+            }
+        }
+    }
+    for length in [4, 12, 20, 200] {
+        let policy = with(MASKS, &[key("note", &format!("truncate {length}"))]);
+        for text in [
+            r#"{"user_id":"SECRET","n":1}"#,
+            r#"[{"user_id":"SECRET"}]"#,
+            r#"{"a":[{"key":"user","value":"SECRET"}]}"#,
+            r"{'user_id': 'SECRET'}",
+            r#"see "user_id": "SECRET""#,
+        ] {
+            becomes(&policy, "metadata", &json!({"note": text}), &json!({"note": IDENTITY}));
+            becomes(
+                &policy,
+                "metadata",
+                &json!({"key": "note", "value": text}),
+                &json!({"key": "note", "value": IDENTITY}),
+            );
+        }
+        let of = |user: &str| json!({"note": {"user_id": user, "ctx": {"session": user}}});
+        becomes(&policy, "metadata", &of("SECRET"), &of(IDENTITY));
+    }
+    let policy = with(MASKS, &[key("note", "truncate 6")]);
+    becomes(&policy, "metadata", &json!({"note": "[draft] of it"}), &json!({"note": "[draft"}));
+    becomes(&policy, "metadata", &json!({"note": "[1,2,3,4]"}), &json!({"note": "[1,2,3"}));
+}
