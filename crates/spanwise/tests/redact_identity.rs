@@ -172,6 +172,11 @@ fn json_that_is_torn_or_nearly_json_goes_where_it_names_somebody() {
         r#"[{"key" : "user_id","value":"SECRET","n":NaN}]"#,
         "[{'key': 'user_id', 'value': 'SECRET'}]",
         "\u{feff}[{\"key\":\"user_id\",\"value\":\"SECRET\"}]",
+        r#"[{"\u0075ser_id":"SECRET""#,
+        r#"[{"a":"{\u0022user_id\u0022:\u0022SECRET\u0022}""#,
+        r#"[{"a":"{\\u0022user\\u005fid\\u0022:\\u0022SECRET\\u0022}""#,
+        r#"[{"a":"{\u005c\u0022user_id\u005c\u0022:1}""#,
+        r#"[{"a":"\u007b\u0022key\u0022\u003a\u0022user_id\u0022""#,
     ] {
         assert_eq!(of_metadata(&masks(), text), MASK, "{text}");
         // In a string of JSON as well.
@@ -184,6 +189,8 @@ fn json_that_is_torn_or_nearly_json_goes_where_it_names_somebody() {
         "[\"user_id\"",
         "see 'user_id' here",
         "[{\"team\":NaN}]",
+        r#""see \u"#,
+        r#"[{"\u0075sers":"x" "\u0075ser_i""#,
         ": \":",
         "\":",
         "'':x",

@@ -32,8 +32,25 @@ pub(crate) fn change(text: &str, members: &dyn Members) -> Result<String, Fault>
 }
 
 /// Whether a text that is no JSON has a member that is meant all the same: its name in quotes, with a colon behind, or as the key of a
-/// pair. So it is in JSON that was cut off, that has `NaN` or a byte order mark, and in what other languages write.
+/// pair. So it is in JSON that was cut off, that has `NaN` or a byte order mark, and in what other languages write. Quotes and names may be
+/// written as escapes, those in strings of strings as escapes of escapes.
 pub(crate) fn are_named_in(text: &str, members: &dyn Members) -> bool {
+    let mut unescaped = None::<String>;
+    for _ in 0..=DEEPEST {
+        let text = unescaped.as_deref().unwrap_or(text);
+        if are_named_as_written(text, members) {
+            return true;
+        }
+        let inner = Some(text).filter(|text| text.contains("\\u")).map(Unescaped::new);
+        match inner.map(Unescaped::into_text).filter(|inner| inner != text) {
+            Some(inner) => unescaped = Some(inner),
+            None => return false,
+        }
+    }
+    true
+}
+
+fn are_named_as_written(text: &str, members: &dyn Members) -> bool {
     let is_quote = |character: char| matches!(character, '"' | '\'');
     text.match_indices(':').any(|(colon, _)| {
         let before = text.get(..colon).unwrap_or_default().trim_end();
