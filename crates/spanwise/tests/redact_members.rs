@@ -341,3 +341,24 @@ fn a_users_truncation_holds_in_every_list_and_lets_nobody_through() {
     becomes(&policy, "metadata", &json!({"note": "[draft] of it"}), &json!({"note": "[draft"}));
     becomes(&policy, "metadata", &json!({"note": "[1,2,3,4]"}), &json!({"note": "[1,2,3"}));
 }
+
+#[test]
+fn keys_of_any_number_of_names_are_matched() {
+    let names = ["b", "c", "d", "e", "f", "g", "h", "i", "j"];
+    let of = |value: &str| names.iter().rev().fold(json!(value), |inner, name| json!({ *name: inner }));
+    let (whole, middle) = ("a.b.c.d.e.f.g.h.i.j", "b.c.d.e.f.g.h.i.j");
+    for pattern in [whole, middle, "c.d.e.f.g.h.i.j", "d.e.f.g.h.i.j", "j"] {
+        for kind in ["key", "prefix"] {
+            for other in [vec![], vec![rule("glob", "zz*", "keep")]] {
+                let policy = with(&rule(kind, pattern, "mask"), &other);
+                becomes(&policy, "a", &of("SECRET"), &of(MASKED));
+            }
+        }
+    }
+    let policy = with(MASKS, &[rule("prefix", "metadata.b.c.d.e.f.g.h.i.j", "truncate 3")]);
+    becomes(&policy, "metadata", &of("SECRET"), &of("SEC"));
+    // Names that are too long for it are not matched, and not masked either.
+    let long = "x".repeat(250);
+    let of_long = |value: &str| names.iter().fold(json!(value), |inner, _| json!({ &long: inner }));
+    becomes(&policy, &long, &of_long("SECRET"), &of_long("SECRET"));
+}

@@ -113,6 +113,11 @@ impl Row {
         (cell().is_none() && row.members.is_empty() != has_members).then_some(row)
     }
 
+    /// What all keys begin with that the expression matches, but for letters of which other alphabets have a lower case.
+    pub(crate) fn header_head(&self) -> &'static str {
+        self.pattern.split(['*', '-', 's', 'k']).next().unwrap_or_default()
+    }
+
     /// The expression of a row for headers.
     pub(crate) fn header_expression(&self) -> String {
         let mut expression = String::from("(?is)^");

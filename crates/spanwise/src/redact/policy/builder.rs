@@ -88,7 +88,10 @@ impl Builder<'_> {
             Match::Glob => KeyPattern::Glob(row.pattern.to_owned()),
             Match::Header => KeyPattern::Regex(row.header_expression()),
         };
-        let matcher = Matcher::new(&pattern, policy.folds_case)?;
+        let matcher = match &pattern {
+            KeyPattern::Regex(expression) => Matcher::of_header(expression, row.header_head())?,
+            _ => Matcher::new(&pattern, policy.folds_case)?,
+        };
         let members: Vec<_> = row.members.iter().map(|member| (*member).to_owned()).collect();
         let compiled = CompiledRule {
             origin: Origin::Preset { preset, convention: row.convention, source: row.source },

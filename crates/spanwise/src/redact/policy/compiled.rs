@@ -1,14 +1,14 @@
 //! Policies made ready: what becomes of a key at a place.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::ops::Range;
 
 use foldhash::fast::RandomState;
 use hashbrown::HashMap;
-use regex::Regex;
 
 use super::builder::Builder;
-use super::nested::WholePaths;
-use super::rule::{EventName, KeyPattern, Matcher, is_separator};
+use super::nested::{LongKeys, WholePaths};
+use super::rule::{EventName, Expression, KeyPattern, Matcher, is_separator};
 use super::{HashKeySource, Mode, Policy, PolicyError, Preset, TextAction, Unknown, vain};
 use crate::redact::catalogue;
 use crate::redact::detector::{Builtin, DetectorIndex, DetectorSet, Look, Selection};
@@ -17,6 +17,7 @@ use crate::redact::placeholder::{self, HashKey};
 
 /// Bytes of a key of pseudonyms.
 const SHORTEST_KEY: usize = 16;
+const TOO_MANY: &str = "there are too many rules";
 
 /// A policy that can be applied. Immutable, and cheap to share.
 #[derive(Clone, Debug)]
@@ -26,9 +27,12 @@ pub struct CompiledPolicy {
     prefixes: HashMap<String, Vec<u32>, RandomState>,
     /// Bytes of the longest of them. A key is looked at no further, or one of many parts would cost the square of its length.
     longest_prefix: usize,
-    expressions: Vec<(u32, Regex)>,
+    expressions: Vec<(u32, Expression)>,
+    /// The rules of the user's, which come first.
+    pub(super) own: u32,
     events: Vec<EventName>,
     pub(super) whole_paths: WholePaths,
+    pub(super) long_keys: LongKeys,
     pub(super) folds_case: bool,
     pub(super) mode: Mode,
     unknown: Unknown,
@@ -169,8 +173,10 @@ pub(super) fn compile(policy: &Policy, key: Option<HashKey>) -> Result<CompiledP
         prefixes: HashMap::default(),
         longest_prefix: 0,
         expressions: Vec::new(),
+        own: u32::try_from(policy.rules.len()).map_err(|_| PolicyError::new(TOO_MANY))?,
         events: builder.events.iter().map(|(_, name)| name.clone()).collect(),
         whole_paths: WholePaths::of(policy),
+        long_keys: LongKeys::of(policy),
         folds_case: policy.folds_case,
         mode: policy.mode,
         unknown: policy.unknown.unwrap_or(if policy.presets.is_empty() && policy.mode == Mode::Deny {
@@ -188,7 +194,7 @@ pub(super) fn compile(policy: &Policy, key: Option<HashKey>) -> Result<CompiledP
         names: 0,
     };
     for (place, (matcher, rule)) in builder.rules.into_iter().enumerate() {
-        let place = u32::try_from(place).map_err(|_| PolicyError::new("there are too many rules"))?;
+        let place = u32::try_from(place).map_err(|_| PolicyError::new(TOO_MANY))?;
         match matcher {
             Matcher::Exact(key) => compiled.exact.entry(key).or_default().push(place),
             Matcher::Prefix(key) => {
@@ -269,7 +275,7 @@ impl CompiledPolicy {
     ///
     /// Looks the key and its beginnings up, and tries the globs and expressions: worth remembering per key.
     pub fn resolve(&self, place: Place, event: EventClass, key: &str) -> Verdict {
-        match self.first_match(place, event, key, |_| true) {
+        match self.first_match(place, event, key, 0..u32::MAX, |_| true) {
             Some(rule) => self.verdict(place, rule, key),
             None => self.default_verdict(place),
         }
@@ -305,6 +311,7 @@ impl CompiledPolicy {
         place: Place,
         event: EventClass,
         key: &str,
+        rules: Range<u32>,
         counts: impl Fn(&CompiledRule) -> bool,
     ) -> Option<u32> {
         let folded;
@@ -315,11 +322,12 @@ impl CompiledPolicy {
             key
         };
         let applies = |rule: &u32| {
-            self.rules.get(*rule as usize).is_some_and(|rule| {
-                rule.places.has(place)
-                    && rule.event.is_none_or(|name| event.0 >> name & 1 == 1)
-                    && counts(rule)
-            })
+            rules.contains(rule)
+                && self.rules.get(*rule as usize).is_some_and(|rule| {
+                    rule.places.has(place)
+                        && rule.event.is_none_or(|name| event.0 >> name & 1 == 1)
+                        && counts(rule)
+                })
         };
         let first_of =
             |rules: Option<&Vec<u32>>| rules.and_then(|rules| rules.iter().copied().find(&applies));
@@ -330,16 +338,12 @@ impl CompiledPolicy {
         for end in ends.take_while(|end| *end <= self.longest_prefix) {
             consider(first_of(self.prefixes.get(key.get(..end).unwrap_or(""))));
         }
-        for (rule, regex) in &self.expressions {
-            if best.is_some_and(|best| best < *rule) {
-                break;
-            }
-            if applies(rule) && regex.is_match(key) {
-                best = Some(*rule);
-                break;
-            }
-        }
-        best
+        let from = self.expressions.partition_point(|(rule, _)| *rule < rules.start);
+        let before = best.unwrap_or(u32::MAX).min(rules.end);
+        let expressions = self.expressions.get(from..).unwrap_or_default().iter();
+        let mut expressions = expressions.take_while(|(rule, _)| *rule < before);
+        let first = expressions.find(|(rule, expression)| applies(rule) && expression.is_match(key));
+        first.map(|(rule, _)| *rule).or(best)
     }
 
     /// What a rule says of a key that it matches.

@@ -15,7 +15,7 @@
 //!    says is a floor.
 //! 6. Where nothing is said of a member, what holds for the list holds for it.
 
-use super::compiled::{CompiledPolicy, CompiledRule, EventClass, Origin, Treatment, Verdict};
+use super::compiled::{CompiledPolicy, CompiledRule, EventClass, Treatment, Verdict};
 use super::rule::{KeyPattern, is_separator};
 use super::{Action, Policy};
 use crate::redact::place::Place;
@@ -50,6 +50,30 @@ impl WholePaths {
     }
 }
 
+/// The keys and prefixes of the user's that are longer than paths are asked for.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct LongKeys {
+    /// So many names they may have.
+    names: usize,
+    /// So many bytes; what is longer none of them matches that matched nothing above.
+    bytes: usize,
+}
+
+impl LongKeys {
+    pub(super) fn of(policy: &Policy) -> Self {
+        let keys = policy.rules.iter().filter_map(|(rule, _)| match &rule.pattern {
+            KeyPattern::Exact(key) | KeyPattern::Prefix(key) => Some(key),
+            KeyPattern::Glob(_) | KeyPattern::Regex(_) => None,
+        });
+        keys.map(|key| (key.matches('.').count() + 1, key.len()))
+            .filter(|(names, _)| *names > LONGEST_PATH)
+            .fold(Self::default(), |most, (names, bytes)| Self {
+                names: most.names.max(names),
+                bytes: most.bytes.max(bytes),
+            })
+    }
+}
+
 /// What rules say of a member.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Said {
@@ -58,11 +82,26 @@ pub(crate) struct Said {
     pub(crate) is_of_list: bool,
 }
 
+/// The last names of a path, joined once.
+struct Joined {
+    names: String,
+    /// How many of the last bytes are asked for: of ever more names.
+    lengths: Vec<usize>,
+}
+
+impl Joined {
+    /// The names, the most of them first.
+    fn lengths(&self) -> impl Iterator<Item = &str> {
+        let from = |length: &usize| self.names.len().checked_sub(*length).and_then(|at| self.names.get(at..));
+        self.lengths.iter().rev().filter_map(from)
+    }
+}
+
 impl CompiledPolicy {
     /// What becomes of a member of nested lists, whose names are `path` from the attribute's key down to the member's.
     ///
-    /// Rules are asked for the names joined by dots, all of them first, then ever fewer of the last eight, at last the
-    /// member's name alone: those of the user for all of these, and then the rows of presets, which are not asked for a name without a
+    /// Rules are asked for the names joined by dots, all of them first, then ever fewer of the last eight (or as many as
+    /// the longest key of the user's has), at last the member's name alone: those of the user for all of these, and then the rows of presets, which are not asked for a name without a
     /// separator: `prompt` in any list is not content. None where nothing is said: then what holds for the list holds for the member.
     /// So it does beside what a row says of all in a list. Names that are too long to be joined are not looked at, and the member is
     /// masked.
@@ -75,44 +114,38 @@ impl CompiledPolicy {
             return None;
         }
         let of_itself = |verdict| Some(Said { verdict, is_of_list: false });
-        let most = path.len().min(self.longest_path());
-        let last = most.min(LONGEST_PATH);
-        let is_long = |length: usize| {
-            let names = path.get(path.len() - length..).unwrap_or_default();
-            names.iter().map(|name| name.len() + 1).sum::<usize>() > LONGEST_NAMES
-        };
-        let is_long_whole = is_long(most);
-        if is_long(last) || is_long_whole && self.whole_paths == WholePaths::Taken {
+        let Some(keys) = self.joined(path) else {
             return of_itself(Verdict { treatment: Treatment::Mask, ..self.default_verdict(place) });
-        }
-        let whole = (most > last && !is_long_whole).then_some(most);
-        let lengths = || whole.into_iter().chain((1..=last).rev());
-        let first = |length: usize, counts: &dyn Fn(&CompiledRule, &str) -> bool| {
-            let key = path.get(path.len() - length..).unwrap_or_default().join(".");
-            let counts = |rule: &CompiledRule| counts(rule, &key);
-            let rule = self.first_match(place, event, &key, counts)?;
-            let above = key.len().checked_sub(path.last().map_or(0, |name| name.len()) + 1);
-            let verdict = self.verdict(place, rule, &key);
-            Some(Said { verdict, is_of_list: above.is_some_and(|above| self.is_of_list(verdict, above)) })
         };
-        let own = |rule: &CompiledRule| matches!(rule.origin, Origin::Rule(_));
-        let of_presets = |length: usize| {
-            // What is left of an event's keys: of the attributes themselves, whose members are as they are.
-            first(length, &|rule, key| !own(rule) && key.contains(is_separator) && !rule.is_of_all_keys())
+        let name = path.last().map_or(0, |name| name.len());
+        let by_user = |key| {
+            let rule = self.first_match(place, event, key, 0..self.own, |_| true)?;
+            Some((key.len(), self.verdict(place, rule, key)))
         };
-        let by_user =
-            lengths().find_map(|length| Some((length, first(length, &|rule, _| own(rule))?.verdict)));
-        let known = by_user.map_or(0, |(length, _)| length);
-        if let Some((_, verdict)) = by_user
+        let by_user = if self.own > 0 { keys.lengths().find_map(by_user) } else { None };
+        let mut itself = by_user.map(|(_, verdict)| verdict);
+        if let Some(verdict) = itself
             && self.takes_all(verdict)
         {
             return of_itself(verdict);
         }
-        let (mut itself, mut of_list) = (by_user.map(|(_, verdict)| verdict), None::<Verdict>);
-        for said in lengths().take_while(|length| *length > known).filter_map(of_presets) {
-            let so_far = if said.is_of_list { &mut of_list } else { &mut itself };
-            *so_far = Some(so_far.map_or(said.verdict, |so_far| self.join(so_far, said.verdict)));
-            if !said.is_of_list {
+        let mut of_list = None::<Verdict>;
+        let knows_more = |key: &&str| by_user.is_none_or(|(known, _)| key.len() > known);
+        for key in keys.lengths().take_while(knows_more) {
+            if !key.contains(is_separator) {
+                continue;
+            }
+            // What is left of an event's keys: of the attributes themselves, whose members are as they are.
+            let counts = |rule: &CompiledRule| !rule.is_of_all_keys();
+            let Some(rule) = self.first_match(place, event, key, self.own..u32::MAX, counts) else {
+                continue;
+            };
+            let verdict = self.verdict(place, rule, key);
+            let above = key.len().checked_sub(name + 1);
+            let is_of_list = above.is_some_and(|above| self.is_of_list(verdict, above));
+            let so_far = if is_of_list { &mut of_list } else { &mut itself };
+            *so_far = Some(so_far.map_or(verdict, |so_far| self.join(so_far, verdict)));
+            if !is_of_list {
                 break;
             }
         }
@@ -124,6 +157,35 @@ impl CompiledPolicy {
             (Some(verdict), None) => of_itself(verdict),
             (None, None) => None,
         }
+    }
+
+    /// The names that rules are asked for; none where they are too long.
+    fn joined(&self, path: &[&str]) -> Option<Joined> {
+        let most = path.len().min(self.longest_path());
+        let mut bytes = 0;
+        let mut lengths = Vec::with_capacity(LONGEST_PATH);
+        for (above, name) in path.iter().rev().take(most).enumerate() {
+            bytes += name.len() + 1;
+            if above < LONGEST_PATH && bytes > LONGEST_NAMES {
+                return None;
+            }
+            let is_asked = above < LONGEST_PATH
+                || above < self.long_keys.names && bytes <= self.long_keys.bytes.max(LONGEST_NAMES);
+            if is_asked {
+                lengths.push(bytes - 1);
+            }
+        }
+        let is_whole_asked = most > LONGEST_PATH && self.whole_paths != WholePaths::NotAsked;
+        if is_whole_asked && bytes > LONGEST_NAMES && self.whole_paths == WholePaths::Taken {
+            return None;
+        }
+        if is_whole_asked && bytes <= LONGEST_NAMES && lengths.len() < most {
+            lengths.push(bytes - 1);
+        }
+        let names =
+            if lengths.last().is_some_and(|length| length + 1 == bytes) { most } else { lengths.len() };
+        let names = path.get(path.len() - names..).unwrap_or_default().join(".");
+        Some(Joined { names, lengths })
     }
 
     /// Whether a row that leaves what it matches, or but for some members, matches a member because it matches the first `above` bytes
@@ -140,7 +202,8 @@ impl CompiledPolicy {
 
     /// How many names of a path rules are asked for.
     pub(crate) fn longest_path(&self) -> usize {
-        if self.whole_paths == WholePaths::NotAsked { LONGEST_PATH } else { usize::MAX }
+        let longest = LONGEST_PATH.max(self.long_keys.names);
+        if self.whole_paths == WholePaths::NotAsked { longest } else { usize::MAX }
     }
 
     /// What becomes of the member of this name, of a list of which `of_list` becomes, by what rules say of it.

@@ -105,10 +105,48 @@ impl Rule {
 pub(crate) enum Matcher {
     Exact(String),
     Prefix(String),
-    Regex(Regex),
+    Regex(Expression),
+}
+
+/// An expression, and what a key that it matches begins and ends with: most keys are told by that.
+#[derive(Clone, Debug)]
+pub(crate) struct Expression {
+    regex: Regex,
+    head: String,
+    tail: String,
+}
+
+impl Expression {
+    /// `head` and `tail` are compared case aside.
+    pub(crate) fn new(regex: Regex, head: &str, tail: &str) -> Self {
+        Self { regex, head: head.to_owned(), tail: tail.to_owned() }
+    }
+
+    fn of_glob(glob: &str) -> Result<Self, PolicyError> {
+        let head = glob.split('*').next().unwrap_or_default();
+        let tail = glob.rsplit('*').next().unwrap_or_default();
+        Ok(Self::new(glob_regex(glob)?, head, tail))
+    }
+
+    pub(crate) fn is_match(&self, key: &str) -> bool {
+        let key_bytes = key.as_bytes();
+        let begins = key_bytes.get(..self.head.len());
+        let ends = key_bytes.len().checked_sub(self.tail.len()).and_then(|start| key_bytes.get(start..));
+        begins.is_some_and(|begin| begin.eq_ignore_ascii_case(self.head.as_bytes()))
+            && ends.is_some_and(|end| end.eq_ignore_ascii_case(self.tail.as_bytes()))
+            && self.regex.is_match(key)
+    }
 }
 
 impl Matcher {
+    /// The names of a header, whose expression has no case and begins with `head`.
+    pub(crate) fn of_header(expression: &str, head: &str) -> Result<Self, PolicyError> {
+        match Self::new(&KeyPattern::Regex(expression.to_owned()), false)? {
+            Self::Regex(expression) => Ok(Self::Regex(Expression::new(expression.regex, head, ""))),
+            matcher => Ok(matcher),
+        }
+    }
+
     pub(crate) fn new(pattern: &KeyPattern, folds_case: bool) -> Result<Self, PolicyError> {
         let folded = |text: &str| if folds_case { text.to_lowercase() } else { text.to_owned() };
         match pattern {
@@ -120,12 +158,12 @@ impl Matcher {
             )),
             KeyPattern::Exact(key) => Ok(Self::Exact(folded(key))),
             KeyPattern::Prefix(key) => Ok(Self::Prefix(folded(key.strip_suffix(['.', ':']).unwrap_or(key)))),
-            KeyPattern::Glob(glob) => glob_regex(&folded(glob)).map(Self::Regex),
+            KeyPattern::Glob(glob) => Expression::of_glob(&folded(glob)).map(Self::Regex),
             KeyPattern::Regex(regex) => RegexBuilder::new(regex)
                 .case_insensitive(folds_case)
                 .size_limit(LARGEST_PATTERN)
                 .build()
-                .map(Self::Regex)
+                .map(|regex| Self::Regex(Expression::new(regex, "", "")))
                 .map_err(|error| {
                     PolicyError::new(format!("the regular expression is not valid: {}", reason(&error)))
                 }),
