@@ -343,6 +343,58 @@ fn a_users_truncation_holds_in_every_list_and_lets_nobody_through() {
 }
 
 #[test]
+fn what_a_user_takes_out_goes_from_messages_of_which_the_structure_stays() {
+    let answer = "ai.response.providerMetadata";
+    for (policy, list, sent, rule, expected) in [
+        (
+            STRUCTURE,
+            "gen_ai.prompt",
+            json!({"role": "user", "index": 1}),
+            key("role", "mask"),
+            json!({"role": MASKED, "index": 1}),
+        ),
+        (
+            STRUCTURE,
+            "gen_ai.prompt",
+            json!([{"role": "user", "index": 1}]),
+            key("gen_ai.prompt.role", "drop"),
+            json!([{"index": 1}]),
+        ),
+        (
+            STRUCTURE,
+            "gen_ai.input.messages",
+            json!({"messages": [{"role": "user", "parts": [{"type": "text", "index": 1}]}]}),
+            key("parts.type", "drop"),
+            json!({"messages": [{"role": "user", "parts": [{"index": 1}]}]}),
+        ),
+        (
+            PRIVACY,
+            answer,
+            json!({"usage": {"input_tokens": 7, "output_tokens": 8}}),
+            key("input_tokens", "drop"),
+            json!({"usage": {"output_tokens": 8}}),
+        ),
+        (
+            STRUCTURE,
+            "gen_ai.prompt",
+            json!({"ssn": "SECRET", "index": 1}),
+            key("ssn", "drop"),
+            json!({"index": 1}),
+        ),
+        // What a rule leaves leaves nothing of what the structure does not.
+        (
+            STRUCTURE,
+            "gen_ai.prompt",
+            json!({"text": "SECRET"}),
+            key("text", "keep"),
+            json!({"text": "[REDACTED:content:6]"}),
+        ),
+    ] {
+        becomes(&with(policy, &[rule]), list, &sent, &expected);
+    }
+}
+
+#[test]
 fn keys_of_any_number_of_names_are_matched() {
     let names = ["b", "c", "d", "e", "f", "g", "h", "i", "j"];
     let of = |value: &str| names.iter().rev().fold(json!(value), |inner, name| json!({ *name: inner }));

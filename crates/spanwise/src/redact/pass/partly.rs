@@ -89,9 +89,9 @@ impl<'a> Walk<'a> {
     }
 
     /// Keeps the structure of messages, or less of it, as text or as lists.
-    pub(super) fn structure(&mut self, item: Item, verdict: Verdict, kept: Kept) {
+    pub(super) fn structure(&mut self, item: Item, verdict: Verdict, kept: Kept, path: &mut Path<'a>) {
         let RawValue::String(text) = item.value else {
-            return self.structured(item, verdict, kept, Member::Container, false);
+            return self.structured(item, verdict, kept, (Member::Container, false), path);
         };
         let look = Look { on: verdict.selection, is_query: false };
         if self.is_too_long(item.slot, item.row, item.place, text, look) {
@@ -110,8 +110,15 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// The same of a value within messages that are lists. `member` is what its name says it is.
-    fn structured(&mut self, item: Item, verdict: Verdict, kept: Kept, member: Member, is_tool: bool) {
+    /// The same of a value within messages that are lists. `member` is what its name says it is, and whether it is a tool's.
+    fn structured(
+        &mut self,
+        item: Item,
+        verdict: Verdict,
+        kept: Kept,
+        (member, is_tool): (Member, bool),
+        path: &mut Path<'a>,
+    ) {
         let is_container = member.is_container();
         match item.value {
             RawValue::Empty => {}
@@ -136,18 +143,25 @@ impl<'a> Walk<'a> {
                 for row in rows.range() {
                     if let Some(child) = self.batch.values.get(row).copied() {
                         let child = Item { slot: Slot::Child, row, value: child.value(), ..item };
-                        self.structured(child, verdict, kept, member, is_tool);
+                        self.structured(child, verdict, kept, (member, is_tool), path);
                     }
                 }
             }
             RawValue::KvList(rows) if is_container => {
-                self.structured_members(item, verdict, kept, member, rows);
+                self.structured_members(item, verdict, kept, (member, rows), path);
             }
             _ => self.mask(item, verdict),
         }
     }
 
-    fn structured_members(&mut self, item: Item, verdict: Verdict, kept: Kept, own: Member, rows: Rows) {
+    fn structured_members(
+        &mut self,
+        item: Item,
+        verdict: Verdict,
+        kept: Kept,
+        (own, rows): (Member, Rows),
+        path: &mut Path<'a>,
+    ) {
         let batch = self.batch;
         let is_tool = own == Member::ToolContainer || self.is_of_tool(rows);
         let keys = || {
@@ -169,7 +183,20 @@ impl<'a> Walk<'a> {
                 self.edits.push(Slot::ChildKey, row, change);
             }
             let child = Item { slot: Slot::Child, row, value: child.value(), ..item };
-            self.structured(child, verdict, kept, member.unwrap_or(Member::Content), is_tool);
+            let kind = (member.unwrap_or(Member::Content), is_tool);
+            // What the user drops, masks or hashes goes from every list.
+            let taken = if self.policy.has_own_rules() {
+                let own = self.keys.paths.enter(self.policy, item.place, item.event, path, name);
+                self.policy.taken_by_user(own.said)
+            } else {
+                path.push(name);
+                None
+            };
+            match taken {
+                Some(taken) => self.treat(child, taken, path),
+                None => self.structured(child, verdict, kept, kind, path),
+            }
+            path.pop();
         }
     }
 

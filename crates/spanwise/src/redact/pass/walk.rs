@@ -198,8 +198,8 @@ impl<'a> Walk<'a> {
             Treatment::Mask | Treatment::KeepMark => self.mask(item, verdict),
             Treatment::Hash => self.hash(item, verdict),
             Treatment::Truncate(length) => self.truncate(item, verdict, length, path),
-            Treatment::Structure => self.structure(item, verdict, Kept::Structure),
-            Treatment::Figures => self.structure(item, verdict, Kept::Figures),
+            Treatment::Structure => self.structure(item, verdict, Kept::Structure, path),
+            Treatment::Figures => self.structure(item, verdict, Kept::Figures, path),
             Treatment::Members => self.members(item, verdict, path),
         }
     }

@@ -200,6 +200,17 @@ impl CompiledPolicy {
             })
     }
 
+    /// The verdict by which all of a member goes, if a rule of the user's says so.
+    pub(crate) fn taken_by_user(&self, said: Option<Said>) -> Option<Verdict> {
+        let verdict = said.map(|said| said.verdict)?;
+        (verdict.rule.is_some_and(|rule| rule < self.own) && self.takes_all(verdict)).then_some(verdict)
+    }
+
+    /// Whether the user has rules.
+    pub(crate) fn has_own_rules(&self) -> bool {
+        self.own > 0
+    }
+
     /// How many names of a path rules are asked for.
     pub(crate) fn longest_path(&self) -> usize {
         let longest = LONGEST_PATH.max(self.long_keys.names);
