@@ -135,6 +135,12 @@ fn of_two_parts_that_stay_the_one_within_the_other_stays_and_else_none() {
     let other = json!({"langfuse.trace.metadata": r#"{"requester_ip_address":"SECRET"}"#});
     let masked = json!({"langfuse.trace.metadata": format!(r#"{{"requester_ip_address":"{IDENTITY}"}}"#)});
     becomes(MASKS, "langsmith.metadata", &other, &masked);
+    // What neither takes stays where all else goes.
+    let of = |text: &str| json!({"ai.decision": {"m": 7}, "key": "ai.decision", "n": 7, "t": text});
+    let pair = json!({"ai.decision": CONTENT, "key": "ai.decision", "n": 7, "t": CONTENT});
+    for policy in [PRIVACY, STRUCTURE] {
+        becomes(policy, settings, &of("SECRET"), &pair);
+    }
     let gone = json!({"trace.metadata": IDENTITY});
     becomes(MASKS, "metadata", &json!({"trace.metadata": r#"{"origin":"SECRET"}"#}), &gone);
 }
@@ -392,6 +398,30 @@ fn what_a_user_takes_out_goes_from_messages_of_which_the_structure_stays() {
     ] {
         becomes(&with(policy, &[rule]), list, &sent, &expected);
     }
+}
+
+/// A preset may not let through what a user's rule takes of a list.
+#[test]
+fn a_row_that_keeps_a_member_keeps_no_more_than_stays_of_its_list() {
+    for (list, member) in
+        [("text", "langfuse.trace.metadata"), ("app", "gen_ai.usage"), ("app", "service.name")]
+    {
+        for policy in ["presets = ['secrets']\n", PRIVACY, MASKS] {
+            let policy = with(policy, &[key(list, "truncate 3")]);
+            let of = |text: &str| json!({member: text, "ctx": {member: {"n": text}}, "key": member, "value": text});
+            let expected =
+                json!({member: "SEC", "ctx": {member: {"n": "SEC"}}, "key": &member[..3], "value": "SEC"});
+            becomes(&policy, list, &of("SECRET"), &expected);
+        }
+    }
+    // Nor what is said of a list in the user's that takes less.
+    let policy = with(MASKS, &[key("app", "truncate 3")]);
+    becomes(
+        &policy,
+        "app",
+        &json!({"gen_ai.usage": {"gen_ai.prompt": "SECRET"}}),
+        &json!({"gen_ai.usage": {"gen_ai.prompt": CONTENT}}),
+    );
 }
 
 #[test]

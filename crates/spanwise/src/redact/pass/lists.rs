@@ -59,32 +59,20 @@ impl<'a> Walk<'a> {
             if child.key().is_none() || self.key_of(*child) != "key" {
                 continue;
             }
-            let verdict = self.said_of_key(item, text, path, of_list);
-            said = self.joined(said, verdict.filter(|verdict| verdict.treatment != Treatment::Keep));
+            let of_key = self.of_key(item, text, path, of_list);
+            said = self.joined(said, of_key);
         }
         said
     }
 
-    /// What rules say of a member that would be called that, and would not of one of any name.
-    fn said_of_key(
-        &mut self,
-        item: Item,
-        key: Text,
-        path: &mut Path<'a>,
-        of_list: Verdict,
-    ) -> Option<Verdict> {
-        let key = self.batch.text(key);
-        let mut said_of = |name| {
-            let member = self.keys.paths.enter(self.policy, item.place, item.event, path, name);
+    /// What would become of a member that is called that, if it is not what becomes of one of any name.
+    fn of_key(&mut self, item: Item, key: Text, path: &mut Path<'a>, of_list: Verdict) -> Option<Verdict> {
+        let mut of_name = |name: Cow<'a, str>| {
+            let member = self.keys.paths.enter(self.policy, item.place, item.event, path, name.clone());
             path.pop();
-            member.said.filter(|said| !said.is_of_list).map(|said| said.verdict)
+            self.policy.of_said(member.said, of_list, &name)
         };
-        match said_of(key.clone()) {
-            Some(verdict) => {
-                let of_any = said_of(Cow::Borrowed(ANY_NAME));
-                of_any.is_none_or(|of_any| of_any.rule != verdict.rule).then_some(verdict)
-            }
-            None => Some(self.policy.of_member(of_list, &key)).filter(|verdict| *verdict != of_list),
-        }
+        let of_key = of_name(self.batch.text(key));
+        (of_key.treatment != Treatment::Keep && of_key != of_name(Cow::Borrowed(ANY_NAME))).then_some(of_key)
     }
 }

@@ -7,12 +7,12 @@
 //!    the one within the other stays; where neither is, nothing does. A truncation and members of JSON are both carried out.
 //! 2. Of the user's rules the one with the most names decides. If it takes all, that is all.
 //! 3. Of the rows of presets the one with the most names decides that is *of the member itself*. A row may leave a list as it is, or but
-//!    for some members, and match what is below because it matches the list: that is *said of the list*, hides no row with fewer names,
-//!    and is joined with what that says, or with what holds for the list.
+//!    for some members, and match what is below because it matches the list: that is *said of the list*, and hides no row with fewer
+//!    names. What rows leave is joined with what holds for the list.
 //! 4. A user's rule that leaves something is joined with what the rows say that know the member by more names than it does.
-//! 5. The members of a pair, `{"key": …, "value": …}`, become what they are by themselves joined with what is said of a member that is
-//!    called what the key says, if a rule names that one in particular. So does all below them, under their own names: what the pair
-//!    says is a floor.
+//! 5. The members of a pair, `{"key": …, "value": …}`, become what they are by themselves joined with what becomes of a member that is
+//!    called what the key says, if more is said of that one than of one of any name. So does all below them, under their own names: what
+//!    the pair says is a floor.
 //! 6. Where nothing is said of a member, what holds for the list holds for it.
 
 use super::compiled::{CompiledPolicy, CompiledRule, EventClass, Treatment, Verdict};
@@ -78,8 +78,8 @@ impl LongKeys {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Said {
     pub(crate) verdict: Verdict,
-    /// It is said of the list that the member is in, and holds for it unless more holds for that list.
-    pub(crate) is_of_list: bool,
+    /// A rule of the user's says it, and not rows of presets alone.
+    pub(crate) is_by_user: bool,
 }
 
 /// The last names of a path, joined once.
@@ -113,9 +113,9 @@ impl CompiledPolicy {
         if self.rules.is_empty() {
             return None;
         }
-        let of_itself = |verdict| Some(Said { verdict, is_of_list: false });
         let Some(keys) = self.joined(path) else {
-            return of_itself(Verdict { treatment: Treatment::Mask, ..self.default_verdict(place) });
+            let verdict = Verdict { treatment: Treatment::Mask, ..self.default_verdict(place) };
+            return Some(Said { verdict, is_by_user: false });
         };
         let name = path.last().map_or(0, |name| name.len());
         let by_user = |key| {
@@ -123,39 +123,32 @@ impl CompiledPolicy {
             Some((key.len(), self.verdict(place, rule, key)))
         };
         let by_user = if self.own > 0 { keys.lengths().find_map(by_user) } else { None };
-        let mut itself = by_user.map(|(_, verdict)| verdict);
-        if let Some(verdict) = itself
+        if let Some((_, verdict)) = by_user
             && self.takes_all(verdict)
         {
-            return of_itself(verdict);
+            return Some(Said { verdict, is_by_user: true });
         }
-        let mut of_list = None::<Verdict>;
         let knows_more = |key: &&str| by_user.is_none_or(|(known, _)| key.len() > known);
-        for key in keys.lengths().take_while(knows_more) {
-            if !key.contains(is_separator) {
-                continue;
-            }
+        let mut of_rows = None::<Verdict>;
+        for key in keys.lengths().take_while(knows_more).filter(|key| key.contains(is_separator)) {
             // What is left of an event's keys: of the attributes themselves, whose members are as they are.
             let counts = |rule: &CompiledRule| !rule.is_of_all_keys();
             let Some(rule) = self.first_match(place, event, key, self.own..u32::MAX, counts) else {
                 continue;
             };
             let verdict = self.verdict(place, rule, key);
+            of_rows = Some(of_rows.map_or(verdict, |so_far| self.join(so_far, verdict)));
             let above = key.len().checked_sub(name + 1);
-            let is_of_list = above.is_some_and(|above| self.is_of_list(verdict, above));
-            let so_far = if is_of_list { &mut of_list } else { &mut itself };
-            *so_far = Some(so_far.map_or(verdict, |so_far| self.join(so_far, verdict)));
-            if !is_of_list {
+            if !above.is_some_and(|above| self.is_of_list(verdict, above)) {
                 break;
             }
         }
-        match (itself, of_list) {
-            (Some(itself), Some(of_list)) if by_user.is_some() || itself.treatment != Treatment::Keep => {
-                of_itself(self.join(itself, of_list))
+        match (by_user, of_rows) {
+            (None, verdict) => verdict.map(|verdict| Said { verdict, is_by_user: false }),
+            (Some((_, verdict)), rows) => {
+                let verdict = rows.map_or(verdict, |rows| self.join(verdict, rows));
+                Some(Said { verdict, is_by_user: true })
             }
-            (_, Some(verdict)) => Some(Said { verdict, is_of_list: true }),
-            (Some(verdict), None) => of_itself(verdict),
-            (None, None) => None,
         }
     }
 
@@ -220,8 +213,8 @@ impl CompiledPolicy {
     /// What becomes of the member of this name, of a list of which `of_list` becomes, by what rules say of it.
     pub(crate) fn of_said(&self, said: Option<Said>, of_list: Verdict, name: &str) -> Verdict {
         match said {
-            Some(said) if said.is_of_list => self.join(said.verdict, self.of_member(of_list, name)),
-            Some(said) => said.verdict,
+            Some(said) if said.is_by_user => said.verdict,
+            Some(said) => self.join(said.verdict, self.of_member(of_list, name)),
             None => self.of_member(of_list, name),
         }
     }
@@ -239,6 +232,12 @@ impl CompiledPolicy {
     /// Whether nothing is left, be it a text, a number or a list.
     fn takes_all(&self, verdict: Verdict) -> bool {
         verdict.treatment.takes_all() && !self.spares_numbers(verdict.rule)
+    }
+
+    /// Whether numbers, true and false stay, whatever they are.
+    fn leaves_numbers(&self, verdict: Verdict) -> bool {
+        self.spares_numbers(verdict.rule)
+            || matches!(verdict.treatment, Treatment::KeepMark | Treatment::Members)
     }
 
     /// What takes out what both do, and leaves no more than either: the first law. The first has its say where both are alike.
@@ -259,8 +258,10 @@ impl CompiledPolicy {
             _ if self.is_within(other, one) => Some(other),
             _ => None,
         };
-        // The rule that it is told by must not be one that spares numbers.
-        let rule = if self.spares_numbers(one.rule) { other.rule } else { one.rule };
+        // By a rule that spares numbers, where both leave them, and else by one that does not.
+        let both_leave = self.leaves_numbers(one) && self.leaves_numbers(other);
+        let spares = [one, other].map(|verdict| self.spares_numbers(verdict.rule));
+        let rule = if spares == [both_leave, !both_leave] { one.rule } else { other.rule };
         both.unwrap_or(Verdict { treatment: Treatment::Mask, rule, within: None, ..one })
     }
 
@@ -276,11 +277,7 @@ impl CompiledPolicy {
 
     /// Whether what one verdict leaves, of which neither takes all nor keeps it, is left by the other as well.
     fn is_within(&self, one: Verdict, other: Verdict) -> bool {
-        let leaves_numbers = |verdict: Verdict| {
-            self.spares_numbers(verdict.rule)
-                || matches!(verdict.treatment, Treatment::KeepMark | Treatment::Members)
-        };
-        if self.spares_numbers(one.rule) && !leaves_numbers(other) {
+        if self.spares_numbers(one.rule) && !self.leaves_numbers(other) {
             return false;
         }
         match (one.treatment, other.treatment) {
