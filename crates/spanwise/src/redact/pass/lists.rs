@@ -30,11 +30,15 @@ impl<'a> Walk<'a> {
             let own = self.keys.paths.enter(self.policy, item.place, item.event, path, name.clone());
             changes_keys |= own.changes_key;
             let verdict = self.policy.of_said(own.said, inherited, &name);
-            let pair = pair.filter(|_| name != "key");
-            path.floor = self.joined(pair, floor.map(|floor| self.policy.of_member(floor, &name)));
-            let verdict = path.floor.map_or(verdict, |floor| self.policy.join(verdict, floor));
-            self.treat(child_item, verdict, path);
-            path.floor = floor;
+            if pair.is_none() && floor.is_none() {
+                self.treat(child_item, verdict, path);
+            } else {
+                let pair = pair.filter(|_| name != "key");
+                path.floor = self.joined(pair, floor.map(|floor| self.policy.of_member(floor, &name)));
+                let verdict = path.floor.map_or(verdict, |floor| self.policy.join(verdict, floor));
+                self.treat(child_item, verdict, path);
+                path.floor = floor;
+            }
             path.pop();
         }
         if changes_keys {

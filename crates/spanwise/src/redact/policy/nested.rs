@@ -213,7 +213,8 @@ impl CompiledPolicy {
     /// What becomes of the member of this name, of a list of which `of_list` becomes, by what rules say of it.
     pub(crate) fn of_said(&self, said: Option<Said>, of_list: Verdict, name: &str) -> Verdict {
         match said {
-            Some(said) if said.is_by_user => said.verdict,
+            // The names were asked for with it.
+            Some(said) if said.is_by_user || said.verdict == of_list => said.verdict,
             Some(said) => self.join(said.verdict, self.of_member(of_list, name)),
             None => self.of_member(of_list, name),
         }
