@@ -11,6 +11,9 @@ use super::templates::Templates;
 use crate::json::Cursor;
 use crate::json::scan::{Kernel, Vectorized};
 
+/// So many keys in a row that come before their values are no chance.
+const STRAIGHT: usize = 64;
+
 /// The rest of a list in which both orders were met. Stops at the first attribute that is anything else, or that has not been met
 /// in both orders; it is read by those who know more.
 pub(super) struct EitherOrder<'l, 's, 'r> {
@@ -32,6 +35,7 @@ impl<'r> Vectorized for EitherOrder<'_, '_, 'r> {
     fn run<K: Kernel>(self, kernel: K) -> Self::Output {
         let Self { templates, sink, cursor, mut run, room, mut rest } = self;
         let generation = templates.generation;
+        let (begin, mut count, mut is_straight) = (run, 0, true);
         for _ in 0..room {
             let guess = templates.guess(run.owner, run.place, run.first, run.previous);
             let Some((key_first, value_first)) = templates.both_orders(guess) else { break };
@@ -60,8 +64,41 @@ impl<'r> Vectorized for EitherOrder<'_, '_, 'r> {
             }
             rest = after;
             run.advance(guess);
+            count += 1;
+            is_straight &= is_by_key;
         }
+        templates.note_order(begin, count, is_straight);
         (run, rest)
+    }
+}
+
+impl Templates {
+    /// Notes whether from `begin` on all keys of `count` attributes came before their values. Where that was so for a while, the writer
+    /// is another than the one who puts them in either order, and its lists are guessed as it writes them from now on.
+    #[inline]
+    fn note_order(&mut self, begin: Run, count: usize, is_straight: bool) {
+        if !is_straight {
+            self.straight = 0;
+            return;
+        }
+        cold_path();
+        self.straight = self.straight.saturating_add(count);
+        if self.straight >= STRAIGHT {
+            self.straighten(begin, count);
+        }
+    }
+
+    /// Guesses the templates whose keys come first, where they or those whose values do were guessed.
+    #[inline(never)]
+    fn straighten(&mut self, begin: Run, count: usize) {
+        let (mut guessed, mut written) = (begin, begin);
+        for _ in 0..count {
+            let guess = self.guess(guessed.owner, guessed.place, guessed.first, guessed.previous);
+            let Some((key_first, _)) = self.both_orders(guess) else { break };
+            self.follow(&written, key_first);
+            guessed.advance(guess);
+            written.advance(key_first);
+        }
     }
 }
 
@@ -93,6 +130,7 @@ fn begins<K: Kernel>(
 #[cfg(test)]
 mod tests {
     use super::super::templated::tests::{body, read};
+    use super::STRAIGHT;
     use crate::{DecodeOptions, Decoder, Simd};
 
     const KEYS: [&str; 5] = [
@@ -161,6 +199,25 @@ mod tests {
                 let expected = read(&mut general, body.clone());
                 assert_eq!(read(&mut decoder, body.clone()), expected, "{body}");
             }
+        }
+    }
+
+    /// Who comes after a writer of either order is not read as that one was.
+    #[test]
+    fn a_writer_whose_keys_come_first_is_guessed_so_again() {
+        let straight = |decoder: &Decoder| decoder.scratch.templates.straight;
+        for mut decoder in warm() {
+            assert!(straight(&decoder) < STRAIGHT);
+            let ordered = body(&attributes(0));
+            for _ in 0..STRAIGHT {
+                read(&mut decoder, ordered.clone()).unwrap();
+            }
+            // It was counted until it was believed, and is not any more: such a list is not looked at for both orders.
+            let counted = straight(&decoder);
+            assert!((STRAIGHT..STRAIGHT + KEYS.len()).contains(&counted), "{counted}");
+            read(&mut decoder, body(&attributes(0b10101))).unwrap();
+            read(&mut decoder, body(&attributes(0b10101))).unwrap();
+            assert!(straight(&decoder) < STRAIGHT);
         }
     }
 

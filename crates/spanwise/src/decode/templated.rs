@@ -348,6 +348,8 @@ pub(super) mod tests {
     use bytes::Bytes;
 
     use super::super::templates::slot;
+    use super::Run;
+    use crate::schema::Field;
     use crate::{DecodeOptions, Decoder, SpanBatch, encode};
 
     /// Decodes `attributes` of a span: what there is in canonical JSON, and what was found.
@@ -415,6 +417,30 @@ pub(super) mod tests {
             tried += 1;
         }
         assert!(tried > 0);
+    }
+
+    /// Who comes after a writer of another layout is not read as an exception to that one.
+    #[test]
+    fn what_follows_is_guessed_in_the_layout_of_the_writer_who_came_last() {
+        let mut decoder = Decoder::default();
+        let list = |colon: &str| {
+            let one = |key| format!(r#"{{"key"{colon}"{key}","value":{{"stringValue":"v"}}}}"#);
+            ["a", "b", "c", "d", "e"].map(one).join(",")
+        };
+        for colon in [":", " : ", ":", ": ", " : ", ":"] {
+            for _ in 0..2 {
+                decode(&mut decoder, &list(colon));
+            }
+            let templates = &decoder.scratch.templates;
+            let mut run = Run::of_span(7, 0, b"", Field::Attributes.bit());
+            for key in ["a", "b", "c", "d", "e"] {
+                let number = templates.guess(run.owner, run.place, run.first, run.previous);
+                let text = templates.get(number).unwrap().with_key.text();
+                let text = std::str::from_utf8(text).unwrap();
+                assert!(text.contains(&format!(r#""key"{colon}"{key}""#)), "{colon:?} {key}: {text}");
+                run.advance(number);
+            }
+        }
     }
 
     #[test]

@@ -40,6 +40,8 @@ pub(super) struct Templates {
     value_first: [[u16; Shape::COUNT]; 2],
     /// Key ids are known for one batch, until rows of it are taken back.
     pub(super) generation: u32,
+    /// Attributes in a row whose keys came first, of those that were met in both orders.
+    pub(super) straight: usize,
     /// Attributes in a row that were not simple enough to be learned.
     pub(super) barren: u32,
     /// Attributes that could not be learned for want of room.
@@ -55,7 +57,7 @@ const MOST: usize = 1024;
 /// Depths told apart; deeper ones share.
 pub(super) const DEPTHS: usize = 16;
 /// Names of spans told apart, by a hash; others share. A power of two.
-pub(super) const NAMES: usize = 64;
+pub(super) const NAMES: usize = 256;
 /// Stands for an attribute that is not simple: the general path reads it.
 pub(super) const OTHER: u16 = u16::MAX;
 /// Layouts kept of one key: writers of several may share a stream. A hostile one must not fill the bucket of a key.
@@ -82,6 +84,7 @@ impl Default for Templates {
             turn: 0,
             value_first: Default::default(),
             generation: 0,
+            straight: 0,
             barren: 0,
             too_many: 0,
         }
@@ -261,13 +264,18 @@ impl Templates {
         cursor: &Cursor<'t>,
         rest: &'t [u8],
     ) -> Option<(u16, u16, Value, &'t [u8])> {
-        let mut number = guess;
+        let (mut number, order) = (guess, self.get(guess).map(|template| template.order));
         for _ in 0..2 {
             let Some(template) = self.get(number) else { break };
             // Guesses of several lists may share a place.
             if template.order != Order::Alone && template.begins(kernel, rest) {
                 // Where the value comes first, only its end shows whether it is this key.
                 match template.read(kernel, cursor, rest) {
+                    // Another layout is another writer's, who has lists of his own; the other order may be the same one's.
+                    Some((value, after)) if Some(template.order) == order => {
+                        self.follow(&run, number);
+                        return Some((number, number, value, after));
+                    }
                     Some((value, after)) => return Some((number, guess, value, after)),
                     None if template.order == Order::ValueFirst => break,
                     None => {
