@@ -343,11 +343,15 @@ mod tests {
         read(&mut decoder, "abcdefgh");
         // Lists that alternate leave it as it is.
         for _ in 0..FAILURES {
-            ["acegbdfh", "abcdefgh"].iter().for_each(|keys| read(&mut decoder, keys));
+            for keys in ["acegbdfh", "abcdefgh"] {
+                read(&mut decoder, keys);
+            }
         }
         assert_eq!(learned(&mut decoder, 1), 7);
         for _ in 0..FAILURES {
-            ["acegbdfh", "abdcehgf", "ahgfedcb"].iter().for_each(|keys| read(&mut decoder, keys));
+            for keys in ["acegbdfh", "abdcehgf", "ahgfedcb"] {
+                read(&mut decoder, keys);
+            }
         }
         assert_eq!(learned(&mut decoder, 1), 0);
         (0..300).for_each(|_| read(&mut decoder, "abcdefgh"));

@@ -9,7 +9,7 @@ use std::hint::cold_path;
 use super::gaps::Members;
 use super::reader::{Reader, Scratch};
 use super::templated::Run;
-use crate::batch::{ByteRange, Id, Rows, SpanBatch, Text};
+use crate::batch::{ByteRange, Id, Rows, SpanBatch, SpanRow, SpanSource, Text};
 use crate::json::number;
 use crate::json::scan::{Kernel, Vectorized};
 use crate::schema::{Field, Message};
@@ -195,15 +195,7 @@ impl Reader<'_> {
                     cursor.clean_string_by(kernel, content, start + 1).map(|(length, escaped)| {
                         let end = start + 1 + length;
                         let text = Text::input(start + 1, end, escaped);
-                        let (of_row, of_source) = if field == Field::Name {
-                            (&mut row.name, source.as_mut().map(|source| &mut source.name))
-                        } else {
-                            (&mut row.trace_state, source.as_mut().map(|source| &mut source.trace_state))
-                        };
-                        *of_row = text;
-                        if let Some(range) = of_source {
-                            *range = ByteRange::new(start, end + 1);
-                        }
+                        put_text(row, source.as_deref_mut(), field, text, ByteRange::new(start, end + 1));
                         length + 2
                     })
                 }
@@ -228,6 +220,21 @@ impl Reader<'_> {
         members.last = last;
         cursor.at = text.len() - rest.len();
         stop
+    }
+}
+
+/// Fills in the name or the trace state, and where it stands.
+#[allow(clippy::inline_always, reason = "must be compiled with the instruction set of its caller")]
+#[inline(always)]
+fn put_text(row: &mut SpanRow, source: Option<&mut SpanSource>, field: Field, text: Text, range: ByteRange) {
+    if field == Field::Name {
+        row.name = text;
+    } else {
+        row.trace_state = text;
+    }
+    if let Some(source) = source {
+        let of_field = if field == Field::Name { &mut source.name } else { &mut source.trace_state };
+        *of_field = range;
     }
 }
 

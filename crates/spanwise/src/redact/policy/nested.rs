@@ -100,11 +100,11 @@ impl Joined {
 impl CompiledPolicy {
     /// What becomes of a member of nested lists, whose names are `path` from the attribute's key down to the member's.
     ///
-    /// Rules are asked for the names joined by dots, all of them first, then ever fewer of the last eight (or as many as
-    /// the longest key of the user's has), at last the member's name alone: those of the user for all of these, and then the rows of presets, which are not asked for a name without a
-    /// separator: `prompt` in any list is not content. None where nothing is said: then what holds for the list holds for the member.
-    /// So it does beside what a row says of all in a list. Names that are too long to be joined are not looked at, and the member is
-    /// masked.
+    /// Rules are asked for the names joined by dots, all of them first, then ever fewer of the last eight (or as many as the longest key
+    /// of the user's has), at last the member's name alone: those of the user for all of these, and then the rows of presets, which are
+    /// not asked for a name without a separator: `prompt` in any list is not content. None where nothing is said: then what holds for
+    /// the list holds for the member. So it does beside what a row says of all in a list. Names that are too long to be joined are not
+    /// looked at, and the member is masked.
     pub fn resolve_nested(&self, place: Place, event: EventClass, path: &[&str]) -> Option<Verdict> {
         self.said_of(place, event, path).map(|said| said.verdict)
     }
