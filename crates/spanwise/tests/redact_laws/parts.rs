@@ -36,9 +36,11 @@ fn check(policy: &Policy, text: &[u8], block: usize, is_all_gone: bool) -> TestC
     let whole = redactor(policy).redact_block(text.to_vec(), Framing::Auto).unwrap();
     if report.canonical_documents == 0 && whole.report.canonical_documents == 0 {
         let expected = String::from_utf8_lossy(&whole.data);
-        // Of what is torn behind it, the end of its line may be left.
-        let end = if whole.report.bad_documents > 0 { "\n" } else { "" };
-        prop_assert_eq!(found.trim_end_matches(end), expected.trim_end_matches(end), "{}", shown);
+        if whole.report.documents == 1 && whole.report.bad_documents == 0 {
+            prop_assert_eq!(&found, &expected, "{}", shown);
+        }
+        // Where there are more, each may become a line of its own; and of what is torn, what stood before it may be left.
+        prop_assert_eq!(without_white_space(&found), without_white_space(&expected), "{}", shown);
         prop_assert_eq!(report.documents, whole.report.documents, "{}", shown);
         prop_assert_eq!(report.changes(), whole.report.changes(), "{}", shown);
         prop_assert_eq!(report.unknown_members, whole.report.unknown_members, "{}", shown);
@@ -55,6 +57,18 @@ fn check(policy: &Policy, text: &[u8], block: usize, is_all_gone: bool) -> TestC
         }
     }
     Ok(())
+}
+
+/// What there is of JSON but for the white space between its tokens.
+fn without_white_space(json: &str) -> String {
+    let (mut in_string, mut is_escaped) = (false, false);
+    let stays = |letter: &char| {
+        let stays = in_string || !letter.is_ascii_whitespace();
+        in_string ^= *letter == '"' && !is_escaped;
+        is_escaped = in_string && *letter == '\\' && !is_escaped;
+        stays
+    };
+    json.chars().filter(stays).collect()
 }
 
 /// The spans of documents.
