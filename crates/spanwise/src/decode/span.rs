@@ -179,15 +179,14 @@ impl Reader<'_> {
     #[inline]
     fn check_span(&mut self, start: usize) -> Result<(), Fatal> {
         let Some(row) = self.batch.spans.last() else { return Ok(()) };
-        let (trace_id, span_id) = (want_of_id(&row.trace_id), want_of_id(&row.span_id));
+        let trace_id = fault_of_id(&row.trace_id, Code::TraceIdEmpty, Code::TraceIdZero);
+        let span_id = fault_of_id(&row.span_id, Code::SpanIdEmpty, Code::SpanIdZero);
         let is_nameless = row.name.is_empty();
         let ends_early = row.end_time_unix_nano < row.start_time_unix_nano && row.end_time_unix_nano != 0;
-        if let Some(want) = trace_id {
-            let code = if want == Want::Id { Code::TraceIdEmpty } else { Code::TraceIdZero };
+        if let Some(code) = trace_id {
             self.report(code, start, &[Field::TraceId])?;
         }
-        if let Some(want) = span_id {
-            let code = if want == Want::Id { Code::SpanIdEmpty } else { Code::SpanIdZero };
+        if let Some(code) = span_id {
             self.report(code, start, &[Field::SpanId])?;
         }
         if is_nameless {
@@ -277,19 +276,12 @@ impl Reader<'_> {
     }
 }
 
-/// What an id has not that a span must have.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Want {
-    Id,
-    Digit,
-}
-
-/// Whether there is no id at all, or one of the right size with nothing but zeros. (An id kept as text was reported where it
-/// stood.)
+/// What is told of an id that is not there at all (`empty`), or is of the right size with nothing but zeros. (An id kept as text was
+/// reported where it stood.)
 #[inline]
-fn want_of_id<const N: usize>(id: &Id<N>) -> Option<Want> {
+fn fault_of_id<const N: usize>(id: &Id<N>, empty: Code, zero: Code) -> Option<Code> {
     if id.valid {
         return None;
     }
-    if id.text.is_empty() { Some(Want::Id) } else { id.zero.then_some(Want::Digit) }
+    if id.text.is_empty() { Some(empty) } else { id.zero.then_some(zero) }
 }
