@@ -58,8 +58,8 @@ impl Reader<'_> {
     fn key_value_list(&mut self, field: Field, mut run: Run) -> Result<(), Fatal> {
         let bracket = self.cursor.at;
         self.cursor.open()?;
-        let count = self.templated_attributes(&mut run);
-        if let Some(closing) = self.cursor.closing(self.cursor.at) {
+        let (count, closing) = self.templated_attributes(&mut run);
+        if let Some(closing) = closing {
             self.last_list = (bracket, self.cursor.at);
             self.cursor.at = closing;
             self.cursor.close();
@@ -99,7 +99,7 @@ impl Reader<'_> {
                 run.advance(OTHER);
             }
             index = index.saturating_add(1);
-            index = index.saturating_add(self.templated_attributes(&mut run));
+            index = index.saturating_add(self.templated_attributes(&mut run).0);
         };
         self.scratch.path.truncate(self.scratch.path.len() - 2);
         Ok(last)

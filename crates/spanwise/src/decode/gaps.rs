@@ -163,7 +163,7 @@ pub(super) struct Members {
 impl Members {
     /// States of `last`: one a field, one before the first member, and one after unknown members alone.
     const STATES: usize = 66;
-    const NONE: u8 = 64;
+    pub(super) const NONE: u8 = 64;
     const UNKNOWN: u8 = 65;
 
     pub(super) fn new(message: Message, start: usize) -> Self {

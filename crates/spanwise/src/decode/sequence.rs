@@ -48,6 +48,17 @@ pub(super) enum Followed {
     Cut,
 }
 
+/// What was read of a list by its sequence.
+pub(super) struct ReadOn<'r> {
+    pub(super) followed: Followed,
+    /// The template of the last attribute.
+    pub(super) last: u16,
+    /// What stands after it.
+    pub(super) rest: &'r [u8],
+    /// Where the list's bracket stands, if it ends there.
+    pub(super) bracket: Option<usize>,
+}
+
 impl Sequence {
     /// The templates behind the first.
     #[inline]
@@ -143,7 +154,7 @@ impl Templates {
 }
 
 /// Reads attributes behind the first of a list, whose template is `first`, as long as they are those of its sequence, and `room` of
-/// them at most. How far that was, the template of the last, and what stands after it.
+/// them at most.
 #[allow(
     clippy::inline_always,
     reason = "measured: what is handed on would be copied, and wait until it is written"
@@ -156,17 +167,18 @@ pub(super) fn read_on<'r>(
     first: u16,
     room: usize,
     rest: &'r [u8],
-) -> (Followed, u16, &'r [u8]) {
-    let Some(sequence) = &templates.sequence(first) else { return (Followed::Not, first, rest) };
+) -> Option<ReadOn<'r>> {
+    let sequence = &templates.sequence(first)?;
     // No room is made: where a list goes on another way, a warm decode would allocate.
     let room = room.min(sink.rows.capacity() - sink.rows.len());
-    let (count, after) = cursor.simd.vectorize(Steps { templates, sink, cursor, sequence, room, rest });
+    let (count, rest, bracket) =
+        cursor.simd.vectorize(Steps { templates, sink, cursor, sequence, room, rest });
     let followed = match count {
         count if count == sequence.then().len() => Followed::Whole,
         count if count == room => Followed::Cut,
         _ => Followed::Not,
     };
-    (followed, sequence.last(count), after)
+    Some(ReadOn { followed, last: sequence.last(count), rest, bracket })
 }
 
 struct Steps<'l, 'r> {
@@ -179,8 +191,8 @@ struct Steps<'l, 'r> {
 }
 
 impl<'r> Vectorized for Steps<'_, 'r> {
-    /// How many were read, and what stands after them.
-    type Output = (usize, &'r [u8]);
+    /// How many were read, what stands after them, and where the list's bracket does, if it ends there.
+    type Output = (usize, &'r [u8], Option<usize>);
 
     #[allow(clippy::inline_always, reason = "must be compiled with the instruction set of its caller")]
     #[inline(always)]
@@ -216,13 +228,14 @@ impl<'r> Vectorized for Steps<'_, 'r> {
             count += 1;
         }
         sink.rows.truncate(begin + count);
-        if cursor.closing(cursor.text.len() - rest.len()).is_none() {
+        let bracket = cursor.closing(cursor.text.len() - rest.len());
+        if bracket.is_none() {
             cold_path();
             for row in sink.rows.get(begin..).unwrap_or_default() {
                 sink.keys.stamp(row.key, sink.list);
             }
         }
-        (count, rest)
+        (count, rest, bracket)
     }
 }
 

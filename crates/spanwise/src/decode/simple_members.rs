@@ -6,7 +6,7 @@
 
 use std::hint::cold_path;
 
-use super::gaps::Members;
+use super::gaps::{Gaps, Members};
 use super::reader::{Reader, Scratch};
 use super::templated::Run;
 use crate::batch::{ByteRange, Id, Rows, SpanBatch, SpanRow, SpanSource, Text};
@@ -107,8 +107,8 @@ impl Reader<'_> {
         let name = name.raw(self.cursor.text, &self.batch.made);
         let mut run = Run::of_span(self.cursor.depth, list, name, seen);
         self.cursor.at += 1;
-        let count = self.attributes_by_templates(kernel, &mut run);
-        let Some(bracket) = self.cursor.closing(self.cursor.at) else {
+        let (count, bracket) = self.attributes_by_templates(kernel, &mut run);
+        let Some(bracket) = bracket else {
             self.cursor.depth += 1;
             (self.items_before, self.values_before) = (items, values);
             return Err(Stop::Attributes(run, count));
@@ -199,14 +199,16 @@ impl Reader<'_> {
                         length + 2
                     })
                 }
-                Field::Status if cursor.depth < cursor.max_depth => status(value).map(|(code, length)| {
-                    row.status_code = code;
-                    row.status_message = Text::EMPTY;
-                    if let Some(source) = &mut source {
-                        source.status_message = ByteRange::default();
-                    }
-                    length
-                }),
+                Field::Status if cursor.depth < cursor.max_depth => {
+                    status(gaps, value).map(|(code, length)| {
+                        row.status_code = code;
+                        row.status_message = Text::EMPTY;
+                        if let Some(source) = &mut source {
+                            source.status_message = ByteRange::default();
+                        }
+                        length
+                    })
+                }
                 _ => None,
             };
             seen |= field.bit();
@@ -320,14 +322,81 @@ fn count(value: &[u8], count: &mut u32) -> Option<usize> {
     })
 }
 
-/// The code of a status that is `{}` or `{"code":N}`, and its length.
+/// The code of a status that is `{}` or `{"code":N}`, without white space or laid out as the last one, and its length.
 #[inline]
-fn status(value: &[u8]) -> Option<(i32, usize)> {
+fn status(gaps: &Gaps, value: &[u8]) -> Option<(i32, usize)> {
     match value {
         [b'{', b'}', ..] => Some((0, 2)),
         [b'{', b'"', b'c', b'o', b'd', b'e', b'"', b':', digit @ b'0'..=b'9', b'}', ..] => {
             Some((i32::from(digit - b'0'), 10))
         }
+        [b'{', rest @ ..] => indented_status(gaps, rest),
         _ => None,
+    }
+}
+
+/// [`status`] with white space in it, behind the brace.
+#[inline(never)]
+fn indented_status(gaps: &Gaps, rest: &[u8]) -> Option<(i32, usize)> {
+    let before = gaps.after(Message::Status, Members::NONE).filter(|gap| gap.field == Some(Field::Code))?;
+    let end = gaps.after(Message::Status, Field::Code as u8).filter(|gap| gap.field.is_none())?;
+    let length = before.literal.len();
+    let (value, behind) = (rest.get(length..)?, rest.get(length + 1..)?);
+    let stand = before.literal.begins(rest) && end.literal.begins(behind);
+    Some((digit(value)?, length + 2 + end.literal.len())).filter(|_| stand)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::templated::tests::read;
+    use crate::{DecodeOptions, Decoder};
+
+    /// A request with a span of this status.
+    fn body(status: &str) -> String {
+        let ids = r#""traceId":"0af7651916cd43dd8448eb211c80319c","spanId":"b7ad6b7169203331""#;
+        format!(
+            r#"{{"resourceSpans":[{{"scopeSpans":[{{"spans":[{{{ids},"name":"n","status":{status},"flags":1}}]}}]}}]}}"#
+        )
+    }
+
+    /// Whatever layout was learned before, each is read as the general path reads it.
+    #[test]
+    fn a_status_is_read_alike_however_it_is_laid_out() {
+        let general = DecodeOptions::default().with_general_path(true);
+        let layouts = [
+            r#"{"code":2}"#,
+            r#"{ "code": 2 }"#,
+            "{\n                \"code\": 1\n              }",
+            "{\n  \"code\" : 1\n}",
+            r#"{"message":"m", "code": 2}"#,
+            "{ \"code\": 2, \"message\": \"m\" }",
+            r#"{ "message": "" }"#,
+            "{ }",
+            "{}",
+            "null",
+        ];
+        let others = [
+            r#"{ "code": 12 }"#,
+            r#"{ "code": -1 }"#,
+            r#"{ "code": 1.0 }"#,
+            r#"{ "code": "2" }"#,
+            r#"{ "code": "STATUS_CODE_ERROR" }"#,
+            r#"{ "code":  2 }"#,
+            r#"{ "code": 2, "code": 1 }"#,
+            r#"{ "code": 2 ]"#,
+            r#"{ "code": 2"#,
+            r#"{ "code": }"#,
+            r#"{ "code": 2 }}"#,
+            r#"{ "other": 2 }"#,
+        ];
+        for layout in layouts {
+            let mut decoder = Decoder::default();
+            for status in layouts.into_iter().chain(others) {
+                for status in [layout, layout, status] {
+                    let expected = read(&mut Decoder::new(general), body(status));
+                    assert_eq!(read(&mut decoder, body(status)), expected, "{layout} {status}");
+                }
+            }
+        }
     }
 }

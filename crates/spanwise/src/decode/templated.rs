@@ -169,22 +169,22 @@ struct Attributes<'a, 'r> {
 }
 
 impl Vectorized for Attributes<'_, '_> {
-    type Output = u32;
+    type Output = (u32, Option<usize>);
 
     #[allow(clippy::inline_always, reason = "must be compiled with the instruction set of its caller")]
     #[inline(always)]
-    fn run<K: Kernel>(self, kernel: K) -> u32 {
+    fn run<K: Kernel>(self, kernel: K) -> Self::Output {
         self.reader.attributes_by_templates(kernel, self.run)
     }
 }
 
 impl Reader<'_> {
     /// Reads attributes as long as templates match, from the list's bracket or the end of an attribute on.
-    /// Returns how many were read; the cursor is left after the last.
-    pub(super) fn templated_attributes(&mut self, run: &mut Run) -> u32 {
+    /// Returns how many were read, and where the list's bracket stands, if it ends there; the cursor is left after the last.
+    pub(super) fn templated_attributes(&mut self, run: &mut Run) -> (u32, Option<usize>) {
         // Two levels are opened and closed within.
         if self.options.general_path || self.cursor.depth + 2 > self.cursor.max_depth {
-            return 0;
+            return (0, self.cursor.closing(self.cursor.at));
         }
         self.cursor.simd.vectorize(Attributes { reader: self, run })
     }
@@ -192,7 +192,11 @@ impl Reader<'_> {
     #[allow(clippy::inline_always, reason = "must be compiled with the instruction set of its caller")]
     #[allow(clippy::too_many_lines, reason = "measured: in parts, values do not stay in registers")]
     #[inline(always)]
-    pub(super) fn attributes_by_templates<K: Kernel>(&mut self, kernel: K, run: &mut Run) -> u32 {
+    pub(super) fn attributes_by_templates<K: Kernel>(
+        &mut self,
+        kernel: K,
+        run: &mut Run,
+    ) -> (u32, Option<usize>) {
         let room = self.options.limits.attributes.saturating_sub(self.items);
         let Self { cursor, batch, scratch, record, .. } = self;
         let (cursor, record) = (&mut *cursor, *record);
@@ -218,14 +222,20 @@ impl Reader<'_> {
         // Sequences are of lists that are read from their beginning, and take no notes of sources.
         let is_new = first == NONE && into == Destination::Attributes && !record;
         let (mut untried, mut followed) = (is_new, Followed::Not);
+        let mut bracket = None;
         while sink.rows.len() < limit {
             // Behind the first alone: of attributes that were read in either order, one may come again in the sequence.
             if untried && first != NONE {
                 untried = false;
                 if sink.rows.len() == begin + 1 {
                     let room = limit - sink.rows.len();
-                    (followed, previous, rest) =
-                        read_on(templates, sink.borrowed(), cursor, first, room, rest);
+                    if let Some(read) = read_on(templates, sink.borrowed(), cursor, first, room, rest) {
+                        (followed, previous, rest, bracket) =
+                            (read.followed, read.last, read.rest, read.bracket);
+                    }
+                    if bracket.is_some() {
+                        break;
+                    }
                     continue;
                 }
             }
@@ -253,7 +263,8 @@ impl Reader<'_> {
                 guess
             } else {
                 cold_path();
-                if guess == OTHER || cursor.closing(text.len() - rest.len()).is_some() {
+                bracket = cursor.closing(text.len() - rest.len());
+                if guess == OTHER || bracket.is_some() {
                     break;
                 }
                 let run = Run { owner, first, previous, depth, place, list, into };
@@ -299,13 +310,15 @@ impl Reader<'_> {
         }
         let count = sink.rows.len() - begin;
         cursor.at = text.len() - rest.len();
-        if is_new && cursor.closing(cursor.at).is_some() {
+        // Where there was no more room, or an attribute could not be read, that was not looked for.
+        let bracket = bracket.or_else(|| cursor.closing(cursor.at));
+        if is_new && bracket.is_some() {
             templates.note_list(first, count, followed);
         }
         // The limit came down by what is below them.
         self.items += count + (begin.saturating_add(room) - limit);
         *run = Run { owner, first, previous, depth, place, list, into };
-        u32::try_from(count).unwrap_or(u32::MAX)
+        (u32::try_from(count).unwrap_or(u32::MAX), bracket)
     }
 
     /// Learns the attribute, or the element, that the general path has just read from `start`, after the one that ended at

@@ -192,25 +192,44 @@ impl<'t> Cursor<'t> {
 
     /// Where the bracket stands that closes the list which has been read up to `at`, if the list ends there.
     #[inline]
-    pub(crate) fn closing(&self, mut at: usize) -> Option<usize> {
-        loop {
-            match self.text.get(at)? {
-                b']' => return Some(at),
-                b' ' | b'\r' | b'\t' => at += 1,
-                b'\n' if !self.in_line => at += 1,
-                _ => return None,
+    pub(crate) fn closing(&self, at: usize) -> Option<usize> {
+        match self.text.get(at)? {
+            b']' => Some(at),
+            b' ' | b'\r' | b'\t' | b'\n' => {
+                let at = self.behind_white(at);
+                (self.text.get(at) == Some(&b']')).then_some(at)
             }
+            _ => None,
         }
     }
 
     /// Skips white space (RFC 8259 section 2) and returns the byte after it.
     #[inline]
     pub(crate) fn white(&mut self) -> Option<u8> {
+        let byte = self.peek()?;
+        if byte > b' ' {
+            return Some(byte);
+        }
+        self.at = self.behind_white(self.at);
+        self.peek()
+    }
+
+    /// Where the white space ends that stands from `at` on: an indentation is read a word at a time.
+    #[inline(never)]
+    fn behind_white(&self, mut at: usize) -> usize {
+        const SPACES: u64 = u64::from_le_bytes([b' '; 8]);
         loop {
-            match self.peek() {
-                Some(b' ' | b'\r' | b'\t') => self.at += 1,
-                Some(b'\n') if !self.in_line => self.at += 1,
-                other => return other,
+            match self.text.get(at) {
+                Some(b' ' | b'\r' | b'\t') => at += 1,
+                Some(b'\n') if !self.in_line => at += 1,
+                _ => return at,
+            }
+            while let Some(word) = self.text.get(at..).and_then(<[u8]>::first_chunk) {
+                let differ = u64::from_le_bytes(*word) ^ SPACES;
+                at += differ.trailing_zeros() as usize / 8;
+                if differ != 0 {
+                    break;
+                }
             }
         }
     }
@@ -480,6 +499,26 @@ mod tests {
 
     pub(crate) fn cursor(text: &[u8], tolerant: bool) -> Cursor<'_> {
         Cursor { max_depth: 16, max_string: 64, ..Cursor::over(text, 0, tolerant) }
+    }
+
+    #[test]
+    fn white_space_ends_where_its_last_byte_stands() {
+        for (before, length) in (0..20).flat_map(|before| (0..30).map(move |length| (before, length))) {
+            for (white, behind) in
+                [("", "]"), ("\n", "]"), ("\r\n\t", ","), ("  \n", ""), ("\u{b}", "]"), ("\0", "]")]
+            {
+                let text = format!("{}{white}{}{behind}", " ".repeat(before), " ".repeat(length));
+                for in_line in [false, true] {
+                    let is_white = |byte: &u8| b" \t\r".contains(byte) || *byte == b'\n' && !in_line;
+                    let end = text.bytes().take_while(is_white).count();
+                    let bracket = text.as_bytes().get(end) == Some(&b']');
+                    let mut cursor = Cursor { in_line, ..cursor(text.as_bytes(), false) };
+                    assert_eq!(cursor.closing(0), bracket.then_some(end), "{text:?}");
+                    assert_eq!(cursor.white(), text.as_bytes().get(end).copied(), "{text:?}");
+                    assert_eq!(cursor.at, end, "{text:?}");
+                }
+            }
+        }
     }
 
     #[test]

@@ -91,6 +91,15 @@ impl<const BLOCKS: usize> Literal<BLOCKS> {
     fn goes_on<K: Kernel>(&self, kernel: K, rest: &[u8]) -> bool {
         let (mut at, len) = (64, self.len());
         let blocks = self.blocks.as_flattened();
+        if let (Some(block), Some(window)) = (
+            blocks.get(64..).and_then(<[u8]>::first_chunk::<64>),
+            rest.get(64..).and_then(<[u8]>::first_chunk::<64>),
+        ) {
+            if !kernel.begin_alike_64(block, window, len - 64) {
+                return false;
+            }
+            at = 128;
+        }
         while at < len {
             let (Some(block), Some(window)) = (blocks.get(at..), rest.get(at..)) else { return false };
             let alike = match (block.first_chunk::<32>(), window.first_chunk::<32>()) {
