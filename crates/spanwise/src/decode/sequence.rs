@@ -205,10 +205,13 @@ impl<'r> Vectorized for Steps<'_, 'r> {
         let mut count = 0;
         for (row, number) in sink.rows.get_mut(begin..).unwrap_or_default().iter_mut().zip(sequence.then()) {
             let Some(template) = templates.get(*number) else { break };
-            if !template.with_key.stands_at(kernel, rest) {
-                break;
-            }
-            let read = match template.read_short_string(kernel, cursor.text, rest) {
+            let read = match rest.first_chunk() {
+                Some(window) if !template.stands_in(kernel, window) => break,
+                Some(window) => template.read_short_string(kernel, cursor.text, rest, window),
+                None if !template.begins(kernel, rest) => break,
+                None => None,
+            };
+            let read = match read {
                 None => template.read_key_first(kernel, cursor, rest),
                 read => read,
             };

@@ -95,6 +95,9 @@ pub(super) struct Value {
 const _: () = assert!(size_of::<Template>() == 256);
 
 impl Template {
+    /// Bytes of an attribute with a short string, at most: what stands before it, 32 to look for its end in, what stands after it.
+    pub(super) const WINDOW: usize = 160 + 32 + 64;
+
     /// The key, as it is written; nothing where there is none.
     pub(super) fn name(&self) -> &[u8] {
         let quoted = usize::from(self.key) + 1..usize::from(self.key_end).saturating_sub(1);
@@ -109,6 +112,13 @@ impl Template {
             return self.without_key.stands_at(kernel, rest);
         }
         self.with_key.stands_at(kernel, rest)
+    }
+
+    /// [`Self::begins`] for a key that comes first, in a window.
+    #[allow(clippy::inline_always, reason = "must be compiled with the instruction set of its caller")]
+    #[inline(always)]
+    pub(super) fn stands_in<K: Kernel>(&self, kernel: K, window: &[u8; Self::WINDOW]) -> bool {
+        window.first_chunk().is_some_and(|window| self.with_key.stands_in(kernel, window))
     }
 
     /// Whether what stands after the content of the value stands at `rest`.
@@ -130,8 +140,8 @@ impl Template {
         (self.with_key.len(), self.without_key.len())
     }
 
-    /// [`Self::read_key_first`] of a short plain string, as most values are, with one look for its end and what stands after it at
-    /// how far the input goes. `None` where it is another, and close to the end.
+    /// [`Self::read_key_first`] of a short plain string, as most values are, in the window with which `rest` begins. `None` where
+    /// it is another.
     #[allow(clippy::inline_always, reason = "must be compiled with the instruction set of its caller")]
     #[inline(always)]
     pub(super) fn read_short_string<'t, K: Kernel>(
@@ -139,12 +149,14 @@ impl Template {
         kernel: K,
         text: &'t [u8],
         rest: &'t [u8],
+        window: &'t [u8; Self::WINDOW],
     ) -> Option<(Value, &'t [u8])> {
         if self.shape != Shape::String {
             return None;
         }
-        let content = rest.get(self.with_key.len()..)?;
-        let window = content.first_chunk::<96>()?;
+        // It is no more, which the compiler cannot know: what follows is within the window.
+        let head = self.with_key.len().min(160);
+        let window = window.get(head..)?.first_chunk::<96>()?;
         let length = scan::short_plain(kernel, window)?;
         let tail = self.without_key.len();
         let behind = window.get(length..)?;
@@ -156,9 +168,9 @@ impl Template {
         if !ends {
             return None;
         }
-        let start = text.len() - content.len();
+        let start = text.len() - rest.len() + head;
         let payload = Text::input(start, start + length, false).bits();
-        Some((Value { tag: ValueTag::String, payload, content: length }, content.get(length + tail..)?))
+        Some((Value { tag: ValueTag::String, payload, content: length }, rest.get(head + length + tail..)?))
     }
 
     /// [`Self::read`] where the value comes last.

@@ -85,6 +85,33 @@ impl<const BLOCKS: usize> Literal<BLOCKS> {
         true
     }
 
+    /// [`Self::stands_at`] where the input goes on beyond any such text.
+    #[allow(clippy::inline_always, reason = "as above")]
+    #[inline(always)]
+    pub(crate) fn stands_in<K: Kernel>(&self, kernel: K, window: &[u8; 160]) -> bool {
+        const { assert!(BLOCKS == 5, "as many as are compared") };
+        let (ours, len) = (self.blocks.as_flattened(), self.len());
+        let part = |at: usize| match (chunk::<64>(ours, at), chunk(window, at)) {
+            (Some(ours), Some(theirs)) => kernel.begin_alike_64(ours, theirs, len - at),
+            _ => false,
+        };
+        if !part(0) {
+            return false;
+        }
+        if len <= 64 {
+            return true;
+        }
+        cold_path();
+        if !part(64) {
+            return false;
+        }
+        len <= 128
+            || match (chunk::<32>(ours, 128), chunk(window, 128)) {
+                (Some(ours), Some(theirs)) => kernel.begin_alike(ours, theirs, (len - 128).min(32)),
+                _ => false,
+            }
+    }
+
     /// Whether the text from its 65th byte on stands there in `rest`.
     #[allow(clippy::inline_always, reason = "as above")]
     #[inline(always)]
@@ -136,6 +163,13 @@ impl<const BLOCKS: usize> Literal<BLOCKS> {
             }
         }
     }
+}
+
+/// The `N` bytes from `at` on.
+#[allow(clippy::inline_always, reason = "as above")]
+#[inline(always)]
+fn chunk<const N: usize>(bytes: &[u8], at: usize) -> Option<&[u8; N]> {
+    bytes.get(at..)?.first_chunk()
 }
 
 /// Whether the first `N` and the last `N` bytes of two texts of the same length, from `N` to `2 * N`, are equal.
