@@ -271,6 +271,46 @@ fn a_thousand_flips_and_truncations_are_each_an_error_or_a_right_answer() {
     assert!(errors > 900, "{errors} errors");
 }
 
+/// What cannot be read of an index that is merged costs the other one nothing, and is not half in it.
+#[test]
+fn an_index_with_which_a_damaged_one_could_not_be_merged_answers_as_before() {
+    let temporary = tempfile::tempdir().unwrap();
+    let (batches, bytes) = small(&temporary);
+    let path = temporary.path().join("damaged.idx");
+    let (mut alone, mut twice, mut index) =
+        (SpanIndex::default(), SpanIndex::default(), SpanIndex::default());
+    let first = Arc::new(batches[0].clone());
+    for index in [&mut alone, &mut twice, &mut index] {
+        index.add(Arc::clone(&first)).unwrap();
+    }
+    twice.add(Arc::clone(&first)).unwrap();
+    // Damage anywhere in the columns, of which each is read when it is merged.
+    let mut errors = 0;
+    for at in (100..bytes.len() * 9 / 10).step_by(bytes.len() / 40) {
+        let mut damaged = bytes.clone();
+        damaged[at] ^= 1;
+        fs::write(&path, &damaged).unwrap();
+        let Ok(opened) = SpanIndex::open(&path) else { continue };
+        if index.merge(&opened).is_ok() {
+            // It was in a span that is kept in the file.
+            index = SpanIndex::default();
+            index.add(Arc::clone(&first)).unwrap();
+            continue;
+        }
+        errors += 1;
+        for query in QUERIES {
+            let query = Query::parse(query).unwrap();
+            assert!(index.run(&query).unwrap() == alone.run(&query).unwrap(), "{at}");
+        }
+    }
+    assert!(errors > 10, "{errors} errors");
+    index.add(first).unwrap();
+    for query in QUERIES {
+        let query = Query::parse(query).unwrap();
+        assert!(index.run(&query).unwrap() == twice.run(&query).unwrap());
+    }
+}
+
 #[test]
 fn what_is_no_index_says_so() {
     let temporary = tempfile::tempdir().unwrap();

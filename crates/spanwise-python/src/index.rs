@@ -283,7 +283,7 @@ impl Index {
         found.map_err(|error| facet_error(py, error))
     }
 
-    /// Adds the spans of another index after these.
+    /// Adds the spans of another index after these: all of them, or none where it cannot be read.
     fn merge(slf: &Bound<'_, Self>, other: &Bound<'_, Self>) -> PyResult<()> {
         if slf.is(other) {
             return Err(PyValueError::new_err("an index cannot be merged with itself"));

@@ -200,7 +200,8 @@ impl SpanIndex {
     /// Adds the rows of another index after these.
     ///
     /// # Errors
-    /// There would be too many rows or sources, or one of the two is of a file that cannot be read any more.
+    /// There would be too many rows or sources, or one of the two is of a file that cannot be read any more, or is damaged.
+    /// Nothing is added then.
     pub fn merge(&mut self, other: &Self) -> Result<(), IndexFileError> {
         let (before, more) = (self.spans.sources.len(), other.spans.sources.len());
         u32::try_from(before + more).map_err(|_| IndexFileError::TooManyRows)?;

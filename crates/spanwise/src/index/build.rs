@@ -59,7 +59,8 @@ impl Index {
     /// Adds the spans of a batch; the first becomes row [`Self::len`].
     ///
     /// # Errors
-    /// There would be more rows than 2³² − 2. Nothing is added then.
+    /// There would be more rows than 2³² − 2; or the index is stored, and what was not read of it yet cannot be read. Nothing is
+    /// added then.
     pub fn add(&mut self, batch: &SpanBatch) -> Result<(), IndexError> {
         let first = self.len();
         let len = u32::try_from(batch.len()).ok().and_then(|len| first.checked_add(len));

@@ -117,6 +117,14 @@ pub struct Index {
     pub(super) scratch: Scratch,
 }
 
+/// All that an index holds, in memory.
+pub(super) struct Whole<'a> {
+    pub(super) columns: Vec<(&'a Field, &'a Column)>,
+    pub(super) overflow: &'a [RoaringBitmap; 5],
+    pub(super) traces: &'a Traces,
+    pub(super) times: &'a Times,
+}
+
 /// How many rows and fields there are, and nothing of what they hold.
 impl fmt::Debug for Index {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -158,18 +166,25 @@ impl Index {
     /// Reads all that was not read yet, so that rows can be added.
     pub(super) fn load(&mut self) -> Result<(), IndexError> {
         if self.sections.is_some() {
-            for slot in &self.slots {
-                self.column(&slot.field)?;
-            }
-            self.traces()?;
-            self.times()?;
-            self.overflowed()?;
+            self.whole()?;
             self.sections = None;
         }
         if let Some(traces) = self.traces.get_mut() {
             traces.open();
         }
         Ok(())
+    }
+
+    /// All that it holds; what was not read yet is read.
+    pub(super) fn whole(&self) -> Result<Whole<'_>, IndexError> {
+        let mut columns = Vec::with_capacity(self.slots.len());
+        for slot in &self.slots {
+            if let Some(column) = self.column(&slot.field)? {
+                columns.push((&slot.field, column));
+            }
+        }
+        let overflow = self.overflowed()?;
+        Ok(Whole { columns, overflow, traces: self.traces()?, times: self.times()? })
     }
 
     pub(super) fn column(&self, field: &Field) -> Result<Option<&Column>, IndexError> {

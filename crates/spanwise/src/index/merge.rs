@@ -14,35 +14,35 @@ impl Index {
     /// The answers are those of one index that was given the spans of both.
     ///
     /// # Errors
-    /// There would be more rows than 2³² − 2. Nothing is added then.
+    /// There would be more rows than 2³² − 2; or one of the two is stored, and what was not read of it yet cannot be read.
+    /// Nothing is added then.
     pub fn merge(&mut self, other: &Self) -> Result<(), IndexError> {
         let first = self.len();
         let len =
             first.checked_add(other.len()).filter(|len| *len < u32::MAX).ok_or(IndexError::TooManyRows)?;
         self.load()?;
-        for slot in &other.slots {
-            let Some(theirs) = other.column(&slot.field)? else { continue };
-            let limits = self.limits;
-            if let Some(number) = self.column_number(slot.field.clone()) {
+        // All of it before the first row is added: behind this nothing fails.
+        let theirs = other.whole()?;
+        let limits = self.limits;
+        for (field, column) in theirs.columns {
+            if let Some(number) = self.column_number(field.clone()) {
                 if let Some(ours) = self.column_mut(number) {
-                    ours.append(theirs, first, limits);
+                    ours.append(column, first, limits);
                 }
             } else {
-                let scope = super::build::scope_number(&slot.field);
-                let rows = shifted(&theirs.present(), first);
+                let scope = super::build::scope_number(field);
+                let rows = shifted(&column.present(), first);
                 if let Some(overflow) = scope.and_then(|scope| self.overflow_mut().get_mut(scope)) {
                     *overflow |= rows;
                 }
             }
         }
-        let overflow = other.overflowed()?;
-        for (ours, theirs) in self.overflow_mut().iter_mut().zip(overflow) {
+        for (ours, theirs) in self.overflow_mut().iter_mut().zip(theirs.overflow) {
             *ours |= shifted(theirs, first);
         }
-        let theirs = (other.traces()?, other.times()?);
         let (traces, times) = self.tables_mut();
-        traces.append(theirs.0);
-        times.append(theirs.1);
+        traces.append(theirs.traces);
+        times.append(theirs.times);
         self.len = len;
         Ok(())
     }

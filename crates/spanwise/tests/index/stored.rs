@@ -73,6 +73,49 @@ fn opening_reads_nothing_and_a_query_what_it_asks_for() {
     assert_eq!(stored(&index), stored(&built(&batches, IndexLimits::default())));
 }
 
+/// An index that was stored, and one of whose sections is gone.
+fn without(index: &Index, number: usize) -> Index {
+    #[derive(Debug)]
+    struct Without(Stored, u32);
+    impl Sections for Without {
+        fn section(&self, number: u32) -> Result<Vec<u8>, IndexError> {
+            if number == self.1 { Err(IndexError::Damaged) } else { self.0.section(number) }
+        }
+    }
+    let (directory, sections) = stored(index);
+    let sections = Stored { sections, ..Stored::default() };
+    Index::open(&directory, Arc::new(Without(sections, number.try_into().unwrap()))).unwrap()
+}
+
+#[test]
+fn nothing_is_added_of_what_cannot_be_read_whole() {
+    let mut random = Random::new(6);
+    for limits in [IndexLimits::default(), TIGHT] {
+        let batches = documents(&mut random);
+        let (before, after) = batches.split_at(batches.len() / 2);
+        let (ours, theirs) = (built(before, limits), built(after, limits));
+        let mut both = built(before, limits);
+        both.merge(&theirs).unwrap();
+        assert!(stored(&theirs).1.len() > 10 && both.len() > ours.len() && both.len() > theirs.len());
+        for number in 0..stored(&theirs).1.len() {
+            let mut index = built(before, limits);
+            let error = index.merge(&without(&theirs, number)).unwrap_err();
+            assert!(matches!(error, IndexError::Damaged), "{number}: {error}");
+            assert!(index.len() == ours.len() && stored(&index) == stored(&ours), "{number}");
+            // What comes next is added as if nothing had been tried.
+            index.merge(&theirs).unwrap();
+            assert!(index.len() == both.len() && stored(&index) == stored(&both), "{number}");
+        }
+        for number in 0..stored(&ours).1.len() {
+            let mut index = without(&ours, number);
+            assert!(matches!(index.merge(&theirs), Err(IndexError::Damaged)), "{number}");
+            assert!(matches!(index.add(&after[0]), Err(IndexError::Damaged)), "{number}");
+            assert_eq!(index.len(), ours.len(), "{number}");
+            assert!(index.sections().eq(ours.sections()), "{number}");
+        }
+    }
+}
+
 #[test]
 fn damaged_sections_are_an_error_or_answer_something() {
     let mut random = Random::new(5);
