@@ -7,8 +7,9 @@ mod support;
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Float64Type, Int64Type, TimestampMicrosecondType, TimestampNanosecondType};
 use arrow_array::{Array, RecordBatch, StructArray};
+use spanwise::frame::{BlockSizes, Framer};
 use spanwise::redact::{Policy, Preset, Redactor};
-use spanwise::{AttributesRef, Decoder, Framing, SpanBatch, SpanRef, ValueRef};
+use spanwise::{AttributesRef, DecodeOptions, Decoder, Framing, SpanBatch, SpanRef, ValueRef};
 use spanwise_arrow::write::{FileFormat, to_vec};
 use spanwise_arrow::{ArrowOptions, Column, Compact, Converter, Ids, Layout, Times};
 use support::{column, count, text, word};
@@ -263,6 +264,36 @@ fn many_spans_of_few_scopes_repeat_what_the_scopes_have() {
     for layout in [Layout::Map, Layout::Typed] {
         for compact in [Compact::Auto, Compact::Never, Compact::Always] {
             same("repeated", &batch, &ArrowOptions { layout, compact, ..ArrowOptions::default() });
+        }
+    }
+}
+
+/// What is open where a document is cut is read again before each part, and what is said of it there is another part's.
+#[test]
+fn keys_that_come_twice_in_a_resource_or_a_scope_do_so_in_every_part_of_a_large_document() {
+    let twice = r#""attributes":[{"key":"k","value":{"intValue":"1"}},{"key":"other","value":{}},{"key":"k","value":{"intValue":"2"}}]"#;
+    let once = r#""attributes":[{"key":"k","value":{"intValue":"2"}}]"#;
+    let options = DecodeOptions::default();
+    let sizes = BlockSizes { block: 1, document: 1, ..BlockSizes::default() };
+    // A part is as long as what is put before it, at least.
+    let spans = ["a", "b", "c"].map(|name| format!(r#"{{"name":"{}"}}"#, name.repeat(500))).join(",");
+    for (resource, scope) in [(twice, once), (once, twice), (twice, twice), (once, once)] {
+        let body = format!(
+            r#"{{"resourceSpans":[{{"resource":{{{resource}}},"scopeSpans":[{{"scope":{{{scope}}},"spans":[{spans}]}}]}}]}}"#
+        );
+        let mut framer = Framer::over(body.into(), &options, Framing::Auto, sizes);
+        let mut parts = Vec::new();
+        while let Some(block) = framer.next_block() {
+            let mut batch = SpanBatch::new();
+            Decoder::new(options).decode_framed(block, &mut batch).unwrap();
+            parts.extend(Some(batch).filter(|batch| !batch.is_empty()));
+        }
+        assert_eq!(parts.iter().map(SpanBatch::len).collect::<Vec<_>>(), [1, 1, 1]);
+        for part in &parts {
+            assert_eq!(part.may_repeat_keys(), resource == twice || scope == twice);
+            for layout in [Layout::Map, Layout::Typed] {
+                same("a part", part, &ArrowOptions { layout, ..ArrowOptions::default() });
+            }
         }
     }
 }

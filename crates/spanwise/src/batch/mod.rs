@@ -310,7 +310,8 @@ impl SpanBatch {
         self.log.by_code()
     }
 
-    /// Whether any list of attributes may have a key twice: decode found one, or the batch is redacted and nobody looked.
+    /// Whether any list of attributes may have a key twice: decode found one, also in what was put round a part of a document, or the
+    /// batch is redacted and nobody looked.
     ///
     /// ```
     /// let span = |list| format!(r#"{{"resourceSpans":[{{"scopeSpans":[{{"spans":[{{"attributes":[{list}]}}]}}]}}]}}"#);
@@ -320,7 +321,10 @@ impl SpanBatch {
     /// # Ok::<(), spanwise::DecodeError>(())
     /// ```
     pub fn may_repeat_keys(&self) -> bool {
-        self.redacted || self.log.by_code().any(|(code, _)| code == Code::AttributeKeyDuplicate)
+        let duplicate = Code::AttributeKeyDuplicate;
+        self.redacted
+            || self.log.by_code().any(|(code, _)| code == duplicate)
+            || self.log.codes_of_others().contains(&duplicate)
     }
 
     /// Number of errors among all findings, those not kept included.

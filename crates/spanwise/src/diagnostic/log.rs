@@ -172,7 +172,6 @@ impl DiagnosticLog {
     }
 
     /// Codes of what was found in bytes that are not a part's own, but put round it.
-    #[cfg(feature = "redact")]
     pub(crate) fn codes_of_others(&self) -> &[Code] {
         &self.other_codes
     }
