@@ -13,6 +13,7 @@ use spanwise::{AttributeRow, RawValue, Rows, SpanRow};
 
 use crate::Layout;
 use crate::convert::Build;
+use crate::nulls::Nulls;
 use crate::shapes::Shapes;
 use crate::text::{EMPTY, Texts, rows};
 use crate::views::{Buffers, Pools, Views};
@@ -179,7 +180,7 @@ impl Values {
         match layout {
             Layout::Map => {
                 let views = Views::with_capacity(pools, entries);
-                Self::Plain(PlainValues { views, nulls: Vec::new() })
+                Self::Plain(PlainValues { views, nulls: Nulls::default() })
             }
             Layout::Typed => Self::Typed(Box::new(TypedValues {
                 members: Vec::with_capacity(entries),
@@ -209,8 +210,8 @@ impl Values {
 #[derive(Default)]
 struct PlainValues {
     views: Views,
-    /// The entries that are null, ascending: seldom any.
-    nulls: Vec<usize>,
+    /// The entries that are null: seldom any.
+    nulls: Nulls,
 }
 
 impl PlainValues {
@@ -220,7 +221,7 @@ impl PlainValues {
         let nulls = &mut self.nulls;
         self.views.data.extend(rows.iter().enumerate().map(|(at, row)| {
             texts.value(row.value()).unwrap_or_else(|| {
-                nulls.push(first + at);
+                nulls.insert(first + at);
                 EMPTY
             })
         }));
@@ -230,43 +231,23 @@ impl PlainValues {
     fn set(&mut self, at: usize, value: Option<u128>) {
         let view = value.unwrap_or(EMPTY);
         match self.views.data.get_mut(at) {
-            None => {
-                self.views.data.push(view);
-                if value.is_none() {
-                    self.nulls.push(at);
-                }
-            }
-            Some(slot) => {
-                *slot = view;
-                match (self.nulls.binary_search(&at), value) {
-                    (Ok(index), Some(_)) => {
-                        self.nulls.remove(index);
-                    }
-                    (Err(index), None) => self.nulls.insert(index, at),
-                    _ => {}
-                }
-            }
+            None => self.views.data.push(view),
+            Some(slot) => *slot = view,
+        }
+        match value {
+            Some(_) => self.nulls.remove(at),
+            None => self.nulls.insert(at),
         }
     }
 
     fn repeat(&mut self, range: Range<usize>) {
-        let ahead = self.views.data.len() - range.start;
-        let first = self.nulls.partition_point(|null| *null < range.start);
-        let last = self.nulls.partition_point(|null| *null < range.end);
-        for index in first..last {
-            self.nulls.push(self.nulls[index] + ahead);
-        }
+        self.nulls.repeat(range.clone(), self.views.data.len());
         self.views.shared = true;
         self.views.data.extend_from_within(range);
     }
 
     fn finish(self, buffers: &mut Buffers) -> ArrayRef {
-        let nulls = (!self.nulls.is_empty()).then(|| {
-            let mut validity = arrow_buffer::BooleanBufferBuilder::new(self.views.data.len());
-            validity.append_n(self.views.data.len(), true);
-            self.nulls.iter().for_each(|null| validity.set_bit(*null, false));
-            NullBuffer::new(validity.finish())
-        });
+        let nulls = self.nulls.finish(self.views.data.len());
         Arc::new(buffers.strings(self.views, nulls))
     }
 }

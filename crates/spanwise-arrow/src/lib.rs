@@ -42,6 +42,7 @@ mod join;
 mod key_views;
 mod list;
 mod llm;
+mod nulls;
 mod options;
 mod pick;
 mod plain;

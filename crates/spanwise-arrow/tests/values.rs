@@ -298,6 +298,27 @@ fn keys_that_come_twice_in_a_resource_or_a_scope_do_so_in_every_part_of_a_large_
     }
 }
 
+/// Twice the keys that have no value at first: the second time from the first key on, or from the last.
+#[test]
+fn keys_that_come_again_with_a_value_have_it_in_any_order() {
+    const KEYS: usize = 3000;
+    let key = |number: usize, value: &str| format!(r#"{{"key":"{number}","value":{{{value}}}}}"#);
+    let valued = |number| key(number, r#""boolValue":true"#);
+    let convert = |again: &mut dyn Iterator<Item = usize>| {
+        let list: Vec<_> = (0..KEYS).map(|number| key(number, "")).chain(again.map(valued)).collect();
+        let batch = support::decode(support::span(&list.join(",")));
+        let rows = Converter::new(&ArrowOptions::default()).unwrap().convert(&batch).unwrap();
+        column(&rows, "attributes").as_map().value(0)
+    };
+    let entries = convert(&mut (0..KEYS));
+    assert_eq!((entries.len(), entries.column(1).null_count()), (KEYS, 0));
+    assert_eq!(convert(&mut (0..KEYS).rev()), entries);
+    let odd = convert(&mut (0..KEYS).filter(|number| number % 2 == 1));
+    let values = odd.column(1).as_string_view();
+    let expected = (0..KEYS).map(|number| (number % 2 == 1).then_some("true"));
+    assert!(values.iter().eq(expected));
+}
+
 #[test]
 fn unknown_numbers_and_times_beyond_the_range_have_their_own_cells() {
     let body = r#"{"resourceSpans":[{"scopeSpans":[{"spans":[
