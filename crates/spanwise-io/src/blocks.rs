@@ -197,17 +197,18 @@ impl Blocks {
             if self.at_end {
                 return self.error.take().map(Err);
             }
-            let Some(held) = self.framer.buffer() else {
+            let held = self.framer.held();
+            let Some(buffer) = self.framer.buffer() else {
                 self.at_end = true;
                 continue;
             };
             let size = self.settings.sizes.block;
             // Where a block's worth is held already, what is held is a document that has not ended.
-            let wanted = match size.saturating_add(BEYOND).checked_sub(held.len()) {
+            let wanted = match size.saturating_add(BEYOND).checked_sub(held) {
                 Some(wanted) if wanted >= BEYOND => wanted,
                 _ => size.clamp(BEYOND, MORE),
             };
-            match self.input.read(held, wanted) {
+            match self.input.read(buffer, wanted) {
                 Ok(read) if read == wanted => {}
                 result => {
                     self.error = result.err();

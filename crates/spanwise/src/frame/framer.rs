@@ -48,8 +48,8 @@ impl BlockSizes {
 const SMALL: usize = 256 << 10;
 
 enum Held {
-    /// Chunks are appended.
-    Growing(Vec<u8>),
+    /// Chunks are appended. What stands before the place was given.
+    Growing(Vec<u8>, usize),
     /// All there is, cut without a copy.
     Whole(Bytes),
 }
@@ -57,20 +57,32 @@ enum Held {
 impl Held {
     fn text(&self) -> &[u8] {
         match self {
-            Self::Growing(text) => text,
+            Self::Growing(text, given) => text.get(*given..).unwrap_or_default(),
             Self::Whole(text) => text,
         }
     }
 
-    /// Takes what stands before `at`.
+    /// Takes what stands before `at`. Copies no more than that, however much stands behind it.
     fn take(&mut self, at: usize, buffers: &Buffers) -> Bytes {
         match self {
-            Self::Growing(text) => {
-                let at = at.min(text.len());
-                let mut rest = buffers.get();
-                rest.extend_from_slice(text.get(at..).unwrap_or_default());
-                text.truncate(at);
-                buffers.lend(std::mem::replace(text, rest))
+            Self::Growing(text, given) => {
+                let end = given.saturating_add(at).min(text.len());
+                let rest = text.len() - end;
+                if *given == 0 && rest <= end {
+                    let mut behind = buffers.get();
+                    behind.extend_from_slice(text.get(end..).unwrap_or_default());
+                    text.truncate(end);
+                    return buffers.lend(std::mem::replace(text, behind));
+                }
+                let mut taken = buffers.get();
+                taken.extend_from_slice(text.get(*given..end).unwrap_or_default());
+                *given = end;
+                if rest <= end {
+                    text.drain(..end);
+                    text.shrink_to(rest.saturating_mul(2).max(SMALL));
+                    *given = 0;
+                }
+                buffers.lend(taken)
             }
             Self::Whole(text) => text.split_to(at.min(text.len())),
         }
@@ -124,7 +136,7 @@ pub struct Framer {
 impl fmt::Debug for Framer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Framer")
-            .field("held_bytes", &self.held.text().len())
+            .field("held_bytes", &self.held())
             .field("finished", &self.finished)
             .finish_non_exhaustive()
     }
@@ -133,7 +145,7 @@ impl fmt::Debug for Framer {
 impl Framer {
     /// A framer of chunks, for a decoder with these options: what is a document depends on the mode and the bounds.
     pub fn new(options: &DecodeOptions, framing: Framing, sizes: BlockSizes) -> Self {
-        Self::holding(Held::Growing(Vec::new()), options, framing, sizes)
+        Self::holding(Held::Growing(Vec::new(), 0), options, framing, sizes)
     }
 
     /// A framer of a stream that is in memory already. Blocks share its bytes. It looks at large documents twice, as one
@@ -256,13 +268,29 @@ impl Framer {
         }
     }
 
-    /// What is held and not yet given, for readers that append to it in place: only append. `None` for a stream that is in
-    /// memory already.
+    /// The buffer that chunks are appended to, for readers that do so in place: only append. What stands in it is held and not yet
+    /// given, but maybe for its beginning ([`Self::held`]). `None` for a stream that is in memory already.
     pub fn buffer(&mut self) -> Option<&mut Vec<u8>> {
         match &mut self.held {
-            Held::Growing(text) => Some(text),
+            Held::Growing(text, _) => Some(text),
             Held::Whole(_) => None,
         }
+    }
+
+    /// Bytes that are held and not yet given.
+    ///
+    /// ```
+    /// use spanwise::frame::{BlockSizes, Framer};
+    /// use spanwise::{DecodeOptions, Framing};
+    /// let sizes = BlockSizes { block: 1, ..BlockSizes::default() };
+    /// let mut framer = Framer::new(&DecodeOptions::default(), Framing::Lines, sizes);
+    /// framer.push(b"{}\n{}\n{}");
+    /// assert_eq!(framer.held(), 8);
+    /// framer.next_block().unwrap();
+    /// assert_eq!(framer.held(), 5);
+    /// ```
+    pub fn held(&self) -> usize {
+        self.held.text().len()
     }
 
     /// Says that no chunk follows.
@@ -343,5 +371,78 @@ impl Framer {
         block.counting = None;
         block.part = Some(Box::new(part));
         block
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test")]
+mod tests {
+    use super::*;
+
+    const SIZES: BlockSizes = BlockSizes { block: 100, document: 4000, held: 10_000 };
+
+    fn framer() -> Framer {
+        Framer::new(&DecodeOptions::default(), Framing::Lines, SIZES)
+    }
+
+    /// Lines of all lengths.
+    fn lines(count: usize) -> Vec<u8> {
+        (0..count)
+            .flat_map(|line| format!("{{\"unknown\":\"{}\"}}\n", "x".repeat(line % 157)).into_bytes())
+            .collect()
+    }
+
+    fn address(framer: &Framer) -> usize {
+        framer.held.text().as_ptr().addr()
+    }
+
+    /// Pushes all in chunks, of which each is followed by so many blocks, and returns the blocks' bytes and how many bytes went
+    /// to another place in memory while they were held.
+    fn through(text: &[u8], chunk: usize, blocks: usize) -> (Vec<Bytes>, usize) {
+        let (mut framer, mut found, mut moved) = (framer(), Vec::new(), 0);
+        let mut cut = |framer: &mut Framer, most: usize| {
+            for _ in 0..most {
+                let before = address(framer);
+                let Some(block) = framer.next_block() else { break };
+                if address(framer) != before + block.bytes.len() {
+                    moved += framer.held();
+                }
+                found.push(block.bytes);
+            }
+        };
+        for chunk in text.chunks(chunk) {
+            framer.push(chunk);
+            cut(&mut framer, blocks);
+        }
+        framer.finish();
+        cut(&mut framer, usize::MAX);
+        assert_eq!((framer.held(), framer.next_block().is_none()), (0, true));
+        (found, moved)
+    }
+
+    #[test]
+    fn what_stands_behind_a_block_is_moved_once_for_each_byte_that_is_given() {
+        let text = lines(20_000);
+        let (expected, _) = through(&text, 1, usize::MAX);
+        assert!(expected.len() > 10_000 && expected.concat() == text);
+        for (chunk, blocks) in [(text.len(), 0), (text.len() / 3, 100), (5000, 1), (200, 1), (150, 2)] {
+            let (found, moved) = through(&text, chunk, blocks);
+            assert!(found == expected, "{chunk} {blocks}");
+            assert!(moved <= text.len(), "{chunk} {blocks}: {moved} of {}", text.len());
+        }
+    }
+
+    #[test]
+    fn memory_is_given_back_as_blocks_are() {
+        let text = lines(20_000);
+        let mut framer = framer();
+        framer.push(&text);
+        framer.finish();
+        while let Some(block) = framer.next_block() {
+            let held = framer.held();
+            let Held::Growing(buffer, _) = &framer.held else { unreachable!() };
+            assert!(buffer.capacity() <= 4 * held + SMALL, "{held} of {}", text.len());
+            assert!(block.bytes.len() < 1000);
+        }
     }
 }

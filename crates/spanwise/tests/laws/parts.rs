@@ -315,7 +315,7 @@ fn documents_without_a_line_feed_are_given_as_they_come() {
             for chunk in text.as_bytes().chunks(chunk) {
                 framer.push(chunk);
                 while framer.next_block().is_some() {}
-                most = most.max(framer.buffer().unwrap().len());
+                most = most.max(framer.held());
             }
             assert!(most < 3 * SMALL.document, "{most} bytes are held of {}", text.len());
             let coming = Some(Coming::new(chunk, twice));
