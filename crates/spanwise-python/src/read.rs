@@ -81,10 +81,11 @@ pub(crate) fn read(
     }
     let mut report = run.report();
     if here {
-        let settled = match &requests {
-            Some(requests) => RequestMarks::new(requests, &converter).mark_all(&mut rows),
+        // They are as many as the spans of all sources, and dropped without the lock, too.
+        let settled = py.detach(|| match requests.take() {
+            Some(requests) => RequestMarks::new(&requests, &converter).mark_all(&mut rows),
             None => converter.settle(&mut rows),
-        };
+        });
         settled.map_err(|error| convert_error(&error))?;
         report.mismatched(&converter);
     }
