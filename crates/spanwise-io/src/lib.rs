@@ -57,5 +57,5 @@ pub use index_file::{BatchRows, BlockPlace, IndexFileError, LeftOut, SpanIndex};
 pub use input::Input;
 pub use scan::{Piece, Scan};
 pub use settings::ReadSettings;
-pub use source::{Source, Unreadable, expand};
+pub use source::{Source, Unreadable, UnreadableKind, expand};
 pub use twice::{FileLooks, Kept};

@@ -91,6 +91,21 @@ pub struct Unreadable {
     pub name: String,
     /// Why it cannot be read.
     pub message: String,
+    kind: UnreadableKind,
+}
+
+/// Why something cannot be read, for who does not go by words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum UnreadableKind {
+    /// What was named is meant as a pattern and is none.
+    BadPattern,
+    /// There is no file: a pattern that none matches, or a directory without traces.
+    NoFile,
+    /// The system says so: the number of its error, as [`std::io::Error::raw_os_error`] gives it.
+    System(Option<i32>),
+    /// Anything else, such as a pipe that was found and not named.
+    Other,
 }
 
 impl fmt::Display for Unreadable {
@@ -101,23 +116,22 @@ impl fmt::Display for Unreadable {
 
 impl std::error::Error for Unreadable {}
 
-/// What begins what is said of a text that has the signs of a pattern and is none.
-const NO_PATTERN: &str = "not a glob pattern";
-
 impl Unreadable {
-    /// What was named, and why it cannot be read.
+    /// What was named, and why it cannot be read: [`UnreadableKind::Other`].
     pub fn new(name: impl Into<String>, message: impl Into<String>) -> Self {
-        Self { name: name.into(), message: message.into() }
+        Self { name: name.into(), message: message.into(), kind: UnreadableKind::Other }
     }
 
-    /// Whether what was named is meant as a pattern and is none.
+    /// What kind of fault it is.
     ///
     /// ```
+    /// use spanwise_io::UnreadableKind;
     /// let sources = spanwise_io::expand(&["x[".into(), "no-such-*.json".into()]);
-    /// assert!(matches!(&sources[..], [Err(one), Err(other)] if one.is_bad_pattern() && !other.is_bad_pattern()));
+    /// let kinds: Vec<_> = sources.iter().filter_map(|source| Some(source.as_ref().err()?.kind())).collect();
+    /// assert_eq!(kinds, [UnreadableKind::BadPattern, UnreadableKind::NoFile]);
     /// ```
-    pub fn is_bad_pattern(&self) -> bool {
-        self.message.starts_with(NO_PATTERN)
+    pub fn kind(&self) -> UnreadableKind {
+        self.kind
     }
 }
 
@@ -163,7 +177,15 @@ pub fn expand(arguments: &[OsString]) -> Vec<Result<Source, Unreadable>> {
 }
 
 fn unreadable(name: impl Into<String>, message: impl Into<String>) -> Result<Source, Unreadable> {
-    Err(Unreadable { name: name.into(), message: message.into() })
+    Err(Unreadable::new(name, message))
+}
+
+fn unreadable_as(
+    kind: UnreadableKind,
+    name: impl Into<String>,
+    message: impl Into<String>,
+) -> Result<Source, Unreadable> {
+    Err(Unreadable { kind, ..Unreadable::new(name, message) })
 }
 
 fn is_pattern(text: &str) -> bool {
@@ -174,7 +196,8 @@ fn directory(root: &Path, sources: &mut Vec<Result<Source, Unreadable>>) {
     let before = sources.len();
     walk(WalkDir::new(root), is_trace_file, sources);
     if sources.len() == before {
-        sources.push(unreadable(
+        sources.push(unreadable_as(
+            UnreadableKind::NoFile,
             root.display().to_string(),
             "no .json, .jsonl or .ndjson file in this directory",
         ));
@@ -200,7 +223,8 @@ fn glob(pattern: &str, sources: &mut Vec<Result<Source, Unreadable>>) {
     let matcher = match glob {
         Ok(glob) => glob.compile_matcher(),
         Err(error) => {
-            sources.push(unreadable(pattern, format!("{NO_PATTERN}: {}", error.kind())));
+            let message = format!("not a glob pattern: {}", error.kind());
+            sources.push(unreadable_as(UnreadableKind::BadPattern, pattern, message));
             return;
         }
     };
@@ -210,7 +234,7 @@ fn glob(pattern: &str, sources: &mut Vec<Result<Source, Unreadable>>) {
     let walked = WalkDir::new(if root.is_empty() { "." } else { root }).max_depth(depth);
     walk(walked, |path| matcher.is_match(path), sources);
     if sources.len() == before {
-        sources.push(unreadable(pattern, "no file matches"));
+        sources.push(unreadable_as(UnreadableKind::NoFile, pattern, "no file matches"));
     }
 }
 
@@ -258,11 +282,13 @@ fn walk(walk: WalkDir, is_wanted: impl Fn(&Path) -> bool, sources: &mut Vec<Resu
             Err(error) if leads_nowhere(&error) && !error.path().is_some_and(is_wanted) => {}
             Err(error) => {
                 let name = error.path().map(|path| path.display().to_string()).unwrap_or_default();
-                let message = match error.io_error() {
-                    Some(error) => format!("cannot read: {error}"),
-                    None => "a link to a directory that it lies in".to_owned(),
-                };
-                sources.push(unreadable(name, message));
+                sources.push(match error.io_error() {
+                    Some(error) => {
+                        let kind = UnreadableKind::System(error.raw_os_error());
+                        unreadable_as(kind, name, format!("cannot read: {error}"))
+                    }
+                    None => unreadable(name, "a link to a directory that it lies in"),
+                });
             }
         }
     }
@@ -353,6 +379,56 @@ mod tests {
         for pattern in ["in/a.json{,.gz}", "in/a.json{.gz,}", "in{,}/a{,.b}.json{,.gz}"] {
             let found = expand(&[folder.path().join(pattern).into_os_string()]);
             assert_eq!(found.iter().filter(|found| found.is_ok()).count(), 2, "{pattern}: {found:?}");
+        }
+    }
+
+    /// Those of what cannot be read, by what was named.
+    fn kinds(folder: &Path, argument: &str) -> Vec<UnreadableKind> {
+        let sources = expand(&[folder.join(argument).into_os_string()]);
+        sources.into_iter().filter_map(|source| Some(source.err()?.kind())).collect()
+    }
+
+    #[test]
+    fn kinds_tell_what_the_words_do() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path();
+        std::fs::create_dir_all(path.join("empty/none")).unwrap();
+        std::fs::write(path.join("a.json"), "{}").unwrap();
+        let absent = std::fs::metadata(path.join("absent")).unwrap_err().raw_os_error();
+        for (argument, expected) in [
+            ("a.json", None),
+            ("*.json", None),
+            ("a[", Some(UnreadableKind::BadPattern)),
+            ("b*.json", Some(UnreadableKind::NoFile)),
+            ("empty", Some(UnreadableKind::NoFile)),
+            ("empty/*/*", Some(UnreadableKind::NoFile)),
+            ("absent/*.json", Some(UnreadableKind::System(absent))),
+        ] {
+            assert_eq!(kinds(path, argument), Vec::from_iter(expected), "{argument}");
+        }
+        assert_eq!(Unreadable::new("a", "cannot read: not a glob pattern").kind(), UnreadableKind::Other);
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn kinds_have_the_number_that_the_system_gave() {
+        use std::os::unix::fs::{PermissionsExt as _, symlink};
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path();
+        let _socket = std::os::unix::net::UnixListener::bind(path.join("a.json")).unwrap();
+        assert_eq!(kinds(path, "*.json"), [UnreadableKind::Other]);
+        std::fs::create_dir(path.join("round")).unwrap();
+        symlink(path.join("round"), path.join("round/again")).unwrap();
+        assert_eq!(kinds(path, "round/**/*.json")[0], UnreadableKind::Other);
+        symlink("gone.json", path.join("b.json")).unwrap();
+        assert_eq!(kinds(path, "b*.json"), [UnreadableKind::System(Some(2))]);
+        let closed = path.join("closed");
+        std::fs::create_dir(&closed).unwrap();
+        std::fs::set_permissions(&closed, std::fs::Permissions::from_mode(0o000)).unwrap();
+        // Who may read everything is not kept out.
+        if std::fs::read_dir(&closed).is_err() {
+            assert_eq!(kinds(path, "closed"), [UnreadableKind::System(Some(13))]);
+            assert_eq!(kinds(path, "closed/*.json"), [UnreadableKind::System(Some(13))]);
         }
     }
 

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use pyo3::exceptions::{PyOSError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
-use spanwise_io::Unreadable;
+use spanwise_io::{Unreadable, UnreadableKind};
 
 use crate::batch::bytes_of;
 use crate::errors::{io_error, is_json, is_path, os_error, shown};
@@ -101,15 +101,11 @@ impl Read for FileObject {
 /// What cannot be read, as an exception: the system's own where it says why.
 fn unreadable(py: Python<'_>, error: &Unreadable) -> PyErr {
     const NO_ENTRY: i32 = 2;
-    if error.is_bad_pattern() {
-        return PyValueError::new_err(format!("{}: {}", shown(&error.name), error.message));
-    }
-    let looked = std::fs::metadata(&error.name)
-        .and_then(|found| if found.is_dir() { std::fs::read_dir(&error.name).map(drop) } else { Ok(()) });
-    // A pattern that means no file is not there either, and that is not what is wrong with it.
-    let is_system = error.message.starts_with("cannot read");
-    match looked.err().map(|error| error.raw_os_error()) {
-        Some(Some(number)) if number != NO_ENTRY || is_system => os_error(py, number, &error.name),
+    match error.kind() {
+        UnreadableKind::BadPattern => {
+            PyValueError::new_err(format!("{}: {}", shown(&error.name), error.message))
+        }
+        UnreadableKind::System(Some(number)) => os_error(py, number, &error.name),
         // Also a directory without traces, and a pattern that means no file.
         _ => PyOSError::new_err((NO_ENTRY, error.message.clone(), shown(&error.name))),
     }
@@ -120,7 +116,7 @@ fn unreadable(py: Python<'_>, error: &Unreadable) -> PyErr {
 fn is_entry(error: &Unreadable, path: &str) -> bool {
     let named = Path::new(path.trim_start_matches("./"));
     let at = error.name.trim_start_matches("./");
-    !error.is_bad_pattern() && !named.starts_with(at)
+    error.kind() != UnreadableKind::BadPattern && !named.starts_with(at)
 }
 
 /// Sources with what globs and directories stand for in their place.
