@@ -136,10 +136,13 @@ fn first_backslash(chunk: [u8; 16]) -> usize {
     (hits | 1 << 16).trailing_zeros() as usize
 }
 
-/// Index of the first backslash among sixteen bytes, or 16.
 #[cfg(not(target_arch = "x86_64"))]
+use first_backslash_by_words as first_backslash;
+
+/// Index of the first backslash among sixteen bytes, or 16.
+#[cfg(any(not(target_arch = "x86_64"), test))]
 #[inline]
-fn first_backslash(chunk: [u8; 16]) -> usize {
+fn first_backslash_by_words(chunk: [u8; 16]) -> usize {
     const ONES: u64 = u64::from_ne_bytes([1; 8]);
     let [low, high] = words(chunk).map(|word| {
         let word = word ^ (ONES * u64::from(b'\\'));
@@ -226,7 +229,7 @@ pub(crate) fn push_lossy(bytes: &[u8], out: &mut Vec<u8>) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::samples::step;
+    use super::super::samples::{bytes, step};
     use super::*;
 
     fn unescaped(raw: &str) -> String {
@@ -246,6 +249,28 @@ mod tests {
             for before in (0..34).chain(58..67).step_by(step(11)) {
                 for after in (0..18).chain([44, 64]).step_by(step(8)) {
                     unescaped(&format!("{}{escape}{}", "x".repeat(before), "y".repeat(after)));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_first_backslash_is_found_wherever_it_stands_and_whatever_stands_beside_it() {
+        for place in 0..=16 {
+            for other in bytes() {
+                // Next to it stands what a borrow of the subtraction would make of it.
+                for next in [b'\\' - 1, b'\\', b'\\' + 1, other] {
+                    let mut chunk = [if other == b'\\' { b'a' } else { other }; 16];
+                    if let Some(byte) = chunk.get_mut(place + 1) {
+                        *byte = next;
+                    }
+                    if let Some(byte) = chunk.get_mut(place) {
+                        *byte = b'\\';
+                    }
+                    let shown = chunk.escape_ascii();
+                    assert_eq!(chunk.iter().position(|byte| *byte == b'\\').unwrap_or(16), place);
+                    assert_eq!(first_backslash(chunk), place, "{shown}");
+                    assert_eq!(first_backslash_by_words(chunk), place, "{shown}");
                 }
             }
         }

@@ -1,8 +1,9 @@
 //! The scan of string text: where a string ends, and whether it is well-formed.
 //!
 //! One algorithm, [`clean_with`], over 64-byte blocks and a small set of masks per block; one thin instance per instruction
-//! set, chosen at run time. The portable one is safe code and the oracle: all must give the same answers. No padding is
-//! asked of the caller: the last block of a text is copied.
+//! set, chosen at run time. The portable one is safe code and the oracle: all must give the same answers. Before it stands
+//! [`short_plain`], whatever is chosen, with what every processor of the architecture has: tests hold it to the portable one by
+//! itself. No padding is asked of the caller: the last block of a text is copied.
 
 #[cfg(target_arch = "x86_64")]
 mod avx512;
@@ -244,11 +245,30 @@ mod tests {
         }
     }
 
+    struct ShortPlain<'a>(&'a [u8]);
+
+    impl Vectorized for ShortPlain<'_> {
+        type Output = Option<usize>;
+
+        fn run<K: Kernel>(self, kernel: K) -> Self::Output {
+            short_plain(kernel, self.0)
+        }
+    }
+
+    /// All sets, with what stands before them and each by itself, against the definition: what they share must not hide what they
+    /// would do alone, and is told by itself, too.
     fn check(text: &[u8]) {
         for start in 0..text.len().min(3) {
             let expected = naive(text, start);
+            let rest = &text[start..];
+            let is_short = |found: &Clean| !found.escaped && !found.high && found.end - start < 32;
+            let short = expected.filter(|found| rest.len() >= 32 && is_short(found));
+            let short = short.map(|found| found.end - start);
             for simd in Simd::available() {
-                assert_eq!(clean(simd, text, start), expected, "{simd} {start} {}", text.escape_ascii());
+                let shown = text.escape_ascii();
+                assert_eq!(clean(simd, text, start), expected, "{simd} {start} {shown}");
+                assert_eq!(simd.clean(text, start), expected, "{simd} alone {start} {shown}");
+                assert_eq!(simd.vectorize(ShortPlain(rest)), short, "{simd} {start} {shown}");
             }
         }
     }
