@@ -245,6 +245,31 @@ fn findings_exit_with_one() {
 }
 
 #[test]
+fn what_is_told_of_a_code_is_of_the_severity_that_it_had() {
+    // A key of a string table is no fault in strict mode, and no key is one.
+    let span = |list: &str| SPAN.replace(r#""name""#, &format!(r#""attributes":[{list}],"name""#));
+    let (tables, none) = (span(r#"{"keyStrindex":1}"#), span(r#"{"key":""}"#));
+    let strict = |body: &str, shown: &str| {
+        let words = ["validate", "--mode=strict", shown];
+        run_with(words, body.as_bytes(), Path::new("."))
+    };
+    let run = strict(&format!("{tables}\n{tables}\n"), "--max-diagnostics=0");
+    assert!(run.stdout.contains("2 warnings of attribute-key-empty\n"), "{}", run.stdout);
+    assert!(run.stdout.contains("no errors, 4 warnings\n") && run.code == 0, "{}", run.stdout);
+    let run = strict(&format!("{tables}\n{none}\n{none}\n"), "--max-diagnostics=0");
+    let lines = "  2 errors of attribute-key-empty\n  1 warning of attribute-key-empty\n";
+    assert!(run.stdout.contains(lines) && run.code == 1, "{}", run.stdout);
+    assert!(run.stdout.contains("2 errors, 2 warnings\n"), "{}", run.stdout);
+    let both = run_with(
+        ["validate", "--mode=strict", "--format=json"],
+        format!("{tables}\n{none}\n{none}\n").as_bytes(),
+        Path::new("."),
+    );
+    assert_eq!(both.json()["codes"]["attribute-key-empty"], 3);
+    assert_eq!(both.json()["files"][0]["codes"]["attribute-key-empty"], 3);
+}
+
+#[test]
 fn findings_are_shown_up_to_the_bound_and_every_code_has_its_turn() {
     let spans = r#"{"traceId":"0af7651916cd43dd8448eb211c80319c","spanId":"b7ad6b7169203331","name":"x","kind":"CLIENT"},"#;
     let body = format!(

@@ -99,8 +99,10 @@ pub(super) fn write(files: &[FileReport], total: Counts, mode: Mode, out: &mut d
         files: Vec::new(),
     };
     for file in files {
-        let codes: BTreeMap<_, _> =
-            file.findings.iter().map(|findings| (findings.code.as_str(), findings.count)).collect();
+        let mut codes = BTreeMap::new();
+        for findings in &file.findings {
+            *codes.entry(findings.code.as_str()).or_default() += findings.count;
+        }
         for (code, count) in &codes {
             *report.codes.entry(code).or_default() += count;
         }

@@ -51,7 +51,7 @@ impl Counts {
     }
 }
 
-/// All findings of one code in one input.
+/// All findings of one code and severity in one input.
 #[derive(Debug)]
 struct Findings {
     code: Code,
@@ -66,7 +66,7 @@ struct Findings {
 struct FileReport {
     name: String,
     counts: Counts,
-    /// Errors first, then by the place of the first of each code.
+    /// Errors first, then by the place of the first of each.
     findings: Vec<Findings>,
     /// Why it could not be read, or not to its end.
     unreadable: Option<String>,
@@ -86,10 +86,12 @@ impl FileReport {
     fn add(&mut self, batch: &SpanBatch, arguments: &Validate) {
         self.counts.add(Counts::of(batch));
         let mut wanted = false;
-        for (code, count) in batch.diagnostic_counts() {
-            let findings = self.findings_of(code, code.severity(arguments.mode.into()));
-            findings.count += count;
-            wanted |= findings.kept.len() < arguments.shown();
+        for severity in [Severity::Error, Severity::Warning, Severity::Info] {
+            for (code, count) in batch.diagnostic_counts_of(severity) {
+                let findings = self.findings_of(code, severity);
+                findings.count += count;
+                wanted |= findings.kept.len() < arguments.shown();
+            }
         }
         if !wanted {
             return;
@@ -103,7 +105,7 @@ impl FileReport {
     }
 
     fn findings_of(&mut self, code: Code, severity: Severity) -> &mut Findings {
-        let found = self.findings.iter().position(|findings| findings.code == code);
+        let found = self.findings.iter().position(|found| (found.code, found.severity) == (code, severity));
         let index = found.unwrap_or_else(|| {
             self.findings.push(Findings { code, severity, count: 0, kept: Vec::new() });
             self.findings.len() - 1

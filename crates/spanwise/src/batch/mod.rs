@@ -38,7 +38,7 @@ pub use views::{
     EntityRefRef, EventRef, LinkRef, ResourceRef, ScopeRef, SpanKind, SpanRef, StatusCode, StatusRef,
 };
 
-use crate::diagnostic::{Code, Diagnostic, DiagnosticLog, Diagnostics, Origin};
+use crate::diagnostic::{Code, Diagnostic, DiagnosticLog, Diagnostics, Origin, Severity};
 use crate::frame::Part;
 
 /// The decoded spans of one contiguous input: one request, or a block of many documents.
@@ -308,6 +308,24 @@ impl SpanBatch {
     /// ```
     pub fn diagnostic_counts(&self) -> impl Iterator<Item = (Code, u64)> + '_ {
         self.log.by_code()
+    }
+
+    /// Those of [`Self::diagnostic_counts`] with this severity. A code mostly has the one that [`Code::severity`](crate::Code::severity)
+    /// says: an attribute whose key is in a string table has none that strict mode takes for a fault.
+    ///
+    /// ```
+    /// # use spanwise::{Code, DecodeOptions, Decoder, Mode, Severity, SpanBatch};
+    /// let keys = r#"{"keyStrindex":7},{"key":""},{"key":"k"}"#;
+    /// let span = |keys| format!(r#"{{"resourceSpans":[{{"scopeSpans":[{{"spans":[{{"attributes":[{keys}]}}]}}]}}]}}"#);
+    /// let mut batch = SpanBatch::new();
+    /// Decoder::new(DecodeOptions::default().with_mode(Mode::Strict)).decode(span(keys), &mut batch)?;
+    /// let count = |severity| batch.diagnostic_counts_of(severity).find(|found| found.0 == Code::AttributeKeyEmpty);
+    /// let empty = |count| Some((Code::AttributeKeyEmpty, count));
+    /// assert_eq!([Severity::Error, Severity::Warning].map(count), [empty(1), empty(1)]);
+    /// # Ok::<(), spanwise::DecodeError>(())
+    /// ```
+    pub fn diagnostic_counts_of(&self, severity: Severity) -> impl Iterator<Item = (Code, u64)> + '_ {
+        self.log.of_severity(severity)
     }
 
     /// Whether any list of attributes may have a key twice: decode found one, also in what was put round a part of a document, or the

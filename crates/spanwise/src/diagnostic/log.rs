@@ -66,8 +66,8 @@ pub(crate) struct DiagnosticLog {
     pub(crate) show_keys: bool,
     pub(crate) errors: u64,
     pub(crate) warnings: u64,
-    /// How many of each code, by the code's place in [`Code::ALL`]; as long as the last code that was found.
-    counts: Vec<u64>,
+    /// How many of each code, by the code's place in [`Code::ALL`] and by severity; as long as the last code that was found.
+    counts: Vec<[u64; 3]>,
     /// What is decoded is a part of a document: what is found elsewhere is another part's.
     part: Option<Own>,
     /// Findings that are another part's.
@@ -150,9 +150,9 @@ impl DiagnosticLog {
         }
         let place = code as usize;
         if self.counts.len() <= place {
-            self.counts.resize(place + 1, 0);
+            self.counts.resize(place + 1, [0; 3]);
         }
-        if let Some(sum) = self.counts.get_mut(place) {
+        if let Some(sum) = self.counts.get_mut(place).and_then(|sums| sums.get_mut(severity as usize)) {
             *sum += count;
         }
         if self.rows.len() < self.bound {
@@ -223,7 +223,17 @@ impl DiagnosticLog {
 
     /// The codes that were found, each with how often.
     pub(crate) fn by_code(&self) -> impl Iterator<Item = (Code, u64)> + '_ {
-        Code::ALL.iter().copied().zip(self.counts.iter().copied()).filter(|(_, count)| *count > 0)
+        self.counted(|sums| sums.iter().sum())
+    }
+
+    /// The codes that were found with this severity, each with how often.
+    pub(crate) fn of_severity(&self, severity: Severity) -> impl Iterator<Item = (Code, u64)> + '_ {
+        self.counted(move |sums| sums.get(severity as usize).copied().unwrap_or(0))
+    }
+
+    fn counted(&self, count: impl Fn(&[u64; 3]) -> u64) -> impl Iterator<Item = (Code, u64)> {
+        let counts = Code::ALL.iter().zip(&self.counts).map(move |(code, sums)| (*code, count(sums)));
+        counts.filter(|(_, count)| *count > 0)
     }
 
     /// Findings that were counted and not kept.
