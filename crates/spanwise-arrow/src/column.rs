@@ -115,7 +115,7 @@ columns! {
     /// A gateway's connection test or canned generation.
     IsTest "is_test" "IsTest",
     /// The span that stands for a request, of several that may tell of it: those to add up. Told of each batch alone, unless
-    /// [`Converter::across_batches`](crate::Converter::across_batches) or [`RequestMarks`](crate::RequestMarks) tell it over all.
+    /// [`Telling::Across`](crate::Telling::Across) or [`RequestMarks`](crate::RequestMarks) tell it over all.
     IsRequest "is_request" "IsRequest",
 }
 

@@ -40,14 +40,21 @@ pub(crate) trait Build {
     fn finish(self: Box<Self>, shapes: &Shapes, buffers: &mut Buffers) -> Result<ArrayRef, ArrowError>;
 }
 
-/// When it is told which spans stand for a request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Telling {
+/// When it is told which spans stand for a request: what [`Column::IsRequest`] says.
+///
+/// Several spans may tell of one request, and the sums of all of them would count it twice; if they came in two batches, each
+/// batch alone would still have one that stands for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum Telling {
     /// Of each batch alone.
+    #[default]
     Alone,
-    /// Over all batches, when there are no more.
+    /// Over all batches that the converter is given. The column is false everywhere until [`settle`](Converter::settle), and the
+    /// converter keeps 100 to 250 bytes of every span, as [`Requests`] says. Who cannot hold all record batches until then reads
+    /// twice: [`RequestMarks`].
     Across,
-    /// By somebody else.
+    /// By [`RequestMarks`], which put it into the column. It is false everywhere until then.
     Later,
 }
 
@@ -122,29 +129,25 @@ impl Converter {
             mismatches: vec![0; options.promote.len()],
             built: 0,
             compacted: false,
-            telling: Telling::Alone,
+            telling: Telling::default(),
             requests: None,
         })
     }
 
-    /// Whether [`Column::IsRequest`] is told over all batches that the converter is given, instead of over each batch alone.
-    /// Then it is false everywhere until [`settle`](Self::settle), and the converter keeps 100 to 250 bytes of every
-    /// span, as [`Requests`](spanwise::llm::Requests) says.
+    /// When [`Column::IsRequest`] is told. Unless it is said, of each batch alone.
     ///
-    /// Several spans may tell of one request, and the sums of all of them would count it twice; if they came in two batches,
-    /// each batch alone would still have one that stands for it. Who cannot hold all record batches until then reads twice:
-    /// [`RequestMarks`](crate::RequestMarks).
+    /// ```
+    /// use spanwise_arrow::{ArrowOptions, Converter, Telling};
+    /// let of = |llm| Converter::new(&ArrowOptions { llm, ..ArrowOptions::default() });
+    /// assert!(of(true)?.telling(Telling::Across).is_across_batches());
+    /// assert!(!of(true)?.telling(Telling::Across).telling(Telling::Later).is_across_batches());
+    /// // There is nothing to tell.
+    /// assert!(!of(false)?.telling(Telling::Across).is_across_batches());
+    /// # Ok::<(), spanwise_arrow::OptionsError>(())
+    /// ```
     #[must_use]
-    pub fn across_batches(mut self, across: bool) -> Self {
-        let across = across && self.tells_requests();
-        self.telling = if across { Telling::Across } else { Telling::Alone };
-        self
-    }
-
-    /// Leaves [`Column::IsRequest`] false everywhere, for [`RequestMarks`](crate::RequestMarks) to put it in.
-    #[must_use]
-    pub fn marked_later(mut self) -> Self {
-        self.telling = Telling::Later;
+    pub fn telling(mut self, telling: Telling) -> Self {
+        self.telling = telling;
         self
     }
 
@@ -158,10 +161,10 @@ impl Converter {
         self.columns.iter().position(|own| *own == column)
     }
 
-    /// Whether requests are told over all batches: [`across_batches`](Self::across_batches) was asked for, and there is a column
-    /// that tells of it. Then one converter must be given all batches in their order.
+    /// Whether requests are told over all batches: [`Telling::Across`] was asked for, and there is a column that tells of it.
+    /// Then one converter must be given all batches in their order.
     pub fn is_across_batches(&self) -> bool {
-        self.telling == Telling::Across
+        self.telling == Telling::Across && self.tells_requests()
     }
 
     /// Says in all record batches that this converter has made, given in their order, which spans stand for a request.
@@ -478,7 +481,7 @@ mod tests {
         };
         let columns = vec!["is_request".into(), "attributes".into()];
         let options = ArrowOptions { columns: Some(columns), ..ArrowOptions::default() };
-        let mut converter = Converter::new(&options).unwrap().across_batches(true);
+        let mut converter = Converter::new(&options).unwrap().telling(Telling::Across);
         for owned in [false, true] {
             let mut convert = |ids, attributes| {
                 let batch = batch(ids, attributes);

@@ -62,7 +62,7 @@ pub use {arrow_array, arrow_schema, spanwise};
 
 pub use column::Column;
 pub use compact::compact;
-pub use convert::Converter;
+pub use convert::{Converter, Telling};
 pub use error::{ConvertError, OptionsError};
 pub use join::join;
 pub use options::{ArrowOptions, Compact, Ids, Layout, Names, PromotedType, Promotion, Times};

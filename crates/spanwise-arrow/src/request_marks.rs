@@ -20,7 +20,7 @@ use crate::{Column, ConvertError, Converter};
 /// ```
 /// use arrow_array::cast::AsArray as _;
 /// use spanwise::llm::Requests;
-/// use spanwise_arrow::{ArrowOptions, Converter, RequestMarks};
+/// use spanwise_arrow::{ArrowOptions, Converter, RequestMarks, Telling};
 /// let span = |id: u8, parent: &str| {
 ///     let attribute = r#"{"key":"gen_ai.usage.input_tokens","value":{"intValue":"9"}}"#;
 ///     let ids = format!(r#""traceId":"t","spanId":"{id}","parentSpanId":"{parent}""#);
@@ -32,7 +32,7 @@ use crate::{Column, ConvertError, Converter};
 /// batches.iter().for_each(|batch| requests.add_batch(batch));
 ///
 /// let options = ArrowOptions { columns: Some(vec!["is_request".into()]), ..ArrowOptions::default() };
-/// let mut converter = Converter::new(&options)?.marked_later();
+/// let mut converter = Converter::new(&options)?.telling(Telling::Later);
 /// let mut marks = RequestMarks::new(&requests, &converter);
 /// for (batch, expected) in batches.iter().zip([false, true]) {
 ///     let rows = marks.mark(converter.convert(batch)?)?;
@@ -72,11 +72,11 @@ impl RequestMarks {
     ///
     /// ```
     /// use spanwise::llm::Requests;
-    /// use spanwise_arrow::{ArrowOptions, Converter, RequestMarks};
+    /// use spanwise_arrow::{ArrowOptions, Converter, RequestMarks, Telling};
     /// let batch = spanwise::decode(r#"{"resourceSpans":[{"scopeSpans":[{"spans":[{},{}]}]}]}"#)?;
     /// let mut requests = Requests::default();
     /// requests.add_batch(&batch);
-    /// let mut converter = Converter::new(&ArrowOptions { llm: true, ..ArrowOptions::default() })?.marked_later();
+    /// let mut converter = Converter::new(&ArrowOptions { llm: true, ..ArrowOptions::default() })?.telling(Telling::Later);
     /// let mut marks = RequestMarks::new(&requests, &converter);
     /// marks.extend(&requests);
     /// marks.mark(converter.convert(&batch)?)?;
@@ -94,9 +94,9 @@ impl RequestMarks {
     ///
     /// ```
     /// use spanwise::llm::Requests;
-    /// use spanwise_arrow::{ArrowOptions, Converter, RequestMarks};
+    /// use spanwise_arrow::{ArrowOptions, Converter, RequestMarks, Telling};
     /// let batch = spanwise::decode(r#"{"resourceSpans":[{"scopeSpans":[{"spans":[{},{}]}]}]}"#)?;
-    /// let mut converter = Converter::new(&ArrowOptions { llm: true, ..ArrowOptions::default() })?.marked_later();
+    /// let mut converter = Converter::new(&ArrowOptions { llm: true, ..ArrowOptions::default() })?.telling(Telling::Later);
     /// let mut requests = Requests::default();
     /// let mut marks = RequestMarks::new(&requests, &converter);
     /// for _ in 0..2 {
@@ -220,7 +220,7 @@ pub(crate) fn bits(len: usize, set: impl IntoIterator<Item = usize>) -> BooleanB
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ArrowOptions;
+    use crate::{ArrowOptions, Telling};
 
     #[test]
     fn another_number_of_rows_is_an_error() {
@@ -233,7 +233,7 @@ mod tests {
         requests.add_batch(&of(5));
         for names in [vec!["name".into(), "is_request".into()], vec!["name".into()], vec![]] {
             let options = ArrowOptions { columns: Some(names), ..ArrowOptions::default() };
-            let mut converter = Converter::new(&options).unwrap().marked_later();
+            let mut converter = Converter::new(&options).unwrap().telling(Telling::Later);
             let mut rows = |spans| converter.convert(&of(spans)).unwrap();
             let (two, three) = (rows(2), rows(3));
             let mut marks = RequestMarks::new(&requests, &converter);
@@ -266,7 +266,7 @@ mod tests {
         };
         let below = |random: u64, bound: usize| usize::try_from(random % bound as u64).unwrap();
         for _ in 0..200 {
-            let mut converter = Converter::new(&options).unwrap().marked_later();
+            let mut converter = Converter::new(&options).unwrap().telling(Telling::Later);
             let mut requests = Requests::default();
             let mut marks = RequestMarks::new(&requests, &converter);
             // All that was told, and the rows that came.
@@ -321,7 +321,7 @@ mod tests {
     #[test]
     fn rows_of_which_there_are_too_few_or_too_many_are_all_left_as_they_were() {
         let options = ArrowOptions { columns: Some(vec!["is_request".into()]), ..ArrowOptions::default() };
-        let mut converter = Converter::new(&options).unwrap().marked_later();
+        let mut converter = Converter::new(&options).unwrap().telling(Telling::Later);
         let (batch, _) = spans(u64::MAX, 2);
         let mut requests = Requests::default();
         requests.add_batch(&batch);

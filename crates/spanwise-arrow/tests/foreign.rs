@@ -9,8 +9,8 @@ use arrow_array::{ArrayRef, BooleanArray, Int64Array, RecordBatch, StringArray};
 use arrow_schema::Schema;
 use spanwise_arrow::write::{FileFormat, TableWriter, WriteError, to_vec};
 use spanwise_arrow::{
-    ArrowOptions, ConvertError, Converter, OptionsError, PromotedType, Promotion, RequestMarks, pick, plain,
-    plain_schema,
+    ArrowOptions, ConvertError, Converter, OptionsError, PromotedType, Promotion, RequestMarks, Telling,
+    pick, plain, plain_schema,
 };
 
 const FORMATS: [FileFormat; 5] = [
@@ -127,7 +127,7 @@ fn only_what_was_converted_is_settled() {
         let spans: Vec<_> = spans.iter().map(|id| span(*id)).collect();
         format!(r#"{{"resourceSpans":[{{"scopeSpans":[{{"spans":[{}]}}]}}]}}"#, spans.join(","))
     };
-    let mut converter = converter(&columns).across_batches(true);
+    let mut converter = converter(&columns).telling(Telling::Across);
     let made: Vec<_> = [&[0, 1][..], &[2]]
         .map(|ids| converter.convert(&spanwise::decode(body(ids)).unwrap()).unwrap())
         .into();
@@ -160,7 +160,7 @@ fn only_rows_of_the_converter_are_marked_and_a_refusal_uses_no_marks_up() {
         let batch = spanwise::decode(body).unwrap();
         let mut requests = spanwise::llm::Requests::default();
         requests.add_batch(&batch);
-        let mut converter = converter(names).marked_later();
+        let mut converter = converter(names).telling(Telling::Later);
         let rows = converter.convert(&batch).unwrap();
         (RequestMarks::new(&requests, &converter), rows)
     };

@@ -11,7 +11,7 @@ use spanwise::frame::{BlockSizes, Framer};
 use spanwise::redact::{Policy, Preset, Redactor};
 use spanwise::{AttributesRef, DecodeOptions, Decoder, Framing, SpanBatch, SpanRef, ValueRef};
 use spanwise_arrow::write::{FileFormat, to_vec};
-use spanwise_arrow::{ArrowOptions, Column, Compact, Converter, Ids, Layout, Times};
+use spanwise_arrow::{ArrowOptions, Column, Compact, Converter, Ids, Layout, Telling, Times};
 use support::{column, count, text, word};
 
 /// Keys in the order in which they first come, with the last value of each.
@@ -442,7 +442,7 @@ fn one_span_stands_for_a_request() {
         assert_eq!(marks(&converter.convert(batch).unwrap()), [true]);
     }
     // Both, whichever comes first, and again with the same converter.
-    let mut converter = Converter::new(&options).unwrap().across_batches(true);
+    let mut converter = Converter::new(&options).unwrap().telling(Telling::Across);
     for _ in 0..2 {
         let mut rows: Vec<_> = both.iter().map(|batch| converter.convert(batch).unwrap()).collect();
         converter.settle(&mut rows).unwrap();

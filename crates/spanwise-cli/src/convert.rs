@@ -8,7 +8,7 @@ use arrow_array::RecordBatch;
 use spanwise::redact::{CompiledPolicy, RedactError, Redactor};
 use spanwise::{DecodeOptions, SpanBatch};
 use spanwise_arrow::write::{FileFormat, TableWriter, WriteError};
-use spanwise_arrow::{ArrowOptions, ConvertError, Converter};
+use spanwise_arrow::{ArrowOptions, ConvertError, Converter, Telling};
 use spanwise_io::policy;
 
 use crate::Outcome;
@@ -56,7 +56,7 @@ pub(crate) fn run(arguments: &Convert, errors: &mut dyn Write) -> io::Result<Out
     };
     let options = arguments.options();
     let converter = match Converter::new(&options) {
-        Ok(converter) => converter.marked_later(),
+        Ok(converter) => converter.telling(Telling::Later),
         Err(error) => return wrong(errors, &error.to_string()),
     };
     let decode =

@@ -9,7 +9,7 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use spanwise::index::{FacetError, FacetValue, IndexError, Order, Query};
-use spanwise_arrow::{Converter, pick};
+use spanwise_arrow::{Converter, Telling, pick};
 use spanwise_io::{BatchRows, IndexFileError, SpanIndex};
 
 use crate::batch::{SpanBatch, decode};
@@ -168,7 +168,7 @@ impl Index {
         let compact = Some(false);
         let options = TableOptions { columns, promote, layout, llm, names, ids, times, compact }.read()?;
         let converter = Converter::new(&options).map_err(|error| PyValueError::new_err(error.to_string()))?;
-        let converter = converter.across_batches(true);
+        let converter = converter.telling(Telling::Across);
         let found = py.detach(|| {
             let index = self.read();
             let rows = first(&index, &query, order, limit).map_err(index_file_error)?;

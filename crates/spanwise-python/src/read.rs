@@ -8,7 +8,7 @@ use pyo3::types::PyBytes;
 use pyo3::{PyTraverseError, PyVisit};
 use spanwise::llm::Requests;
 use spanwise::{Framing, Mode};
-use spanwise_arrow::{Converter, RequestMarks, join};
+use spanwise_arrow::{Converter, RequestMarks, Telling, join};
 use spanwise_cli::summary::Totals;
 
 use crate::batch::SpanBatch;
@@ -49,7 +49,7 @@ pub(crate) fn read(
     let policy = policy.map(|policy| policy.load(py)).transpose()?;
     let options = TableOptions { columns, promote, layout, llm, names, ids, times, compact }.read()?;
     let converter = Converter::new(&options).map_err(|error| PyValueError::new_err(error.to_string()))?;
-    let mut converter = converter.across_batches(true);
+    let mut converter = converter.telling(Telling::Across);
     // A policy changes no mark: with one, requests are told of what was there before.
     let mut requests = (converter.is_across_batches() && policy.is_some()).then(Requests::default);
     let options =
@@ -66,7 +66,7 @@ pub(crate) fn read(
         Arc::default(),
     )?;
     if requests.is_some() {
-        converter = converter.marked_later();
+        converter = converter.telling(Telling::Later);
     }
     let mut rows = Vec::new();
     while let Some(part) = run.next(py)? {

@@ -14,7 +14,7 @@ use pyo3::prelude::*;
 use spanwise::frame::BlockSizes;
 use spanwise::redact::{RedactError, Redactor};
 use spanwise::{DecodeOptions, Decoder, Framing, Mode};
-use spanwise_arrow::{ConvertError, Converter};
+use spanwise_arrow::{ConvertError, Converter, Telling};
 use spanwise_io::{Foreign, Piece, ReadError, ReadErrorKind, ReadSettings, Scan, Unreadable};
 
 use crate::diagnostic::Diagnostic;
@@ -243,7 +243,8 @@ impl Run {
         let read = Arc::clone(&settings.bytes_read);
         let first = converter.and_then(|converter| First::of(&files, &settings, threads, converter));
         let converter = converter.cloned();
-        let of_worker = converter.clone().map(|own| if first.is_some() { own.marked_later() } else { own });
+        let of_worker =
+            converter.clone().map(|own| if first.is_some() { own.telling(Telling::Later) } else { own });
         let (policy, shows, paths) = (options.policy.clone(), options.shows, Arc::<[usize]>::from(paths));
         let start = move || {
             Scan::joining(files, settings, threads, || {

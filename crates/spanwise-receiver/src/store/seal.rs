@@ -24,7 +24,7 @@ use bytes::{Bytes, BytesMut};
 use spanwise::llm::Requests;
 use spanwise::{DecodeOptions, Decoder, Framing, SpanBatch, ValueRef};
 use spanwise_arrow::write::{FileFormat, TableWriter};
-use spanwise_arrow::{Converter, RequestMarks};
+use spanwise_arrow::{Converter, RequestMarks, Telling};
 use tracing::warn;
 use twox_hash::XxHash3_64;
 
@@ -121,7 +121,7 @@ impl<'a> Sealer<'a> {
         recent: &'a Mutex<Requests>,
     ) -> Self {
         let decoder = Decoder::new(DecodeOptions::default().with_limits(taken_already()));
-        let converter = converter.marked_later();
+        let converter = converter.telling(Telling::Later);
         let (batch, text) = (SpanBatch::new(), BytesMut::new());
         Self { disk, converter, spread, remembers, recent, decoder, batch, text }
     }
