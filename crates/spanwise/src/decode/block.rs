@@ -43,7 +43,7 @@ impl Decoder {
     /// one. Findings tell their place in the stream. The framer must have been made for the options of this decoder.
     ///
     /// # Errors
-    /// As those of [`Self::decode_block`].
+    /// As those of [`Self::decode_block`], at the block's place in the stream.
     pub fn decode_framed(&mut self, block: Block, batch: &mut SpanBatch) -> Result<(), DecodeError> {
         batch.clear();
         batch.is_block = true;
@@ -51,7 +51,7 @@ impl Decoder {
         batch.log.show_keys = self.options.report_keys;
         batch.origin = block.origin.clone();
         if block.bytes.len() > Text::MAX {
-            return Err(self.rejection(Code::DocumentSize, 0, &[]));
+            return Err(self.rejection(Code::DocumentSize, 0, &[], block.origin));
         }
         let mut reader = Reader::new(&block.bytes, batch, &mut self.scratch, self.options);
         let feeds = reader.block(&block);
@@ -325,5 +325,31 @@ impl Reader<'_> {
         self.batch.log.reject(fatal.code, fatal.offset(), &self.scratch.path);
         self.batch.bad_documents += 1;
         self.cursor.anomalies.clear();
+    }
+}
+
+#[cfg(all(test, target_pointer_width = "64"))]
+#[allow(clippy::unwrap_used, reason = "a test")]
+mod tests {
+    use super::*;
+    use crate::diagnostic::{LineNumber, Origin};
+
+    /// It is not looked at, and so takes no memory.
+    #[test]
+    #[cfg_attr(miri, ignore = "memory that nobody looks at is taken there")]
+    fn a_block_that_is_too_large_is_told_where_it_stands() {
+        let bytes = Bytes::from(vec![0; Text::MAX + 1]);
+        let at = |origin: Origin| {
+            let block = Block { origin, ..Block::whole(bytes.clone(), Framing::Documents) };
+            let error = Decoder::default().decode_framed(block, &mut SpanBatch::new()).unwrap_err();
+            let found = error.diagnostic();
+            assert_eq!(found.code, Code::DocumentSize);
+            (found.offset, found.line, found.column)
+        };
+        assert_eq!(at(Origin::default()), (0, 1, 1));
+        let origin = Origin { offset: 5 << 30, line: LineNumber::known(7), column: 3, before: 0 };
+        assert_eq!(at(origin.clone()), (5 << 30, 7, 4));
+        // A part begins where the bytes behind what was put before it do.
+        assert_eq!(at(Origin { before: 40, ..origin }), (5 << 30, 7, 4));
     }
 }

@@ -155,7 +155,7 @@ impl Decoder {
         batch.log.bound = self.options.limits.diagnostics;
         batch.log.show_keys = self.options.report_keys;
         if input.len() > self.options.limits.document_bytes.min(Text::MAX) {
-            return Err(self.rejection(Code::DocumentSize, 0, &[]));
+            return Err(self.rejection(Code::DocumentSize, 0, &[], Origin::default()));
         }
         let mut reader = Reader::new(&input, batch, &mut self.scratch, self.options);
         let result = reader.payload();
@@ -167,15 +167,15 @@ impl Decoder {
             }
             Err(fatal) => {
                 batch.clear();
-                Err(self.rejection(fatal.code, fatal.offset(), &input))
+                Err(self.rejection(fatal.code, fatal.offset(), &input, Origin::default()))
             }
         }
     }
 
-    /// The error for a document that is rejected at `offset`, on the path that is open there.
-    fn rejection(&self, code: Code, offset: usize, input: &[u8]) -> DecodeError {
+    /// The error for a document that is rejected at `offset` of an input, on the path that is open there.
+    fn rejection(&self, code: Code, offset: usize, input: &[u8], origin: Origin) -> DecodeError {
         let path: &[_] = if input.is_empty() { &[] } else { &self.scratch.path };
-        let mut lines = Lines::new(input, Origin::default());
+        let mut lines = Lines::new(input, origin);
         DecodeError::new(lines.rejection(code, path, offset, self.options.report_keys))
     }
 }
