@@ -521,6 +521,28 @@ fn what_cannot_be_read_again_cannot_be_indexed() {
     assert!(matches!(index.add_source(&missing, options), Err(IndexFileError::Source(..))));
 }
 
+/// Of several threads that decode a batch at once all have the one that is kept, and no other batch goes for the others' sake.
+#[test]
+fn threads_that_want_one_batch_at_once_have_one() {
+    let temporary = tempfile::tempdir().unwrap();
+    let (batches, _) = small(&temporary);
+    for round in 0..30 {
+        let index = SpanIndex::open(temporary.path().join("traces.idx")).unwrap();
+        let number = round % index.batches().unwrap();
+        let together = std::sync::Barrier::new(4);
+        let ask = || {
+            together.wait();
+            index.batch(number).unwrap()
+        };
+        let found: Vec<_> = std::thread::scope(|scope| {
+            let asking: Vec<_> = (0..4).map(|_| scope.spawn(ask)).collect();
+            asking.into_iter().map(|thread| thread.join().unwrap()).collect()
+        });
+        assert!(found.iter().all(|batch| Arc::ptr_eq(batch, &found[0])), "{round}");
+        assert_eq!(found[0].len(), batches[number].len());
+    }
+}
+
 #[test]
 fn many_readers_share_a_file_that_is_replaced_meanwhile() {
     let temporary = tempfile::tempdir().unwrap();

@@ -1,6 +1,6 @@
 //! Where the spans of an index are, batch by batch.
 
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use spanwise::frame::Block;
 use spanwise::index::{IndexError, RowSet, SpanLookup};
@@ -216,16 +216,8 @@ impl Spans {
         if let Place::Held(batch) = place {
             return Ok(Arc::clone(batch));
         }
-        let kept = || self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        {
-            let mut kept = kept();
-            if let Some(at) = kept.iter().position(|(found, _)| *found == number) {
-                // The last is the last that goes.
-                let found = kept.remove(at);
-                let batch = Arc::clone(&found.1);
-                kept.push(found);
-                return Ok(batch);
-            }
+        if let Some(batch) = Self::kept(&mut self.lock(), number) {
+            return Ok(batch);
         }
         let batch = Arc::new(self.decode(place)?);
         if batch.len() != places.spans_of(number) as usize {
@@ -234,12 +226,29 @@ impl Spans {
                 _ => IndexFileError::Damaged,
             });
         }
-        let mut kept = kept();
+        let mut kept = self.lock();
+        // Another thread may have decoded it meanwhile.
+        if let Some(batch) = Self::kept(&mut kept, number) {
+            return Ok(batch);
+        }
         if kept.len() >= KEPT {
             kept.remove(0);
         }
         kept.push((number, Arc::clone(&batch)));
         Ok(batch)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<(usize, Arc<SpanBatch>)>> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A batch that is kept. The last that was asked for is the last that goes.
+    fn kept(kept: &mut Vec<(usize, Arc<SpanBatch>)>, number: usize) -> Option<Arc<SpanBatch>> {
+        let at = kept.iter().position(|(found, _)| *found == number)?;
+        let found = kept.remove(at);
+        let batch = Arc::clone(&found.1);
+        kept.push(found);
+        Some(batch)
     }
 
     fn source(&self, number: u32) -> Result<&SourceFile, IndexFileError> {
