@@ -76,6 +76,9 @@ impl Reader<'_> {
         column.ints = self.numbers(len)?;
         column.floats = self.numbers(len)?;
         column.last = self.small()?.checked_sub(1);
+        if column.last.is_some_and(|last| last >= len) {
+            return None;
+        }
         Some(column)
     }
 
@@ -114,6 +117,23 @@ mod tests {
         out.numbers(&Numbers::<f64>::default());
         out.number(0);
         out.take()
+    }
+
+    #[test]
+    fn the_last_row_is_one_of_the_index() {
+        let mut written = of_texts(0, &[], b"", 0, &[]);
+        for (last, is_good) in
+            [(0, true), (1, true), (1000, true), (1001, false), (u64::from(u32::MAX), false)]
+        {
+            written.truncate(usize::try_from(LEAST_OF_COLUMN).unwrap() - 1);
+            let mut out = Writer::default();
+            out.number(last);
+            written.extend(out.take());
+            let read = column(&written, 1000);
+            assert_eq!(read.is_some(), is_good, "{last}");
+            let row = last.checked_sub(1).map(|row| u32::try_from(row).unwrap());
+            assert!(read.is_none_or(|column| column.last == row), "{last}");
+        }
     }
 
     #[test]
