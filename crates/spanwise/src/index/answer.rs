@@ -196,8 +196,8 @@ impl Index {
             Field::Attribute(scope, name) => Ok(one(*scope, name)?.0),
             Field::Intrinsic(intrinsic) => match self.column(field)? {
                 Some(found) => Ok(column(found)),
-                // Whoever stored it left the column out.
-                None if INTRINSICS.contains(intrinsic) => Ok(self.all_unsure()),
+                // No row was added yet.
+                None if INTRINSICS.contains(intrinsic) => Ok(Known::default()),
                 None => other(self, *intrinsic),
             },
         }

@@ -12,7 +12,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::build::{INTRINSICS, SCOPES};
-use super::query::ast::Field;
+use super::query::ast::{Field, Intrinsic};
 use super::slot::Slot;
 use super::{Index, IndexError, IndexLimits};
 use bytes::{Reader, Writer};
@@ -173,7 +173,10 @@ fn directory_of(directory: &[u8]) -> Option<Index> {
         }
         index.slots.push(Slot::stored(field));
     }
-    reader.is_at_end().then_some(index)
+    // Rows come with these columns: one that was made later would say of the rows before that they have nothing.
+    let has = |intrinsic: &Intrinsic| index.numbers.contains_key(&Field::Intrinsic(*intrinsic));
+    let is_whole = len == 0 || INTRINSICS.iter().all(has);
+    (reader.is_at_end() && is_whole).then_some(index)
 }
 
 impl Writer {
@@ -202,5 +205,41 @@ impl Reader<'_> {
             return Some(Field::Attribute(*scope, name.to_owned()));
         }
         INTRINSICS.get(tag - SCOPES.len()).map(|intrinsic| Field::Intrinsic(*intrinsic))
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test")]
+mod tests {
+    use super::*;
+
+    #[derive(Debug)]
+    struct Nothing;
+
+    impl Sections for Nothing {
+        fn section(&self, _number: u32) -> Result<Vec<u8>, IndexError> {
+            Err(IndexError::Damaged)
+        }
+    }
+
+    /// A directory of so many rows with the columns of these.
+    fn opened(rows: u32, intrinsics: &[Intrinsic]) -> Result<Index, IndexError> {
+        let mut index = Index::default();
+        for intrinsic in intrinsics {
+            index.column_number(Field::Intrinsic(*intrinsic)).unwrap();
+        }
+        index.len = rows;
+        Index::open(&index.store(&mut |_| Ok(())).unwrap(), Arc::new(Nothing))
+    }
+
+    #[test]
+    fn an_index_with_rows_has_all_columns_that_rows_come_with() {
+        assert_eq!(opened(2, &INTRINSICS).unwrap().len(), 2);
+        assert!(opened(0, &[]).unwrap().is_empty());
+        for left_out in INTRINSICS {
+            let some: Vec<_> = INTRINSICS.into_iter().filter(|found| *found != left_out).collect();
+            assert!(matches!(opened(2, &some), Err(IndexError::Damaged)), "{left_out:?}");
+            assert!(opened(0, &some).is_ok());
+        }
     }
 }
