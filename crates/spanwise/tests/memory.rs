@@ -12,6 +12,7 @@
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
+use spanwise::frame::{BlockSizes, Framer};
 #[cfg(feature = "index")]
 use spanwise::index::{Query, Scan};
 use spanwise::{DecodeOptions, Decoder, Framing, Mode, SpanBatch};
@@ -175,6 +176,34 @@ fn a_batch_tells_what_it_holds() {
         batch.clear();
         assert_eq!(batch.memory(), held, "{has_sources}");
     }
+}
+
+/// A part holds the white space behind it, and the codes of what is found in what is put round it.
+#[test]
+fn a_part_of_a_document_tells_what_it_holds_too() {
+    let options = DecodeOptions::default();
+    let sizes = BlockSizes { block: 1, document: 1, ..BlockSizes::default() };
+    let held = |resource: &str, white: usize| {
+        let span = format!(r#"{{"name":"{}"}}"#, "x".repeat(500));
+        let spans = format!("{span},{span},{}{span}", " ".repeat(white));
+        let scopes = format!(r#"[{{"spans":[{spans}]}}]"#);
+        let text = format!(r#"{{"resourceSpans":[{{"resource":{{{resource}}},"scopeSpans":{scopes}}}]}}"#);
+        let mut framer = Framer::over(text.into(), &options, Framing::Auto, sizes);
+        let mut found = Vec::new();
+        while let Some(block) = framer.next_block() {
+            let mut batch = SpanBatch::new();
+            Decoder::new(options).decode_framed(block, &mut batch).unwrap();
+            found.push((batch.len(), batch.memory()));
+        }
+        assert_eq!(found.iter().map(|(spans, _)| spans).sum::<usize>(), 3);
+        // The one before the last: what stands behind it stands between the two.
+        found[found.len() - 2].1
+    };
+    let small = held(r#""droppedAttributesCount":1"#, 0);
+    let large = held(r#""droppedAttributesCount":1"#, 10_000);
+    assert_eq!(large, small + 10_000);
+    let faulty = held(r#""droppedAttributesCount":"1.5""#, 0);
+    assert!(faulty > small, "{faulty} {small}");
 }
 
 /// What a decoder remembers of writers comes on top of what it tells, and so do the names of a few keys.

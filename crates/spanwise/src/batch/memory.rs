@@ -10,7 +10,8 @@ pub(crate) fn bytes_of<T>(table: &Vec<T>) -> usize {
 impl SpanBatch {
     /// Bytes of memory that the batch holds beside its input, which it shares with whoever passed it.
     ///
-    /// [`clear`](Self::clear) gives none of them back: that is what makes the next decode cheap. After one unusually large
+    /// [`clear`](Self::clear) gives none of them back, but what is noted of a part of a large document: that is what makes the next
+    /// decode cheap. After one unusually large
     /// payload a receiver may rather begin with a new batch, and have its [`Decoder`](crate::Decoder) give back what it holds.
     ///
     /// ```
@@ -49,6 +50,7 @@ impl SpanBatch {
             bytes_of(&self.sources.scopes),
             bytes_of(&self.sources.resources),
         ];
-        rows.iter().chain(&sources).sum::<usize>() + self.keys.memory() + self.log.memory()
+        let part = self.part.as_ref().map_or(0, |part| size_of_val(&**part) + part.gap.len());
+        rows.iter().chain(&sources).sum::<usize>() + self.keys.memory() + self.log.memory() + part
     }
 }

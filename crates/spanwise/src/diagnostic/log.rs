@@ -95,7 +95,11 @@ impl DiagnosticLog {
 
     /// Bytes that the tables hold.
     pub(crate) fn memory(&self) -> usize {
-        bytes_of(&self.rows) + bytes_of(&self.steps) + bytes_of(&self.counts) + bytes_of(&self.passed_over)
+        bytes_of(&self.rows)
+            + bytes_of(&self.steps)
+            + bytes_of(&self.counts)
+            + bytes_of(&self.passed_over)
+            + bytes_of(&self.other_codes)
     }
 
     pub(crate) fn clear(&mut self) {
