@@ -21,7 +21,7 @@ pub enum Compression {
 
 impl fmt::Display for Compression {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+        f.pad(match self {
             Self::Gzip => "gzip",
             Self::Zstd | Self::CollectorZstd => "zstd",
         })

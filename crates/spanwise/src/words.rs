@@ -90,3 +90,28 @@ macro_rules! words {
         }
     };
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::{Code, Layer, Mode, Severity, Simd, SpanKind, StatusCode};
+
+    /// What is told in a table has a width.
+    #[test]
+    fn all_that_is_a_word_is_shown_as_wide_as_it_is_asked_for() {
+        let shown: [(&dyn std::fmt::Display, &str); 9] = [
+            (&Mode::Strict, "strict"),
+            (&Severity::Error, "error"),
+            (&Layer::Schema, "schema"),
+            (&Code::EnumName, "enum-name"),
+            (&SpanKind::CLIENT, "client"),
+            (&SpanKind::new(77), "77"),
+            (&StatusCode::ERROR, "error"),
+            (&Simd::portable(), "none"),
+            (&Simd::detect(), Simd::detect().name()),
+        ];
+        for (word, text) in shown {
+            assert_eq!(format!("{word:>12}|"), format!("{text:>12}|"));
+            assert_eq!(word.to_string(), text);
+        }
+    }
+}

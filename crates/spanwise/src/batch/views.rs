@@ -38,7 +38,7 @@ macro_rules! open_enum {
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 match self.as_str() {
-                    Some(word) => f.write_str(word),
+                    Some(word) => f.pad(word),
                     None => self.0.fmt(f),
                 }
             }

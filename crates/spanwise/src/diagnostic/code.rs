@@ -20,7 +20,12 @@ pub enum Severity {
 
 words! { Severity, "severity", Info "info", Warning "warning", Error "error" }
 
-/// Which rules a finding is about.
+/// Which rules a finding is about. Its words are those that the documentation uses.
+///
+/// ```
+/// use spanwise::{Code, Layer};
+/// assert_eq!((format!("{:>8}", Code::EnumName.layer()), "text".parse()), ("  schema".to_owned(), Ok(Layer::Text)));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Layer {
@@ -38,18 +43,9 @@ pub enum Layer {
     File,
 }
 
-impl Layer {
-    /// The word that the documentation uses.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Syntax => "syntax",
-            Self::Text => "text",
-            Self::Limit => "limit",
-            Self::Schema => "schema",
-            Self::Semantic => "semantic",
-            Self::File => "file",
-        }
-    }
+words! {
+    Layer, "layer",
+    Syntax "syntax", Text "text", Limit "limit", Schema "schema", Semantic "semantic", File "file"
 }
 
 /// What a finding does.
@@ -227,7 +223,7 @@ impl Code {
 
 impl std::fmt::Display for Code {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(self.as_str())
+        f.pad(self.as_str())
     }
 }
 
