@@ -1,7 +1,9 @@
 //! Bytes to [`SpanBatch`]: one pass, directed by the schema, over borrowed input.
 //!
 //! One file per message. A reader function is called at the first byte of its value and leaves the cursor after the
-//! last. Nothing here knows what comes after a batch. This is the general path: the definition of what is right.
+//! last. Nothing here knows what comes after a batch. That is the general path, the definition of what is right; beside it
+//! stands what is learned of a writer, which reads as it would or falls back on it: `gaps`, `templates` and what belongs to
+//! them, `sequence` and `recurring`.
 
 mod any_value;
 mod attributes;

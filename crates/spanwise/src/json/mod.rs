@@ -1,8 +1,9 @@
 //! JSON text: scanning, numbers, escapes and the checked skip. Nothing of OTLP lives here.
 //!
-//! Everything works on one byte slice and a position. Nothing is copied and nothing is allocated, but for the log of
-//! anomalies in tolerant mode (which keeps its capacity). [`Cursor`] pulls one token at a time; the schema above it
-//! decides what a token means, so no tree or tape is ever built.
+//! Everything works on one byte slice and a position, or, where a text comes in pieces, goes on from where it was (`resume`).
+//! [`Cursor`] pulls one token at a time, and copies and allocates nothing but its log of anomalies in tolerant mode, which
+//! keeps its capacity; the schema above it decides what a token means, so no tree or tape is ever built. What nobody wants is
+//! checked without tokens: `skip` goes over it, and `skim` over its outline, which it makes in buffers of its own.
 
 mod cursor;
 pub(crate) mod escape;
