@@ -112,6 +112,17 @@ def test_what_cannot_be_read_says_so(tmp_path):
         spanwise.read(Failing())
 
 
+def test_a_file_that_gives_nothing_yet_is_told_as_one_that_does_not_block():
+    reading, writing = os.pipe()
+    os.set_blocking(reading, False)
+    with (
+        open(writing, "wb", buffering=0),
+        open(reading, "rb", buffering=0) as file,
+        pytest.raises(BlockingIOError, match="does not block"),
+    ):
+        spanwise.read(file)
+
+
 def test_bad_documents_are_left_out_or_raise():
     data = REQUEST + b'\n{"resourceSpans":]}\n' + REQUEST + b"\n"
     with pytest.warns(spanwise.SpanwiseWarning, match="left out: 1 bad document;"):
@@ -270,7 +281,7 @@ def test_what_a_file_object_gives_is_read_whole():
         assert spanwise.read(Chunks([form(lines)])).num_rows == 500
         halves = [form(lines[:70_001]), form(lines[70_001:])]
         assert spanwise.read(Chunks(halves)).num_rows == 500
-    for chunk in ("{}", None, 5):
+    for chunk in ("{}", 5):
         with pytest.raises(TypeError, match="binary mode"):
             spanwise.read(Chunks([chunk]))
 

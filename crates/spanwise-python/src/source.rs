@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bytes::Bytes;
-use pyo3::exceptions::{PyOSError, PyTypeError, PyValueError};
+use pyo3::exceptions::{PyBlockingIOError, PyOSError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use spanwise_io::{Unreadable, UnreadableKind};
 
@@ -88,6 +88,11 @@ impl Read for FileObject {
         }
         Python::attach(|py| {
             let chunk = self.object.bind(py).call_method1("read", (buffer.len(),))?;
+            if chunk.is_none() {
+                return Err(PyBlockingIOError::new_err(
+                    "read() gave None, as a file does that does not block: open one that waits for its data",
+                ));
+            }
             let chunk = bytes_of(&chunk)
                 .map_err(|_| PyTypeError::new_err("read() gave no bytes: open the file in binary mode"))?;
             let length = give(&chunk, buffer);
