@@ -314,9 +314,9 @@ fn keys_that_come_again_with_a_value_have_it_in_any_order() {
     assert_eq!((entries.len(), entries.column(1).null_count()), (KEYS, 0));
     assert_eq!(convert(&mut (0..KEYS).rev()), entries);
     let odd = convert(&mut (0..KEYS).filter(|number| number % 2 == 1));
-    let values = odd.column(1).as_string_view();
+    let texts = odd.column(1).as_string_view();
     let expected = (0..KEYS).map(|number| (number % 2 == 1).then_some("true"));
-    assert!(values.iter().eq(expected));
+    assert!(texts.iter().eq(expected));
 }
 
 #[test]
