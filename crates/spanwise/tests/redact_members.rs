@@ -444,3 +444,58 @@ fn keys_of_any_number_of_names_are_matched() {
     let of_long = |value: &str| names.iter().fold(json!(value), |inner, _| json!({ &long: inner }));
     becomes(&policy, &long, &of_long("SECRET"), &of_long("SECRET"));
 }
+
+/// The list knows by more of the path what its members are, however many names lie between.
+#[test]
+fn what_a_user_leaves_by_a_name_is_no_more_than_stays_of_the_list_however_deep() {
+    let deep = |depth: usize, value: Value| {
+        (0..depth).fold(value, |inner, level| json!({ format!("level{level}"): inner }))
+    };
+    for (policy, list, name, label) in [
+        (MASKS, "metadata", "user_id", IDENTITY),
+        (MASKS, "langsmith.metadata", "session_id", IDENTITY),
+        (PRIVACY, "llm.invocation_parameters", "messages", CONTENT),
+        // Rows that are of the list alone.
+        (PRIVACY, "model_settings", "messages", CONTENT),
+        (PRIVACY, "invocation_params", "prompt", CONTENT),
+        (PRIVACY, "honeyhive_config_json", "template", CONTENT),
+        (PRIVACY, "langchain.metadata", "outputs", "[REDACTED:tool]"),
+    ] {
+        let text = |value: &str| json!({ name: value, "n": 1 }).to_string();
+        for action in ["keep", "truncate 500"] {
+            for depth in [0, 1, 5, 6, 7, 8, 12] {
+                let by_name = with(policy, &[key("note", action)]);
+                let of = |note: Value| deep(depth, json!({"note": note}));
+                let in_text = if action == "keep" { json!(text(label)) } else { json!(label) };
+                becomes(&by_name, list, &of(json!(text("SECRET"))), &of(in_text));
+                becomes(&by_name, list, &of(json!({name: "SECRET"})), &of(json!({ name: label })));
+                let below = |value: &str| of(deep(depth, json!({name: value, "n": "x"})));
+                becomes(&by_name, list, &below("SECRET"), &below(label));
+            }
+            // A rule for the path as a whole has the last word.
+            let by_path = with(policy, &[key(&format!("{list}.note"), action)]);
+            let of = |note: Value| json!({"note": note, "ctx": {"note": text(label)}});
+            let kept = json!(text("SECRET"));
+            becomes(&by_path, list, &of(kept.clone()), &of(kept));
+        }
+    }
+    // So has one for the path from where a row knows it.
+    let metadata = "langfuse.trace.metadata";
+    let policy = with(MASKS, &[key(&format!("{metadata}.note"), "keep")]);
+    let of =
+        |note: &str| json!({ metadata: {"note": note, "ctx": {metadata: {"note": "{\"email\":\"x\"}"}}}});
+    let expected = |note: &str| {
+        let inner = format!("{{\"email\":\"{IDENTITY}\"}}");
+        json!({ metadata: {"note": note, "ctx": {metadata: {"note": inner}}}})
+    };
+    becomes(&policy, "app", &of("{\"user\":\"x\"}"), &expected("{\"user\":\"x\"}"));
+}
+
+#[test]
+fn a_pair_in_a_pair_names_a_member_of_what_the_outer_one_names() {
+    let row = "braintrust.metadata";
+    let gone = json!({"key": row, "x": {"key": row, "value": CONTENT}});
+    becomes(PRIVACY, "app", &json!({"key": row, "x": {"key": row, "value": "SECRET"}}), &gone);
+    let of = |value: &str| json!({"key": row, "x": {row: value}});
+    becomes(PRIVACY, "app", &of("SECRET"), &of(CONTENT));
+}

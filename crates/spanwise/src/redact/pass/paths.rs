@@ -44,9 +44,10 @@ impl<'a> Path<'a> {
     }
 }
 
-fn last_names<'n>(policy: &CompiledPolicy, names: &'n [Cow<'_, str>]) -> Vec<&'n str> {
-    let longest = names.len().min(policy.longest_path());
-    names.iter().skip(names.len() - longest).map(AsRef::as_ref).collect()
+/// The last names that rules are asked for, and how many stand above them.
+fn last_names<'n>(policy: &CompiledPolicy, names: &'n [Cow<'_, str>]) -> (usize, Vec<&'n str>) {
+    let above = names.len().saturating_sub(policy.longest_path());
+    (above, names.iter().skip(above).map(AsRef::as_ref).collect())
 }
 
 /// What is known of a member.
@@ -141,9 +142,10 @@ impl Paths {
             return *known;
         }
         let look = policy.look(place);
+        let (above_last, last) = last_names(policy, names);
         let mut member = Member {
             number: UNKNOWN,
-            said: policy.said_of(place, event, &last_names(policy, names)),
+            said: policy.said_of(place, event, above_last, &last),
             changes_key: !look.on.is_empty() && redacted_key(policy, look, name).is_some(),
         };
         if above != UNKNOWN && name.len() <= LONGEST_NAME && self.members.len() < MOST {
@@ -186,7 +188,7 @@ mod tests {
                     for number in 0..names.len().pow(3) {
                         let digits = [number % 8, number / 8 % 8, number / 64];
                         let all: Vec<&str> = digits.iter().map(|digit| names[*digit]).collect();
-                        let expected = policy.said_of(place, event, &all);
+                        let expected = policy.said_of(place, event, 0, &all);
                         let read = member(&mut paths, &policy, (place, event), &all);
                         assert_eq!(read.said, expected, "{place:?} {all:?}");
                         *(if expected.is_some() { &mut found } else { &mut none }) += 1;
@@ -205,7 +207,7 @@ mod tests {
         let mut paths = Paths::default();
         for name in (0..MOST + 100).map(|number| format!("m{number}")) {
             let all = ["gen_ai", &name, "prompt"];
-            let expected = policy.said_of(root.0, root.1, &all);
+            let expected = policy.said_of(root.0, root.1, 0, &all);
             assert_eq!(member(&mut paths, &policy, root, &all).said, expected, "{name}");
         }
         assert_eq!(paths.members.len(), MOST);
@@ -222,7 +224,8 @@ mod tests {
         path.push(Cow::Borrowed("gen_ai"));
         for name in ["prompt", "usage", "prompt", "other"] {
             let read = paths.enter(&policy, root.0, root.1, &mut path, Cow::Borrowed(name));
-            let expected = policy.said_of(root.0, root.1, &last_names(&policy, &path.names));
+            let (above, last) = last_names(&policy, &path.names);
+            let expected = policy.said_of(root.0, root.1, above, &last);
             assert_eq!(read.said, expected, "{name}");
             path.pop();
         }

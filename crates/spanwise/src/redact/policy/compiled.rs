@@ -142,6 +142,8 @@ pub struct Verdict {
     pub selection: Selection,
     /// The rule that names members which go from what is cut off.
     pub(crate) within: Option<u32>,
+    /// How many names of a path stand above those by which rows of presets know what they say of it.
+    pub(crate) above: usize,
 }
 
 /// Which of the event names that rules ask for an event has.
@@ -363,12 +365,13 @@ impl CompiledPolicy {
             Scan::WithoutDigits => all.without_digits(),
             Scan::Nothing => Selection::NONE,
         };
-        Verdict { treatment, rule: Some(rule), selection, within: None }
+        let above = if rule < self.own { usize::MAX } else { 0 };
+        Verdict { treatment, rule: Some(rule), selection, within: None, above }
     }
 
     pub(super) fn default_verdict(&self, place: Place) -> Verdict {
         let treatment = if self.mode == Mode::Allow { Treatment::Drop } else { Treatment::Keep };
-        Verdict { treatment, rule: None, selection: self.selection(place), within: None }
+        Verdict { treatment, rule: None, selection: self.selection(place), within: None, above: usize::MAX }
     }
 
     /// The detectors that look at a place.

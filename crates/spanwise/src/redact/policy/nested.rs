@@ -9,7 +9,8 @@
 //! 3. Of the rows of presets the one with the most names decides that is *of the member itself*. A row may leave a list as it is, or but
 //!    for some members, and match what is below because it matches the list: that is *said of the list*, and hides no row with fewer
 //!    names. What rows leave is joined with what holds for the list.
-//! 4. A user's rule that leaves something is joined with what the rows say that know the member by more names than it does.
+//! 4. A user's rule that leaves something is joined with what the rows say that know the member by more names than it does: by those
+//!    that they are asked for, or by more that lead to the list, of which they said what holds there.
 //! 5. The members of a pair, `{"key": …, "value": …}`, become what they are by themselves joined with what becomes of a member that is
 //!    called what the key says, if more is said of that one than of one of any name. So does all below them, under their own names: what
 //!    the pair says is a floor.
@@ -78,22 +79,25 @@ impl LongKeys {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Said {
     pub(crate) verdict: Verdict,
-    /// A rule of the user's says it, and not rows of presets alone.
-    pub(crate) is_by_user: bool,
+    /// Where a rule of the user's says it, and not rows of presets alone: how many names stand above those that it goes by.
+    pub(crate) above_users: Option<usize>,
 }
 
 /// The last names of a path, joined once.
 struct Joined {
     names: String,
-    /// How many of the last bytes are asked for: of ever more names.
-    lengths: Vec<usize>,
+    /// How many of the last names are asked for, with their bytes: ever more.
+    asked: Vec<(usize, usize)>,
 }
 
 impl Joined {
-    /// The names, the most of them first.
-    fn lengths(&self) -> impl Iterator<Item = &str> {
-        let from = |length: &usize| self.names.len().checked_sub(*length).and_then(|at| self.names.get(at..));
-        self.lengths.iter().rev().filter_map(from)
+    /// The names that are asked for, and how many they are, the most first.
+    fn keys(&self) -> impl Iterator<Item = (usize, &str)> {
+        let key = |(names, bytes): &(usize, usize)| {
+            let from = self.names.len().checked_sub(*bytes)?;
+            Some((*names, self.names.get(from..)?))
+        };
+        self.asked.iter().rev().filter_map(key)
     }
 }
 
@@ -106,57 +110,62 @@ impl CompiledPolicy {
     /// the list holds for the member. So it does beside what a row says of all in a list. Names that are too long to be joined are not
     /// looked at, and the member is masked.
     pub fn resolve_nested(&self, place: Place, event: EventClass, path: &[&str]) -> Option<Verdict> {
-        self.said_of(place, event, path).map(|said| said.verdict)
+        self.said_of(place, event, 0, path).map(|said| said.verdict)
     }
 
-    pub(crate) fn said_of(&self, place: Place, event: EventClass, path: &[&str]) -> Option<Said> {
+    /// The same, where `above` names stand above those of `path`, which rules are not asked for.
+    pub(crate) fn said_of(
+        &self,
+        place: Place,
+        event: EventClass,
+        above: usize,
+        path: &[&str],
+    ) -> Option<Said> {
         if self.rules.is_empty() {
             return None;
         }
         let Some(keys) = self.joined(path) else {
             let verdict = Verdict { treatment: Treatment::Mask, ..self.default_verdict(place) };
-            return Some(Said { verdict, is_by_user: false });
+            return Some(Said { verdict, above_users: None });
         };
         let name = path.last().map_or(0, |name| name.len());
-        let by_user = |key| {
+        let above = |names: usize| above + path.len().saturating_sub(names);
+        let by_user = |(names, key)| {
             let rule = self.first_match(place, event, key, 0..self.own, |_| true)?;
-            Some((key.len(), self.verdict(place, rule, key)))
+            Some((names, self.verdict(place, rule, key)))
         };
-        let by_user = if self.own > 0 { keys.lengths().find_map(by_user) } else { None };
+        let by_user = if self.own > 0 { keys.keys().find_map(by_user) } else { None };
+        let above_users = by_user.map(|(names, _)| above(names));
         if let Some((_, verdict)) = by_user
             && self.takes_all(verdict)
         {
-            return Some(Said { verdict, is_by_user: true });
+            return Some(Said { verdict, above_users });
         }
-        let knows_more = |key: &&str| by_user.is_none_or(|(known, _)| key.len() > known);
+        let knows_more = |(names, _): &(usize, &str)| by_user.is_none_or(|(known, _)| *names > known);
         let mut of_rows = None::<Verdict>;
-        for key in keys.lengths().take_while(knows_more).filter(|key| key.contains(is_separator)) {
+        for (names, key) in keys.keys().take_while(knows_more).filter(|(_, key)| key.contains(is_separator)) {
             // What is left of an event's keys: of the attributes themselves, whose members are as they are.
             let counts = |rule: &CompiledRule| !rule.is_of_all_keys();
             let Some(rule) = self.first_match(place, event, key, self.own..u32::MAX, counts) else {
                 continue;
             };
-            let verdict = self.verdict(place, rule, key);
+            let verdict = Verdict { above: above(names), ..self.verdict(place, rule, key) };
             of_rows = Some(of_rows.map_or(verdict, |so_far| self.join(so_far, verdict)));
-            let above = key.len().checked_sub(name + 1);
-            if !above.is_some_and(|above| self.is_of_list(verdict, above)) {
+            let list = key.len().checked_sub(name + 1);
+            if !list.is_some_and(|list| self.is_of_list(verdict, list)) {
                 break;
             }
         }
-        match (by_user, of_rows) {
-            (None, verdict) => verdict.map(|verdict| Said { verdict, is_by_user: false }),
-            (Some((_, verdict)), rows) => {
-                let verdict = rows.map_or(verdict, |rows| self.join(verdict, rows));
-                Some(Said { verdict, is_by_user: true })
-            }
-        }
+        let by_user = by_user.map(|(_, verdict)| verdict);
+        let verdict = by_user.zip(of_rows).map(|(verdict, rows)| self.join(verdict, rows));
+        Some(Said { verdict: verdict.or(by_user).or(of_rows)?, above_users })
     }
 
     /// The names that rules are asked for; none where they are too long.
     fn joined(&self, path: &[&str]) -> Option<Joined> {
         let most = path.len().min(self.longest_path());
         let mut bytes = 0;
-        let mut lengths = Vec::with_capacity(LONGEST_PATH);
+        let mut asked = Vec::with_capacity(LONGEST_PATH);
         for (above, name) in path.iter().rev().take(most).enumerate() {
             bytes += name.len() + 1;
             if above < LONGEST_PATH && bytes > LONGEST_NAMES {
@@ -165,20 +174,19 @@ impl CompiledPolicy {
             let is_asked = above < LONGEST_PATH
                 || above < self.long_keys.names && bytes <= self.long_keys.bytes.max(LONGEST_NAMES);
             if is_asked {
-                lengths.push(bytes - 1);
+                asked.push((above + 1, bytes - 1));
             }
         }
         let is_whole_asked = most > LONGEST_PATH && self.whole_paths != WholePaths::NotAsked;
         if is_whole_asked && bytes > LONGEST_NAMES && self.whole_paths == WholePaths::Taken {
             return None;
         }
-        if is_whole_asked && bytes <= LONGEST_NAMES && lengths.len() < most {
-            lengths.push(bytes - 1);
+        if is_whole_asked && bytes <= LONGEST_NAMES && asked.len() < most {
+            asked.push((most, bytes - 1));
         }
-        let names =
-            if lengths.last().is_some_and(|length| length + 1 == bytes) { most } else { lengths.len() };
+        let names = asked.last().map_or(0, |(names, _)| *names);
         let names = path.get(path.len() - names..).unwrap_or_default().join(".");
-        Some(Joined { names, lengths })
+        Some(Joined { names, asked })
     }
 
     /// Whether a row that leaves what it matches, or but for some members, matches a member because it matches the first `above` bytes
@@ -212,12 +220,30 @@ impl CompiledPolicy {
 
     /// What becomes of the member of this name, of a list of which `of_list` becomes, by what rules say of it.
     pub(crate) fn of_said(&self, said: Option<Said>, of_list: Verdict, name: &str) -> Verdict {
-        match said {
-            // The names were asked for with it.
-            Some(said) if said.is_by_user || said.verdict == of_list => said.verdict,
-            Some(said) => self.join(said.verdict, self.of_member(of_list, name)),
-            None => self.of_member(of_list, name),
+        let Some(Said { verdict, above_users }) = said else {
+            return self.of_member(of_list, name);
+        };
+        // The names were asked for with it.
+        if verdict == of_list {
+            return verdict;
         }
+        let of_list = self.of_member(of_list, name);
+        match above_users {
+            None => self.join(verdict, of_list),
+            Some(names) => match self.of_rows(of_list).filter(|rows| rows.above < names) {
+                Some(rows) => self.join(verdict, rows),
+                None => verdict,
+            },
+        }
+    }
+
+    /// What rows of presets say in a verdict.
+    fn of_rows(&self, verdict: Verdict) -> Option<Verdict> {
+        if verdict.rule.is_some_and(|rule| rule >= self.own) {
+            return Some(verdict);
+        }
+        let rule = Some(verdict.within?);
+        Some(Verdict { treatment: Treatment::Members, rule, within: None, ..verdict })
     }
 
     /// What becomes of a member that no rule matches, of a list of which that becomes.
@@ -263,7 +289,8 @@ impl CompiledPolicy {
         let both_leave = self.leaves_numbers(one) && self.leaves_numbers(other);
         let spares = [one, other].map(|verdict| self.spares_numbers(verdict.rule));
         let rule = if spares == [both_leave, !both_leave] { one.rule } else { other.rule };
-        both.unwrap_or(Verdict { treatment: Treatment::Mask, rule, within: None, ..one })
+        let both = both.unwrap_or(Verdict { treatment: Treatment::Mask, rule, within: None, ..one });
+        Verdict { above: one.above.min(other.above), ..both }
     }
 
     /// A truncation of a text in which the members that a rule names go as well.
