@@ -130,6 +130,20 @@ pub(super) const LISTS: &[super::Family] = &[
         None,
     ),
     (
+        "lines that are written afresh",
+        |n| {
+            let line = |i| {
+                let attribute = format!(r#"{{"key":"gen_ai.prompt.{i}","value":{{"stringValue":"a"}}}}"#);
+                format!(
+                    "{}\n",
+                    super::span(&format!(r#""kind":"SPAN_KIND_CLIENT","attributes":[{attribute}]"#))
+                )
+            };
+            (0..n / 4).map(line).collect()
+        },
+        super::LINES,
+    ),
+    (
         "messages",
         |n| {
             let message = |i| {

@@ -39,6 +39,7 @@ use joiner::own_bytes;
 pub use joiner::{Joiner, Seams};
 use liberties::Liberties;
 use output::Splices;
+use rebuild::Rebuild;
 pub use report::{Count, RedactionReport};
 use walk::Walk;
 
@@ -87,6 +88,12 @@ pub struct Redacted {
     pub batch: SpanBatch,
     /// Counts.
     pub report: RedactionReport,
+}
+
+impl From<rebuild::TooLarge> for RedactError {
+    fn from(_: rebuild::TooLarge) -> Self {
+        Self::TooLarge
+    }
 }
 
 /// Redacted JSON, and what was done.
@@ -208,8 +215,7 @@ impl Redactor {
         let whole = whole_document(batch);
         let is_made = batch.documents.is_empty() && !batch.is_block;
         let documents = if is_made { std::slice::from_ref(&whole) } else { &batch.documents };
-        let redacted = rebuild::rebuild(batch, &self.state.edits, documents, &mut report);
-        let mut redacted = redacted.map_err(|rebuild::TooLarge| RedactError::TooLarge)?;
+        let mut redacted = Rebuild::new(batch, &self.state.edits)?.documents(documents, &mut report)?;
         redacted.is_block = batch.is_block;
         redacted.rejected_spans = batch.rejected_spans;
         redacted.bad_documents = batch.bad_documents;
@@ -356,12 +362,14 @@ impl Redactor {
         if !batch.is_block && batch.documents.len() != 1 {
             // One payload becomes one document, whatever was taken for it.
             let whole = whole_document(batch);
-            let rebuilt = rebuild::rebuild(batch, edits, std::slice::from_ref(&whole), &mut report);
-            encode_into(&rebuilt.map_err(|rebuild::TooLarge| RedactError::TooLarge)?, out);
+            let rebuilt = Rebuild::new(batch, edits)?.documents(std::slice::from_ref(&whole), &mut report)?;
+            encode_into(&rebuilt, out);
             report.canonical_documents += 1;
             report.emptied_documents += batch.foreign_documents();
             return Ok((report, seams));
         }
+        // Of all documents that are written afresh.
+        let mut rebuild = None;
         let in_lines = self.lines && batch.is_block;
         let begin = out.len();
         let mut copied = 0;
@@ -387,8 +395,11 @@ impl Redactor {
             let document_begin = out.len();
             let loses;
             if !has_sources || liberties.any_in(&range) {
-                let rebuilt = rebuild::rebuild(batch, edits, std::slice::from_ref(document), &mut report);
-                encode_into(&rebuilt.map_err(|rebuild::TooLarge| RedactError::TooLarge)?, out);
+                let rebuild = match &mut rebuild {
+                    Some(made) => made,
+                    none => none.insert(Rebuild::new(batch, edits)?),
+                };
+                encode_into(&rebuild.documents(std::slice::from_ref(document), &mut report)?, out);
                 report.canonical_documents += 1;
                 loses = true;
             } else {
