@@ -499,3 +499,28 @@ fn a_pair_in_a_pair_names_a_member_of_what_the_outer_one_names() {
     let of = |value: &str| json!({"key": row, "x": {row: value}});
     becomes(PRIVACY, "app", &of("SECRET"), &of(CONTENT));
 }
+
+#[test]
+fn of_two_truncations_the_shorter_stays() {
+    for (list, member) in [(10, 5), (5, 10), (5, 5)] {
+        let policy =
+            with("", &[key("app", &format!("truncate {list}")), key("note", &format!("truncate {member}"))]);
+        for (sent, expected) in [
+            (json!("a long text of many"), json!("a lon")),
+            (json!(1234), json!(1234)),
+            (json!(1_234_567), json!(MASKED)),
+            (json!({"t": ["a long text"], "n": 1}), json!({"t": ["a lon"], "n": 1})),
+        ] {
+            becomes(
+                &policy,
+                "app",
+                &json!({"key": "note", "value": sent}),
+                &json!({"key": "note", "value": expected}),
+            );
+        }
+    }
+    // In each pair of metadata what names somebody goes as well.
+    let policy = with(MASKS, &[key("ctx", "truncate 50"), key("note", "truncate 3")]);
+    let of = |user: &str, text: &str| json!({"ctx": {"key": "note", "user": user, "value": text}});
+    becomes(&policy, "metadata", &of("SECRET", "a long text"), &of(IDENTITY, "a l"));
+}

@@ -4,7 +4,8 @@
 //! the member's own. Rows of presets are not asked for a name without a separator: `prompt` in any list is not content.
 //!
 //! 1. Two verdicts are *joined* ([`CompiledPolicy::join`]): what keeps yields; what takes all wins over what leaves a part; of two parts
-//!    the one within the other stays; where neither is, nothing does. A truncation and members of JSON are both carried out.
+//!    the one within the other stays; where neither is, nothing does. Of two truncations the shorter stays; one and members of JSON are
+//!    both carried out.
 //! 2. Of the user's rules the one with the most names decides. If it takes all, that is all.
 //! 3. Of the rows of presets the one with the most names decides that is *of the member itself*. A row may leave a list as it is, or but
 //!    for some members, and match what is below because it matches the list: that is *said of the list*, and hides no row with fewer
@@ -278,9 +279,10 @@ impl CompiledPolicy {
         let both = match (one.treatment, other.treatment) {
             (Treatment::Truncate(_), Treatment::Members) => self.cut_within(one, other.rule),
             (Treatment::Members, Treatment::Truncate(_)) => self.cut_within(other, one.rule),
-            (Treatment::Truncate(_), Treatment::Truncate(_)) if one.rule == other.rule => {
+            (Treatment::Truncate(length), Treatment::Truncate(longer)) if length <= longer => {
                 self.cut_within(one, other.within)
             }
+            (Treatment::Truncate(_), Treatment::Truncate(_)) => self.cut_within(other, one.within),
             _ if self.is_within(one, other) => Some(one),
             _ if self.is_within(other, one) => Some(other),
             _ => None,
