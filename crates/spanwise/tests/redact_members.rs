@@ -387,6 +387,22 @@ fn what_a_user_takes_out_goes_from_messages_of_which_the_structure_stays() {
             key("ssn", "drop"),
             json!({"index": 1}),
         ),
+        // As a pair, too.
+        (
+            STRUCTURE,
+            "gen_ai.input.messages",
+            json!([{"key": "ssn", "index": 4213, "usage": {"input_tokens": 780}, "type": "Mueller"}]),
+            key("ssn", "drop"),
+            json!([{"[REDACTED:content:1]": "[REDACTED:content:3]"}]),
+        ),
+        (
+            PRIVACY,
+            answer,
+            json!({"key": "billing", "latencyMs": 9, "usage": {"key": "ssn", "output_tokens": 7}}),
+            key("ssn", "mask"),
+            json!({"[REDACTED:content:1]": "[REDACTED:content:7]", "latencyMs": 9,
+                "usage": {"[REDACTED:content:1]": "[REDACTED:content:3]", "output_tokens": MASKED}}),
+        ),
         // What a rule leaves leaves nothing of what the structure does not.
         (
             STRUCTURE,

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use super::edits::Slot;
 use super::paths::Path;
 use super::walk::{Item, Walk};
-use crate::batch::{RawValue, Rows, Text};
+use crate::batch::{RawValue, Rows};
 use crate::redact::policy::{ANY_NAME, Treatment, Verdict};
 
 impl<'a> Walk<'a> {
@@ -56,27 +56,38 @@ impl<'a> Walk<'a> {
     /// What a list says of its members that is a pair itself, `{"key": …, "value": …}`, where the rules do not let what has that key
     /// stay. So are attributes that somebody wrote where no attributes belong.
     fn pair(&mut self, item: Item, rows: Rows, path: &mut Path<'a>, of_list: Verdict) -> Option<Verdict> {
-        let children = self.batch.values.get(rows.range())?;
-        let mut said = None;
-        for child in children {
-            let RawValue::String(text) = child.value() else { continue };
-            if child.key().is_none() || self.key_of(*child) != "key" {
-                continue;
+        let keys: Vec<_> = self.keys_of_pair(rows).collect();
+        keys.into_iter().fold(None, |said, key| {
+            let of_key = self.of_key(item, key, path, of_list);
+            self.joined(said, of_key)
+        })
+    }
+
+    /// What the members called `key` of a list say.
+    pub(super) fn keys_of_pair(&self, rows: Rows) -> impl Iterator<Item = Cow<'a, str>> {
+        let children = self.batch.values.get(rows.range()).unwrap_or_default().iter();
+        children.filter_map(|child| match child.value() {
+            RawValue::String(text) if child.key().is_some() && self.key_of(*child) == "key" => {
+                Some(self.batch.text(text))
             }
-            let of_key = self.of_key(item, text, path, of_list);
-            said = self.joined(said, of_key);
-        }
-        said
+            _ => None,
+        })
     }
 
     /// What would become of a member that is called that, if it is not what becomes of one of any name.
-    fn of_key(&mut self, item: Item, key: Text, path: &mut Path<'a>, of_list: Verdict) -> Option<Verdict> {
+    fn of_key(
+        &mut self,
+        item: Item,
+        key: Cow<'a, str>,
+        path: &mut Path<'a>,
+        of_list: Verdict,
+    ) -> Option<Verdict> {
         let mut of_name = |name: Cow<'a, str>| {
             let member = self.keys.paths.enter(self.policy, item.place, item.event, path, name.clone());
             path.pop();
             self.policy.of_said(member.said, of_list, &name)
         };
-        let of_key = of_name(self.batch.text(key));
+        let of_key = of_name(key);
         (of_key.treatment != Treatment::Keep && of_key != of_name(Cow::Borrowed(ANY_NAME))).then_some(of_key)
     }
 }

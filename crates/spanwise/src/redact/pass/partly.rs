@@ -12,7 +12,7 @@ use crate::redact::json_members::{self, Members};
 use crate::redact::json_text::{self, Fault};
 use crate::redact::member::{self, Kept, Member};
 use crate::redact::placeholder;
-use crate::redact::policy::{CompiledPolicy, Treatment, Verdict};
+use crate::redact::policy::{ANY_NAME, CompiledPolicy, Treatment, Verdict};
 
 impl<'a> Walk<'a> {
     /// Lets detectors look at a text, then keeps its beginning; in lists, that of every text. What has no beginning is kept if
@@ -169,6 +169,7 @@ impl<'a> Walk<'a> {
             children.map(|child| child.key().map_or(Cow::Borrowed(""), |key| batch.key(key)))
         };
         let mut names = body::MaskedNames::default();
+        let of_pair = self.pair_taken_by_user(item, rows, path);
         for row in rows.range() {
             let Some(child) = self.batch.values.get(row).copied() else {
                 continue;
@@ -186,8 +187,9 @@ impl<'a> Walk<'a> {
             let kind = (member.unwrap_or(Member::Content), is_tool);
             // What the user drops, masks or hashes goes from every list.
             let taken = if self.policy.has_own_rules() {
+                let of_pair = of_pair.filter(|_| name != "key");
                 let own = self.keys.paths.enter(self.policy, item.place, item.event, path, name);
-                self.policy.taken_by_user(own.said)
+                self.policy.taken_by_user(own.said).or(of_pair)
             } else {
                 path.push(name);
                 None
@@ -198,6 +200,22 @@ impl<'a> Walk<'a> {
             }
             path.pop();
         }
+    }
+
+    /// What the key of a pair says of its members, if by a rule of the user's all of them goes.
+    fn pair_taken_by_user(&mut self, item: Item, rows: Rows, path: &mut Path<'a>) -> Option<Verdict> {
+        if !self.policy.has_own_rules() {
+            return None;
+        }
+        let keys: Vec<_> = self.keys_of_pair(rows).collect();
+        let mut taken_of = |name: Cow<'a, str>| {
+            let member = self.keys.paths.enter(self.policy, item.place, item.event, path, name);
+            path.pop();
+            self.policy.taken_by_user(member.said)
+        };
+        let taken = keys.into_iter().find_map(&mut taken_of)?;
+        // If more is said of it than of one of any name.
+        (taken_of(Cow::Borrowed(ANY_NAME)) != Some(taken)).then_some(taken)
     }
 
     fn is_of_tool(&self, rows: Rows) -> bool {
