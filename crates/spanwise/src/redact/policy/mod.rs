@@ -293,7 +293,8 @@ impl Policy {
         self
     }
 
-    /// What becomes of unknown members. Unless it is set, a policy with a preset drops them, and one without keeps them.
+    /// What becomes of unknown members. Unless it is set, a policy with a preset drops them, and so does an [allow-list](Mode::Allow); another
+    /// keeps them.
     #[must_use]
     pub fn unknown(mut self, unknown: Unknown) -> Self {
         self.unknown = Some(unknown);
@@ -336,7 +337,8 @@ impl Policy {
         self
     }
 
-    /// What becomes of the texts of a place without keys.
+    /// What becomes of the texts of a place without keys. Of attributes rules decide: one of their places is an error when the policy
+    /// is [compiled](Self::compile).
     #[must_use]
     pub fn text(mut self, place: Place, action: TextAction) -> Self {
         if let Some(text) = self.texts.get_mut(place.as_usize()) {

@@ -514,6 +514,21 @@ fn a_policy_that_cannot_be_applied_is_not() {
     assert!(Policy::new().content(Action::Keep).compile(None).is_err());
 }
 
+/// Beside a preset, too, it would look as if texts went there that stay.
+#[test]
+fn what_becomes_of_attributes_is_no_setting_for_texts() {
+    for place in Place::ALL.iter().copied() {
+        for action in [TextAction::Mask, TextAction::Keep] {
+            let compiled = Policy::from_preset(Preset::Secrets).text(place, action).compile(None);
+            assert_eq!(compiled.is_err(), place.has_keys(), "{place:?} {action:?}");
+        }
+        assert_eq!(Policy::new().text(place, TextAction::Mask).compile(None).is_err(), place.has_keys());
+        assert!(Policy::from_preset(Preset::Secrets).text(place, TextAction::Scan).compile(None).is_ok());
+    }
+    let error = Policy::new().text(Place::Span, TextAction::Mask).compile(None).unwrap_err();
+    assert!(error.message().contains("`span`"), "{error}");
+}
+
 #[test]
 fn a_key_that_was_not_fetched_is_told_as_that() {
     for (file, source) in [

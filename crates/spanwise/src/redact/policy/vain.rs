@@ -1,7 +1,7 @@
 //! Settings that would do nothing, or the opposite of what they look like: mistakes, which would leave something private in
 //! place.
 
-use super::{Action, Bodies, Identity, Policy, PolicyError, Preset};
+use super::{Action, Bodies, Identity, Policy, PolicyError, Preset, TextAction};
 use crate::redact::detector::Builtin;
 use crate::redact::place::{Place, Places};
 
@@ -29,6 +29,14 @@ pub(super) fn check(policy: &Policy) -> Result<(), PolicyError> {
     }
     if policy.bodies == Bodies::Structure && policy.content != Action::Mask {
         return Err(PolicyError::new("`bodies` is for content that is masked, and `content` says otherwise"));
+    }
+    let texts = Place::ALL.iter().zip(&policy.texts);
+    let mut of_keys = texts.filter(|(place, text)| place.has_keys() && **text != TextAction::Scan);
+    if let Some((place, _)) = of_keys.next() {
+        return Err(PolicyError::new(format!(
+            "there is a setting for the texts of `{}`, where attributes have keys: rules say what becomes of them",
+            place.id()
+        )));
     }
     for (rule, position) in &policy.rules {
         let of_events = rule.places == Places::KEYED || rule.places == Places::from([Place::Event]);
