@@ -1,10 +1,11 @@
-//! The rows of `tests/redact/keys.tsv`: what becomes of a key's value, by the presets' catalogue.
+//! What becomes of a key's value by the presets' catalogue: the rows of `tests/redact/keys.tsv`, and members that are keys.
 
 #![cfg(feature = "redact")]
 #![allow(clippy::unwrap_used, reason = "a test")]
 
+use serde_json::{Value, json};
 use spanwise::llm::{Column, Form, TABLE};
-use spanwise::redact::{CompiledPolicy, EventClass, Identity, Place, Policy, Preset, Treatment};
+use spanwise::redact::{CompiledPolicy, EventClass, Identity, Place, Policy, Preset, Treatment, redact_json};
 
 const ROWS: &str = include_str!("../../../tests/redact/keys.tsv");
 
@@ -58,5 +59,67 @@ fn every_source_of_a_user_or_a_session_is_an_identity() {
         let is_member = matches!(source.form, Form::Member(_));
         let expected = if is_member { Treatment::Members } else { Treatment::Drop };
         assert_eq!(treatment, expected, "{}", source.key);
+    }
+}
+
+#[test]
+fn members_of_settings_that_are_keys_of_their_own_stay_as_they_do_in_lists() {
+    let policy = privacy_mode().compile(None).unwrap();
+    let gone = |label: &str| format!("[REDACTED:{label}]");
+    for (key, value, expected) in [
+        ("llm.invocation_parameters.model", "gpt-4o", None),
+        ("llm.invocation_parameters.temperature", "0.2", None),
+        ("gen_ai.request.parameters.reasoning_effort", "high", None),
+        ("langwatch.params.model", "gpt-4o", None),
+        ("braintrust.metadata.model", "gpt-4o", None),
+        ("langsmith.metadata.ls_invocation_params.model", "gpt-4o", None),
+        ("hidden_params.model_id", "a1", None),
+        ("llm.invocation_parameters.extra", r#"{"n":1}"#, None),
+        ("llm.invocation_parameters.messages.0", "SECRET", Some(gone("content"))),
+        (
+            "llm.invocation_parameters.extra",
+            r#"{"prompt":"SECRET"}"#,
+            Some(format!(r#"{{"prompt":"{}"}}"#, gone("content"))),
+        ),
+        ("llm.invocation_parameters.extra", r#"{"prompt":"SECRET"#, Some(gone("content"))),
+        ("hidden_params.headers.x", "SECRET", Some(gone("header"))),
+        // What is the settings themselves is an object.
+        ("llm.invocation_parameters", "gpt-4o", Some(gone("content"))),
+        ("model_settings", "gpt-4o", Some(gone("content"))),
+        ("hidden_params", "gpt-4o", Some(gone("header"))),
+    ] {
+        let span =
+            |value: &str| json!({"name": "n", "attributes": [{"key": key, "value": {"stringValue": value}}]});
+        let document = |value: &str| json!({"resourceSpans": [{"scopeSpans": [{"spans": [span(value)]}]}]});
+        let found = redact_json(document(value).to_string(), &policy).unwrap().data;
+        let found: Value = serde_json::from_slice(&found).unwrap();
+        assert_eq!(found, document(expected.as_deref().unwrap_or(value)), "{key} {value}");
+    }
+    for (key, says) in [
+        ("llm.invocation_parameters", true),
+        ("model_settings", true),
+        ("llm.invocation_parameters.model", false),
+        ("metadata", false),
+    ] {
+        let explained = policy.explain(Place::Span, key, None).to_string();
+        assert_eq!(explained.contains("; what is no object is [REDACTED:content]"), says, "{explained}");
+    }
+}
+
+/// A letter may be longer than the one that it is compared as.
+#[test]
+fn members_are_named_behind_the_pattern_whatever_case_its_letters_have() {
+    let policy = privacy_mode().identity(Identity::Mask).preset(Preset::Secrets).fold_case(true);
+    let policy = policy.compile(None).unwrap();
+    for (key, expected) in [
+        ("GENKIT:metadata.User_Id", "mask"),
+        ("gen\u{212a}it:metadata.user_id", "mask"),
+        ("gen\u{212a}it:metadata", "members"),
+        ("gen\u{212a}it:metadata.zq", "members"),
+        // What was put in is no name, in any case.
+        ("genkit:metadata.zq [REDACTED:email]", "members"),
+        ("genkit:metadata.[REDACTED:email].user", "mask"),
+    ] {
+        assert_eq!(what_becomes(&policy, "span", "-", key), expected, "{key}");
     }
 }

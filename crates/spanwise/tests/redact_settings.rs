@@ -482,11 +482,7 @@ fn members_of_settings_that_are_content_go_in_every_form() {
     let policy = || Policy::from_preset(Preset::PrivacyMode);
     let quoted = format!("{MASK:?}");
     let expected = form(&quoted, MASK);
-    for (given, mut expected) in form(r#"["SECRET",{"a":"SECRET"}]"#, "SECRET").into_iter().zip(expected) {
-        if expected["key"] == format!("{key}.model") {
-            // What is written as a key of its own is no object.
-            expected["value"]["stringValue"] = MASK.into();
-        }
+    for (given, expected) in form(r#"["SECRET",{"a":"SECRET"}]"#, "SECRET").into_iter().zip(expected) {
         let (found, _) = redacted(policy(), &json!([given]));
         assert_eq!(found, json!([expected]));
         let (again, changes) = redacted(policy(), &found);

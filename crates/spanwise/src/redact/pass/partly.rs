@@ -57,7 +57,7 @@ impl<'a> Walk<'a> {
     /// What is no object has none: it is masked, unless it is metadata, or a member itself.
     pub(super) fn members(&mut self, item: Item, verdict: Verdict, path: &mut Path<'a>) {
         let is_metadata = self.policy.is_of_metadata(verdict.rule);
-        let may_be_none = is_metadata || item.slot == Slot::Child;
+        let may_be_none = is_metadata || item.slot == Slot::Child || self.is_member(item, verdict);
         match item.value {
             RawValue::String(text) => {
                 let look = Look { on: verdict.selection, is_query: false };
@@ -86,6 +86,13 @@ impl<'a> Walk<'a> {
             RawValue::Array(_) | RawValue::Bytes(_) => self.mask(item, verdict),
             value => self.number(item, value, verdict.selection),
         }
+    }
+
+    /// Whether an attribute is a member of what its rule names, which was written as a key of its own.
+    fn is_member(&self, item: Item, verdict: Verdict) -> bool {
+        let attribute = self.batch.attributes.get(item.row).filter(|_| item.slot == Slot::Attribute);
+        attribute
+            .is_some_and(|attribute| self.policy.is_key_of_member(verdict.rule, &self.key_of(*attribute)))
     }
 
     /// Keeps the structure of messages, or less of it, as text or as lists.

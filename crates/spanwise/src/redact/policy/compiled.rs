@@ -1,5 +1,6 @@
 //! Policies made ready: what becomes of a key at a place.
 
+use std::borrow::Cow;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::ops::Range;
 
@@ -316,13 +317,7 @@ impl CompiledPolicy {
         rules: Range<u32>,
         counts: impl Fn(&CompiledRule) -> bool,
     ) -> Option<u32> {
-        let folded;
-        let key = if self.folds_case {
-            folded = key.to_lowercase();
-            folded.as_str()
-        } else {
-            key
-        };
+        let key = &*self.as_compared(key);
         let applies = |rule: &u32| {
             rules.contains(rule)
                 && self.rules.get(*rule as usize).is_some_and(|rule| {
@@ -348,15 +343,44 @@ impl CompiledPolicy {
         first.map(|(rule, _)| *rule).or(best)
     }
 
+    /// A key as patterns are compared with it.
+    fn as_compared<'k>(&self, key: &'k str) -> Cow<'k, str> {
+        if self.folds_case { Cow::Owned(key.to_lowercase()) } else { Cow::Borrowed(key) }
+    }
+
+    /// Whether a key that a rule matches goes on behind the pattern: that of a member, where the rule is of lists.
+    pub(crate) fn is_key_of_member(&self, rule: Option<u32>, key: &str) -> bool {
+        self.compiled(rule).is_some_and(|rule| match &rule.pattern {
+            KeyPattern::Prefix(pattern) => !self.behind_pattern(pattern, key).is_empty(),
+            KeyPattern::Exact(_) | KeyPattern::Glob(_) | KeyPattern::Regex(_) => false,
+        })
+    }
+
+    /// What of a key stands behind as many bytes as a pattern has, as they are compared.
+    fn behind_pattern<'k>(&self, pattern: &str, key: &'k str) -> &'k str {
+        let mut compared = 0;
+        let mut ends = key.char_indices().map(|(at, character)| {
+            let before = compared;
+            compared += character.to_lowercase().map(char::len_utf8).sum::<usize>();
+            (at, before)
+        });
+        let from = if self.folds_case {
+            ends.find(|(_, before)| *before >= pattern.len()).map_or(key.len(), |(at, _)| at)
+        } else {
+            pattern.len()
+        };
+        key.get(from..).unwrap_or_default()
+    }
+
     /// What a rule says of a key that it matches.
     pub(super) fn verdict(&self, place: Place, rule: u32, key: &str) -> Verdict {
         let Some(compiled) = self.rules.get(rule as usize) else {
             return self.default_verdict(place);
         };
         // Of settings that are written as keys of their own, the member is in the key.
-        let names = key.get(self.pattern_text(rule).len()..).unwrap_or_default();
+        let is_named = || self.is_named_member(Some(rule), self.behind_pattern(self.pattern_text(rule), key));
         let treatment = match compiled.treatment {
-            Treatment::Members if self.is_named_member(Some(rule), names) => compiled.of_members,
+            Treatment::Members if is_named() => compiled.of_members,
             treatment => treatment,
         };
         let all = self.selection(place);

@@ -65,7 +65,12 @@ impl CompiledPolicy {
                     Treatment::Hash => "stays, with pseudonyms in the place of",
                     _ => "stays without",
                 };
-                format!("{without} these members of its JSON: {members}")
+                let rest = if self.is_of_metadata(verdict.rule) || self.is_key_of_member(verdict.rule, key) {
+                    String::new()
+                } else {
+                    format!("; what is no object is [REDACTED:{label}]")
+                };
+                format!("{without} these members of its JSON: {members}{rest}")
             }
         };
         let outcome = if self.spares_numbers(verdict.rule) {
