@@ -177,6 +177,14 @@ fn json_that_is_torn_or_nearly_json_goes_where_it_names_somebody() {
         r#"[{"a":"{\\u0022user\\u005fid\\u0022:\\u0022SECRET\\u0022}""#,
         r#"[{"a":"{\u005c\u0022user_id\u005c\u0022:1}""#,
         r#"[{"a":"\u007b\u0022key\u0022\u003a\u0022user_id\u0022""#,
+        // White space that is an escape, in a string and in a string of a string.
+        r#"["{\"user_id\"\n:\"SECRET\""#,
+        r#"["{\"user_id\"\t :\"SECRET\""#,
+        r#"["{\"key\":\n\"user_id\",\"value\":\"SECRET\""#,
+        r#"["[\"{\\\"user_id\\\"\\r\\n:\\\"SECRET\\\"""#,
+        "\u{feff}[\"{\\\"user_id\\\"\\n:\\\"SECRET\\\"}\"]",
+        r#"["{\"user_id\"\n:\"SECRET\"}",NaN]"#,
+        r#"["{\"user_id\"\n:\"SECRET\"}"] x"#,
     ] {
         assert_eq!(of_metadata(&masks(), text), MASK, "{text}");
         // In a string of JSON as well.
@@ -192,6 +200,8 @@ fn json_that_is_torn_or_nearly_json_goes_where_it_names_somebody() {
         r#""see \u"#,
         r#"[{"\u0075sers":"x" "\u0075ser_i""#,
         ": \":",
+        r"[C:\new\users: x",
+        r#"["a\"\n\"b\":"#,
         "\":",
         "'':x",
     ] {

@@ -164,18 +164,18 @@ fn objects_of_tools(text: &str, tokens: &Tokenized) -> Vec<usize> {
     let mut tools = Vec::new();
     let mut is_type = false;
     for (place, (token, _, range)) in tokens.iter().enumerate() {
-        let inside = text.get(range.clone()).unwrap_or("");
+        let inside = || text.get(range.clone()).and_then(unquoted);
         match token {
             Token::ObjectStart | Token::ArrayStart => open.push(place),
             Token::ObjectEnd | Token::ArrayEnd => {
                 open.pop();
             }
-            Token::String if is_type && is_of_tool(inside) => {
+            Token::String if is_type && inside().is_some_and(|kind| is_of_tool(&kind)) => {
                 tools.extend(open.last());
             }
             _ => {}
         }
-        is_type = *token == Token::Name && is_type_name(inside.trim_matches('"'));
+        is_type = *token == Token::Name && inside().is_some_and(|name| is_type_name(&name));
     }
     tools.sort_unstable();
     tools
@@ -280,6 +280,13 @@ mod tests {
             ),
             (r#""bare""#, r#""[REDACTED:content:4]""#),
             (r#"{"co\u006etent":"x"}"#, r#"{"co\u006etent":"[REDACTED:content:1]"}"#),
+            // What a tool is does not depend on how it is written.
+            (
+                r#"[{"type":"\tool","name":"Mira"}]"#,
+                r#"[{"type":"[REDACTED:content:4]","name":"[REDACTED:content:4]"}]"#,
+            ),
+            (r#"{"type":"t\u006fol","name":"f"}"#, r#"{"type":"t\u006fol","name":"f"}"#),
+            (r#"{"name":"f","\u0074ype":"tool"}"#, r#"{"name":"f","\u0074ype":"tool"}"#),
         ] {
             assert_eq!(structured(text).as_deref(), Some(expected));
         }

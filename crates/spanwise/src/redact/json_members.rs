@@ -32,8 +32,8 @@ pub(crate) fn change(text: &str, members: &dyn Members) -> Result<String, Fault>
 }
 
 /// Whether a text that is no JSON has a member that is meant all the same: its name in quotes, with a colon behind, or as the key of a
-/// pair. So it is in JSON that was cut off, that has `NaN` or a byte order mark, and in what other languages write. Quotes and names may be
-/// written as escapes, those in strings of strings as escapes of escapes.
+/// pair. So it is in JSON that was cut off, that has `NaN` or a byte order mark, and in what other languages write. Quotes, names and the
+/// white space between may be written as escapes, those in strings of strings as escapes of escapes.
 pub(crate) fn are_named_in(text: &str, members: &dyn Members) -> bool {
     let mut unescaped = None::<String>;
     for _ in 0..=DEEPEST {
@@ -41,13 +41,20 @@ pub(crate) fn are_named_in(text: &str, members: &dyn Members) -> bool {
         if are_named_as_written(text, members) {
             return true;
         }
-        let inner = Some(text).filter(|text| text.contains("\\u")).map(Unescaped::new);
+        let inner = Some(text).filter(|text| has_escapes(text)).map(Unescaped::new);
         match inner.map(Unescaped::into_text).filter(|inner| inner != text) {
             Some(inner) => unescaped = Some(inner),
             None => return false,
         }
     }
     true
+}
+
+/// Whether there are escapes but of quotes and of backslashes.
+fn has_escapes(text: &str) -> bool {
+    text.as_bytes()
+        .array_windows()
+        .any(|[before, byte]| *before == b'\\' && !matches!(byte, b'"' | b'\'' | b'\\'))
 }
 
 fn are_named_as_written(text: &str, members: &dyn Members) -> bool {
