@@ -235,7 +235,7 @@ fn pairs_in_the_text_of_metadata_are_what_their_keys_say() {
         (json!([{"value": 7, "key": "user_id"}]), json!([{"value": mask, "key": "user_id"}])),
         (
             json!({"a": [{"key": "session_id", "value": {"stringValue": secret}, "n": 1}, {"key": "team", "value": "b"}]}),
-            json!({"a": [{"key": "session_id", "value": mask, "n": 1}, {"key": "team", "value": "b"}]}),
+            json!({"a": [{"key": "session_id", "value": mask, "n": mask}, {"key": "team", "value": "b"}]}),
         ),
         (
             json!([{"value": {"x": [{"user_id": secret}], "y": "{\"email\":1}"}, "key": "user"}, "z"]),
@@ -249,6 +249,15 @@ fn pairs_in_the_text_of_metadata_are_what_their_keys_say() {
             json!({"value": {"value": secret, "key": "user"}}),
             json!({"value": {"value": mask, "key": "user"}}),
         ),
+        // All of its members, as in lists.
+        (
+            json!({"key": "user_id", "val": secret, "n": [secret], "a": {"b": secret}, "none": null}),
+            json!({"key": "user_id", "val": mask, "n": mask, "a": mask, "none": null}),
+        ),
+        (
+            json!({"a": {"key": "user_id", "b": "x"}, "val": secret, "key": "plan"}),
+            json!({"a": {"key": "user_id", "b": mask}, "val": secret, "key": "plan"}),
+        ),
         (json!({"key": "user_id", "value": null}), json!({"key": "user_id", "value": null})),
         (json!({"key": ["user_id"], "value": "v"}), json!({"key": ["user_id"], "value": "v"})),
     ] {
@@ -256,7 +265,8 @@ fn pairs_in_the_text_of_metadata_are_what_their_keys_say() {
         assert_eq!(found, expected);
     }
     let twice = r#"{"value":"SECRET","a":{"user":"SECRET"},"key":"user_id","value":"SECRET"}"#;
-    assert_eq!(of_metadata(&masks(), twice), twice.replace("SECRET", MASK));
+    let expected = format!(r#"{{"value":"{MASK}","a":"{MASK}","key":"user_id","value":"{MASK}"}}"#);
+    assert_eq!(of_metadata(&masks(), twice), expected);
 }
 
 #[test]
@@ -299,5 +309,23 @@ fn the_policy_explains_which_members_are_meant() {
         let policy = policy.compile(Some(HashKey::new(KEY))).unwrap();
         let explained = policy.explain(Place::Span, "metadata", None).to_string();
         assert!(explained.contains(words), "{explained}");
+    }
+}
+
+/// Who hashed first and masks now wants no pseudonyms, in JSON texts no more than elsewhere.
+#[test]
+fn what_stands_in_the_place_of_a_name_already_becomes_what_the_policy_says_now() {
+    let (earlier, other) = (HashKey::new(KEY).pseudonym("SECRET"), "[REDACTED:email]");
+    for stood in [earlier.as_str(), other, MASK] {
+        for (identity, left) in
+            [(Identity::Mask, MASK), (Identity::Drop, MASK), (Identity::Hash, stood), (Identity::Keep, stood)]
+        {
+            let of = |text: &str| json!({"user": text, "a": [{"key": "email", "value": text}], "n": 1});
+            assert_eq!(of_text(identity, "metadata", &of(stood)), of(left), "{identity:?} {stood}");
+            if identity != Identity::Drop {
+                let value = redacted(identity, "metadata.user", &json!({"stringValue": stood}));
+                assert_eq!(value, json!({"stringValue": left}), "{identity:?} {stood}");
+            }
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! Members that a rule names, in JSON that is a text: what stands in the place of their values.
 //!
 //! They are looked for however deep they are, in JSON in strings too, and in pairs, `{"key": …, "value": …}`, as which attributes
-//! are written. Only the values are written anew.
+//! are written: all members of an object are what its `key` says, but that itself. Only the values are written anew.
 
 use std::ops::Range;
 
@@ -84,9 +84,9 @@ struct Container {
     next: Half,
     /// A key that is meant was met.
     is_meant: bool,
-    /// Where the list or object began that is its value and is open.
+    /// Where the list or object began that is one of its values and is open.
     value_from: Option<usize>,
-    /// Its values: there should be one.
+    /// Its values but that of its key: there should be one.
     values: Vec<(Token, Range<usize>)>,
 }
 
@@ -209,8 +209,7 @@ fn changed(text: &str, members: &dyn Members, depth_of_text: usize) -> Result<St
                 let name = reading.unescaped(&range);
                 let half = match name.text() {
                     "key" => Half::Key,
-                    "value" => Half::Value,
-                    _ => Half::Neither,
+                    _ => Half::Value,
                 };
                 is_meant = members.has(name.text());
                 if let Some(around) = reading.containers.last_mut() {

@@ -248,15 +248,12 @@ impl Members for Named<'_> {
 
     /// In a text there is no dropping: a placeholder says that something was there.
     fn replacement(&self, value: Option<&str>) -> Option<String> {
-        let is_metadata = self.policy.is_of_metadata(self.verdict.rule);
-        let value = match value {
-            Some(value) if is_metadata && placeholder::is_placeholder(value) => return None,
-            value => value.filter(|_| self.policy.of_named_members(self.verdict.rule) == Treatment::Hash),
-        };
-        Some(match value.zip(self.policy.key()) {
-            Some((value, key)) => key.pseudonym(value),
-            None => self.mask(),
-        })
+        let value = value.filter(|_| self.policy.of_named_members(self.verdict.rule) == Treatment::Hash);
+        match value.zip(self.policy.key()) {
+            Some((value, _)) if placeholder::is_placeholder(value) => None,
+            Some((value, key)) => Some(key.pseudonym(value)),
+            None => Some(self.mask()),
+        }
     }
 
     fn replacement_of_unread(&self, text: &str, fault: Fault) -> Option<String> {
