@@ -540,3 +540,66 @@ fn of_two_truncations_the_shorter_stays() {
     let of = |user: &str, text: &str| json!({"ctx": {"key": "note", "user": user, "value": text}});
     becomes(&policy, "metadata", &of("SECRET", "a long text"), &of(IDENTITY, "a l"));
 }
+
+#[test]
+fn a_prompt_under_the_name_key_takes_nothing_with_it() {
+    let (long, longer) = ("x".repeat(2050), "x ".repeat(5000));
+    for policy in [
+        PRIVACY.to_owned(),
+        MASKS.to_owned(),
+        with("", &[key("zz", "drop")]),
+        with("", &[rule("glob", "app.*", "keep"), key("zz", "drop")]),
+    ] {
+        for text in [&long, &longer] {
+            let sent = json!({"key": text, "n": 5, "note": "a", "ctx": {"key": text, "n": 5}});
+            becomes(&policy, "app", &sent, &sent);
+        }
+    }
+    // What it begins with may be what a rule is of.
+    let of = |value: &str| json!({"key": format!("gen_ai.prompt.{long}"), "value": value});
+    becomes(PRIVACY, "app", &of("SECRET"), &of(CONTENT));
+}
+
+#[test]
+fn a_key_that_is_cut_to_the_name_of_a_rule_goes() {
+    let policy = with("", &[key("app", "truncate 4"), key("note", "drop")]);
+    let of = |name: &str, value: &str| json!({"key": name, "value": value});
+    becomes(&policy, "app", &of("notebook", "abcdef"), &of(MASKED, "abcd"));
+    becomes(&policy, "app", &of("notary", "abcdef"), &of("nota", "abcd"));
+    becomes(&policy, "app", &of("note", "abcdef"), &json!({"key": "note"}));
+    let inner = |name: &str, value: &str| json!({"ctx": [of(name, value)]});
+    becomes(&policy, "app", &inner("notebook", "abcdef"), &inner(MASKED, "abcd"));
+    let policy = with(STRUCTURE, &[key("ctx", "truncate 50")]);
+    let name = "llm.input_messages.0.message.tool_calls.0.tool_call.id";
+    becomes(&policy, "ctx", &of(name, "abc"), &of(MASKED, "abc"));
+    // So does one that is such a name without what detectors find in it.
+    let finds = "[detectors]\non = ['email']\n";
+    let policy = with("", &[rule("regex", "^app.*email.$", "drop"), finds.to_owned()]);
+    becomes(&policy, "app", &of("joe@example.com", "abc"), &of(MASKED, "abc"));
+}
+
+#[test]
+fn what_a_truncation_leaves_is_looked_at_as_well() {
+    let policy = with(
+        "[detectors]\non = ['card', 'email']\n",
+        &[key("note", "truncate 16"), key("short", "truncate 6"), key("long", "truncate 40")],
+    );
+    let card = "4111111111111111222";
+    becomes(&policy, "note", &json!(card), &json!("[REDACTED:card]"));
+    becomes(&policy, "app", &json!({"note": [card]}), &json!({"note": ["[REDACTED:card]"]}));
+    becomes(
+        &policy,
+        "app",
+        &json!({"key": "note", "value": card}),
+        &json!({"key": "note", "value": "[REDACTED:card]"}),
+    );
+    becomes(&policy, "note", &json!("4111111111111112222"), &json!("4111111111111112"));
+    // What is put in may be too long in its turn.
+    becomes(&policy, "short", &json!("a@b.com"), &json!("[REDAC"));
+    becomes(
+        &policy,
+        "long",
+        &json!("id 4111111111111111222 of joe@example.com"),
+        &json!("id 4111111111111111222 of [REDACTED:emai"),
+    );
+}

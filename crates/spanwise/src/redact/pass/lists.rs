@@ -6,6 +6,7 @@ use super::edits::Slot;
 use super::paths::Path;
 use super::walk::{Item, Walk};
 use crate::batch::{RawValue, Rows};
+use crate::redact::placeholder;
 use crate::redact::policy::{ANY_NAME, Treatment, Verdict};
 
 impl<'a> Walk<'a> {
@@ -40,6 +41,9 @@ impl<'a> Walk<'a> {
                 path.floor = floor;
             }
             path.pop();
+            if name == "key" {
+                self.mask_new_key(child_item, verdict, path, inherited, pair);
+            }
         }
         if changes_keys {
             self.change_keys(Slot::ChildKey, item.place, item.event, rows.range());
@@ -74,6 +78,32 @@ impl<'a> Walk<'a> {
         })
     }
 
+    /// Masks what was made of the text of a `key` that was cut or in which something was found, if that names a rule which it did not
+    /// before: who redacts again would take more.
+    fn mask_new_key(
+        &mut self,
+        item: Item,
+        verdict: Verdict,
+        path: &mut Path<'a>,
+        of_list: Verdict,
+        pair: Option<Verdict>,
+    ) {
+        let made = self.edits.list.last().copied();
+        let Some(made) = made.filter(|made| made.slot == Slot::Child && made.row as usize == item.row) else {
+            return;
+        };
+        let Some(key) = self.edits.text(made.change).map(str::to_owned) else { return };
+        if self.of_key(item, Cow::Owned(key), path, of_list).is_none_or(|said| Some(said) == pair) {
+            return;
+        }
+        let mut mask = String::new();
+        placeholder::push_mask(&mut mask, self.policy.label(verdict.rule));
+        let mask = self.edits.keep(&mask);
+        if let Some(made) = self.edits.list.last_mut() {
+            made.change = mask;
+        }
+    }
+
     /// What would become of a member that is called that, if it is not what becomes of one of any name.
     fn of_key(
         &mut self,
@@ -87,7 +117,7 @@ impl<'a> Walk<'a> {
             path.pop();
             self.policy.of_said(member.said, of_list, &name)
         };
-        let of_key = of_name(key);
+        let of_key = of_name(self.policy.asked_of_key(key));
         (of_key.treatment != Treatment::Keep && of_key != of_name(Cow::Borrowed(ANY_NAME))).then_some(of_key)
     }
 }

@@ -36,21 +36,32 @@ impl<'a> Walk<'a> {
         if placeholder::is_placeholder(&content) {
             return;
         }
-        let redacted = self.redacted(&content, look);
-        let whole = redacted.as_deref().unwrap_or(&content);
-        let end = whole.char_indices().nth(length).map_or(whole.len(), |(end, _)| end);
-        let cut = whole.get(..end).unwrap_or_default();
+        let Some(cut) = self.beginning(&content, length, look) else {
+            return self.mask(item, verdict);
+        };
         // Of JSON that is cut through nobody knows whose members are left.
         let within = verdict.within.map(|rule| Verdict { rule: Some(rule), ..verdict });
         if let Some(verdict) = within
-            && [&content, cut].iter().any(|text| !(Named { policy: self.policy, verdict }).leaves(text))
+            && [&content, &cut].iter().any(|text| !(Named { policy: self.policy, verdict }).leaves(text))
         {
             return self.mask(item, verdict);
         }
-        if redacted.is_some() || end < content.len() {
-            let text = cut.to_owned();
-            self.put(item, verdict, &text);
+        if cut != content {
+            self.put(item, verdict, &cut);
         }
+    }
+
+    /// The first so many characters of a text without what detectors find: in all of it, or in what is left, which may look like
+    /// something that it was no part of. None where they find something again and again.
+    fn beginning<'t>(&mut self, text: &'t str, length: usize, look: Look) -> Option<Cow<'t, str>> {
+        const MOST_TIMES: usize = 4;
+        let mut text = Cow::Borrowed(text);
+        for _ in 0..MOST_TIMES {
+            text = self.redacted(&text, look).map_or(text, Cow::Owned);
+            let Some((end, _)) = text.char_indices().nth(length) else { return Some(text) };
+            text = Cow::Owned(text.get(..end).unwrap_or_default().to_owned());
+        }
+        None
     }
 
     /// Masks the members of a value that the rule names, or what the rule makes of them, however deep they are, and keeps the others.

@@ -17,6 +17,8 @@
 //!    the pair says is a floor.
 //! 6. Where nothing is said of a member, what holds for the list holds for it.
 
+use std::borrow::Cow;
+
 use super::compiled::{CompiledPolicy, CompiledRule, EventClass, Treatment, Verdict};
 use super::rule::{KeyPattern, is_separator};
 use super::{Action, Policy};
@@ -200,6 +202,22 @@ impl CompiledPolicy {
                 KeyPattern::Glob(pattern) => pattern.ends_with("**"),
                 KeyPattern::Exact(_) | KeyPattern::Regex(_) => false,
             })
+    }
+
+    /// As much of the text that is a pair's key as rules are asked for: under that name prompts stand, too, which are longer than names.
+    /// Only a glob or an expression may match no more than all of it.
+    pub(crate) fn asked_of_key<'k>(&self, key: Cow<'k, str>) -> Cow<'k, str> {
+        let end = key.floor_char_boundary(LONGEST_NAMES / 2);
+        if end == key.len() || self.whole_paths == WholePaths::Taken {
+            return key;
+        }
+        match key {
+            Cow::Borrowed(key) => Cow::Borrowed(key.get(..end).unwrap_or_default()),
+            Cow::Owned(mut key) => {
+                key.truncate(end);
+                Cow::Owned(key)
+            }
+        }
     }
 
     /// The verdict by which all of a member goes, if a rule of the user's says so.
