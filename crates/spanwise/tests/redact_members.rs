@@ -603,3 +603,23 @@ fn what_a_truncation_leaves_is_looked_at_as_well() {
         &json!("id 4111111111111111222 of [REDACTED:emai"),
     );
 }
+
+/// By the member's own row, not by that of the list it stands in.
+#[test]
+fn who_looks_at_a_member_says_the_rule_of_the_member() {
+    let finds = "[detectors]\non = ['card', 'email']\n";
+    let (card, found) = ("4111111111111111", "[REDACTED:card]");
+    for policy in [PRIVACY, MASKS] {
+        let policy = with(policy, &[finds.to_owned()]);
+        for list in ["metadata", "app", "gen_ai.usage"] {
+            let of =
+                |text: &str| json!({"gen_ai.response.id": card, "langfuse.trace.metadata": {"note": text}});
+            becomes(&policy, list, &of(card), &of(found));
+        }
+        let of = |text: &str, mail: &str| json!({"note": text, "gen_ai.response.id": mail});
+        becomes(&policy, "metadata", &of(card, "joe@example.com"), &of(found, "[REDACTED:email]"));
+    }
+    let policy = with(MASKS, &[key("note", "keep") + "detectors = false\n", finds.to_owned()]);
+    let of = |text: &str, other: &str| json!({"note": text, "n": other});
+    becomes(&policy, "metadata", &of(card, card), &of(card, found));
+}

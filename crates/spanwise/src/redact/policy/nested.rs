@@ -5,7 +5,7 @@
 //!
 //! 1. Two verdicts are *joined* ([`CompiledPolicy::join`]): what keeps yields; what takes all wins over what leaves a part; of two parts
 //!    the one within the other stays; where neither is, nothing does. Of two truncations the shorter stays; one and members of JSON are
-//!    both carried out.
+//!    both carried out. Detectors look as the first says, which is nearer to the member.
 //! 2. Of the user's rules the one with the most names decides. If it takes all, that is all.
 //! 3. Of the rows of presets the one with the most names decides that is *of the member itself*. A row may leave a list as it is, or but
 //!    for some members, and match what is below because it matches the list: that is *said of the list*, and hides no row with fewer
@@ -153,7 +153,7 @@ impl CompiledPolicy {
                 continue;
             };
             let verdict = Verdict { above: above(names), ..self.verdict(place, rule, key) };
-            of_rows = Some(of_rows.map_or(verdict, |so_far| self.join(so_far, verdict)));
+            of_rows = Some(of_rows.map_or(verdict, |so_far| self.join(verdict, so_far)));
             let list = key.len().checked_sub(name + 1);
             if !list.is_some_and(|list| self.is_of_list(verdict, list)) {
                 break;
@@ -286,13 +286,14 @@ impl CompiledPolicy {
             || matches!(verdict.treatment, Treatment::KeepMark | Treatment::Members)
     }
 
-    /// What takes out what both do, and leaves no more than either: the first law. The first has its say where both are alike.
+    /// What takes out what both do, and leaves no more than either: the first law. The first has its say where both are alike, and says
+    /// which detectors look at what stays.
     pub(crate) fn join(&self, one: Verdict, other: Verdict) -> Verdict {
         if other.treatment == Treatment::Keep || self.takes_all(one) {
             return one;
         }
         if one.treatment == Treatment::Keep || self.takes_all(other) {
-            return other;
+            return Verdict { selection: one.selection, ..other };
         }
         let both = match (one.treatment, other.treatment) {
             (Treatment::Truncate(_), Treatment::Members) => self.cut_within(one, other.rule),
@@ -308,9 +309,9 @@ impl CompiledPolicy {
         // By a rule that spares numbers, where both leave them, and else by one that does not.
         let both_leave = self.leaves_numbers(one) && self.leaves_numbers(other);
         let spares = [one, other].map(|verdict| self.spares_numbers(verdict.rule));
-        let rule = if spares == [both_leave, !both_leave] { one.rule } else { other.rule };
+        let rule = if spares == [!both_leave, both_leave] { other.rule } else { one.rule };
         let both = both.unwrap_or(Verdict { treatment: Treatment::Mask, rule, within: None, ..one });
-        Verdict { above: one.above.min(other.above), ..both }
+        Verdict { above: one.above.min(other.above), selection: one.selection, ..both }
     }
 
     /// A truncation of a text in which the members that a rule names go as well.
