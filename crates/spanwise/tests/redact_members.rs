@@ -623,3 +623,22 @@ fn who_looks_at_a_member_says_the_rule_of_the_member() {
     let of = |text: &str, other: &str| json!({"note": text, "n": other});
     becomes(&policy, "metadata", &of(card, card), &of(card, found));
 }
+
+#[test]
+fn names_that_are_masked_are_counted() {
+    let drops = with(STRUCTURE, &[key("ssn", "drop")]);
+    for (policy, key, sent, changes) in [
+        (STRUCTURE, "gen_ai.prompt", json!({"zzz": null, "role": "user"}), 1),
+        (PRIVACY, "genkit:output", json!({"x": null}), 1),
+        (STRUCTURE, "gen_ai.prompt", json!({"zzz": "SECRET"}), 2),
+        (STRUCTURE, "gen_ai.prompt", json!({"role": "user"}), 0),
+        // What is dropped goes with its name.
+        (&drops, "gen_ai.prompt", json!({"role": "user", "ssn": "SECRET"}), 1),
+    ] {
+        let policy = compiled(policy);
+        let report = redact_json(document(key, &sent), &policy).unwrap().report;
+        assert_eq!(report.changes(), changes, "{key} {sent}");
+        let counted: u64 = report.rules(&policy).iter().map(|rule| rule.count).sum();
+        assert_eq!(counted, changes, "{key} {sent}");
+    }
+}

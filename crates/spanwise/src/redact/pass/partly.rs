@@ -194,13 +194,7 @@ impl<'a> Walk<'a> {
             };
             let name = self.key_of(child);
             let member = member::member(&name, own, kept);
-            if member.is_none() && !placeholder::is_placeholder(&name) {
-                let mut mask = String::new();
-                let label = self.policy.label(verdict.rule);
-                placeholder::push_mask_of_length(&mut mask, label, names.next(label, keys));
-                let change = self.edits.keep(&mask);
-                self.edits.push(Slot::ChildKey, row, change);
-            }
+            let is_masked = member.is_none() && !placeholder::is_placeholder(&name);
             let child = Item { slot: Slot::Child, row, value: child.value(), ..item };
             let kind = (member.unwrap_or(Member::Content), is_tool);
             // What the user drops, masks or hashes goes from every list.
@@ -212,6 +206,14 @@ impl<'a> Walk<'a> {
                 path.push(name);
                 None
             };
+            if is_masked && taken.is_none_or(|taken| taken.treatment != Treatment::Drop) {
+                let mut mask = String::new();
+                let label = self.policy.label(verdict.rule);
+                placeholder::push_mask_of_length(&mut mask, label, names.next(label, keys));
+                let change = self.edits.keep(&mask);
+                self.edits.push(Slot::ChildKey, row, change);
+                self.report.count_rule(verdict.rule, item.place);
+            }
             match taken {
                 Some(taken) => self.treat(child, taken, path),
                 None => self.structured(child, verdict, kept, kind, path),
