@@ -205,10 +205,17 @@ impl<'r> Vectorized for Steps<'_, 'r> {
         let mut count = 0;
         for (row, number) in sink.rows.get_mut(begin..).unwrap_or_default().iter_mut().zip(sequence.then()) {
             let Some(template) = templates.get(*number) else { break };
-            let read = match rest.first_chunk() {
-                Some(window) if !template.stands_in(kernel, window) => break,
+            // Within a window, whose length is known, comparing takes no looks at how far the input goes.
+            let window = rest.first_chunk();
+            let stands = match window {
+                Some(window) => template.with_key.stands_at(kernel, window),
+                None => template.with_key.stands_at(kernel, rest),
+            };
+            if !stands {
+                break;
+            }
+            let read = match window {
                 Some(window) => template.read_short_string(kernel, cursor.text, rest, window),
-                None if !template.begins(kernel, rest) => break,
                 None => None,
             };
             let read = match read {

@@ -96,7 +96,7 @@ const _: () = assert!(size_of::<Template>() == 256);
 
 impl Template {
     /// Bytes of an attribute with a short string, at most: what stands before it, 32 to look for its end in, what stands after it.
-    pub(super) const WINDOW: usize = 160 + 32 + 64;
+    pub(super) const WINDOW: usize = Literal::<5>::LONGEST + 32 + Literal::<2>::LONGEST;
 
     /// The key, as it is written; nothing where there is none.
     pub(super) fn name(&self) -> &[u8] {
@@ -112,13 +112,6 @@ impl Template {
             return self.without_key.stands_at(kernel, rest);
         }
         self.with_key.stands_at(kernel, rest)
-    }
-
-    /// [`Self::begins`] for a key that comes first, in a window.
-    #[allow(clippy::inline_always, reason = "must be compiled with the instruction set of its caller")]
-    #[inline(always)]
-    pub(super) fn stands_in<K: Kernel>(&self, kernel: K, window: &[u8; Self::WINDOW]) -> bool {
-        window.first_chunk().is_some_and(|window| self.with_key.stands_in(kernel, window))
     }
 
     /// Whether what stands after the content of the value stands at `rest`.
@@ -155,7 +148,7 @@ impl Template {
             return None;
         }
         // It is no more, which the compiler cannot know: what follows is within the window.
-        let head = self.with_key.len().min(160);
+        let head = self.with_key.len().min(Literal::<5>::LONGEST);
         let window = window.get(head..)?.first_chunk::<96>()?;
         let length = scan::short_plain(kernel, window)?;
         let tail = self.without_key.len();

@@ -15,6 +15,9 @@ pub(crate) struct Literal<const BLOCKS: usize> {
 }
 
 impl<const BLOCKS: usize> Literal<BLOCKS> {
+    /// Bytes of the longest.
+    pub(crate) const LONGEST: usize = 32 * BLOCKS;
+
     /// `None` where `text` is too long.
     pub(crate) fn new(text: &[u8]) -> Option<Self> {
         let mut literal = Self { blocks: [[0; 32]; BLOCKS], len: u8::try_from(text.len()).ok()? };
@@ -85,33 +88,6 @@ impl<const BLOCKS: usize> Literal<BLOCKS> {
         true
     }
 
-    /// [`Self::stands_at`] where the input goes on beyond any such text.
-    #[allow(clippy::inline_always, reason = "as above")]
-    #[inline(always)]
-    pub(crate) fn stands_in<K: Kernel>(&self, kernel: K, window: &[u8; 160]) -> bool {
-        const { assert!(BLOCKS == 5, "as many as are compared") };
-        let (ours, len) = (self.blocks.as_flattened(), self.len());
-        let part = |at: usize| match (chunk::<64>(ours, at), chunk(window, at)) {
-            (Some(ours), Some(theirs)) => kernel.begin_alike_64(ours, theirs, len - at),
-            _ => false,
-        };
-        if !part(0) {
-            return false;
-        }
-        if len <= 64 {
-            return true;
-        }
-        cold_path();
-        if !part(64) {
-            return false;
-        }
-        len <= 128
-            || match (chunk::<32>(ours, 128), chunk(window, 128)) {
-                (Some(ours), Some(theirs)) => kernel.begin_alike(ours, theirs, (len - 128).min(32)),
-                _ => false,
-            }
-    }
-
     /// Whether the text from its 65th byte on stands there in `rest`.
     #[allow(clippy::inline_always, reason = "as above")]
     #[inline(always)]
@@ -163,13 +139,6 @@ impl<const BLOCKS: usize> Literal<BLOCKS> {
             }
         }
     }
-}
-
-/// The `N` bytes from `at` on.
-#[allow(clippy::inline_always, reason = "as above")]
-#[inline(always)]
-fn chunk<const N: usize>(bytes: &[u8], at: usize) -> Option<&[u8; N]> {
-    bytes.get(at..)?.first_chunk()
 }
 
 /// Whether the first `N` and the last `N` bytes of two texts of the same length, from `N` to `2 * N`, are equal.
