@@ -6,8 +6,7 @@ use super::edits::Slot;
 use super::paths::Path;
 use super::walk::{Item, Walk};
 use crate::batch::{RawValue, Rows};
-use crate::redact::placeholder;
-use crate::redact::policy::{ANY_NAME, Treatment, Verdict};
+use crate::redact::policy::{ANY_NAME, Said, Treatment, Verdict};
 
 impl<'a> Walk<'a> {
     /// Goes through the children of an array or a kvlist of which not all goes. `inherited` is for those that no rule matches.
@@ -96,12 +95,17 @@ impl<'a> Walk<'a> {
         if self.of_key(item, Cow::Owned(key), path, of_list).is_none_or(|said| Some(said) == pair) {
             return;
         }
-        let mut mask = String::new();
-        placeholder::push_mask(&mut mask, self.policy.label(verdict.rule));
-        let mask = self.edits.keep(&mask);
+        let mask = self.kept_mask(verdict);
         if let Some(made) = self.edits.list.last_mut() {
             made.change = mask;
         }
+    }
+
+    /// What rules say of a member that is called that, below the end of the path.
+    pub(super) fn said_below(&mut self, item: Item, path: &mut Path<'a>, name: Cow<'a, str>) -> Option<Said> {
+        let member = self.keys.paths.enter(self.policy, item.place, item.event, path, name);
+        path.pop();
+        member.said
     }
 
     /// What would become of a member that is called that, if it is not what becomes of one of any name.
@@ -112,12 +116,12 @@ impl<'a> Walk<'a> {
         path: &mut Path<'a>,
         of_list: Verdict,
     ) -> Option<Verdict> {
+        let key = self.policy.asked_of_key(key);
         let mut of_name = |name: Cow<'a, str>| {
-            let member = self.keys.paths.enter(self.policy, item.place, item.event, path, name.clone());
-            path.pop();
-            self.policy.of_said(member.said, of_list, &name)
+            let said = self.said_below(item, path, name.clone());
+            self.policy.of_said(said, of_list, &name)
         };
-        let of_key = of_name(self.policy.asked_of_key(key));
+        let of_key = of_name(key);
         (of_key.treatment != Treatment::Keep && of_key != of_name(Cow::Borrowed(ANY_NAME))).then_some(of_key)
     }
 }

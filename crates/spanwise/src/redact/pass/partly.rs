@@ -229,9 +229,8 @@ impl<'a> Walk<'a> {
         }
         let keys: Vec<_> = self.keys_of_pair(rows).collect();
         let mut taken_of = |name: Cow<'a, str>| {
-            let member = self.keys.paths.enter(self.policy, item.place, item.event, path, name);
-            path.pop();
-            self.policy.taken_by_user(member.said)
+            let said = self.said_below(item, path, name);
+            self.policy.taken_by_user(said)
         };
         let taken = keys.into_iter().find_map(&mut taken_of)?;
         // If more is said of it than of one of any name.

@@ -334,10 +334,15 @@ impl<'a> Walk<'a> {
         if matches!(item.value, RawValue::Empty) {
             return;
         }
+        let mask = self.kept_mask(verdict);
+        self.put_mask(item, verdict, mask);
+    }
+
+    /// The rule's placeholder, to be put somewhere.
+    pub(super) fn kept_mask(&mut self, verdict: Verdict) -> Change {
         let mut mask = String::new();
         placeholder::push_mask(&mut mask, self.policy.label(verdict.rule));
-        let change = self.edits.keep(&mask);
-        self.put_mask(item, verdict, change);
+        self.edits.keep(&mask)
     }
 
     /// Puts a placeholder there, unless it stands there already.
