@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use arrow_buffer::bit_iterator::BitIndexIterator;
 use arrow_buffer::{BooleanBuffer, Buffer, NullBuffer};
 
 /// A bit for each entry, the lowest of a byte first, as far as the last that was null. While none was there is nothing.
@@ -30,20 +31,12 @@ impl Nulls {
 
     /// The entries from `end` on, so many as are in the range, are null where those of the range are.
     pub(crate) fn repeat(&mut self, range: Range<usize>, end: usize) {
-        let known = self.bits.len() * 8;
-        let mut at = range.start;
-        while at < range.end.min(known) {
-            let bits = self.bits.get(at / 8).map_or(0, |bits| bits >> (at % 8));
-            if bits == 0 {
-                // None in the rest of the byte.
-                at = (at / 8 + 1) * 8;
-                continue;
+        let known = range.end.min(self.bits.len() * 8).saturating_sub(range.start);
+        if known > 0 {
+            let nulls: Vec<_> = BitIndexIterator::new(&self.bits, range.start, known).collect();
+            for at in nulls {
+                self.insert(end + at);
             }
-            at += bits.trailing_zeros() as usize;
-            if at < range.end {
-                self.insert(end + (at - range.start));
-            }
-            at += 1;
         }
     }
 
