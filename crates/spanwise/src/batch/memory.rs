@@ -10,9 +10,9 @@ pub(crate) fn bytes_of<T>(table: &Vec<T>) -> usize {
 impl SpanBatch {
     /// Bytes of memory that the batch holds beside its input, which it shares with whoever passed it.
     ///
-    /// [`clear`](Self::clear) gives none of them back, but what is noted of a part of a large document: that is what makes the next
-    /// decode cheap. After one unusually large
-    /// payload a receiver may rather begin with a new batch, and have its [`Decoder`](crate::Decoder) give back what it holds.
+    /// [`clear`](Self::clear) gives none of them back but what is noted of a part of a large document; so the next decode is cheap.
+    /// After one unusually large payload a receiver may rather begin with a new batch, and have its [`Decoder`](crate::Decoder) give
+    /// back what it holds.
     ///
     /// ```
     /// use spanwise::{Decoder, SpanBatch};
